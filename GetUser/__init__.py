@@ -1,0 +1,15 @@
+"""GET /api/user: who the service takes the caller for."""
+
+import azure.functions as func
+
+from shared.contract import Body, Query, UserAnswer
+from shared.web import Request, serve
+
+
+async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    return await serve(req, context, get_user)
+
+
+async def get_user(request: Request[Query, Body]) -> UserAnswer:
+    identity = await request.app.identities.find(request.caller.principal)
+    return UserAnswer.of(request.caller, identity)

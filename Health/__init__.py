@@ -1,0 +1,23 @@
+"""GET /api/health/{probe?}: alive by itself; `ready` says whether what it depends on is there."""
+
+import azure.functions as func
+
+from shared.contract import HealthAnswer, Query
+from shared.problems import NotFound, Unavailable
+from shared.web import PublicRequest, serve_public
+
+
+async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    return await serve_public(req, context, health)
+
+
+async def health(request: PublicRequest[Query]) -> HealthAnswer:
+    match request.route.get("probe"):
+        case None:
+            return HealthAnswer()
+        case "ready":
+            if down := await request.app.health.down():
+                raise Unavailable(f"Down: {', '.join(down)}.")
+            return HealthAnswer()
+        case _:
+            raise NotFound

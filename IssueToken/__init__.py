@@ -1,0 +1,23 @@
+"""GET|POST /api/token: give the caller a calling token."""
+
+import azure.functions as func
+
+from shared.contract import TokenAnswer, TokenBody, TokenQuery, wanted
+from shared.web import Request, serve
+
+
+async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    return await serve(
+        req,
+        context,
+        issue_token,
+        query=TokenQuery,
+        body=TokenBody,
+        service_role="Tokens.Issue",
+    )
+
+
+async def issue_token(request: Request[TokenQuery, TokenBody]) -> TokenAnswer:
+    scopes, minutes = wanted(request.query, request.body)
+    identity, grant = await request.app.tokens.issue(request.caller, scopes, minutes)
+    return TokenAnswer.of(request.caller, identity, grant)

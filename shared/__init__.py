@@ -1,0 +1,1 @@
+"""The trusted service itself: see each module for its one job."""

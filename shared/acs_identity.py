@@ -1,0 +1,142 @@
+"""Adapter to the ACS Identity API: Microsoft's SDK in, our types and problems out."""
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from azure.communication.identity import CommunicationUserIdentifier
+from azure.communication.identity.aio import CommunicationIdentityClient
+from azure.core.credentials import AccessToken
+from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
+
+from shared.problems import (
+    OPERATOR_RETRY_AFTER,
+    CommunicationRefused,
+    CommunicationUnavailable,
+    IdentityGone,
+    Throttled,
+)
+from shared.upstream import retry_after, with_retries
+
+logger = logging.getLogger(__name__)
+
+_UNAUTHORIZED, _FORBIDDEN, _TOO_MANY = 401, 403, 429
+# An identity that no resource ever had: asking about it proves the way there and our credential.
+_NOBODY = "8:acs:00000000-0000-0000-0000-000000000000_00000000-0000-0000-0000-000000000000"
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A user access token of ACS, a secret.
+
+    Attributes:
+        minutes: the lifetime that was asked for.
+        asked_at: when the request for it was begun; the token is no older.
+    """
+
+    token: str = field(repr=False)
+    expires_on: datetime
+    scopes: frozenset[str]
+    minutes: int
+    asked_at: datetime
+
+
+class AcsIdentity:
+    """Every method raises CommunicationUnavailable or Throttled where ACS did not do its part."""
+
+    def __init__(
+        self,
+        client: CommunicationIdentityClient,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._client = client
+        self._now = now
+
+    async def create_user(self, scopes: frozenset[str], minutes: int) -> tuple[str, Grant]:
+        """Create an identity together with its first token, in one request.
+
+        A creation whose answer is lost leaves an identity that nobody knows. It costs nothing
+        and gives nobody access; ACS offers no idempotency key for it (api-version 2023-10-01).
+
+        Returns:
+            The raw id, and the token.
+        """
+        asked_at = self._now()
+        async with _problems_told():
+            user, token = await with_retries(
+                lambda: self._client.create_user_and_token(
+                    sorted(scopes), token_expires_in=timedelta(minutes=minutes)
+                )
+            )
+        return user.properties["id"], _grant(token, scopes, minutes, asked_at)
+
+    async def issue_token(self, user_id: str, scopes: frozenset[str], minutes: int) -> Grant:
+        """A new token for an identity.
+
+        Raises:
+            IdentityGone: it was deleted, or is another resource's.
+        """
+        asked_at = self._now()
+        user = CommunicationUserIdentifier(user_id)
+        async with _problems_told():
+            token = await with_retries(
+                lambda: self._client.get_token(
+                    user, sorted(scopes), token_expires_in=timedelta(minutes=minutes)
+                )
+            )
+        return _grant(token, scopes, minutes, asked_at)
+
+    async def delete_user(self, user_id: str) -> None:
+        """Delete an identity; fine where it is gone already."""
+        await self._unless_gone(
+            lambda: self._client.delete_user(CommunicationUserIdentifier(user_id))
+        )
+
+    async def check(self) -> None:
+        """Is ACS there, and does it take our credential? Changes nothing."""
+        await self._unless_gone(
+            lambda: self._client.revoke_tokens(CommunicationUserIdentifier(_NOBODY))
+        )
+
+    async def _unless_gone(self, call: Callable[[], Awaitable[None]]) -> None:
+        try:
+            async with _problems_told():
+                await with_retries(call)
+        except IdentityGone:
+            return
+
+
+@asynccontextmanager
+async def _problems_told() -> AsyncIterator[None]:
+    """Turn what the SDK raises into what it means. The SDK's texts stay out of problems and logs:
+    they may hold the id of a user."""
+    try:
+        yield
+    except HttpResponseError as error:
+        code = str(getattr(error.error, "code", None) or "no code")
+        status = error.status_code
+        if isinstance(error, ResourceNotFoundError) or code == "IdentityNotOwned":
+            raise IdentityGone from error
+        if status == _TOO_MANY:
+            logger.warning("ACS throttles us")
+            raise Throttled(retry_after=retry_after(error) or 1.0) from error
+        if status in (_UNAUTHORIZED, _FORBIDDEN):
+            logger.error(
+                "ACS refused our credential (%s): check COMMUNICATION_CONNECTION_STRING, or the"
+                " managed identity's role 'Communication and Email Service Owner'",
+                code,
+            )
+            raise CommunicationRefused(retry_after=OPERATOR_RETRY_AFTER) from error
+        logger.warning("ACS answered %s (%s)", status, code)
+        raise CommunicationUnavailable(retry_after=retry_after(error)) from error
+    except AzureError as error:
+        logger.warning("ACS cannot be reached: %s", type(error).__name__)
+        raise CommunicationUnavailable from error
+
+
+def _grant(token: AccessToken, scopes: frozenset[str], minutes: int, asked_at: datetime) -> Grant:
+    # The SDK promises an int and hands over the service's text, with seven fractional digits.
+    expires_on = datetime.fromisoformat(str(token.expires_on)).astimezone(UTC)
+    return Grant(token.token, expires_on, scopes, minutes, asked_at)

@@ -1,0 +1,106 @@
+"""Composition root: builds the clients once per worker process and wires the modules together."""
+
+import logging
+import os
+from dataclasses import dataclass
+
+import aiohttp
+from azure.communication.identity.aio import CommunicationIdentityClient
+from azure.core.credentials import AzureKeyCredential
+from azure.data.tables.aio import TableClient
+
+from shared import tables
+from shared.acs_identity import AcsIdentity
+from shared.auth import Authenticator
+from shared.health import Health
+from shared.identities import Identities
+from shared.issuer_keys import IssuerKeys
+from shared.settings import Settings, load
+from shared.tokens import Policy, Tokens
+from shared.upstream import client_options, managed_identity, open_session
+
+# Seconds; a readiness probe's own patience is seldom longer.
+_HEALTH_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class App:
+    """What a request can reach."""
+
+    settings: Settings
+    session: aiohttp.ClientSession
+    authenticator: Authenticator
+    identities: Identities
+    tokens: Tokens
+    health: Health
+
+    async def close(self) -> None:
+        """Close every connection. In Azure the process ends first; tests call it."""
+        await self.session.close()
+
+
+_app: App | None = None
+
+
+def current() -> App:
+    """The app of this process, built at the first request (so inside the event loop).
+
+    Raises:
+        SettingsError: naming every wrong setting. Azure restarts the app when one is mended.
+    """
+    global _app  # noqa: PLW0603
+    if _app is None:
+        _app = build(load(os.environ))
+    return _app
+
+
+def build(settings: Settings) -> App:
+    """Wire an app; opens no connection yet. Call it inside the event loop."""
+    # At INFO the SDKs log every request's URL, which holds ids of people.
+    logging.getLogger("azure").setLevel(logging.WARNING)
+    session = open_session()
+    acs = AcsIdentity(_identity_client(settings, session))
+    identity_table = tables.Table(table_client(settings, session, tables.IDENTITIES))
+    identities = Identities(identity_table, acs, settings.communication_resource)
+    keys = {issuer.url: IssuerKeys(issuer.url, session) for issuer in settings.issuers}
+    policy = Policy(settings.token_scopes, settings.token_minutes, settings.token_max_minutes)
+    checks = {
+        "storage": identity_table.check,
+        "communication": acs.check,
+        **{f"issuer {n}": keys[issuer.url].check for n, issuer in enumerate(settings.issuers, 1)},
+    }
+    return App(
+        settings=settings,
+        session=session,
+        authenticator=Authenticator(
+            {issuer.url: issuer for issuer in settings.issuers}, keys, easy_auth=settings.easy_auth
+        ),
+        identities=identities,
+        tokens=Tokens(identities, acs, policy, settings.upstream_timeout),
+        health=Health(checks, min(_HEALTH_SECONDS, settings.upstream_timeout)),
+    )
+
+
+def table_client(settings: Settings, session: aiohttp.ClientSession, name: str) -> TableClient:
+    """A client for one table, by key or by managed identity."""
+    options = client_options(session)
+    if settings.tables_connection_string:
+        return TableClient.from_connection_string(
+            settings.tables_connection_string, table_name=name, **options
+        )
+    return TableClient(
+        settings.tables_endpoint, table_name=name, credential=managed_identity(session), **options
+    )
+
+
+def _identity_client(
+    settings: Settings, session: aiohttp.ClientSession
+) -> CommunicationIdentityClient:
+    credential = (
+        AzureKeyCredential(settings.communication_key)
+        if settings.communication_key
+        else managed_identity(session)
+    )
+    return CommunicationIdentityClient(
+        settings.communication_endpoint, credential, **client_options(session)
+    )

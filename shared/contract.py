@@ -1,0 +1,116 @@
+"""The types of every request and answer: the HTTP contract, in one place.
+
+Requests forbid what they do not know, and pydantic reports all their faults at once.
+"""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic.alias_generators import to_camel
+
+from shared.acs_identity import Grant
+from shared.identities import Identity
+from shared.principals import Caller
+
+type Scope = Literal["chat", "chat.join", "chat.join.limited", "voip", "voip.join"]
+
+
+def timestamp(moment: datetime) -> str:
+    """RFC 3339 in UTC, ending in Z, to the millisecond: what every JSON client parses."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+type Timestamp = Annotated[datetime, PlainSerializer(timestamp)]
+
+
+def _split(text: object) -> object:
+    return text.split(",") if isinstance(text, str) else text
+
+
+class Answer(BaseModel):
+    """Base of all answers."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+
+class Query(BaseModel):
+    """Base of all query strings, so by itself one that takes no parameters. Values arrive as text;
+    a repeated parameter's values arrive joined by commas."""
+
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
+
+
+class Body(BaseModel):
+    """Base of all bodies. Strict: the text "60" is no number."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, alias_generator=to_camel)
+
+
+class TokenQuery(Query):
+    scope: Annotated[frozenset[Scope], BeforeValidator(_split), Field(min_length=1)] | None = None
+    expires_in_minutes: int | None = None
+
+
+class TokenBody(Body):
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=20)] | None = None
+    expires_in_minutes: int | None = None
+
+
+def wanted(query: TokenQuery, body: TokenBody) -> tuple[frozenset[str] | None, int | None]:
+    """The scopes and minutes asked for, None where unsaid; the body wins over the query."""
+    scopes = query.scope if body.scopes is None else body.scopes
+    minutes = query.expires_in_minutes
+    if body.expires_in_minutes is not None:
+        minutes = body.expires_in_minutes
+    return (None if scopes is None else frozenset(scopes)), minutes
+
+
+class TokenUser(Answer):
+    communication_user_id: str
+    id: str
+
+
+class TokenAnswer(Answer):
+    """What `AzureCommunicationTokenCredential` and Microsoft's samples read."""
+
+    token: str
+    expires_on: Timestamp
+    user: TokenUser
+    scopes: list[str]
+
+    @classmethod
+    def of(cls, caller: Caller, identity: Identity, grant: Grant) -> "TokenAnswer":
+        return cls(
+            token=grant.token,
+            expires_on=grant.expires_on,
+            user=TokenUser(
+                communication_user_id=identity.communication_user_id, id=caller.principal.id
+            ),
+            scopes=sorted(grant.scopes),
+        )
+
+
+class UserAnswer(Answer):
+    """The caller. The last two ids are null before the first token."""
+
+    id: str
+    display_name: str | None
+    communication_user_id: str | None
+    created_at: Timestamp | None
+    roles: list[str]
+
+    @classmethod
+    def of(cls, caller: Caller, identity: Identity | None) -> "UserAnswer":
+        stored_name = identity.display_name if identity else None
+        return cls(
+            id=caller.principal.id,
+            display_name=caller.display_name or stored_name,
+            communication_user_id=identity.communication_user_id if identity else None,
+            created_at=identity.created_at if identity else None,
+            roles=sorted(caller.roles),
+        )
+
+
+class HealthAnswer(Answer):
+    status: Literal["ok"] = "ok"

@@ -1,0 +1,108 @@
+"""python -m shared.doctor: one line for each thing that works, or is missing with how to mend it.
+
+It asks the real services with the app's own settings, changes nothing, and prints no secret.
+"""
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+
+from shared import tables
+from shared.app import App, build, table_client
+from shared.health import Check
+from shared.problems import (
+    CommunicationRefused,
+    KeysUnavailable,
+    Problem,
+    StorageRefused,
+    TableMissing,
+)
+from shared.settings import Settings, SettingsError, load
+
+# Seconds for one check; a managed identity's first token may take a few.
+_SECONDS = 15.0
+
+_FIXES: dict[type[Problem], str] = {
+    TableMissing: "create it: python -m shared.provision (with these settings)",
+    StorageRefused: "check TABLES_CONNECTION_STRING, or give the app's identity the role"
+    " 'Storage Table Data Contributor' on the storage account",
+    CommunicationRefused: "check COMMUNICATION_CONNECTION_STRING, or give the app's identity the"
+    " role 'Communication and Email Service Owner' on the ACS resource",
+    KeysUnavailable: "AUTH_ISSUER must be reachable from here and be, to the letter, what"
+    " <AUTH_ISSUER>/.well-known/openid-configuration calls 'issuer'",
+}
+_UNREACHABLE = "is it running, and is the endpoint in the settings right?"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report; `fix` is empty where all is well."""
+
+    what: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        return f"FIX   {self.what}: {self.fix}" if self.fix else f"ok    {self.what}"
+
+
+async def examine(environment: Mapping[str, str]) -> AsyncIterator[Finding]:
+    """Look at everything in turn; wrong settings end the look, for the rest needs them."""
+    try:
+        settings = load(environment)
+    except SettingsError as error:
+        for name, fault in error.faults.items():
+            yield Finding(f"setting {name}", fault)
+        return
+    yield Finding("settings")
+    app = build(settings)
+    try:
+        for what, check in _checks(settings, app).items():
+            yield await _look(what, check)
+    finally:
+        await app.close()
+
+
+def _checks(settings: Settings, app: App) -> dict[str, Check]:
+    issuers = {f"issuer {n}": issuer.url for n, issuer in enumerate(settings.issuers, 1)}
+    return {
+        **{
+            f"table {name}": tables.Table(table_client(settings, app.session, name)).check
+            for name in tables.ALL
+        },
+        **{
+            f"{name} {issuers.get(name, settings.communication_endpoint)}": check
+            for name, check in app.health.checks.items()
+            if name != "storage"
+        },
+    }
+
+
+async def _look(what: str, check: Check) -> Finding:
+    try:
+        async with asyncio.timeout(_SECONDS):
+            await check()
+    except Problem as problem:
+        return Finding(what, f"{problem.title} -> {_FIXES.get(type(problem), _UNREACHABLE)}")
+    except TimeoutError:
+        return Finding(what, f"no answer in {_SECONDS:.0f} s -> {_UNREACHABLE}")
+    return Finding(what)
+
+
+async def _report(environment: Mapping[str, str]) -> int:
+    failed = False
+    async for finding in examine(environment):
+        print(finding, flush=True)
+        failed |= bool(finding.fix)
+    return 1 if failed else 0
+
+
+def main() -> int:
+    logging.disable()  # the findings say it in their own words
+    return asyncio.run(_report(os.environ))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,161 @@
+"""Every error that a client can see, each declared once (RFC 9457 problem details).
+
+Raised by meaning anywhere below the HTTP edge, rendered by `shared.web` alone. A `detail` is
+written for strangers: it never holds an exception's text, a secret, or what another person owns.
+"""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import ClassVar, NamedTuple
+
+
+class Fault(NamedTuple):
+    """One thing wrong with a request, in the client's words."""
+
+    where: str  # "query", "body", "path" or "header"
+    field: str  # as the client spells it; "" for the whole
+    message: str
+
+
+class Problem(Exception):
+    """Base of all; `status`, `code` and `title` say which."""
+
+    status: ClassVar[HTTPStatus]
+    code: ClassVar[str]
+    title: ClassVar[str]
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        faults: Sequence[Fault] = (),
+        retry_after: float | None = None,
+        www_authenticate: str | None = None,
+    ) -> None:
+        """
+        Args:
+            detail: what happened this time; the title where empty.
+            faults: every fault of the request.
+            retry_after: seconds after which trying again makes sense.
+            www_authenticate: the challenge of a 401 or 403.
+        """
+        super().__init__(detail or self.title)
+        self.detail = detail or self.title
+        self.faults = tuple(faults)
+        self.retry_after = retry_after
+        self.www_authenticate = www_authenticate
+
+
+class InvalidRequest(Problem):
+    status = HTTPStatus.BAD_REQUEST
+    code = "invalid-request"
+    title = "The request is not valid."
+
+
+class BodyTooLarge(Problem):
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    code = "body-too-large"
+    title = "The body is too large."
+
+
+class NotJson(Problem):
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    code = "not-json"
+    title = "The body must be JSON, with Content-Type: application/json."
+
+
+class Unauthenticated(Problem):
+    status = HTTPStatus.UNAUTHORIZED
+    code = "unauthenticated"
+    title = "This needs a valid bearer token."
+
+
+class Forbidden(Problem):
+    status = HTTPStatus.FORBIDDEN
+    code = "forbidden"
+    title = "The caller may not do this."
+
+
+class NotFound(Problem):
+    status = HTTPStatus.NOT_FOUND
+    code = "not-found"
+    title = "There is nothing here."
+
+
+class Throttled(Problem):
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    code = "throttled"
+    title = "Too many requests; try again later."
+
+
+class Misconfigured(Problem):
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    code = "misconfigured"
+    title = "The service is misconfigured."
+
+
+class Broken(Problem):
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    code = "internal-error"
+    title = "Something went wrong here; it has been logged."
+
+
+class Unavailable(Problem):
+    """Something that this service depends on did not do its part. Always with `retry_after`."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "unavailable"
+    title = "The service cannot do this right now; try again later."
+
+    def __init__(self, detail: str = "", *, retry_after: float | None = None) -> None:
+        super().__init__(
+            detail, retry_after=DEFAULT_RETRY_AFTER if retry_after is None else retry_after
+        )
+
+
+class TimedOut(Unavailable):
+    code = "timed-out"
+    title = "The service did not get an answer in time; try again later."
+
+
+class StorageUnavailable(Unavailable):
+    code = "storage-unavailable"
+    title = "The service's storage cannot be used right now; try again later."
+
+
+class TableMissing(StorageUnavailable):
+    code = "table-missing"
+    title = "A table of this service is missing; its operator has to create it."
+
+
+class StorageRefused(StorageUnavailable):
+    code = "storage-refused"
+    title = "This service may not use its storage; its operator has to mend that."
+
+
+class CommunicationUnavailable(Unavailable):
+    code = "communication-unavailable"
+    title = "Azure Communication Services cannot be used right now; try again later."
+
+
+class CommunicationRefused(CommunicationUnavailable):
+    code = "communication-refused"
+    title = "This service may not use its ACS resource; its operator has to mend that."
+
+
+class IdentityGone(CommunicationUnavailable):
+    """ACS does not know the identity of the mapping, or says that it is another resource's."""
+
+    code = "identity-gone"
+    title = "Azure Communication Services no longer knows the caller's identity."
+
+
+class KeysUnavailable(Unavailable):
+    code = "issuer-unavailable"
+    title = "The token cannot be checked: its issuer's keys cannot be had right now."
+
+
+# Seconds. Long enough that a client does not hammer, short enough that a person waits for it.
+DEFAULT_RETRY_AFTER = 2.0
+# Seconds, where somebody has to mend something first.
+OPERATOR_RETRY_AFTER = 30.0

@@ -1,0 +1,183 @@
+"""The Table Storage mapping module: safe keys, insert if absent, conditional writes, clear outages.
+
+Domain modules keep their rows' meaning to themselves and go through here for every access.
+"""
+
+import hashlib
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from azure.core import MatchConditions
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    HttpResponseError,
+    ResourceExistsError,
+    ResourceModifiedError,
+    ResourceNotFoundError,
+)
+from azure.data.tables import UpdateMode
+from azure.data.tables.aio import TableClient
+
+from shared.problems import OPERATOR_RETRY_AFTER, StorageRefused, StorageUnavailable, TableMissing
+from shared.upstream import retry_after, with_retries
+
+logger = logging.getLogger(__name__)
+
+IDENTITIES = "identities"
+# What deployment creates; `python -m shared.provision` does it.
+ALL = (IDENTITIES,)
+
+type Value = str | int | float | bool | datetime
+
+
+class RowChanged(Exception):
+    """Somebody else wrote the row, or removed it, since it was read."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A stored row. `etag` names the version that was read."""
+
+    partition: str
+    row: str
+    values: Mapping[str, Value]
+    etag: str
+
+
+def key(*parts: str) -> str:
+    """A key of 64 hex digits for any parts: SHA-256 over them, each prefixed by its length.
+
+    Whatever characters a part holds, two different lists of parts never share a key, and no
+    forbidden character or length limit of Table Storage is met.
+    """
+    digest = hashlib.sha256()
+    for part in parts:
+        encoded = part.encode()
+        digest.update(len(encoded).to_bytes(8))
+        digest.update(encoded)
+    return digest.hexdigest()
+
+
+class Table:
+    """One table. Every method raises StorageUnavailable where the storage did not do its part:
+    then nothing is known about the row."""
+
+    def __init__(self, client: TableClient) -> None:
+        self._client = client
+
+    async def find(self, partition: str, row: str) -> Row | None:
+        """The row, or None where there is none. One point read."""
+        try:
+            async with self._outages_told():
+                return _row(await with_retries(lambda: self._client.get_entity(partition, row)))
+        except _Absent:
+            return None
+
+    async def insert_if_absent(self, partition: str, row: str, values: Mapping[str, Value]) -> Row:
+        """Store a row unless its key is taken; return the row that stands.
+
+        Callers use the result, not their argument: another writer may have won. The same insert
+        may also be found done already, when a retry follows an answer that was lost.
+        """
+        entity = {"PartitionKey": partition, "RowKey": row, **values}
+        for _ in range(_INSERT_TRIES):
+            try:
+                async with self._outages_told():
+                    written = await with_retries(lambda: self._client.create_entity(entity))
+                    return Row(partition, row, values, str(written["etag"]))
+            except ResourceExistsError:
+                standing = await self.find(partition, row)
+                if standing is not None:
+                    return standing
+                # Removed between our two requests: the key is free again.
+        raise StorageUnavailable
+
+    async def merge(self, row: Row, values: Mapping[str, Value]) -> Row:
+        """Change some values of a row that is still as it was read.
+
+        Raises:
+            RowChanged: it is not.
+        """
+        entity = {"PartitionKey": row.partition, "RowKey": row.row, **values}
+        try:
+            async with self._outages_told():
+                written = await with_retries(
+                    lambda: self._client.update_entity(
+                        entity,
+                        mode=UpdateMode.MERGE,
+                        etag=row.etag,
+                        match_condition=MatchConditions.IfNotModified,
+                    )
+                )
+        except (_Absent, ResourceModifiedError):
+            raise RowChanged from None
+        return Row(row.partition, row.row, {**row.values, **values}, str(written["etag"]))
+
+    async def remove(self, partition: str, row: str) -> None:
+        """Remove a row; fine where there is none."""
+        async with self._outages_told():
+            await with_retries(lambda: self._client.delete_entity(partition, row))
+
+    async def check(self) -> None:
+        """Is the table there, and may we read it? One point read."""
+        await self.find(key("no such row"), "0")
+
+    @asynccontextmanager
+    async def _outages_told(self) -> AsyncIterator[None]:
+        """Pass on what callers decide on; turn everything else into StorageUnavailable.
+
+        The SDK raises the same ResourceNotFoundError for a missing row and a missing table, and a
+        missing table taken for a missing row would make every user a new one.
+        """
+        try:
+            yield
+        except (ResourceExistsError, ResourceModifiedError):
+            raise
+        except ResourceNotFoundError as error:
+            if _code(error) in _ABSENT_CODES:
+                raise _Absent from None
+            logger.error(
+                "storage: table '%s' is missing (%s). Create it: python -m shared.provision",
+                self._client.table_name,
+                _code(error),
+            )
+            raise TableMissing(retry_after=OPERATOR_RETRY_AFTER) from error
+        except HttpResponseError as error:
+            if isinstance(error, ClientAuthenticationError) or error.status_code in _REFUSED:
+                logger.error(
+                    "storage refused our credential (%s): check TABLES_CONNECTION_STRING, or the"
+                    " managed identity's role 'Storage Table Data Contributor'",
+                    _code(error),
+                )
+                raise StorageRefused(retry_after=OPERATOR_RETRY_AFTER) from error
+            logger.warning("storage answered %s (%s)", error.status_code, _code(error))
+            raise StorageUnavailable(retry_after=retry_after(error)) from error
+        except AzureError as error:
+            logger.warning("storage cannot be reached: %s", type(error).__name__)
+            raise StorageUnavailable from error
+
+
+class _Absent(Exception):
+    """The row, and nothing but the row, is not there."""
+
+
+_INSERT_TRIES = 3
+_REFUSED = (401, 403)
+# "ResourceNotFound" is the row, in Azure and Azurite alike; the table's is "TableNotFound".
+_ABSENT_CODES = frozenset({"ResourceNotFound", "EntityNotFound"})
+
+
+def _row(entity: Mapping[str, Any]) -> Row:
+    values = {k: v for k, v in entity.items() if k not in ("PartitionKey", "RowKey")}
+    metadata: Mapping[str, Any] = getattr(entity, "metadata", {})
+    return Row(entity["PartitionKey"], entity["RowKey"], values, str(metadata["etag"]))
+
+
+def _code(error: HttpResponseError) -> str:
+    code = getattr(error, "error_code", None)
+    return str(getattr(code, "value", code) or error.status_code)

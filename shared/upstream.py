@@ -1,0 +1,122 @@
+"""How this service talks to Azure: one HTTP session, its own few retries, shared work in flight.
+
+The SDKs' retries are switched off: they try ten times, sleep as long as any Retry-After says, and
+do not count that sleep against their timeout. Here the request's own time limit rules.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Any
+
+import aiohttp
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.exceptions import (
+    AzureError,
+    HttpResponseError,
+    ServiceRequestError,
+    ServiceResponseError,
+)
+from azure.core.pipeline.transport import AioHttpTransport
+
+# Seconds slept before the second and third try, give or take half.
+_PAUSES = (0.1, 0.4)
+# A longer Retry-After is passed on to the client, who has more time than we do.
+_LONGEST_RETRY_AFTER = 1.0
+_PASSING = frozenset({408, 429, 500, 502, 503, 504})
+
+
+def open_session() -> aiohttp.ClientSession:
+    """The one session of the process; call it inside the event loop.
+
+    It keeps one TLS context, ignores cookies, and reads no proxy from the environment (that look-up
+    costs each request two hops through a thread pool).
+    """
+    return aiohttp.ClientSession(
+        cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=0)
+    )
+
+
+def client_options(session: aiohttp.ClientSession) -> dict[str, Any]:
+    """Keyword arguments that every Azure SDK client is built with."""
+    return {
+        "transport": AioHttpTransport(session=session, session_owner=False, use_env_settings=False),
+        "use_env_settings": False,
+        "retry_total": 0,
+    }
+
+
+def managed_identity(session: aiohttp.ClientSession) -> AsyncTokenCredential:
+    """The credential of this app in Azure, or of the developer who is signed in on a laptop."""
+    # Imported here because it costs 115 ms, and apps with keys never need it.
+    from azure.identity.aio import DefaultAzureCredential
+
+    return DefaultAzureCredential(
+        transport=AioHttpTransport(session=session, session_owner=False, use_env_settings=False)
+    )
+
+
+async def with_retries[T](call: Callable[[], Awaitable[T]]) -> T:
+    """Make an idempotent call, and again where its failure looks like a passing one.
+
+    Raises:
+        AzureError: the last failure.
+    """
+    for pause in _PAUSES:
+        try:
+            return await call()
+        except AzureError as error:
+            wait = retry_after(error) or 0.0
+            if not _may_pass(error) or wait > _LONGEST_RETRY_AFTER:
+                raise
+            # Jitter: requests that failed together should not come back together.
+            await asyncio.sleep(max(wait, pause * random.uniform(0.5, 1.5)))  # noqa: S311
+    return await call()
+
+
+def retry_after(error: AzureError) -> float | None:
+    """Seconds of the answer's Retry-After header, None where there is none that is a number."""
+    response = error.response if isinstance(error, HttpResponseError) else None
+    headers = getattr(response, "headers", None) or {}
+    text = headers.get("Retry-After", "")
+    return float(text) if text.isdecimal() else None
+
+
+def _may_pass(error: AzureError) -> bool:
+    if isinstance(error, HttpResponseError):
+        return error.status_code in _PASSING
+    return isinstance(error, (ServiceRequestError, ServiceResponseError))
+
+
+class SingleFlight[K: Hashable, V]:
+    """Work that several requests want at the same time is done once, for all of them.
+
+    The work is a task of its own with its own time limit: a request that gives up does not take
+    the others' work with it, and what was begun is carried to its end.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._flights: dict[K, asyncio.Task[V]] = {}
+
+    async def do(self, key: K, work: Callable[[], Awaitable[V]]) -> V:
+        """The result of the work under this key: of a flight under way, or of a new one.
+
+        Raises:
+            TimeoutError: the flight took longer than its limit.
+            Whatever the work raises, to everybody who waits.
+        """
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = self._flights[key] = asyncio.create_task(self._bounded(work))
+            flight.add_done_callback(lambda done: self._land(key, done))
+        return await asyncio.shield(flight)
+
+    async def _bounded(self, work: Callable[[], Awaitable[V]]) -> V:
+        async with asyncio.timeout(self._seconds):
+            return await work()
+
+    def _land(self, key: K, flight: asyncio.Task[V]) -> None:
+        del self._flights[key]
+        if not flight.cancelled():
+            flight.exception()  # seen, even when everybody who waited has given up

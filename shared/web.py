@@ -1,0 +1,224 @@
+"""The HTTP edge: admit the caller, read the request, answer JSON or problem+json.
+
+A function that says nothing else is for signed-in users only.
+"""
+
+import asyncio
+import json
+import logging
+import math
+import time
+import traceback
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import azure.functions as func
+from pydantic import BaseModel, ValidationError
+
+from shared.app import App, current
+from shared.contract import Body, Query
+from shared.principals import Caller, Kind
+from shared.problems import (
+    BodyTooLarge,
+    Broken,
+    Fault,
+    Forbidden,
+    InvalidRequest,
+    Misconfigured,
+    NotJson,
+    Problem,
+    TimedOut,
+)
+from shared.settings import SettingsError
+
+logger = logging.getLogger(__name__)
+
+# The largest body that any route means is a few KiB of ids.
+MAX_BODY_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True)
+class PublicRequest[Q: Query]:
+    """A request of anybody at all."""
+
+    app: App
+    query: Q
+    route: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Request[Q: Query, B: Body]:
+    """A request of a caller who is signed in and admitted."""
+
+    app: App
+    caller: Caller
+    query: Q
+    body: B
+
+
+async def serve[Q: Query, B: Body](
+    req: func.HttpRequest,
+    context: func.Context,
+    handler: Callable[[Request[Q, B]], Awaitable[BaseModel]],
+    *,
+    query: type[Q] = Query,  # type: ignore[assignment]
+    body: type[B] = Body,  # type: ignore[assignment]
+    service_role: str | None = None,
+) -> func.HttpResponse:
+    """Answer a request of a signed-in user.
+
+    Args:
+        query: what the query string may hold; by default nothing.
+        body: what the body may hold; by default nothing. No body is read as `{}`.
+        service_role: app-only callers with this app role are let in too; by default none are.
+    """
+
+    async def admitted(app: App) -> BaseModel:
+        caller = await app.authenticator.authenticate(req.headers)
+        if caller.principal.kind is Kind.SERVICE:
+            _admit_service(caller, service_role)
+        read_query, read_body = _read(req, query, body)
+        return await handler(Request(app, caller, read_query, read_body))
+
+    return await _answer(req, context, admitted)
+
+
+async def serve_public[Q: Query](
+    req: func.HttpRequest,
+    context: func.Context,
+    handler: Callable[[PublicRequest[Q]], Awaitable[BaseModel]],
+    *,
+    query: type[Q] = Query,  # type: ignore[assignment]
+) -> func.HttpResponse:
+    """Answer anybody. The handler learns nothing about who is asking."""
+
+    async def anybody(app: App) -> BaseModel:
+        read_query, _ = _read(req, query, Body)
+        return await handler(PublicRequest(app, read_query, dict(req.route_params)))
+
+    return await _answer(req, context, anybody)
+
+
+def _admit_service(caller: Caller, role: str | None) -> None:
+    if role is None:
+        raise Forbidden("This is for signed-in users; the token is an app's own.")
+    if role not in caller.roles:
+        raise Forbidden(f"An app needs the app role {role} for this.")
+
+
+def _read[Q: Query, B: Body](req: func.HttpRequest, query: type[Q], body: type[B]) -> tuple[Q, B]:
+    """Both parts of the request.
+
+    Raises:
+        InvalidRequest: with every fault of both.
+        BodyTooLarge, NotJson: the body was not read.
+    """
+    faults: list[Fault] = []
+    raw = req.get_body() or b""
+    if len(raw) > MAX_BODY_BYTES:
+        raise BodyTooLarge(f"The body is over {MAX_BODY_BYTES} bytes.")
+    media_type = req.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if raw and media_type != "application/json":
+        raise NotJson
+    read_query = _validated(lambda: query.model_validate(dict(req.params)), "query", faults)
+    read_body = _validated(lambda: body.model_validate_json(raw or b"{}"), "body", faults)
+    if read_query is None or read_body is None:
+        raise InvalidRequest(faults=faults)
+    return read_query, read_body
+
+
+def _validated[T](validate: Callable[[], T], where: str, faults: list[Fault]) -> T | None:
+    try:
+        return validate()
+    except ValidationError as error:
+        for found in error.errors(include_url=False, include_input=False, include_context=False):
+            name = ".".join(str(part) for part in found["loc"])
+            faults.append(Fault(where, name, found["msg"]))
+        return None
+
+
+async def _answer(
+    req: func.HttpRequest,
+    context: func.Context,
+    handle: Callable[[App], Awaitable[BaseModel]],
+) -> func.HttpResponse:
+    """Run the handler within the time limit; every way out is an answer and one line in the log."""
+    began = time.monotonic()
+    outcome = "ok"
+    try:
+        app = current()
+        async with asyncio.timeout(app.settings.upstream_timeout):
+            response = _json(HTTPStatus.OK, (await handle(app)).model_dump_json(by_alias=True))
+    except Problem as problem:
+        outcome, response = problem.code, _problem(problem, context)
+    except TimeoutError:
+        outcome, response = TimedOut.code, _problem(TimedOut(), context)
+    except SettingsError as error:
+        logger.error("settings are wrong: %s", error)
+        names = ", ".join(error.faults)
+        misconfigured = Misconfigured(f"Wrong or missing settings: {names}.")
+        outcome, response = misconfigured.code, _problem(misconfigured, context)
+    except Exception as error:
+        logger.error("unexpected %s at %s", type(error).__name__, _where(error))
+        outcome, response = Broken.code, _problem(Broken(), context)
+    logger.info(
+        "%s %s: %d %s in %d ms, invocation %s",
+        req.method,
+        context.function_name,
+        response.status_code,
+        outcome,
+        (time.monotonic() - began) * 1000,
+        context.invocation_id,
+    )
+    return response
+
+
+def _problem(problem: Problem, context: func.Context) -> func.HttpResponse:
+    document: dict[str, Any] = {
+        "type": f"urn:trusted-service:problem:{problem.code}",
+        "title": problem.title,
+        "status": int(problem.status),
+        "detail": problem.detail,
+        "instance": f"urn:uuid:{context.invocation_id}",
+        "code": problem.code,
+        "message": problem.detail,  # where clients of Microsoft's samples look
+    }
+    if problem.faults:
+        document["errors"] = [
+            {"in": fault.where, "field": fault.field, "message": fault.message}
+            for fault in problem.faults
+        ]
+    headers = {}
+    if problem.retry_after is not None:
+        headers["Retry-After"] = str(max(1, math.ceil(problem.retry_after)))
+    if problem.www_authenticate:
+        headers["WWW-Authenticate"] = problem.www_authenticate
+    return _json(problem.status, json.dumps(document), "application/problem+json", headers)
+
+
+def _json(
+    status: HTTPStatus,
+    text: str,
+    mimetype: str = "application/json",
+    headers: dict[str, str] | None = None,
+) -> func.HttpResponse:
+    return func.HttpResponse(
+        text,
+        status_code=status,
+        mimetype=mimetype,
+        headers={
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+            **(headers or {}),
+        },
+    )
+
+
+def _where(error: BaseException) -> str:
+    """The code path of an exception without its text, which may hold anything."""
+    frames = traceback.extract_tb(error.__traceback__)[-6:]
+    return " < ".join(
+        f"{f.filename.rsplit('/', 1)[-1]}:{f.lineno} {f.name}" for f in reversed(frames)
+    )
