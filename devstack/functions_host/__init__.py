@@ -1,0 +1,5 @@
+"""The local functions host: HTTP in front of Microsoft's own Python v1 worker runtime.
+
+It reaches a function only through its `function.json`, as Azure does. Settings are the environment
+variables of this process. Function keys (`authLevel`) are not enforced, as with the Core Tools.
+"""

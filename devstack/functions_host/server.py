@@ -1,0 +1,110 @@
+"""The HTTP server in front of the functions."""
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+from aiohttp import web
+
+from . import functions, routes
+
+logger = logging.getLogger("host")
+
+# Azure's front ends take requests of up to 100 MB; a bearer token may be 16 KiB.
+_MOST_BODY_BYTES = 100 * 1024 * 1024
+_MOST_HEADER_BYTES = 64 * 1024
+
+
+class Host:
+    """Finds the function for a request and runs it."""
+
+    def __init__(self, app: Path, cors: frozenset[str]) -> None:
+        self._prefix = [part.lower() for part in functions.route_prefix(app).split("/") if part]
+        self._functions = functions.load_app(app)
+        self._cors = cors
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Answer one request; every answer carries the CORS headers its origin is owed."""
+        if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+            # As in Azure, a preflight is the platform's business and reaches no function.
+            response = web.Response(status=204)
+        else:
+            response = await self._answer(request)
+        self._allow_origin(request, response)
+        return response
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        found = self._find(request.method, request.raw_path.partition("?")[0])
+        if found is None:
+            return web.Response(status=404)
+        function, route_values = found
+        invocation_id, response = await functions.invoke(
+            function,
+            functions.Request(
+                method=request.method,
+                url=str(request.url),
+                headers=_joined(request.headers.items(), lower=True),
+                query=_joined(request.query.items()),
+                route_values=route_values,
+                body=await request.read(),
+            ),
+        )
+        status = response.status if response else 500
+        logger.info("%s %s %s %s", invocation_id, function.name, request.method, status)
+        if response is None:
+            return web.Response(status=500)
+        answer = web.Response(status=response.status, body=response.body)
+        answer.headers.popall("Content-Type", None)
+        for name, value in response.headers:
+            answer.headers.add(name, value)
+        return answer
+
+    def _find(
+        self, method: str, raw_path: str
+    ) -> tuple[functions.HttpFunction, dict[str, str]] | None:
+        segments = routes.split_path(raw_path)
+        depth = len(self._prefix)
+        if segments is None or [s.lower() for s in segments[:depth]] != self._prefix:
+            return None
+        for function in self._functions:
+            if method in function.methods:
+                values = function.route.match(segments[depth:])
+                if values is not None:
+                    return function, values
+        return None  # also for a wrong method: Azure says 404, not 405
+
+    def _allow_origin(self, request: web.Request, response: web.Response) -> None:
+        origin = request.headers.get("Origin")
+        if origin is None or not self._cors & {origin, "*"}:
+            return
+        response.headers["Access-Control-Allow-Origin"] = "*" if "*" in self._cors else origin
+        if request.method == "OPTIONS":
+            for asked in ("Method", "Headers"):
+                wanted = request.headers.get(f"Access-Control-Request-{asked}")
+                if wanted:
+                    plural = "Methods" if asked == "Method" else asked
+                    response.headers[f"Access-Control-Allow-{plural}"] = wanted
+
+
+def _joined(items: Iterable[tuple[str, str]], *, lower: bool = False) -> dict[str, str]:
+    """Azure hands over one value per name: repeated ones arrive joined by commas."""
+    joined: dict[str, str] = {}
+    for name, value in items:
+        key = name.lower() if lower else name
+        joined[key] = f"{joined[key]},{value}" if key in joined else value
+    return joined
+
+
+async def start(app: Path, host: str, port: int, cors: frozenset[str]) -> web.AppRunner:
+    """Load the app, then listen. The caller stops it with `cleanup()`."""
+    server = web.Application(client_max_size=_MOST_BODY_BYTES)
+    server.router.add_route("*", "/{path:.*}", Host(app, cors).handle)
+    runner = web.AppRunner(
+        server,
+        access_log=None,
+        max_line_size=_MOST_HEADER_BYTES,
+        max_field_size=_MOST_HEADER_BYTES,
+    )
+    await runner.setup()
+    await web.TCPSite(runner, host, port).start()
+    return runner
