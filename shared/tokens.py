@@ -43,7 +43,8 @@ class Policy:
             limits = f"allowed here: {MIN_TOKEN_MINUTES} to {self.max_minutes}"
             faults.append(Fault("policy", "expiresInMinutes", limits))
         if faults:
-            raise InvalidRequest("This is more than the service's policy allows.", faults=faults)
+            listed = "; ".join(f"{fault.field} {fault.message}" for fault in faults)
+            raise InvalidRequest(f"Beyond the service's policy: {listed}.", faults=faults)
         return scopes or self.scopes, minutes or self.default_minutes
 
 

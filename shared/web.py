@@ -125,7 +125,8 @@ def _read[Q: Query, B: Body](req: func.HttpRequest, query: type[Q], body: type[B
     read_query = _validated(lambda: query.model_validate(dict(req.params)), "query", faults)
     read_body = _validated(lambda: body.model_validate_json(raw or b"{}"), "body", faults)
     if read_query is None or read_body is None:
-        raise InvalidRequest(faults=faults)
+        listed = "; ".join(f"{fault.where} {fault.field}: {fault.message}" for fault in faults)
+        raise InvalidRequest(listed, faults=faults)
     return read_query, read_body
 
 
@@ -135,7 +136,8 @@ def _validated[T](validate: Callable[[], T], where: str, faults: list[Fault]) ->
     except ValidationError as error:
         for found in error.errors(include_url=False, include_input=False, include_context=False):
             name = ".".join(str(part) for part in found["loc"])
-            faults.append(Fault(where, name, found["msg"]))
+            unknown = found["type"] == "extra_forbidden"
+            faults.append(Fault(where, name, "is unknown here" if unknown else found["msg"]))
         return None
 
 
@@ -181,7 +183,7 @@ def _problem(problem: Problem, context: func.Context) -> func.HttpResponse:
         "title": problem.title,
         "status": int(problem.status),
         "detail": problem.detail,
-        "instance": f"urn:uuid:{context.invocation_id}",
+        "instance": context.invocation_id,
         "code": problem.code,
         "message": problem.detail,  # where clients of Microsoft's samples look
     }

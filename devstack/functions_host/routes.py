@@ -77,7 +77,8 @@ def split_path(raw_path: str) -> list[str] | None:
 
     A slash hidden as %2F never reaches a function in Azure: the path is not found.
     """
-    parts = raw_path.strip("/").split("/") if raw_path.strip("/") else []
+    path = raw_path.removeprefix("/").removesuffix("/")
+    parts = path.split("/") if path else []
     if any("%2f" in part.lower() or not part for part in parts):
         return None
     try:

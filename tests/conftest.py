@@ -1,0 +1,83 @@
+"""Fixtures that many tests share, and the parts' logs beside every failure."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+
+import aiohttp
+import pytest
+
+from tests.control import Control
+from tests.stack import Host, Stack
+from tests.table_proxy import TableProxy
+
+_LOG_LINES = 40
+_stacks: list[Stack] = []
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One stack for the whole run, without a functions host."""
+    stack = Stack(tmp_path_factory.mktemp("stack") / "state")
+    stack.start()
+    _stacks.append(stack)
+    yield stack
+    _stacks.remove(stack)
+    stack.stop()
+
+
+@pytest.fixture
+async def acs(stack: Stack) -> AsyncIterator[Control]:
+    """The ACS emulator's inspection and faults, which end with the test."""
+    async with Control(stack.values["acs"]) as control:
+        yield control
+
+
+@pytest.fixture
+async def tables(stack: Stack) -> AsyncIterator[TableProxy]:
+    """A counting, failing proxy in front of the stack's tables."""
+    async with TableProxy(stack.values["tablesConnectionString"]).running() as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def table_faults(tables: TableProxy) -> AsyncIterator[Control]:
+    async with Control(tables.url) as control:
+        yield control
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[aiohttp.ClientSession]:
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        yield session
+
+
+type StartHost = Callable[..., Awaitable[Host]]
+
+
+@pytest.fixture
+async def start_host(stack: Stack) -> AsyncIterator[StartHost]:
+    """Starts functions hosts with settings of their own; they stop with the test."""
+    hosts: list[Host] = []
+
+    async def start(**settings: str) -> Host:
+        host = stack.host(**settings)
+        hosts.append(host)
+        await host.start()
+        return host
+
+    yield start
+    for host in hosts:
+        host.stop()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed:
+        for path in [path for stack in _stacks for path in stack.logs]:
+            lines = path.read_text(errors="replace").splitlines()[-_LOG_LINES:]
+            if lines:
+                report.sections.append((f"the last lines of {path.name}", "\n".join(lines)))
+    return report

@@ -1,0 +1,51 @@
+"""Steering an emulator's faults, and reading what it has seen."""
+
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+
+
+class Control:
+    """Over HTTP, as anybody can: see devstack/README.md."""
+
+    def __init__(self, base_url: str) -> None:
+        self._base = f"{base_url}/_emulator"
+        self._session = aiohttp.ClientSession()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.clear()
+        await self._session.close()
+
+    async def state(self) -> dict[str, Any]:
+        async with self._session.get(f"{self._base}/state") as response:
+            return dict(await response.json())
+
+    async def fault(self, operation: str, **spec: object) -> str:
+        """Get something wrong; returns the fault's id."""
+        body = {"operation": operation, **spec}
+        async with self._session.post(f"{self._base}/faults", json=body) as response:
+            assert response.status == 201, await response.text()
+            return str((await response.json())["id"])
+
+    async def held(self, fault: str, number: int = 1) -> None:
+        """Return once so many requests are held by the fault."""
+        wait = f"{self._base}/faults/{fault}/wait?held={number}&timeoutMs=20000"
+        async with self._session.get(wait) as response:
+            assert response.status == 200, "nobody came to be held"
+
+    async def release(self, fault: str) -> None:
+        async with self._session.post(f"{self._base}/faults/{fault}/release") as response:
+            assert response.status == 200
+
+    async def clear(self) -> None:
+        async with self._session.delete(f"{self._base}/faults") as response:
+            assert response.status == 204

@@ -1,0 +1,289 @@
+"""Who is admitted: bearer tokens of configured issuers, and the platform's trusted principal."""
+
+import base64
+import hmac
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from shared.auth import Authenticator
+from shared.principals import Caller, Kind, Principal
+from shared.problems import Unauthenticated
+from shared.settings import Issuer
+
+TENANT = "11111111-2222-3333-4444-555555555555"
+V2 = f"https://login.microsoftonline.com/{TENANT}/v2.0"
+V1 = f"https://sts.windows.net/{TENANT}/"
+PLAIN = "https://issuer.example"
+KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+PUBLIC_PEM = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+def issuer(url: str, audience: str, tenant: str | None = None, **claims: str) -> Issuer:
+    names = {"user_claim": "oid" if tenant else "sub", "name_claim": "name", "roles_claim": "roles"}
+    return Issuer(url=url, audiences=(audience,), tenant=tenant, **{**names, **claims})
+
+
+ISSUERS = {
+    known.url: known
+    for known in (
+        issuer(PLAIN, "api://plain"),
+        issuer(V2, "api://v2", TENANT),
+        issuer(V1, "api://v1", TENANT),
+    )
+}
+
+
+class OneKey:
+    """An issuer with one RS256 key named `k`; counts who asked for what."""
+
+    async def find(self, key_id: str | None) -> jwt.PyJWK | None:
+        if key_id != "k":
+            return None
+        return jwt.PyJWK({**jwt.algorithms.RSAAlgorithm.to_jwk(KEY.public_key(), as_dict=True)})
+
+
+def authenticator(*issuers: Issuer, easy_auth: bool = False) -> Authenticator:
+    known = {each.url: each for each in issuers} or ISSUERS
+    return Authenticator(known, dict.fromkeys(known, OneKey()), easy_auth=easy_auth)
+
+
+def claims(**changes: object) -> dict[str, object]:
+    """Claims of a good token of the plain issuer; None removes one."""
+    now = int(time.time())
+    good = {"iss": PLAIN, "aud": "api://plain", "sub": "alice", "iat": now, "exp": now + 600}
+    return {name: value for name, value in {**good, **changes}.items() if value is not None}
+
+
+def signed(content: Mapping[str, object], *, kid: str | None = "k", alg: str = "RS256") -> str:
+    headers = {} if kid is None else {"kid": kid}
+    return jwt.encode(dict(content), KEY, algorithm=alg, headers=headers)
+
+
+def entra(**changes: object) -> dict[str, object]:
+    token = {"iss": V2, "aud": "api://v2", "tid": TENANT, "oid": "o-1", "scp": "access", "azp": "c"}
+    return claims(**{**token, **changes})
+
+
+async def admit(content: Mapping[str, object], **options: Any) -> Caller:
+    return await authenticator().authenticate(
+        {"authorization": f"Bearer {signed(content, **options)}"}
+    )
+
+
+async def refusal(authorization: str | None, auth: Authenticator | None = None) -> Unauthenticated:
+    headers = {} if authorization is None else {"authorization": authorization}
+    with pytest.raises(Unauthenticated) as caught:
+        await (auth or authenticator()).authenticate(headers)
+    return caught.value
+
+
+async def test_a_good_token_says_who_is_calling() -> None:
+    caller = await admit(
+        claims(name=" Alice ", roles=["Calls.Manage"], scope="openid Tokens.Issue")
+    )
+
+    assert caller.principal == Principal(Kind.USER, PLAIN, "alice")
+    assert caller.display_name == "Alice"
+    assert caller.roles == {"Calls.Manage"}  # a scope grants nothing
+
+
+async def test_no_token_is_challenged_without_an_error_code() -> None:
+    assert (await refusal(None)).www_authenticate == 'Bearer realm="api"'
+
+
+def unsigned(content: Mapping[str, object]) -> str:
+    return jwt.encode(dict(content), "", algorithm="none", headers={"kid": "k"})
+
+
+def signed_with_the_public_key(content: Mapping[str, object]) -> str:
+    """HS256 with what everybody can read, by hand: PyJWT itself refuses to make it."""
+
+    def part(value: bytes) -> str:
+        return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+    head = part(json.dumps({"alg": "HS256", "kid": "k", "typ": "JWT"}).encode())
+    body = part(json.dumps(dict(content)).encode())
+    mac = hmac.digest(PUBLIC_PEM, f"{head}.{body}".encode(), "sha256")
+    return f"{head}.{body}.{part(mac)}"
+
+
+OTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+NOW = int(time.time())
+REFUSED = {
+    "another scheme": ("Basic YTpi", "Send Authorization: Bearer"),
+    "no token": ("Bearer ", "Send Authorization: Bearer"),
+    "garbage": ("Bearer garbage", "not a JWT"),
+    "half a JWT": ("Bearer a.b.c", "not a JWT"),
+    "oversized": ("Bearer " + "a" * 16385, "longer than 16384"),
+    "two headers": (f"Bearer {signed(claims())},Bearer {signed(claims())}", "one Authorization"),
+    "expired": (f"Bearer {signed(claims(exp=NOW - 61))}", "expired"),
+    "no exp": (f"Bearer {signed(claims(exp=None))}", "no exp claim"),
+    "no iat": (f"Bearer {signed(claims(iat=None))}", "no iat claim"),
+    "issued in the future": (f"Bearer {signed(claims(iat=NOW + 600))}", "not valid yet"),
+    "not before later": (f"Bearer {signed(claims(nbf=NOW + 600))}", "not valid yet"),
+    "wrong issuer": (f"Bearer {signed(claims(iss='https://evil.example'))}", "AUTH_ISSUER"),
+    "no issuer": (f"Bearer {signed(claims(iss=None))}", "AUTH_ISSUER"),
+    "a spoiled signature": (f"Bearer {signed(claims(sub='x'))[:-4]}AAAA", "signature"),
+    "another issuer's audience": (f"Bearer {signed(claims(aud='api://v2'))}", "AUTH_AUDIENCE"),
+    "no audience": (f"Bearer {signed(claims(aud=None))}", "no aud claim"),
+    "alg none": (f"Bearer {unsigned(claims())}", "algorithm"),
+    "HS256 with the public key": (f"Bearer {signed_with_the_public_key(claims())}", "algorithm"),
+    "another algorithm of the key": (f"Bearer {signed(claims(), alg='PS256')}", "signature"),
+    "an unknown key id": (f"Bearer {signed(claims(), kid='other')}", "key that its issuer"),
+    "a key id beyond reason": (f"Bearer {signed(claims(), kid='k' * 257)}", "key id is malformed"),
+    "another key": (
+        f"Bearer {jwt.encode(claims(), OTHER_KEY, 'RS256', headers={'kid': 'k'})}",
+        "signature",
+    ),
+    "no subject": (f"Bearer {signed(claims(sub=None))}", "AUTH_USER_CLAIM"),
+    "an empty subject": (f"Bearer {signed(claims(sub=''))}", "AUTH_USER_CLAIM"),
+    "a subject of 257 characters": (f"Bearer {signed(claims(sub='x' * 257))}", "AUTH_USER_CLAIM"),
+    "half a surrogate pair": (f"Bearer {signed(claims(sub=chr(0xD800)))}", "AUTH_USER_CLAIM"),
+    "a tenant that is not the issuer's": (f"Bearer {signed(entra(tid='other'))}", "tenant"),
+    "no tenant": (f"Bearer {signed(entra(tid=None))}", "tenant"),
+    "an Entra ID token": (f"Bearer {signed(entra(scp=None, azp=None))}", "ID token"),
+}
+
+
+@pytest.mark.parametrize(("authorization", "hint"), REFUSED.values(), ids=REFUSED)
+async def test_a_bad_token_is_refused_and_its_developer_told_why(
+    authorization: str, hint: str
+) -> None:
+    refused = await refusal(authorization)
+
+    assert hint in refused.detail
+    assert refused.www_authenticate is not None
+    assert refused.www_authenticate.startswith('Bearer realm="api", error="invalid_')
+
+
+async def test_v1_and_v2_tokens_of_one_person_are_one_principal() -> None:
+    v2 = await admit(entra(sub="pairwise-2"))
+    v1 = await admit(entra(iss=V1, aud="api://v1", sub="pairwise-1", appid="c", azp=None))
+
+    assert v1.principal == v2.principal == Principal(Kind.USER, f"entra:{TENANT}", "o-1")
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (entra(), Kind.USER),
+        (entra(idtyp="user"), Kind.USER),
+        (entra(idtyp="app", scp="access"), Kind.SERVICE),
+        (entra(scp=None, roles=["Tokens.Issue"]), Kind.SERVICE),
+        (claims(), Kind.USER),
+        (claims(azp="web-app"), Kind.USER),
+        (claims(azp="alice"), Kind.SERVICE),
+        (claims(client_id="alice"), Kind.SERVICE),
+        (claims(gty="client-credentials"), Kind.SERVICE),
+        (claims(sub="abc@clients"), Kind.SERVICE),
+        (claims(preferred_username="service-account-x"), Kind.SERVICE),
+    ],
+)
+async def test_people_and_apps_are_told_apart(content: dict[str, object], kind: Kind) -> None:
+    assert (await admit(content)).principal.kind is kind
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "roles"),
+    [
+        ("roles", {"roles": "One"}, {"One"}),
+        ("roles", {"roles": ["One", 2, None]}, {"One"}),
+        ("roles", {}, set()),
+        ("roles", {"roles": {"One": True}}, set()),
+        ("realm_access.roles", {"realm_access": {"roles": ["One"]}}, {"One"}),
+        ("realm_access.roles", {"realm_access": "x"}, set()),
+        ("https://x.example/roles", {"https://x.example/roles": ["One"]}, {"One"}),
+    ],
+)
+async def test_roles_come_from_the_roles_claim_alone(
+    path: str, content: dict[str, object], roles: set[str]
+) -> None:
+    auth = authenticator(issuer(PLAIN, "api://plain", roles_claim=path))
+    token = signed(claims(scp="One", scope="One", groups=["One"]) | content)
+
+    assert (await auth.authenticate({"authorization": f"Bearer {token}"})).roles == roles
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("x" * 300, "x" * 256), ("", None), ("  ", None), (7, None), ("\ud800", None), (None, None)],
+)
+async def test_a_display_name_is_a_text_of_bounded_length(
+    name: object, expected: str | None
+) -> None:
+    assert (await admit(claims(name=name))).display_name == expected
+
+
+def principal(**changes: str) -> str:
+    """An Easy Auth principal of an Entra user, as the platform writes it."""
+    schema = "http://schemas.microsoft.com/identity/claims"
+    found = {
+        "iss": V2,
+        "aud": "api://v2",
+        "iat": str(NOW),
+        f"{schema}/objectidentifier": "o-1",
+        f"{schema}/tenantid": TENANT,
+        "name": "Olga",
+        "http://schemas.microsoft.com/ws/2008/06/identity/claims/role": "Calls.Manage",
+        **changes,
+    }
+    listed = [{"typ": name, "val": value} for name, value in found.items()]
+    return base64.b64encode(json.dumps({"auth_typ": "aad", "claims": listed}).encode()).decode()
+
+
+async def test_the_platforms_principal_is_believed_when_it_is_on() -> None:
+    headers = {"x-ms-client-principal": principal()}
+    caller = await authenticator(easy_auth=True).authenticate(headers)
+
+    assert caller.principal == Principal(Kind.USER, f"entra:{TENANT}", "o-1")
+    assert caller.display_name == "Olga"
+    assert caller.roles == {"Calls.Manage"}
+
+
+async def test_spoofed_principals_are_worth_nothing_when_it_is_off() -> None:
+    headers = {
+        "x-ms-client-principal": principal(),
+        "x-ms-client-principal-id": "o-1",
+        "x-ms-client-principal-name": "olga",
+    }
+    with pytest.raises(Unauthenticated):
+        await authenticator().authenticate(headers)
+
+    token = signed(claims())
+    caller = await authenticator().authenticate({**headers, "authorization": f"Bearer {token}"})
+    assert caller.principal.id == "alice"
+
+
+@pytest.mark.parametrize(
+    "encoded",
+    [
+        "",
+        "%%%",
+        base64.b64encode(b"[]").decode(),
+        base64.b64encode(b'{"claims":[{}]}').decode(),
+        principal(iss="https://evil.example"),
+        principal(aud="api://v1"),
+        principal(iat="x"),
+        principal(**{"http://schemas.microsoft.com/identity/claims/tenantid": "other"}),
+    ],
+)
+async def test_a_malformed_or_foreign_principal_is_refused(encoded: str) -> None:
+    with pytest.raises(Unauthenticated):
+        await authenticator(easy_auth=True).authenticate({"x-ms-client-principal": encoded})
+
+
+async def test_a_bearer_token_and_a_principal_must_be_the_same_person() -> None:
+    auth = authenticator(easy_auth=True)
+    headers = {"x-ms-client-principal": principal(), "authorization": f"Bearer {signed(entra())}"}
+    assert (await auth.authenticate(headers)).principal.id == "o-1"
+
+    headers["authorization"] = f"Bearer {signed(claims())}"
+    with pytest.raises(Unauthenticated, match="two different people"):
+        await auth.authenticate(headers)

@@ -1,0 +1,154 @@
+"""Settings: every fault at once, named, and no secret in any of it."""
+
+import json
+
+import pytest
+
+from shared.settings import SettingsError, load
+
+KEY = "c2VjcmV0LWtleS1vZi10aGUtcmVzb3VyY2U="
+GOOD = {
+    "COMMUNICATION_CONNECTION_STRING": f"endpoint=https://x.communication.azure.com/;accesskey={KEY}",
+    "TABLES_CONNECTION_STRING": f"DefaultEndpointsProtocol=https;AccountName=a;AccountKey={KEY}",
+    "AUTH_ISSUER": "https://issuer.example/",
+    "AUTH_AUDIENCE": "api://one, api://two",
+}
+TENANT = "11111111-2222-3333-4444-555555555555"
+
+
+def faults(**changes: str) -> dict[str, str]:
+    with pytest.raises(SettingsError) as caught:
+        load({**GOOD, **changes})
+    return caught.value.faults
+
+
+def test_the_least_that_works() -> None:
+    settings = load(GOOD)
+
+    assert settings.communication_endpoint == "https://x.communication.azure.com"
+    assert settings.communication_resource == "x.communication.azure.com"
+    assert settings.issuers[0].audiences == ("api://one", "api://two")
+    assert (settings.issuers[0].user_claim, settings.issuers[0].realm) == (
+        "sub",
+        "https://issuer.example/",
+    )
+    assert settings.token_scopes == {"voip"}
+    assert (settings.token_minutes, settings.token_max_minutes) == (60, 1440)
+    assert settings.upstream_timeout == 10
+    assert not settings.easy_auth
+
+
+def test_every_missing_setting_is_named_at_once() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load({})
+
+    assert set(caught.value.faults) == {
+        "COMMUNICATION_CONNECTION_STRING",
+        "TABLES_CONNECTION_STRING",
+        "AUTH_ISSUER",
+        "AUTH_AUDIENCE",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("COMMUNICATION_CONNECTION_STRING", "https://x.communication.azure.com"),
+        ("COMMUNICATION_CONNECTION_STRING", "endpoint=https://x.example/;accesskey=not base64"),
+        ("COMMUNICATION_CONNECTION_STRING", f"endpoint=http://x.example/;accesskey={KEY}"),
+        ("COMMUNICATION_CONNECTION_STRING", f"endpoint=https://x.example/path;accesskey={KEY}"),
+        ("COMMUNICATION_CONNECTION_STRING", f"endpoint=https://[bad/;accesskey={KEY}"),
+        ("COMMUNICATION_RESOURCE_ID", "my-resource"),
+        ("TABLES_CONNECTION_STRING", "AccountName=only"),
+        (
+            "TABLES_CONNECTION_STRING",
+            f"DefaultEndpointsProtocol=http;AccountName=a;AccountKey={KEY}",
+        ),
+        ("AUTH_ISSUER", "http://issuer.example"),
+        ("AUTH_ISSUER", "https://login.microsoftonline.com/common/v2.0"),
+        ("AUTH_USER_CLAIM", "email"),
+        ("AUTH_USER_CLAIM", "upn"),
+        ("AUTH_ISSUERS", "{}"),
+        ("AUTH_ISSUERS", "not json"),
+        ("AUTH_EASY_AUTH", "maybe"),
+        ("TOKEN_SCOPES", "voip,video"),
+        ("TOKEN_LIFETIME_MINUTES", "59"),
+        ("TOKEN_LIFETIME_MINUTES", "an hour"),
+        ("TOKEN_MAX_LIFETIME_MINUTES", "1441"),
+        ("UPSTREAM_TIMEOUT_SECONDS", "-17"),
+        ("UPSTREAM_TIMEOUT_SECONDS", "nan"),
+    ],
+)
+def test_a_wrong_value_is_named_and_not_repeated(name: str, value: str) -> None:
+    found = faults(**{name: value})
+
+    assert list(found) == [name]
+    assert value not in found[name]
+
+
+def test_a_lifetime_above_the_ceiling_is_a_fault() -> None:
+    found = faults(TOKEN_LIFETIME_MINUTES="120", TOKEN_MAX_LIFETIME_MINUTES="60")
+
+    assert list(found) == ["TOKEN_LIFETIME_MINUTES"]
+
+
+def test_two_ways_to_the_same_service_are_a_fault() -> None:
+    found = faults(COMMUNICATION_ENDPOINT="https://x.example", TABLES_ENDPOINT="https://y.example")
+
+    assert set(found) == {"COMMUNICATION_ENDPOINT", "TABLES_ENDPOINT"}
+
+
+def test_http_is_for_this_machine_only() -> None:
+    for host in ("127.0.0.1:7072", "localhost:7072", "[::1]:7072"):
+        assert load({**GOOD, "AUTH_ISSUER": f"http://{host}"}).issuers[0].url.startswith("http:")
+    for host in ("127.0.0.1.evil.example", "localhost.evil.example", "10.0.0.1"):
+        assert "AUTH_ISSUER" in faults(AUTH_ISSUER=f"http://{host}")
+
+
+def test_the_v1_and_v2_issuers_of_an_entra_tenant_are_one_realm() -> None:
+    settings = load(
+        {
+            **GOOD,
+            "AUTH_ISSUER": f"https://login.microsoftonline.com/{TENANT}/v2.0",
+            "AUTH_ISSUERS": json.dumps(
+                [
+                    {
+                        "AUTH_ISSUER": f"https://sts.windows.net/{TENANT}/",
+                        "AUTH_AUDIENCE": "api://v1",
+                    },
+                    {"issuer": "https://other.example", "audience": ["a", "b"], "userClaim": "uid"},
+                ]
+            ),
+        }
+    )
+    v2, v1, other = settings.issuers
+
+    assert v2.realm == v1.realm == f"entra:{TENANT}"
+    assert (v2.user_claim, v1.user_claim, other.user_claim) == ("oid", "oid", "uid")
+    assert (v1.audiences, other.audiences) == (("api://v1",), ("a", "b"))
+
+
+def test_faults_in_a_list_of_issuers_say_which_entry() -> None:
+    listed = [{"issuer": "https://a.example", "audience": "x"}, {"issuer": "", "audiense": "y"}]
+
+    assert set(faults(AUTH_ISSUERS=json.dumps(listed))) == {
+        "AUTH_ISSUERS[1].AUTH_ISSUER",
+        "AUTH_ISSUERS[1].AUTH_AUDIENCE",
+        "AUTH_ISSUERS[1].audiense",
+    }
+
+
+def test_an_issuer_listed_twice_is_a_fault() -> None:
+    listed = [{"issuer": GOOD["AUTH_ISSUER"], "audience": "x"}]
+
+    assert list(faults(AUTH_ISSUERS=json.dumps(listed))) == ["AUTH_ISSUERS"]
+
+
+def test_easy_auth_needs_the_platform_to_say_so_too() -> None:
+    assert not load({**GOOD, "AUTH_EASY_AUTH": "true"}).easy_auth
+    assert not load({**GOOD, "WEBSITE_AUTH_ENABLED": "True"}).easy_auth
+    assert load({**GOOD, "AUTH_EASY_AUTH": "true", "WEBSITE_AUTH_ENABLED": "True"}).easy_auth
+
+
+def test_no_secret_in_a_repr() -> None:
+    assert KEY not in repr(load(GOOD))
