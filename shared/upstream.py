@@ -5,6 +5,7 @@ do not count that sleep against their timeout. Here the request's own time limit
 """
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Any
@@ -103,13 +104,15 @@ class SingleFlight[K: Hashable, V]:
         """The result of the work under this key: of a flight under way, or of a new one.
 
         Raises:
-            TimeoutError: the flight took longer than its limit.
+            TimeoutError: the flight that this call began took longer than its limit.
             Whatever the work raises, to everybody who waits.
         """
-        flight = self._flights.get(key)
-        if flight is None:
-            flight = self._flights[key] = asyncio.create_task(self._bounded(work))
-            flight.add_done_callback(lambda done: self._land(key, done))
+        while (under_way := self._flights.get(key)) is not None:
+            # It began before us: where its time runs out, ours has not.
+            with contextlib.suppress(TimeoutError):
+                return await asyncio.shield(under_way)
+        flight = self._flights[key] = asyncio.create_task(self._bounded(work))
+        flight.add_done_callback(lambda done: self._land(key, done))
         return await asyncio.shield(flight)
 
     async def _bounded(self, work: Callable[[], Awaitable[V]]) -> V:

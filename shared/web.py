@@ -43,9 +43,13 @@ MAX_BODY_BYTES = 64 * 1024
 class PublicRequest[Q: Query]:
     """A request of anybody at all."""
 
-    app: App
     query: Q
     route: dict[str, str]
+
+    @property
+    def app(self) -> App:
+        """Only what is used is built: an app with wrong settings is alive, though not ready."""
+        return current()
 
 
 @dataclass(frozen=True)
@@ -75,12 +79,14 @@ async def serve[Q: Query, B: Body](
         service_role: app-only callers with this app role are let in too; by default none are.
     """
 
-    async def admitted(app: App) -> BaseModel:
-        caller = await app.authenticator.authenticate(req.headers)
-        if caller.principal.kind is Kind.SERVICE:
-            _admit_service(caller, service_role)
-        read_query, read_body = _read(req, query, body)
-        return await handler(Request(app, caller, read_query, read_body))
+    async def admitted() -> BaseModel:
+        app = current()
+        async with asyncio.timeout(app.settings.upstream_timeout):
+            caller = await app.authenticator.authenticate(req.headers)
+            if caller.principal.kind is Kind.SERVICE:
+                _admit_service(caller, service_role)
+            read_query, read_body = _read(req, query, body)
+            return await handler(Request(app, caller, read_query, read_body))
 
     return await _answer(req, context, admitted)
 
@@ -92,11 +98,11 @@ async def serve_public[Q: Query](
     *,
     query: type[Q] = Query,  # type: ignore[assignment]
 ) -> func.HttpResponse:
-    """Answer anybody. The handler learns nothing about who is asking."""
+    """Answer anybody. The handler learns nothing about who is asking, and bounds its own time."""
 
-    async def anybody(app: App) -> BaseModel:
+    async def anybody() -> BaseModel:
         read_query, _ = _read(req, query, Body)
-        return await handler(PublicRequest(app, read_query, dict(req.route_params)))
+        return await handler(PublicRequest(read_query, dict(req.route_params)))
 
     return await _answer(req, context, anybody)
 
@@ -144,15 +150,13 @@ def _validated[T](validate: Callable[[], T], where: str, faults: list[Fault]) ->
 async def _answer(
     req: func.HttpRequest,
     context: func.Context,
-    handle: Callable[[App], Awaitable[BaseModel]],
+    handle: Callable[[], Awaitable[BaseModel]],
 ) -> func.HttpResponse:
-    """Run the handler within the time limit; every way out is an answer and one line in the log."""
+    """Run the handler; every way out is an answer and one line in the log."""
     began = time.monotonic()
     outcome = "ok"
     try:
-        app = current()
-        async with asyncio.timeout(app.settings.upstream_timeout):
-            response = _json(HTTPStatus.OK, (await handle(app)).model_dump_json(by_alias=True))
+        response = _json(HTTPStatus.OK, (await handle()).model_dump_json(by_alias=True))
     except Problem as problem:
         outcome, response = problem.code, _problem(problem, context)
     except TimeoutError:

@@ -1,12 +1,13 @@
 """Fixtures that many tests share, and the parts' logs beside every failure."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from pathlib import Path
 
 import aiohttp
 import pytest
 
 from tests.control import Control
-from tests.stack import Host, Stack
+from tests.stack import Host, Issuer, Stack, free_port
 from tests.table_proxy import TableProxy
 
 _LOG_LINES = 40
@@ -68,6 +69,23 @@ async def start_host(stack: Stack) -> AsyncIterator[StartHost]:
     yield start
     for host in hosts:
         host.stop()
+
+
+@pytest.fixture(scope="session")
+def one_host(stack: Stack) -> Iterator[Host]:
+    """A host with the stack's own settings, for the whole run: leave it alive."""
+    host = stack.host()
+    host.start_blocking()
+    yield host
+    host.stop()
+
+
+@pytest.fixture
+def second_issuer(tmp_path: Path) -> Iterator[Issuer]:
+    """Another issuer, for tokens of another realm."""
+    url = f"http://127.0.0.1:{free_port()}"
+    with Issuer(url, tmp_path / "second-issuer.json", "api://second").running() as issuer:
+        yield issuer
 
 
 @pytest.hookimpl(wrapper=True)

@@ -29,6 +29,12 @@ class Control:
         async with self._session.get(f"{self._base}/state") as response:
             return dict(await response.json())
 
+    async def introspect(self, token: str) -> dict[str, Any]:
+        """What the ACS emulator thinks of a user's token: `active`, and its claims."""
+        url = f"{self._base}/introspect"
+        async with self._session.post(url, json={"token": token}) as response:
+            return dict(await response.json())
+
     async def fault(self, operation: str, **spec: object) -> str:
         """Get something wrong; returns the fault's id."""
         body = {"operation": operation, **spec}

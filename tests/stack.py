@@ -8,18 +8,67 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-
-import aiohttp
 
 from devstack.tokens import issuer_key, mint
 
 ROOT = Path(__file__).parent.parent
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Issuer:
+    """An OIDC issuer whose key the tests may sign with."""
+
+    url: str
+    key_file: Path
+    audience: str
+
+    def token(
+        self,
+        user: str,
+        *,
+        name: str | None = None,
+        roles: Sequence[str] = (),
+        lifetime: timedelta = timedelta(hours=1),
+        **claims: object,
+    ) -> str:
+        """A bearer token as this issuer would sign it; `claims` may forge any part."""
+        return mint(
+            issuer_key(self.key_file),
+            issuer=self.url,
+            subject=user,
+            audience=self.audience,
+            lifetime=lifetime,
+            name=name,
+            roles=roles,
+            **claims,
+        )
+
+    @contextmanager
+    def running(self) -> Iterator["Issuer"]:
+        """The issuer itself, where no stack runs it."""
+        port = self.url.rpartition(":")[2]
+        command = [sys.executable, "-m", "devstack.issuer", "--port", port, "--stop-with-stdin"]
+        with (
+            self.key_file.with_suffix(".log").open("wb") as log,
+            subprocess.Popen(
+                [*command, "--key-file", str(self.key_file)],
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            ) as process,
+        ):
+            wait_until_open(int(port))
+            yield self
+            process.terminate()
 
 
 class Stack:
@@ -60,26 +109,14 @@ class Stack:
     def settings(self) -> dict[str, str]:
         return dict(self.values["settings"])
 
-    def token(
-        self,
-        user: str,
-        *,
-        name: str | None = None,
-        roles: Sequence[str] = (),
-        lifetime: timedelta = timedelta(hours=1),
-        **claims: object,
-    ) -> str:
-        """A bearer token as the stack's issuer would sign it; `claims` may forge any part."""
-        return mint(
-            issuer_key(self.folder / "issuer-key.json"),
-            issuer=self.values["issuer"],
-            subject=user,
-            audience=self.settings["AUTH_AUDIENCE"],
-            lifetime=lifetime,
-            name=name,
-            roles=roles,
-            **claims,
-        )
+    @property
+    def issuer(self) -> Issuer:
+        key_file = self.folder / "issuer-key.json"
+        return Issuer(self.values["issuer"], key_file, self.settings["AUTH_AUDIENCE"])
+
+    def token(self, user: str, **options: Any) -> str:
+        """A bearer token of the stack's issuer; see `Issuer.token`."""
+        return self.issuer.token(user, **options)
 
     def host(self, **settings: str) -> "Host":
         """A functions host on this stack, not started yet; settings given here win."""
@@ -92,13 +129,17 @@ class Host:
     def __init__(self, logs: Path, settings: dict[str, str]) -> None:
         logs.mkdir(exist_ok=True)
         self._settings = settings
-        self.port = _free_port()
+        self.port = free_port()
         self.log = logs / f"{self.port}.log"
         self.api = f"http://127.0.0.1:{self.port}/api"
         self._process: subprocess.Popen[bytes] | None = None
 
     async def start(self) -> None:
-        """Start, or start again on the same port, and wait until it answers."""
+        """Start, or start again on the same port, and wait until it listens."""
+        await asyncio.to_thread(self.start_blocking)
+
+    def start_blocking(self) -> None:
+        """As `start`, for where there is no event loop."""
         command = [sys.executable, "-m", "devstack.functions_host", "--app", str(ROOT)]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -109,14 +150,7 @@ class Host:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-        async with asyncio.timeout(START_SECONDS), aiohttp.ClientSession() as session:
-            while True:
-                try:
-                    async with session.get(f"{self.api}/health"):
-                        return
-                except aiohttp.ClientError:
-                    assert self._process.poll() is None, self.log.read_text()
-                    await asyncio.sleep(0.02)
+        wait_until_open(self.port)
 
     def kill(self) -> None:
         """SIGKILL: nothing of the process runs any more."""
@@ -139,7 +173,20 @@ class Host:
             self._process.stdin.close()
 
 
-def _free_port() -> int:
+def wait_until_open(port: int) -> None:
+    """Return once somebody listens on the port of this machine."""
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            assert time.monotonic() < deadline, f"nobody listens on {port}"
+            time.sleep(0.02)
+        else:
+            return
+
+
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -70,7 +70,11 @@ class TableProxy:
         headers = [(k, v) for k, v in request.headers.items() if k.lower() not in _HOP_HEADERS]
         target = URL(f"{self._target.origin()}{request.raw_path}", encoded=True)
         async with session.request(
-            request.method, target, headers=headers, data=await request.read()
+            request.method,
+            target,
+            headers=headers,
+            data=await request.read() or None,
+            skip_auto_headers=("Content-Type", "User-Agent"),  # the signature covers the first
         ) as answer:
             kept = [(k, v) for k, v in answer.headers.items() if k.lower() not in _OWN_HEADERS]
             response = web.Response(status=answer.status, body=await answer.read())

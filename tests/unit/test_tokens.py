@@ -210,3 +210,23 @@ async def test_beyond_the_policy_is_refused_with_its_limits(
     for fault in caught.value.faults:
         assert limits[fault.field] in fault.message
     assert acs.issued == 0
+
+
+async def test_who_joins_late_has_their_own_time(clock: Clock) -> None:
+    acs = FakeAcs(clock)
+    tokens = Tokens(
+        FakeIdentities(),  # type: ignore[arg-type]
+        acs,
+        POLICY,
+        flight_seconds=0.05,
+        now=clock,
+    )
+    acs.gate.clear()
+    early = asyncio.create_task(issue(tokens))
+    late = asyncio.create_task(issue(tokens))
+    with pytest.raises(TimeoutError):
+        await early
+    acs.gate.set()
+
+    assert await late == "token-1"
+    assert acs.issued == 2

@@ -1,0 +1,104 @@
+"""A host that dies at any moment of a first sign-in loses nothing: the retry finishes it."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+import aiohttp
+import pytest
+
+from tests.control import Control
+from tests.e2e.api import all_mappings, ask, ask_until_answered, mappings
+from tests.stack import Host, Stack
+from tests.table_proxy import TableProxy
+
+type StartHost = Callable[..., Awaitable[Host]]
+
+# Every moment at which something outside the host has happened or not: who is asked, for what, how
+# many such requests go by first, and whether the host dies before or after the effect.
+STEPS = [
+    ("tables", "get", 0, "before"),
+    ("acs", "create", 0, "before"),
+    ("acs", "create", 0, "after"),
+    ("tables", "insert", 0, "before"),
+    ("tables", "insert", 0, "after"),
+    ("tables", "insert", 1, "before"),
+    ("tables", "insert", 1, "after"),
+]
+
+
+@pytest.mark.parametrize(("where", "operation", "skip", "moment"), STEPS)
+async def test_a_kill_at_any_step_of_a_first_sign_in_leaves_one_mapping(
+    stack: Stack,
+    start_host: StartHost,
+    client: aiohttp.ClientSession,
+    acs: Control,
+    tables: TableProxy,
+    table_faults: Control,
+    where: str,
+    operation: str,
+    skip: int,
+    moment: str,
+) -> None:
+    user = f"killed at {where} {operation} {skip} {moment}"
+    token = stack.token(user)
+    host = await start_host(TABLES_CONNECTION_STRING=tables.connection_string)
+    control = acs if where == "acs" else table_faults
+    for _ in range(skip):
+        await control.fault(operation, delayMs=0, times=1)
+    fault = await control.fault(operation, hold=moment, times=1)
+
+    cut_short = asyncio.create_task(ask(client, host, "/token", token))
+    await control.held(fault)
+    host.kill()
+    with pytest.raises(aiohttp.ClientError):
+        await cut_short
+    await control.clear()
+    await host.start()
+    replies = [await ask(client, host, "/token", token) for _ in range(2)]
+
+    assert {reply.status for reply in replies} == {200}
+    assert mappings(stack, user) == [replies[0].user_id] == [replies[1].user_id]
+    checked = await acs.introspect(replies[0].json["token"])
+    assert checked["active"]
+
+
+async def test_two_hundred_sign_ins_survive_twenty_kills(
+    stack: Stack, start_host: StartHost, client: aiohttp.ClientSession
+) -> None:
+    users, at_once, kills = 200, 8, 20
+    chance = random.Random(20261122)
+    hosts = [await start_host(), await start_host()]
+    todo = iter([f"survivor-{n}" for n in range(users)])
+    answered: dict[str, set[str]] = {}
+    progress = asyncio.Condition()
+
+    async def sign_in() -> None:
+        for user in todo:
+            token = stack.token(user)
+            for _ in range(2):
+                reply = await ask_until_answered(client, chance.choice(hosts), "/token", token)
+                answered.setdefault(user, set()).add(reply.user_id)
+            async with progress:
+                progress.notify_all()
+
+    async def kill_now_and_then() -> int:
+        done = 0
+        for due in sorted(chance.sample(range(1, users - at_once), kills)):
+            async with progress:
+                await progress.wait_for(lambda due=due: len(answered) >= due)  # type: ignore[misc]
+            host = chance.choice(hosts)
+            host.kill()
+            done += 1
+            await host.start()
+        return done
+
+    killer = asyncio.create_task(kill_now_and_then())
+    await asyncio.gather(*(sign_in() for _ in range(at_once)))
+
+    assert await killer == kills
+    assert len(answered) == users
+    assert Counter(len(ids) for ids in answered.values()) == {1: users}
+    mapped = {user: ids for user, ids in all_mappings(stack).items() if user in answered}
+    assert mapped == {user: list(ids) for user, ids in answered.items()}
