@@ -1,1 +1,1 @@
-"""What stands in for Azure on a laptop. Nothing here is deployed, and nothing here imports `shared`."""
+"""What stands in for Azure on a laptop. Nothing here is deployed or imports `shared`."""

@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+"""The one entry point for people: python3 dev.py run | test | check | token | doctor.
+
+It runs twice in one process. First under whatever Python was typed: standard library only, and
+readable by Python 3.6, so that a wrong version still gets a sentence and not a SyntaxError. It
+makes sure that `.venv` is complete and replaces itself by `.venv`'s Python (exec, same process id:
+a signal meant for the stack reaches the stack). The second time it does what was asked.
+"""
+
+import argparse
+import os
+import sys
+from typing import Dict, List, Tuple  # noqa: F401  in type comments
+
+from devstack import bootstrap
+
+ROOT = os.path.dirname(os.path.realpath(__file__))
+
+DESCRIPTION = """\
+Runs the trusted service and everything it needs on this machine, with no Azure account.
+The first start installs into .venv and node_modules; later ones begin at once."""
+
+STATE_HELP = "folder with the stack's keys, data and logs (default: .devstack beside dev.py)"
+
+# Which npm packages a command needs. Azurite runs the tables; tests drive Microsoft's JS clients.
+NODE_FOLDERS = {
+    "run": ("devstack/node",),
+    "test": ("devstack/node", "tests/node"),
+}  # type: Dict[str, Tuple[str, ...]]
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="dev.py", description=DESCRIPTION)
+    commands = top.add_subparsers(dest="command", metavar="COMMAND")
+    commands.required = True
+
+    run = commands.add_parser("run", help="start the local stack; Ctrl-C stops it")
+    run.add_argument(
+        "--ports",
+        choices=["default", "auto"],
+        default="default",
+        help="auto: free ports, chosen once and kept in the state folder",
+    )
+    run.add_argument("--state", metavar="DIR", help=STATE_HELP)
+    run.add_argument(
+        "--fresh", action="store_true", help="first remove what earlier stacks left in the folder"
+    )
+    run.add_argument(
+        "--without-host",
+        action="store_true",
+        help="all but the app itself, to be started by hand (func start)",
+    )
+
+    test = commands.add_parser("test", help="run every test, or those that pytest arguments select")
+    test.add_argument("pytest_arguments", nargs=argparse.REMAINDER, metavar="PYTEST_ARGUMENT")
+
+    commands.add_parser("check", help="ruff, mypy and import-linter over everything")
+
+    token = commands.add_parser(
+        "token",
+        help="print a bearer token for a user of the running stack",
+        description="Prints a bearer token on the last line of standard output, valid for an hour.",
+    )
+    token.add_argument("user", metavar="USER", help="alice, bob, carol, dave, or any other user id")
+    token.add_argument("--role", action="append", default=[], help="an app role; may be repeated")
+    token.add_argument("--state", metavar="DIR", help=STATE_HELP)
+
+    doctor = commands.add_parser(
+        "doctor",
+        help="say what works and what is missing with the current settings",
+        description="Settings come from FILE, else from local.settings.json, else from the "
+        "running stack. Environment variables win over all of them.",
+    )
+    doctor.add_argument("--settings", metavar="FILE", help="a file like local.settings.json")
+    doctor.add_argument("--state", metavar="DIR", help=STATE_HELP)
+    return top
+
+
+def read_arguments(argv: List[str]) -> argparse.Namespace:
+    """Parse `argv`, leaving all that follows `test` to pytest, options included.
+
+    argparse's REMAINDER cannot: it takes a leading `-k` for an option of its own.
+    """
+    if argv[:1] == ["test"] and argv[1:] not in (["-h"], ["--help"]):
+        return argparse.Namespace(command="test", pytest_arguments=argv[1:])
+    return parser().parse_args(argv)
+
+
+def main(argv: List[str]) -> int:
+    arguments = read_arguments(argv)  # before any installation: a typo should not cost a minute
+    try:
+        python = bootstrap.ready(ROOT, NODE_FOLDERS.get(arguments.command, ()))
+    except bootstrap.Unable as reason:
+        print("dev.py: {}".format(reason), file=sys.stderr)
+        return 1
+    except bootstrap.Interrupted as reason:
+        print("dev.py: stopped; the next start finishes the installation", file=sys.stderr)
+        return 128 + reason.signal
+
+    if os.path.realpath(sys.prefix) != os.path.realpath(os.path.join(ROOT, ".venv")):
+        sys.stdout.flush()
+        os.execve(  # noqa: S606  the venv's own python, no shell wanted
+            python,
+            [python, os.path.join(ROOT, "dev.py"), *argv],
+            bootstrap.clean_environment(),
+        )
+
+    from devstack.cli import perform
+
+    return perform(arguments)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:  # before anything was started that would have to be stopped
+        sys.exit(130)

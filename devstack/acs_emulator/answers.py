@@ -1,0 +1,106 @@
+"""Answers in the service's own handwriting, and every error that it is known to give.
+
+The texts are recorded from the real service except where a comment says that they are assumed.
+"""
+
+import json
+from http import HTTPStatus
+
+from aiohttp import web
+from pydantic import JsonValue
+
+
+class AcsError(Exception):
+    """An answer other than success.
+
+    Args:
+        status: the HTTP status.
+        code, message, target: what the error body says.
+        headers: more than the usual ones, such as Retry-After.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        target: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.target = target
+        self.headers = headers or {}
+
+    def answer(self) -> web.Response:
+        body = error_body(self.code, self.message, self.target)
+        return web.Response(
+            status=self.status,
+            body=_as_dotnet_writes(body),
+            headers={**self.headers, "Content-Type": "application/json"},
+        )
+
+
+def json_answer(status: int, body: JsonValue) -> web.Response:
+    return web.Response(
+        status=status,
+        body=_as_dotnet_writes(body),
+        headers={"Content-Type": "application/json; charset=utf-8"},
+    )
+
+
+def error_body(code: str, message: str, target: str | None = None) -> dict[str, JsonValue]:
+    error: dict[str, JsonValue] = {"code": code, "message": message}
+    if target is not None:
+        error["target"] = target
+    return {"error": error}
+
+
+def fault_body(status: int) -> JsonValue:
+    """The error body of a fault that gives none: [assumed] the status' own words."""
+    try:
+        known = HTTPStatus(status)
+    except ValueError:
+        return error_body(str(status), f"Fault {status} on demand.")
+    return error_body(known.phrase.replace(" ", ""), f"{known.phrase}.")
+
+
+def _as_dotnet_writes(body: JsonValue) -> bytes:
+    # System.Text.Json escapes the plus of expiresOn's offset; a client that cuts the text out by
+    # hand would see that, so it does here too.
+    return json.dumps(body, separators=(",", ":")).replace("+", "\\u002B").encode("ascii")
+
+
+def validation_error(message: str, target: str | None = None) -> AcsError:
+    return AcsError(400, "ValidationError", message, target=target)
+
+
+def denied(message: str = "Denied by the resource provider.") -> AcsError:
+    return AcsError(401, "Denied", message)
+
+
+def identity_not_owned() -> AcsError:
+    message = "Provided identity doesn't belong to the resource."
+    return AcsError(401, "IdentityNotOwned", message)
+
+
+def identity_not_found() -> AcsError:
+    # Message seen in the wild; status as in this product's design, code [assumed].
+    return AcsError(404, "IdentityNotFound", "Provided identity doesn't exist.")
+
+
+def invalid_access_token() -> AcsError:
+    return AcsError(401, "InvalidAccessToken", "Provided access token is not valid.")
+
+
+def too_many_requests(retry_after_seconds: int) -> AcsError:
+    # [assumed] code and message; status and header are documented.
+    return AcsError(
+        429,
+        "TooManyRequests",
+        "The limit of requests for this operation was reached.",
+        headers={"Retry-After": str(retry_after_seconds)},
+    )

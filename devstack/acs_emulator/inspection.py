@@ -1,0 +1,103 @@
+"""`/_emulator`: what the real service does not have, for tests and for people.
+
+Without credentials, and therefore for peers on loopback only, whatever the server is bound to.
+"""
+
+import ipaddress
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+
+from aiohttp import web
+from pydantic import JsonValue
+
+from devstack.acs_emulator.limits import DOCUMENTED, Limits
+from devstack.acs_emulator.state import REQUESTS, State
+from devstack.acs_emulator.tokens import SigningKey
+
+PREFIX = "/_emulator/"
+
+
+class Inspection:
+    def __init__(self, *, state: State, key: SigningKey, limits: Limits) -> None:
+        self._state = state
+        self._key = key
+        self._limits = limits
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/_emulator/state", self._show_state, allow_head=False),
+            web.get("/_emulator/jwks", self._show_keys, allow_head=False),
+            web.post("/_emulator/introspect", self._introspect),
+            web.put("/_emulator/limits", self._set_limits),
+        ]
+
+    async def _show_state(self, _request: web.Request) -> web.Response:
+        counters = self._state.counters()
+        return web.json_response(
+            {
+                "identities": self._state.identities(),
+                "created": counters.get("created", 0),
+                "deleted": counters.get("deleted", 0),
+                "tokensIssued": counters.get("tokensIssued", 0),
+                "tokensRevoked": counters.get("tokensRevoked", 0),
+                "requests": {
+                    operation: counters.get(REQUESTS + operation, 0) for operation in DOCUMENTED
+                },
+            }
+        )
+
+    async def _show_keys(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._key.jwks())
+
+    async def _introspect(self, request: web.Request) -> web.Response:
+        match await _json_of(request):
+            case {"token": str(unverified_token)}:
+                claims = self._key.claims_of(unverified_token)
+            case _:
+                return _bad_request('the body must be {"token": "..."}')
+        if claims is None or not self._state.is_live(claims["jti"]):
+            return web.json_response({"active": False})
+        return web.json_response({"active": True, **claims})
+
+    async def _set_limits(self, request: web.Request) -> web.Response:
+        numbers = await _json_of(request)
+        if not isinstance(numbers, dict):
+            return _bad_request('the body must be an object such as {"create": 2}; {} is no limits')
+        accepted = {
+            operation: number
+            for operation, number in numbers.items()
+            if operation in DOCUMENTED and type(number) is int and number >= 0
+        }
+        if refused := sorted(numbers.keys() - accepted.keys()):
+            return _bad_request(
+                f"not an operation with an integer from 0: {', '.join(refused)};"
+                f" operations: {', '.join(DOCUMENTED)}"
+            )
+        self._limits.set(accepted)
+        return web.json_response(accepted)
+
+
+@web.middleware
+async def loopback_only(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Refuse inspection to peers on other machines."""
+    if request.path.startswith(PREFIX) and not _is_loopback(request.remote):
+        raise web.HTTPForbidden
+    return await handler(request)
+
+
+def _is_loopback(address: str | None) -> bool:
+    return address is not None and ipaddress.ip_address(address).is_loopback
+
+
+async def _json_of(request: web.Request) -> JsonValue:
+    try:
+        body: JsonValue = await request.json()
+    except (ValueError, RecursionError):
+        return None  # no caller accepts null
+    return body
+
+
+def _bad_request(message: str) -> web.Response:
+    return web.json_response({"message": message}, status=HTTPStatus.BAD_REQUEST)

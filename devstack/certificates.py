@@ -1,0 +1,30 @@
+"""The certificate of the parts that speak TLS, and the authority that clients are told to trust."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import trustme
+
+from devstack.files import write_secret, write_whole
+
+
+@dataclass(frozen=True)
+class Certificates:
+    authority: Path  # PEM of the CA: SSL_CERT_FILE, NODE_EXTRA_CA_CERTS and the like
+    server: Path  # PEM of key and chain, for a server
+
+
+def certificates(folder: Path) -> Certificates:
+    """The certificates in `folder`, made at the first call.
+
+    They are good for loopback only. The authority's private key is never written, so a
+    developer who trusts it system-wide trusts nothing that could be forged later.
+    """
+    found = Certificates(authority=folder / "ca.pem", server=folder / "server.pem")
+    if not (found.authority.exists() and found.server.exists()):
+        authority = trustme.CA(organization_name="devstack, for loopback only")
+        leaf = authority.issue_cert("127.0.0.1", "localhost", "::1")
+        write_secret(found.server, leaf.private_key_and_cert_chain_pem.bytes().decode("ascii"))
+        # Last: after a kill in between, the next start makes both anew.
+        write_whole(found.authority, authority.cert_pem.bytes().decode("ascii"))
+    return found

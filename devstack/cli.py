@@ -1,0 +1,153 @@
+"""What dev.py does once it runs inside the virtual environment: one function per command."""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from devstack.files import ROOT
+from devstack.state import CannotStart, State
+from devstack.users import STACK_USERS, stack_user
+
+DEFAULT_STATE = ROOT / ".devstack"
+
+# Each is a complete answer of its own, so all of them run, whatever the earlier ones say.
+CHECKS = {
+    "ruff check": ["-m", "ruff", "check", "."],
+    "ruff format": ["-m", "ruff", "format", "--check", "."],
+    "mypy": ["-m", "mypy", "."],
+    "lint-imports": [
+        "-c",
+        "from importlinter.cli import lint_imports_command as run; run()",
+    ],
+}
+
+
+def perform(arguments: argparse.Namespace) -> int:
+    """Do what dev.py was asked to do; return its exit code."""
+    commands: dict[str, Callable[[argparse.Namespace], int]] = {
+        "run": _run,
+        "test": _test,
+        "check": _check,
+        "token": _token,
+        "doctor": _doctor,
+    }
+    try:
+        return commands[arguments.command](arguments)
+    except CannotStart as reason:
+        _tell(f"dev.py: {reason}")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    # Imported here: `token` is run in every curl, and needs none of it.
+    from devstack.report import ready_report
+    from devstack.stack import run
+
+    state = _state(arguments)
+    asked = asyncio.run(
+        run(
+            state,
+            ports=arguments.ports,
+            fresh=arguments.fresh,
+            with_host=not arguments.without_host,
+            tell=_tell,
+            ready=lambda plan: _say(ready_report(plan, arguments.state is None)),
+        )
+    )
+    if asked:
+        _say("The stack has stopped.")
+    return 0 if asked else 1
+
+
+def _test(arguments: argparse.Namespace) -> int:
+    os.chdir(ROOT)
+    return _become(["-m", "pytest", *arguments.pytest_arguments], dict(os.environ))
+
+
+def _check(_arguments: argparse.Namespace) -> int:
+    failed = []
+    for name, command in CHECKS.items():
+        print(f"== {name}", flush=True)
+        if subprocess.run([sys.executable, *command], cwd=ROOT, check=False).returncode != 0:
+            failed.append(name)
+    print(f"== {'failed: ' + ', '.join(failed) if failed else 'all checks pass'}")
+    return 1 if failed else 0
+
+
+def _token(arguments: argparse.Namespace) -> int:
+    from devstack.tokens import (
+        ACCESS_TOKEN_LIFETIME,
+        API_AUDIENCE,
+        USER_SCOPE,
+        issuer_key,
+        mint,
+    )
+
+    try:
+        arguments.user.encode("utf-8")
+    except UnicodeEncodeError:
+        _tell("dev.py: the user id is not valid UTF-8")
+        return 2
+    state = _state(arguments)
+    stack = state.running_stack()
+    if stack is None:
+        chosen = f" --state {arguments.state}" if arguments.state is not None else ""
+        _tell(f"dev.py: no stack runs in {state.folder}: start it with python3 dev.py run{chosen}")
+        return 1
+    user = stack_user(arguments.user)
+    if user is None:
+        known = ", ".join(user.id for user in STACK_USERS)
+        _tell(f"note: {arguments.user!r} is not one of the test users ({known})")
+    token = mint(
+        issuer_key(state.issuer_key),
+        issuer=str(stack["issuer"]),
+        subject=arguments.user,
+        audience=API_AUDIENCE,
+        lifetime=ACCESS_TOKEN_LIFETIME,
+        name=user.display_name if user else None,
+        roles=arguments.role,
+        scope=USER_SCOPE,
+    )
+    print(token)
+    return 0
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from devstack.settings_source import find_settings
+
+    file = Path(arguments.settings).absolute() if arguments.settings is not None else None
+    settings = find_settings(file, _state(arguments))
+    _say(f"Settings: {settings.source}")
+    overridden = sorted(name for name in settings.values if name in os.environ)
+    if overridden:
+        _say(f"The environment overrides {', '.join(overridden)}")
+    os.chdir(ROOT)
+    return _become(["-m", "shared.doctor"], {**settings.values, **os.environ})
+
+
+def _state(arguments: argparse.Namespace) -> State:
+    return State(Path(arguments.state) if arguments.state is not None else DEFAULT_STATE)
+
+
+def _become(command: list[str], environment: dict[str, str]) -> int:
+    """Go on as another Python program, in this process: signals and the exit code are its own."""
+    sys.stdout.flush()
+    os.execve(sys.executable, [sys.executable, *command], environment)  # noqa: S606
+
+
+def _say(text: str) -> None:
+    # Whoever read our output may be gone (`run | head`); the stack goes on until it is stopped.
+    with contextlib.suppress(OSError):
+        print(text, flush=True)
+
+
+def _tell(text: str) -> None:
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,18 @@
+// Loaded into Azurite (node --require): stops it when its standard input ends, so that it goes
+// with its supervisor however that one dies. Azurite writes its data upon SIGINT only.
+"use strict";
+
+let stopping = false;
+
+process.on("SIGINT", () => {
+  // Azurite listens for one SIGINT. Ours stays, or a second one would kill it in mid-write.
+  const azuriteListens = process.listenerCount("SIGINT") > 1;
+  if (!stopping && !azuriteListens) process.exit(0); // still starting: nothing to write yet
+  stopping = true;
+});
+
+process.stdin.on("end", () => {
+  if (!stopping) process.kill(process.pid, "SIGINT");
+});
+process.stdin.resume();
+process.stdin.unref?.(); // waiting for the end must not keep a closed Azurite alive

@@ -1,0 +1,151 @@
+"""What a stack consists of: how each part is started, and how to see that it answers."""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from devstack import azurite
+from devstack.bootstrap import clean_environment
+from devstack.certificates import Certificates
+from devstack.files import ROOT
+from devstack.probes import Probe
+from devstack.state import State
+from devstack.tokens import ACS_AUDIENCE, API_AUDIENCE, issuer_key, mint
+from devstack.users import STACK_USERS
+from devstack.well_known import ACS_ACCESS_KEY, ACS_RESOURCE_ID
+
+# As long as Azure's own managed identity tokens live.
+ACS_BEARER_LIFETIME = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Part:
+    name: str
+    command: list[str]
+    probes: tuple[Probe, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    def environment(self) -> dict[str, str]:
+        """The caller's, so that an app setting can be tried out by exporting it; ours win."""
+        return clean_environment() | {"PYTHONUNBUFFERED": "1"} | dict(self.settings)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One stack's addresses, and the parts that serve them."""
+
+    state: State
+    ports: Mapping[str, int]
+    certificates: Certificates
+    with_host: bool
+
+    @property
+    def api(self) -> str:
+        return f"http://127.0.0.1:{self.ports['host']}/api"
+
+    @property
+    def issuer(self) -> str:
+        return f"http://127.0.0.1:{self.ports['issuer']}"
+
+    @property
+    def acs(self) -> str:
+        return f"http://127.0.0.1:{self.ports['acs']}"
+
+    @property
+    def acs_tls(self) -> str:
+        return f"https://127.0.0.1:{self.ports['acsTls']}"
+
+    def settings(self) -> dict[str, str]:
+        """App settings that point the app at this stack."""
+        return {
+            "COMMUNICATION_CONNECTION_STRING": f"endpoint={self.acs}/;accesskey={ACS_ACCESS_KEY}",
+            "COMMUNICATION_RESOURCE_ID": ACS_RESOURCE_ID,
+            "TABLES_CONNECTION_STRING": azurite.connection_string(self.ports["tables"]),
+            "AUTH_ISSUER": self.issuer,
+            "AUTH_AUDIENCE": API_AUDIENCE,
+        }
+
+    def emulators(self) -> tuple[Part, ...]:
+        """The parts that need no other part to start."""
+        return (self._issuer(), self._tables(), self._acs())
+
+    def _issuer(self) -> Part:
+        port = self.ports["issuer"]
+        options = {"--port": port, "--key-file": self.state.issuer_key}
+        return Part(
+            "issuer",
+            [*_python("devstack.issuer", options), "--stop-with-stdin"],
+            (Probe(port, "/.well-known/openid-configuration"),),
+        )
+
+    def _tables(self) -> Part:
+        port = self.ports["tables"]
+        # What it answers to a request without credentials does not matter.
+        probe = Probe(port, f"/{azurite.ACCOUNT}", good=range(100, 500))
+        return Part("tables", azurite.command(port=port, folder=self.state.tables), (probe,))
+
+    def _acs(self) -> Part:
+        port, tls_port = self.ports["acs"], self.ports["acsTls"]
+        options = {
+            "--port": port,
+            "--tls-port": tls_port,
+            "--database": self.state.acs_database,
+            "--key-file": self.state.acs_key,
+            "--certificate": self.certificates.server,
+            "--issuer": self.issuer,
+        }
+        path = "/_emulator/state"
+        return Part(
+            "acs",
+            [*_python("devstack.acs_emulator", options), "--stop-with-stdin"],
+            (Probe(port, path), Probe(tls_port, path, trust=self.certificates.authority)),
+        )
+
+    def provision(self) -> Part:
+        """Makes the tables, and ends."""
+        return Part("provision", _python("shared.provision", {}), settings=self.settings())
+
+    def host(self) -> Part:
+        port = self.ports["host"]
+        options = {"--app": ROOT, "--port": port, "--cors": "*"}
+        return Part(
+            "host",
+            [*_python("devstack.functions_host", options), "--stop-with-stdin"],
+            (Probe(port, "/api/health"),),
+            self.settings(),
+        )
+
+    def description(self, pids: Mapping[str, int]) -> dict[str, object]:
+        """stack.json: all that a program needs to use this stack."""
+        bearer = mint(
+            issuer_key(self.state.issuer_key),
+            issuer=self.issuer,
+            subject="managed-identity",
+            audience=ACS_AUDIENCE,
+            lifetime=ACS_BEARER_LIFETIME,
+            oid="managed-identity",
+            idtyp="app",
+        )
+        return {
+            **({"api": self.api} if self.with_host else {}),
+            "issuer": self.issuer,
+            "acs": self.acs,
+            "acsTls": self.acs_tls,
+            # Microsoft's Python from_connection_string drops the scheme and speaks https.
+            "acsConnectionString": f"endpoint={self.acs_tls}/;accesskey={ACS_ACCESS_KEY}",
+            "acsBearer": bearer,
+            "caFile": str(self.certificates.authority),
+            "tablesConnectionString": azurite.connection_string(self.ports["tables"]),
+            "settings": self.settings(),
+            "users": {
+                user.id: {"id": user.id, "displayName": user.display_name} for user in STACK_USERS
+            },
+            "pids": {"dev": os.getpid(), **pids},
+        }
+
+
+def _python(module: str, options: Mapping[str, object]) -> list[str]:
+    words = [str(word) for option in options.items() for word in option]
+    return [sys.executable, "-m", module, *words]

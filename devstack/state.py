@@ -1,0 +1,204 @@
+"""The state folder of one stack: keys, data, logs, its ports, and stack.json while it runs.
+
+All of it is named here, so that `--fresh` removes what a stack made and nothing else: the folder
+may well hold somebody's own files.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import random
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from devstack.files import write_secret, write_whole
+
+DEFAULT_PORTS = {"host": 7071, "issuer": 7072, "acs": 7073, "acsTls": 7074, "tables": 10002}
+
+# Below the ports that Linux and macOS lend to outgoing connections (32768 and 49152 upwards): a
+# port that is kept over restarts must not be lent to a browser in between.
+FREE_PORTS = range(20000, 32000)
+
+# How long the parts of a killed stack may take to go: their own bound for a clean stop, and more.
+LEFTOVER_SECONDS = 20
+
+# `token` holds the lock for an instant to see whether anybody else does.
+INSTANT_SECONDS = 0.5
+
+LOGS = ("issuer", "tables", "acs", "provision", "host")
+
+
+class CannotStart(Exception):
+    """The stack cannot run; the message says why and what to do, for the person at the terminal."""
+
+
+class State:
+    """`folder` is made when the lock is taken, for its owner only."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.absolute()
+        self.stack_file = self.folder / "stack.json"
+        self.ports_file = self.folder / "ports.json"
+        self.lock_file = self.folder / "stack.lock"
+        self.parts_lock_file = self.folder / "parts.lock"
+        self.issuer_key = self.folder / "issuer-key.json"
+        self.acs_key = self.folder / "acs-signing-key.pem"
+        self.acs_database = self.folder / "acs.sqlite"
+        self.tables = self.folder / "tables"
+        self.logs = self.folder / "logs"
+
+    def log(self, part: str) -> Path:
+        return self.logs / f"{part}.log"
+
+    @contextlib.contextmanager
+    def locked(self, tell: Callable[[str], None]) -> Iterator[int]:
+        """Own the folder; yield the descriptor of a second lock, for the parts to inherit.
+
+        The first lock goes with this process, so it says whether a stack runs. The second goes with
+        the last part: the parts of a SIGKILLed stack have written their data before the next stack
+        reads it.
+
+        Args:
+            tell: called with a sentence if this has to wait.
+
+        Raises:
+            CannotStart: another stack runs here.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.lock_file.touch()
+        except OSError as error:
+            raise CannotStart(f"cannot write to {self.folder}: {error.strerror}") from error
+        with (
+            self.lock_file.open("a+", encoding="ascii") as own,
+            self.parts_lock_file.open("a", encoding="ascii") as parts,
+        ):
+            if not _lock_within(own.fileno(), INSTANT_SECONDS):
+                own.seek(0)
+                raise CannotStart(
+                    f"a stack runs in {self.folder} already (pid {own.read()}): stop it, "
+                    "or give this one its own --state DIR"
+                )
+            own.truncate(0)
+            own.write(str(os.getpid()))
+            own.flush()
+            if not _lock_within(parts.fileno(), INSTANT_SECONDS):
+                tell("waiting for the parts of a killed stack to end")
+                if not _lock_within(parts.fileno(), LEFTOVER_SECONDS):
+                    raise CannotStart(
+                        f"parts of a killed stack still run in {self.folder}{self._leftovers()}: "
+                        "end them with kill -9"
+                    )
+            yield parts.fileno()
+
+    def _leftovers(self) -> str:
+        pids = _pids(_read(self.stack_file))
+        alive = [f"{name}: pid {pid}" for name, pid in pids.items() if _is_alive(pid)]
+        return f" ({', '.join(alive)})" if alive else ""
+
+    def running_stack(self) -> dict[str, object] | None:
+        """What stack.json says, if that stack really runs; a SIGKILLed one leaves the file."""
+        stack = _read(self.stack_file)
+        try:
+            with self.lock_file.open(encoding="ascii") as lock:
+                if _try_lock(lock.fileno(), fcntl.LOCK_SH):
+                    return None
+                return stack if lock.read() == str(_pids(stack).get("dev")) else None
+        except OSError:
+            return None
+
+    def publish(self, stack: Mapping[str, object]) -> None:
+        """Write stack.json; for the owner only, because it opens the whole stack."""
+        write_secret(self.stack_file, json.dumps(stack, indent=2) + "\n")
+
+    def withdraw(self) -> None:
+        self.stack_file.unlink(missing_ok=True)
+
+    def make_fresh(self) -> None:
+        """Remove what earlier stacks made here, and folders only when that leaves them empty."""
+        made = [self.stack_file, self.ports_file, self.issuer_key, self.acs_key]
+        made += [self.folder / name for name in ("ca.pem", "server.pem")]
+        made += [Path(f"{self.acs_database}{end}") for end in ("", "-wal", "-shm", "-journal")]
+        made += [path for name in LOGS for path in (self.log(name), previous(self.log(name)))]
+        made += self.tables.glob("__azurite_db_*")
+        for path in made:
+            path.unlink(missing_ok=True)
+        for folder in (self.tables, self.logs):
+            with contextlib.suppress(OSError):  # not there, or holds what is not ours
+                folder.rmdir()
+
+    def kept_ports(self) -> dict[str, int]:
+        """Free ports, chosen at the first call and the same ever after: they are in the issuer's
+        name, and so in every user's."""
+        kept = {name: port for name, port in _read(self.ports_file).items() if type(port) is int}
+        missing = [name for name in DEFAULT_PORTS if name not in kept]
+        if missing:
+            kept |= dict(zip(missing, _free_ports(len(missing)), strict=True))
+            write_whole(self.ports_file, json.dumps(kept, indent=2) + "\n")
+        return {name: kept[name] for name in DEFAULT_PORTS}
+
+
+def previous(log: Path) -> Path:
+    """Where the log of the run before goes, so that a crash can still be read after a restart."""
+    return log.with_suffix(".log.1")
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        # As servers do; without it a port that was closed a minute ago would count as taken.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _free_ports(count: int) -> list[int]:
+    candidates = random.sample(FREE_PORTS, len(FREE_PORTS))
+    free = (port for port in candidates if is_free(port))
+    return [next(free) for _ in range(count)]
+
+
+def _try_lock(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _lock_within(descriptor: int, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not _try_lock(descriptor, fcntl.LOCK_EX):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _read(file: Path) -> dict[str, object]:
+    """The JSON object in `file`; empty if there is none, or something else."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _pids(stack: Mapping[str, object]) -> dict[str, int]:
+    pids = stack.get("pids")
+    return pids if isinstance(pids, dict) else {}

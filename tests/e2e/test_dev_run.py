@@ -1,0 +1,278 @@
+"""`dev.py run`: one command starts everything, and leaves nothing behind."""
+
+import json
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from subprocess import CompletedProcess
+from urllib.request import Request, urlopen
+
+import pytest
+
+from tests.e2e.dev_process import DevRun, left, until
+
+pytest_plugins = ("tests.e2e.dev_fixtures",)
+
+type Start = Callable[..., DevRun]
+type Dev = Callable[..., CompletedProcess[str]]
+
+
+def test_stack_json_says_all_that_a_program_needs(running: DevRun) -> None:
+    stack = running.stack
+
+    assert stack["api"].endswith("/api")
+    assert stack["acs"].startswith("http://127.0.0.1:")
+    assert stack["acsTls"].startswith("https://127.0.0.1:")
+    assert stack["acsConnectionString"].startswith(f"endpoint={stack['acsTls']}/;accesskey=")
+    assert stack["acsBearer"].count(".") == 2
+    assert Path(stack["caFile"]).is_absolute()
+    assert "BEGIN CERTIFICATE" in Path(stack["caFile"]).read_text()
+    assert stack["tablesConnectionString"].endswith("/devstoreaccount1;")
+    assert stack["settings"]["AUTH_ISSUER"] == stack["issuer"]
+    assert stack["settings"]["COMMUNICATION_CONNECTION_STRING"].startswith(
+        f"endpoint={stack['acs']}/;accesskey="
+    )
+    assert all(isinstance(value, str) for value in stack["settings"].values())
+    assert set(stack["users"]) == {"alice", "bob", "carol", "dave"}
+    assert stack["users"]["alice"] == {"id": "alice", "displayName": "Alice Adams"}
+    assert set(stack["pids"]) == {"dev", "issuer", "tables", "acs", "host"}
+    assert stack["pids"]["dev"] == running.process.pid
+
+
+def test_only_its_owner_can_read_the_secrets_of_a_stack(running: DevRun) -> None:
+    for name in ("stack.json", "issuer-key.json", "server.pem"):
+        assert (running.state / name).stat().st_mode & 0o077 == 0, name
+
+
+def test_ready_means_that_the_app_answers(running: DevRun) -> None:
+    with urlopen(f"{running.stack['api']}/health", timeout=10) as answer:
+        assert answer.status == 200
+
+
+def test_what_is_printed_holds_no_keys_and_no_tokens(running: DevRun) -> None:
+    stack = running.stack
+
+    assert stack["acsBearer"] not in running.output
+    assert "accesskey" not in running.output.lower()
+    assert "accountkey" not in running.output.lower()
+
+
+def test_a_second_stack_in_the_same_folder_is_told_who_holds_it(running: DevRun, dev: Dev) -> None:
+    refused = dev("run", "--state", str(running.state))
+
+    assert refused.returncode == 1
+    assert f"pid {running.process.pid}" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+
+
+def test_two_stacks_run_beside_each_other(running: DevRun, dev_run: Start, tmp_path: Path) -> None:
+    other = dev_run(tmp_path / "other").until_ready()
+
+    assert not _ports(running) & _ports(other)
+    for stack in (running.stack, other.stack):
+        with urlopen(f"{stack['api']}/health", timeout=10) as answer:
+            assert answer.status == 200
+
+
+def test_a_restart_keeps_ports_issuer_and_keys(dev_run: Start, tmp_path: Path) -> None:
+    first = dev_run(tmp_path / "state", "--without-host").until_ready()
+    before = first.stack
+    keys = _jwks(before["issuer"])
+    assert first.signal(signal.SIGTERM).exit_code() == 0
+    assert not (tmp_path / "state" / "stack.json").exists()
+
+    second = dev_run(tmp_path / "state", "--without-host").until_ready()
+
+    for name in ("issuer", "acs", "acsTls", "acsConnectionString", "tablesConnectionString"):
+        assert second.stack[name] == before[name]
+    assert _jwks(second.stack["issuer"]) == keys
+
+
+def test_without_host_there_is_no_api(dev_run: Start, tmp_path: Path) -> None:
+    stack = dev_run(tmp_path / "state", "--without-host").until_ready().stack
+
+    assert "api" not in stack
+    assert "host" not in stack["pids"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_one_signal_to_dev_py_alone_stops_every_part(
+    dev_run: Start, tmp_path: Path, number: signal.Signals
+) -> None:
+    run = dev_run(tmp_path / "state", *([] if number == signal.SIGINT else ["--without-host"]))
+    parts = run.until_ready().parts
+
+    assert run.signal(number).exit_code() == 0
+    assert left(parts) == []
+    assert not (tmp_path / "state" / "stack.json").exists()
+
+
+def test_a_part_that_hangs_is_killed_in_time(dev_run: Start, tmp_path: Path) -> None:
+    run = dev_run(tmp_path / "state", "--without-host").until_ready()
+    parts = run.parts
+    os.kill(parts["acs"], signal.SIGSTOP)
+
+    assert run.signal(signal.SIGINT).exit_code() == 0
+    assert left(parts) == []
+    assert f"acs (pid {parts['acs']}) had to be killed" in run.output
+
+
+def test_a_second_ctrl_c_kills_at_once(dev_run: Start, tmp_path: Path) -> None:
+    run = dev_run(tmp_path / "state", "--without-host").until_ready()
+    parts = run.parts
+    os.kill(parts["issuer"], signal.SIGSTOP)
+    run.signal(signal.SIGINT)
+    until(lambda: not (tmp_path / "state" / "stack.json").exists(), 5, "stopping")
+
+    assert run.signal(signal.SIGINT).exit_code(seconds=5) == 0
+    assert left(parts) == []
+
+
+def test_a_stop_during_the_start_leaves_nothing_behind(dev_run: Start, tmp_path: Path) -> None:
+    run = dev_run(tmp_path / "state")
+    until((tmp_path / "state" / "logs" / "tables.log").exists, 30, "a part is started")
+
+    assert run.signal(signal.SIGTERM).exit_code() == 0
+    assert _listening(tmp_path / "state") == []
+
+
+def test_the_parts_of_a_killed_dev_py_stop_by_themselves_and_lose_nothing(
+    dev_run: Start, dev: Dev, tmp_path: Path
+) -> None:
+    run = dev_run(tmp_path / "state").until_ready()
+    parts, alice = run.parts, _sign_in(run, dev)
+    run.process.kill()
+    run.process.wait()
+    until(lambda: not left(parts), 20, "the parts are gone")
+
+    # The dead one's stack.json is still there, and in nobody's way.
+    again = dev_run(tmp_path / "state").until_ready()
+
+    assert _sign_in(again, dev) == alice
+
+
+def test_a_part_that_dies_is_named_with_its_last_words(dev_run: Start, tmp_path: Path) -> None:
+    run = dev_run(tmp_path / "state", "--without-host").until_ready()
+    parts = run.parts
+    os.kill(parts["tables"], signal.SIGKILL)
+
+    assert run.exit_code() == 1
+    assert "tables was ended by SIGKILL" in run.output
+    assert "Azurite Table service successfully started" in run.output
+    assert left(parts) == []
+
+
+def test_a_part_that_dies_while_starting_is_named_too(dev_run: Start, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / "acs-signing-key.pem").write_text("no key")
+
+    run = dev_run(state)
+
+    assert run.exit_code(seconds=60) == 1
+    assert "acs ended with exit code" in run.output
+    assert "The stack is ready" not in run.output
+    assert _listening(state) == []
+
+
+def test_a_kept_port_that_is_taken_is_told_in_one_line(dev_run: Start, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    with _taken_port() as port:
+        (state / "ports.json").write_text(json.dumps({"issuer": port}))
+        run = dev_run(state)
+
+        assert run.exit_code(seconds=60) == 1
+        assert f"port {port} (issuer)" in run.output
+        assert len(run.output.splitlines()) == 1
+
+
+def test_a_default_port_that_is_taken_is_told_with_the_way_out(dev: Dev, tmp_path: Path) -> None:
+    with socket.socket() as listener:
+        try:
+            listener.bind(("127.0.0.1", 7072))
+            listener.listen()
+        except OSError:
+            pass  # somebody's stack runs on this machine: taken just as well
+        refused = dev("run", "--state", str(tmp_path / "state"))
+
+    assert refused.returncode == 1
+    assert "is taken" in refused.stderr
+    assert "--ports auto" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+
+
+def test_fresh_forgets_the_stack_and_spares_what_is_not_its_own(
+    dev_run: Start, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    for mine in (state / "mine.txt", state / "logs" / "mine.log", state / "tables" / "mine.json"):
+        mine.parent.mkdir(parents=True, exist_ok=True)
+        mine.write_text("mine")
+    (state / "issuer-key.json").write_text("an old key")
+    (state / "acs.sqlite").write_text("an old database")
+
+    dev_run(state, "--fresh", "--without-host").until_ready()
+
+    assert (state / "mine.txt").read_text() == "mine"
+    assert (state / "logs" / "mine.log").read_text() == "mine"
+    assert (state / "tables" / "mine.json").read_text() == "mine"
+    assert (state / "issuer-key.json").read_text() != "an old key"
+
+
+def test_a_state_folder_that_cannot_be_is_told_in_one_line(dev: Dev, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+
+    refused = dev("run", "--state", str(tmp_path / "file" / "state"))
+
+    assert refused.returncode == 1
+    assert f"cannot write to {tmp_path}" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"host": "x"}'])
+def test_a_damaged_ports_file_costs_the_ports_and_no_more(
+    dev_run: Start, tmp_path: Path, content: str
+) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / "ports.json").write_text(content)
+
+    assert len(_ports(dev_run(state, "--without-host").until_ready())) == 5
+
+
+@contextmanager
+def _taken_port() -> Iterator[int]:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+def _sign_in(run: DevRun, dev: Dev) -> object:
+    """Alice's ACS identity."""
+    bearer = dev("token", "alice", "--state", str(run.state)).stdout.strip()
+    headers = {"Authorization": f"Bearer {bearer}"}
+    with urlopen(Request(f"{run.stack['api']}/token", method="POST", headers=headers)) as answer:
+        return json.load(answer)["user"]
+
+
+def _ports(run: DevRun) -> set[int]:
+    return set(json.loads((run.state / "ports.json").read_text()).values())
+
+
+def _listening(state: Path) -> list[int]:
+    found = []
+    for port in json.loads((state / "ports.json").read_text()).values():
+        with socket.socket() as client:
+            if client.connect_ex(("127.0.0.1", port)) == 0:
+                found.append(port)
+    return found
+
+
+def _jwks(issuer: str) -> object:
+    with urlopen(f"{issuer}/jwks", timeout=10) as answer:
+        return json.load(answer)
