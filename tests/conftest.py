@@ -1,13 +1,13 @@
 """Fixtures that many tests share, and the parts' logs beside every failure."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
 import aiohttp
 import pytest
 
 from tests.control import Control
-from tests.stack import Host, Issuer, Stack, free_port
+from tests.stack import Host, Issuer, Stack, StartHost, free_port
 from tests.table_proxy import TableProxy
 
 _LOG_LINES = 40
@@ -50,9 +50,6 @@ async def client() -> AsyncIterator[aiohttp.ClientSession]:
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector) as session:
         yield session
-
-
-type StartHost = Callable[..., Awaitable[Host]]
 
 
 @pytest.fixture

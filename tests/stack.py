@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -171,6 +171,10 @@ class Host:
                 self._process.wait()
         if self._process is not None and self._process.stdin:
             self._process.stdin.close()
+
+
+# What the `start_host` fixture is: starts a host with settings of its own.
+type StartHost = Callable[..., Awaitable[Host]]
 
 
 def wait_until_open(port: int) -> None:

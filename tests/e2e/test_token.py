@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
 
 import aiohttp
 import jwt
@@ -10,10 +9,8 @@ import pytest
 
 from tests.control import Control
 from tests.e2e.api import ask, mappings
-from tests.stack import Host, Issuer, Stack
+from tests.stack import Host, Issuer, Stack, StartHost
 from tests.table_proxy import TableProxy
-
-type StartHost = Callable[..., Awaitable[Host]]
 
 
 async def test_the_first_token_creates_the_identity_and_the_next_keeps_it(

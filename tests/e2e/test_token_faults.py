@@ -1,7 +1,7 @@
 """Trouble behind the service is told truthfully, in time, and never makes a second identity."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from subprocess import PIPE, Popen
 
@@ -11,10 +11,8 @@ import pytest
 from devstack import azurite
 from tests.control import Control
 from tests.e2e.api import Reply, ask, mappings
-from tests.stack import ROOT, Host, Stack, free_port, wait_until_open
+from tests.stack import ROOT, Host, Stack, StartHost, free_port, wait_until_open
 from tests.table_proxy import TableProxy
-
-type StartHost = Callable[..., Awaitable[Host]]
 
 LIMIT = 2  # seconds: UPSTREAM_TIMEOUT_SECONDS of the host under test
 TOLD = {200, 429, 503}

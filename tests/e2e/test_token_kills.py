@@ -3,17 +3,14 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable
 
 import aiohttp
 import pytest
 
 from tests.control import Control
 from tests.e2e.api import all_mappings, ask, ask_until_answered, mappings
-from tests.stack import Host, Stack
+from tests.stack import Stack, StartHost
 from tests.table_proxy import TableProxy
-
-type StartHost = Callable[..., Awaitable[Host]]
 
 # Every moment at which something outside the host has happened or not: who is asked, for what, how
 # many such requests go by first, and whether the host dies before or after the effect.
