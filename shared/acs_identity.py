@@ -1,7 +1,7 @@
 """Adapter to the ACS Identity API: Microsoft's SDK in, our types and problems out."""
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,7 @@ from shared.upstream import retry_after, with_retries
 
 logger = logging.getLogger(__name__)
 
-_UNAUTHORIZED, _FORBIDDEN, _TOO_MANY = 401, 403, 429
+_UNAUTHORIZED, _FORBIDDEN, _TOO_MANY, _SERVER_ERRORS = 401, 403, 429, 500
 # An identity that no resource ever had: asking about it proves the way there and our credential.
 _NOBODY = "8:acs:00000000-0000-0000-0000-000000000000_00000000-0000-0000-0000-000000000000"
 
@@ -90,22 +90,25 @@ class AcsIdentity:
 
     async def delete_user(self, user_id: str) -> None:
         """Delete an identity; fine where it is gone already."""
-        await self._unless_gone(
-            lambda: self._client.delete_user(CommunicationUserIdentifier(user_id))
-        )
+        try:
+            async with _problems_told():
+                await with_retries(
+                    lambda: self._client.delete_user(CommunicationUserIdentifier(user_id))
+                )
+        except IdentityGone:
+            return
 
     async def check(self) -> None:
         """Is ACS there, and does it take our credential? Changes nothing."""
-        await self._unless_gone(
-            lambda: self._client.revoke_tokens(CommunicationUserIdentifier(_NOBODY))
-        )
-
-    async def _unless_gone(self, call: Callable[[], Awaitable[None]]) -> None:
         try:
             async with _problems_told():
-                await with_retries(call)
-        except IdentityGone:
-            return
+                await self._client.revoke_tokens(CommunicationUserIdentifier(_NOBODY))
+        except (IdentityGone, _Rejected):
+            return  # it looked at the request, so it had taken the credential
+
+
+class _Rejected(CommunicationUnavailable):
+    """ACS understood who is asking, and takes the request itself for wrong."""
 
 
 @asynccontextmanager
@@ -130,7 +133,12 @@ async def _problems_told() -> AsyncIterator[None]:
             )
             raise CommunicationRefused(retry_after=OPERATOR_RETRY_AFTER) from error
         logger.warning("ACS answered %s (%s)", status, code)
-        raise CommunicationUnavailable(retry_after=retry_after(error)) from error
+        kind = (
+            _Rejected
+            if status is not None and status < _SERVER_ERRORS
+            else CommunicationUnavailable
+        )
+        raise kind(retry_after=retry_after(error)) from error
     except AzureError as error:
         logger.warning("ACS cannot be reached: %s", type(error).__name__)
         raise CommunicationUnavailable from error

@@ -4,7 +4,6 @@ import logging
 import os
 from dataclasses import dataclass
 
-import aiohttp
 from azure.communication.identity.aio import CommunicationIdentityClient
 from azure.core.credentials import AzureKeyCredential
 from azure.data.tables.aio import TableClient
@@ -17,7 +16,7 @@ from shared.identities import Identities
 from shared.issuer_keys import IssuerKeys
 from shared.settings import Settings, load
 from shared.tokens import Policy, Tokens
-from shared.upstream import client_options, managed_identity, open_session
+from shared.upstream import Upstream
 
 # Seconds; a readiness probe's own patience is seldom longer.
 _HEALTH_SECONDS = 3.0
@@ -28,15 +27,11 @@ class App:
     """What a request can reach."""
 
     settings: Settings
-    session: aiohttp.ClientSession
+    upstream: Upstream
     authenticator: Authenticator
     identities: Identities
     tokens: Tokens
     health: Health
-
-    async def close(self) -> None:
-        """Close every connection. In Azure the process ends first; tests call it."""
-        await self.session.close()
 
 
 _app: App | None = None
@@ -58,11 +53,11 @@ def build(settings: Settings) -> App:
     """Wire an app; opens no connection yet. Call it inside the event loop."""
     # At INFO the SDKs log every request's URL, which holds ids of people.
     logging.getLogger("azure").setLevel(logging.WARNING)
-    session = open_session()
-    acs = AcsIdentity(_identity_client(settings, session))
-    identity_table = tables.Table(table_client(settings, session, tables.IDENTITIES))
+    upstream = Upstream()
+    acs = AcsIdentity(_identity_client(settings, upstream))
+    identity_table = tables.Table(table_client(settings, upstream, tables.IDENTITIES))
     identities = Identities(identity_table, acs, settings.communication_resource)
-    keys = {issuer.url: IssuerKeys(issuer.url, session) for issuer in settings.issuers}
+    keys = {issuer.url: IssuerKeys(issuer.url, upstream.session) for issuer in settings.issuers}
     policy = Policy(settings.token_scopes, settings.token_minutes, settings.token_max_minutes)
     checks = {
         "storage": identity_table.check,
@@ -71,7 +66,7 @@ def build(settings: Settings) -> App:
     }
     return App(
         settings=settings,
-        session=session,
+        upstream=upstream,
         authenticator=Authenticator(
             {issuer.url: issuer for issuer in settings.issuers}, keys, easy_auth=settings.easy_auth
         ),
@@ -81,26 +76,27 @@ def build(settings: Settings) -> App:
     )
 
 
-def table_client(settings: Settings, session: aiohttp.ClientSession, name: str) -> TableClient:
+def table_client(settings: Settings, upstream: Upstream, name: str) -> TableClient:
     """A client for one table, by key or by managed identity."""
-    options = client_options(session)
+    options = upstream.client_options()
     if settings.tables_connection_string:
         return TableClient.from_connection_string(
             settings.tables_connection_string, table_name=name, **options
         )
     return TableClient(
-        settings.tables_endpoint, table_name=name, credential=managed_identity(session), **options
+        settings.tables_endpoint,
+        table_name=name,
+        credential=upstream.managed_identity,
+        **options,
     )
 
 
-def _identity_client(
-    settings: Settings, session: aiohttp.ClientSession
-) -> CommunicationIdentityClient:
+def _identity_client(settings: Settings, upstream: Upstream) -> CommunicationIdentityClient:
     credential = (
         AzureKeyCredential(settings.communication_key)
         if settings.communication_key
-        else managed_identity(session)
+        else upstream.managed_identity
     )
     return CommunicationIdentityClient(
-        settings.communication_endpoint, credential, **client_options(session)
+        settings.communication_endpoint, credential, **upstream.client_options()
     )

@@ -13,9 +13,9 @@ from typing import Any, Protocol
 
 import jwt
 
+from shared.issuers import Issuer
 from shared.principals import MAX_ID_LENGTH, Caller, Kind, Principal
 from shared.problems import Unauthenticated
-from shared.settings import Issuer
 
 logger = logging.getLogger(__name__)
 

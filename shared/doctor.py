@@ -62,14 +62,14 @@ async def examine(environment: Mapping[str, str]) -> AsyncIterator[Finding]:
         for what, check in _checks(settings, app).items():
             yield await _look(what, check)
     finally:
-        await app.close()
+        await app.upstream.close()
 
 
 def _checks(settings: Settings, app: App) -> dict[str, Check]:
     issuers = {f"issuer {n}": issuer.url for n, issuer in enumerate(settings.issuers, 1)}
     return {
         **{
-            f"table {name}": tables.Table(table_client(settings, app.session, name)).check
+            f"table {name}": tables.Table(table_client(settings, app.upstream, name)).check
             for name in tables.ALL
         },
         **{

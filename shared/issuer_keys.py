@@ -16,7 +16,7 @@ import aiohttp
 import jwt
 
 from shared.problems import KeysUnavailable
-from shared.settings import is_safe_url
+from shared.urls import is_safe_url
 
 logger = logging.getLogger(__name__)
 

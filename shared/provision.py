@@ -5,6 +5,7 @@ No request creates a table: that would cost every cold start a round trip, and h
 """
 
 import asyncio
+import contextlib
 import os
 import sys
 
@@ -13,7 +14,7 @@ from azure.core.exceptions import AzureError, ResourceExistsError
 from shared import tables
 from shared.app import table_client
 from shared.settings import Settings, SettingsError, load
-from shared.upstream import open_session, with_retries
+from shared.upstream import Upstream, with_retries
 
 _SECONDS = 30.0
 
@@ -28,13 +29,15 @@ async def provision(settings: Settings) -> list[str]:
         AzureError, TimeoutError: storage did not do its part.
     """
     created = []
-    async with asyncio.timeout(_SECONDS), open_session() as session:
-        for name in tables.ALL:
-            try:
-                await with_retries(table_client(settings, session, name).create_table)
-                created.append(name)
-            except ResourceExistsError:
-                continue
+    upstream = Upstream()
+    try:
+        async with asyncio.timeout(_SECONDS):
+            for name in tables.ALL:
+                with contextlib.suppress(ResourceExistsError):
+                    await with_retries(table_client(settings, upstream, name).create_table)
+                    created.append(name)
+    finally:
+        await upstream.close()
     return created
 
 

@@ -2,42 +2,18 @@
 
 import base64
 import binascii
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
+
+from shared.issuers import Issuer, listed, read_issuers
+from shared.urls import hostname, is_safe_url
 
 SCOPES = ("chat", "chat.join", "chat.join.limited", "voip", "voip.join")
 # Minutes; ACS itself accepts no others (reference: expiresInMinutes 60..1440).
 MIN_TOKEN_MINUTES, MAX_TOKEN_MINUTES = 60, 1440
 
-# Claims that their owner or an administrator can change or reuse: no key for an identity.
-_CHANGEABLE_CLAIMS = frozenset(
-    (
-        "email",
-        "family_name",
-        "given_name",
-        "name",
-        "nickname",
-        "phone_number",
-        "preferred_username",
-        "unique_name",
-        "upn",
-    )
-)
-# Hosts whose issuers are Entra tenants; one tenant has a v1 and a v2 issuer.
-_ENTRA_HOSTS = frozenset(
-    (
-        "login.microsoftonline.com",
-        "sts.windows.net",
-        "login.microsoftonline.us",
-        "login.partner.microsoftonline.cn",
-        "sts.chinacloudapi.cn",
-    )
-)
-_ENTRA_SUFFIX = ".ciamlogin.com"  # Entra External ID
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -51,26 +27,6 @@ class SettingsError(Exception):
     def __init__(self, faults: Mapping[str, str]) -> None:
         super().__init__("; ".join(f"{name}: {fault}" for name, fault in faults.items()))
         self.faults = dict(faults)
-
-
-@dataclass(frozen=True)
-class Issuer:
-    """One OIDC issuer whose tokens are accepted, for its own audiences only.
-
-    Attributes:
-        tenant: the Entra tenant id from the issuer URL; None for any other issuer.
-    """
-
-    url: str
-    audiences: tuple[str, ...]
-    user_claim: str
-    name_claim: str
-    roles_claim: str
-    tenant: str | None
-
-    @property
-    def realm(self) -> str:
-        return f"entra:{self.tenant}" if self.tenant else self.url
 
 
 @dataclass(frozen=True)
@@ -106,18 +62,6 @@ def load(environment: Mapping[str, str]) -> Settings:
     return _Reader(environment).settings()
 
 
-def is_safe_url(url: str) -> bool:
-    """https, or http on this very machine (an emulator)."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # raises for one that is no number
-    except ValueError:
-        return False
-    return bool(parts.hostname) and (
-        parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts))
-    )
-
-
 class _Reader:
     """Collects faults instead of stopping at the first."""
 
@@ -140,7 +84,7 @@ class _Reader:
             communication_resource=self._resource(endpoint),
             tables_connection_string=connection_string,
             tables_endpoint=tables_endpoint,
-            issuers=self._issuers(),
+            issuers=read_issuers(self._get, self._fault),
             # Only the platform strips these headers from strangers, and only while it is on.
             easy_auth=self._flag("AUTH_EASY_AUTH") and self._flag("WEBSITE_AUTH_ENABLED"),
             token_scopes=self._scopes(),
@@ -163,7 +107,7 @@ class _Reader:
         if name is None:
             return "", None
         if name == "COMMUNICATION_ENDPOINT":
-            return self._endpoint(name, self._get(name)), None
+            return self._https(name, self._endpoint(name, self._get(name))), None
         parts = _pairs(self._get(name))
         key = parts.get("accesskey", "")
         if "endpoint" not in parts or not _is_base64(key):
@@ -176,12 +120,18 @@ class _Reader:
             self._fault(name, "needs an endpoint https://<resource>.communication.azure.com")
         return url
 
+    def _https(self, name: str, url: str) -> str:
+        """The SDKs send a managed identity's token over TLS only, also on this machine."""
+        if not url.startswith("https://"):
+            self._fault(name, "must be https, because it is used with a managed identity's token")
+        return url
+
     def _resource(self, endpoint: str) -> str:
         given = self._get("COMMUNICATION_RESOURCE_ID")
         if given and not _GUID.fullmatch(given):
             self._fault("COMMUNICATION_RESOURCE_ID", "is not a GUID (the immutable resource id)")
         # The port is left out: an emulator that moved is still the same resource.
-        return given.lower() or (_hostname(endpoint) or "")
+        return given.lower() or (hostname(endpoint) or "")
 
     def _tables(self) -> tuple[str, str]:
         name = self._one_of("TABLES_CONNECTION_STRING", "TABLES_ENDPOINT")
@@ -189,12 +139,13 @@ class _Reader:
             url = self._get(name).rstrip("/")
             if not is_safe_url(url):
                 self._fault(name, "needs an endpoint https://<account>.table.core.windows.net")
-            return "", url
+            return "", self._https(name, url)
         if name is None:
             return "", ""
         text = self._get(name)
         parts = _pairs(text)
-        if not ({"accountname", "accountkey"} <= parts.keys() or "sharedaccesssignature" in parts):
+        by_key = "accountname" in parts and _is_base64(parts.get("accountkey", ""))
+        if not (by_key or "sharedaccesssignature" in parts):
             self._fault(name, "is not AccountName=…;AccountKey=…;… as the portal shows it")
         if "tableendpoint" in parts and not is_safe_url(parts["tableendpoint"]):
             self._fault(name, "has a TableEndpoint that is neither https nor on this machine")
@@ -205,85 +156,8 @@ class _Reader:
             self._fault(name, "must use DefaultEndpointsProtocol=https")
         return text, ""
 
-    def _issuers(self) -> tuple[Issuer, ...]:
-        issuers: list[Issuer] = []
-        if self._get("AUTH_ISSUER") or not self._get("AUTH_ISSUERS"):
-            issuers.append(self._issuer(self._get, lambda name: name))
-        for position, entry in enumerate(self._issuer_list()):
-            issuers.append(
-                self._issuer(
-                    lambda name, entry=entry: str(entry.get(name, "")).strip(),  # type: ignore[misc]
-                    lambda name, position=position: f"AUTH_ISSUERS[{position}].{name}",  # type: ignore[misc]
-                )
-            )
-        urls = [issuer.url for issuer in issuers]
-        if len(set(urls)) < len(urls):
-            self._fault(
-                "AUTH_ISSUERS", "names an issuer twice; list all its audiences in one entry"
-            )
-        return tuple(issuers)
-
-    def _issuer_list(self) -> list[dict[str, object]]:
-        text = self._get("AUTH_ISSUERS")
-        if not text:
-            return []
-        try:
-            entries = json.loads(text)
-        except ValueError:
-            entries = None
-        known = {f"AUTH_{name}" for name in _ISSUER_FIELDS}
-        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-            self._fault("AUTH_ISSUERS", 'is not a JSON list such as [{"AUTH_ISSUER": "…", …}]')
-            return []
-        entries = [
-            {_ISSUER_FIELD_NAMES.get(k, k): v for k, v in entry.items()} for entry in entries
-        ]
-        for position, entry in enumerate(entries):
-            for name in entry.keys() - known:
-                self._fault(
-                    f"AUTH_ISSUERS[{position}].{name}", f"is unknown; known: {sorted(known)}"
-                )
-            audience = entry.get("AUTH_AUDIENCE")
-            if isinstance(audience, list):
-                entry["AUTH_AUDIENCE"] = ",".join(map(str, audience))
-        return entries
-
-    def _issuer(self, get: Callable[[str], str], label: Callable[[str], str]) -> Issuer:
-        url = get("AUTH_ISSUER")
-        if not url:
-            self._fault(
-                label("AUTH_ISSUER"), "is missing: the issuer URL of your identity provider"
-            )
-        elif not is_safe_url(url):
-            self._fault(label("AUTH_ISSUER"), "is neither https nor on this machine")
-        audiences = _listed(get("AUTH_AUDIENCE"))
-        if not audiences:
-            self._fault(
-                label("AUTH_AUDIENCE"), "is missing: the audience of tokens for this service"
-            )
-        entra = _is_entra(url)
-        tenant = urlsplit(url).path.split("/")[1] if entra and urlsplit(url).path else ""
-        if entra and not _GUID.fullmatch(tenant):
-            self._fault(
-                label("AUTH_ISSUER"),
-                "must name the Entra tenant by its id: https://login.microsoftonline.com/<id>/v2.0",
-            )
-        user_claim = get("AUTH_USER_CLAIM") or ("oid" if entra else "sub")
-        if user_claim in _CHANGEABLE_CLAIMS:
-            self._fault(
-                label("AUTH_USER_CLAIM"), "can change or be reused; take sub, or oid for Entra"
-            )
-        return Issuer(
-            url=url,
-            audiences=audiences,
-            user_claim=user_claim,
-            name_claim=get("AUTH_NAME_CLAIM") or "name",
-            roles_claim=get("AUTH_ROLES_CLAIM") or "roles",
-            tenant=tenant.lower() if entra else None,
-        )
-
     def _scopes(self) -> frozenset[str]:
-        scopes = frozenset(_listed(self._get("TOKEN_SCOPES"))) or frozenset({"voip"})
+        scopes = frozenset(listed(self._get("TOKEN_SCOPES"))) or frozenset({"voip"})
         if not scopes <= set(SCOPES):
             self._fault("TOKEN_SCOPES", f"knows only {', '.join(SCOPES)}")
         return scopes
@@ -322,45 +196,10 @@ class _Reader:
         return text in ("true", "1")
 
 
-_ISSUER_FIELDS = ("ISSUER", "AUDIENCE", "USER_CLAIM", "NAME_CLAIM", "ROLES_CLAIM")
-# In the JSON list the short form reads better: {"issuer": …, "userClaim": …}.
-_ISSUER_FIELD_NAMES = {
-    "issuer": "AUTH_ISSUER",
-    "audience": "AUTH_AUDIENCE",
-    "userClaim": "AUTH_USER_CLAIM",
-    "nameClaim": "AUTH_NAME_CLAIM",
-    "rolesClaim": "AUTH_ROLES_CLAIM",
-}
-
-
 def _pairs(connection_string: str) -> dict[str, str]:
     """Split `name=value;…`; names are compared in lower case, values may hold `=`."""
     pairs = (part.partition("=") for part in connection_string.split(";") if part.strip())
     return {name.strip().lower(): value.strip() for name, _, value in pairs}
-
-
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _hostname(url: str) -> str | None:
-    try:
-        return urlsplit(url).hostname
-    except ValueError:
-        return None
-
-
-def _is_entra(url: str) -> bool:
-    host = _hostname(url) or ""
-    return host in _ENTRA_HOSTS or host.endswith(_ENTRA_SUFFIX)
-
-
-def _is_loopback(parts: SplitResult) -> bool:
-    host = parts.hostname or ""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _is_base64(text: str) -> bool:

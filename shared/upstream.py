@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Awaitable, Callable, Hashable
+from functools import cached_property
 from typing import Any
 
 import aiohttp
@@ -27,34 +28,37 @@ _LONGEST_RETRY_AFTER = 1.0
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
 
 
-def open_session() -> aiohttp.ClientSession:
-    """The one session of the process; call it inside the event loop.
+class Upstream:
+    """The connections of this process: one HTTP session, one credential.
 
-    It keeps one TLS context, ignores cookies, and reads no proxy from the environment (that look-up
-    costs each request two hops through a thread pool).
+    Make it inside the event loop.
     """
-    return aiohttp.ClientSession(
-        cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=0)
-    )
 
+    def __init__(self) -> None:
+        # One TLS context, no cookies, and no proxy from the environment: that look-up costs each
+        # request two hops through a thread pool. Nothing limits the connections but our limits.
+        self.session = aiohttp.ClientSession(
+            cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=0)
+        )
 
-def client_options(session: aiohttp.ClientSession) -> dict[str, Any]:
-    """Keyword arguments that every Azure SDK client is built with."""
-    return {
-        "transport": AioHttpTransport(session=session, session_owner=False, use_env_settings=False),
-        "use_env_settings": False,
-        "retry_total": 0,
-    }
+    @cached_property
+    def managed_identity(self) -> AsyncTokenCredential:
+        """The credential of this app in Azure, or of the developer who is signed in on a laptop."""
+        # Imported here because it costs 115 ms, and apps with keys never need it.
+        from azure.identity.aio import DefaultAzureCredential
 
+        return DefaultAzureCredential(transport=self._transport())
 
-def managed_identity(session: aiohttp.ClientSession) -> AsyncTokenCredential:
-    """The credential of this app in Azure, or of the developer who is signed in on a laptop."""
-    # Imported here because it costs 115 ms, and apps with keys never need it.
-    from azure.identity.aio import DefaultAzureCredential
+    def client_options(self) -> dict[str, Any]:
+        """Keyword arguments that every Azure SDK client is built with."""
+        return {"transport": self._transport(), "use_env_settings": False, "retry_total": 0}
 
-    return DefaultAzureCredential(
-        transport=AioHttpTransport(session=session, session_owner=False, use_env_settings=False)
-    )
+    async def close(self) -> None:
+        """Close every connection. In Azure the process ends first."""
+        await self.session.close()
+
+    def _transport(self) -> AioHttpTransport:
+        return AioHttpTransport(session=self.session, session_owner=False, use_env_settings=False)
 
 
 async def with_retries[T](call: Callable[[], Awaitable[T]]) -> T:

@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from shared.auth import Authenticator
+from shared.issuers import Issuer
 from shared.principals import Caller, Kind, Principal
 from shared.problems import Unauthenticated
-from shared.settings import Issuer
 
 TENANT = "11111111-2222-3333-4444-555555555555"
 V2 = f"https://login.microsoftonline.com/{TENANT}/v2.0"

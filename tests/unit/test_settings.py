@@ -64,6 +64,7 @@ def test_every_missing_setting_is_named_at_once() -> None:
             "TABLES_CONNECTION_STRING",
             f"DefaultEndpointsProtocol=http;AccountName=a;AccountKey={KEY}",
         ),
+        ("TABLES_CONNECTION_STRING", "AccountName=a;AccountKey=not base64"),
         ("AUTH_ISSUER", "http://issuer.example"),
         ("AUTH_ISSUER", "https://login.microsoftonline.com/common/v2.0"),
         ("AUTH_USER_CLAIM", "email"),
@@ -94,6 +95,14 @@ def test_a_lifetime_above_the_ceiling_is_a_fault() -> None:
 
 def test_two_ways_to_the_same_service_are_a_fault() -> None:
     found = faults(COMMUNICATION_ENDPOINT="https://x.example", TABLES_ENDPOINT="https://y.example")
+
+    assert set(found) == {"COMMUNICATION_ENDPOINT", "TABLES_ENDPOINT"}
+
+
+def test_a_managed_identitys_token_is_sent_over_tls_only() -> None:
+    by_key = {"COMMUNICATION_CONNECTION_STRING": "", "TABLES_CONNECTION_STRING": ""}
+    endpoint = "http://127.0.0.1:7073"
+    found = faults(**by_key, COMMUNICATION_ENDPOINT=endpoint, TABLES_ENDPOINT=endpoint)
 
     assert set(found) == {"COMMUNICATION_ENDPOINT", "TABLES_ENDPOINT"}
 

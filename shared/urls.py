@@ -1,0 +1,31 @@
+"""Which addresses may be trusted with a token or a key."""
+
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+
+def is_safe_url(url: str) -> bool:
+    """https, or http on this very machine (an emulator)."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises for one that is no number
+    except ValueError:
+        return False
+    if not parts.hostname:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname))
+
+
+def hostname(url: str) -> str | None:
+    """The host name in lower case, without port; None where there is none."""
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
