@@ -77,16 +77,19 @@ def test_two_stacks_run_beside_each_other(running: DevRun, dev_run: Start, tmp_p
             assert answer.status == 200
 
 
-def test_a_restart_keeps_ports_issuer_and_keys(dev_run: Start, tmp_path: Path) -> None:
-    first = dev_run(tmp_path / "state", "--without-host").until_ready()
-    before = first.stack
+def test_a_restart_keeps_addresses_keys_and_identities(
+    dev_run: Start, dev: Dev, tmp_path: Path
+) -> None:
+    first = dev_run(tmp_path / "state").until_ready()
+    before, alice = first.stack, _sign_in(first, dev)
     keys = _jwks(before["issuer"])
     assert first.signal(signal.SIGTERM).exit_code() == 0
     assert not (tmp_path / "state" / "stack.json").exists()
 
-    second = dev_run(tmp_path / "state", "--without-host").until_ready()
+    second = dev_run(tmp_path / "state").until_ready()
 
-    for name in ("issuer", "acs", "acsTls", "acsConnectionString", "tablesConnectionString"):
+    assert _sign_in(second, dev) == alice
+    for name in ("api", "issuer", "acs", "acsTls", "acsConnectionString", "tablesConnectionString"):
         assert second.stack[name] == before[name]
     assert _jwks(second.stack["issuer"]) == keys
 

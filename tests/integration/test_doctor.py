@@ -1,0 +1,87 @@
+"""What operators run: the doctor names what is wrong and how to mend it; provision makes tables."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from subprocess import PIPE, Popen
+
+import pytest
+
+from devstack import azurite
+from shared.doctor import examine
+from shared.provision import provision
+from shared.settings import load
+from tests.stack import ROOT, Stack, free_port, wait_until_open
+
+
+async def report(settings: dict[str, str]) -> list[str]:
+    return [str(finding) async for finding in examine(settings)]
+
+
+async def test_all_is_well_on_the_stack(stack: Stack) -> None:
+    assert await report(stack.settings) == [
+        "ok    settings",
+        "ok    table identities",
+        f"ok    communication {stack.values['acs']}",
+        f"ok    issuer 1 {stack.values['issuer']}",
+    ]
+
+
+async def test_wrong_settings_are_all_named(stack: Stack) -> None:
+    found = await report({**stack.settings, "AUTH_AUDIENCE": "", "TOKEN_SCOPES": "x"})
+
+    assert [line.split(":")[0] for line in found] == [
+        "FIX   setting AUTH_AUDIENCE",
+        "FIX   setting TOKEN_SCOPES",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "line", "fix"),
+    [
+        ("TABLES_CONNECTION_STRING", "{tables wrong key}", "table identities", "Contributor"),
+        ("TABLES_CONNECTION_STRING", "{tables elsewhere}", "table identities", "is it running"),
+        ("COMMUNICATION_CONNECTION_STRING", "{acs wrong key}", "communication", "Service Owner"),
+        ("COMMUNICATION_CONNECTION_STRING", "{acs elsewhere}", "communication", "is it running"),
+        ("AUTH_ISSUER", "{issuer elsewhere}", "issuer 1", "openid-configuration"),
+        ("AUTH_ISSUER", "{issuer with a slash}", "issuer 1", "to the letter"),
+    ],
+)
+async def test_what_does_not_work_is_named_with_its_fix(
+    stack: Stack, setting: str, value: str, line: str, fix: str
+) -> None:
+    tables, nobody = stack.settings["TABLES_CONNECTION_STRING"], f"http://127.0.0.1:{free_port()}"
+    broken = {
+        "{tables wrong key}": tables.replace("AccountKey=", "AccountKey=AAAA"),
+        "{tables elsewhere}": azurite.connection_string(free_port()),
+        "{acs wrong key}": f"endpoint={stack.values['acs']};accesskey=AAAA",
+        "{acs elsewhere}": f"endpoint={nobody};accesskey=AAAA",
+        "{issuer elsewhere}": nobody,
+        "{issuer with a slash}": stack.values["issuer"] + "/",
+    }[value]
+    found = await report({**stack.settings, setting: broken})
+
+    wrong = [text for text in found if text.startswith("FIX")]
+    assert len(wrong) == 1
+    assert wrong[0].startswith(f"FIX   {line}")
+    assert fix in wrong[0]
+    assert "AAAA" not in wrong[0]
+
+
+@pytest.fixture
+async def bare_tables(tmp_path: Path) -> AsyncIterator[str]:
+    port = free_port()
+    with Popen(azurite.command(port=port, folder=tmp_path), cwd=ROOT, stdin=PIPE) as process:
+        wait_until_open(port)
+        yield azurite.connection_string(port)
+        process.kill()
+
+
+async def test_missing_tables_are_made_once(stack: Stack, bare_tables: str) -> None:
+    settings = {**stack.settings, "TABLES_CONNECTION_STRING": bare_tables}
+    before = await report(settings)
+    made = [await provision(load(settings)) for _ in range(2)]
+    after = await report(settings)
+
+    assert "python -m shared.provision" in before[1]
+    assert made == [["identities"], []]
+    assert after[1] == "ok    table identities"
