@@ -7,7 +7,8 @@ import aiohttp
 import pytest
 
 from tests.control import Control
-from tests.stack import Host, Issuer, Stack, StartHost, free_port
+from tests.ports import free_port
+from tests.stack import Host, Issuer, Stack, StartHost
 from tests.table_proxy import TableProxy
 
 _LOG_LINES = 40

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from devstack.tokens import issuer_key, mint
+from tests.ports import free_port
 
 ROOT = Path(__file__).parent.parent
 START_SECONDS = 60.0
@@ -188,9 +189,3 @@ def wait_until_open(port: int) -> None:
             time.sleep(0.02)
         else:
             return
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

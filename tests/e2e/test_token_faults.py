@@ -11,7 +11,8 @@ import pytest
 from devstack import azurite
 from tests.control import Control
 from tests.e2e.api import Reply, ask, mappings
-from tests.stack import ROOT, Host, Stack, StartHost, free_port, wait_until_open
+from tests.ports import free_port
+from tests.stack import ROOT, Host, Stack, StartHost, wait_until_open
 from tests.table_proxy import TableProxy
 
 LIMIT = 2  # seconds: UPSTREAM_TIMEOUT_SECONDS of the host under test

@@ -10,7 +10,6 @@ import hmac
 import json
 import secrets
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -34,18 +33,12 @@ from jwt.algorithms import RSAAlgorithm
 from yarl import URL
 
 from devstack.well_known import ACS_ACCESS_KEY
+from tests.ports import free_port
 
 REPOSITORY = Path(__file__).parents[2]
 ACS_AUDIENCE = "https://communication.azure.com/"
 API_VERSION = "2023-10-01"
 STOP_SECONDS = 10
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class TokenIssuer:

@@ -10,7 +10,8 @@ from devstack import azurite
 from shared.doctor import examine
 from shared.provision import provision
 from shared.settings import load
-from tests.stack import ROOT, Stack, free_port, wait_until_open
+from tests.ports import free_port
+from tests.stack import ROOT, Stack, wait_until_open
 
 
 async def report(settings: dict[str, str]) -> list[str]:

@@ -12,7 +12,8 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from tests.stack import ROOT, free_port, wait_until_open
+from tests.ports import free_port
+from tests.stack import ROOT, wait_until_open
 
 ECHO = """
 import json
