@@ -6,7 +6,6 @@ import http.client
 import json
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import jwt
 import pytest
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 REDIRECT = "http://localhost:3000/signed-in"
@@ -122,7 +123,7 @@ def _issuer(port: int, key_file: Path) -> Iterator[Issuer]:
 
 @pytest.fixture(scope="module")
 def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Issuer]:
-    with _issuer(_free_port(), tmp_path_factory.mktemp("issuer") / "key.json") as running:
+    with _issuer(free_port(), tmp_path_factory.mktemp("issuer") / "key.json") as running:
         yield running
 
 
@@ -193,7 +194,7 @@ def test_a_browser_app_of_another_origin_may_ask(issuer: Issuer) -> None:
 
 
 def test_tokens_outlive_a_restart(tmp_path: Path) -> None:
-    port = _free_port()
+    port = free_port()
     with _issuer(port, tmp_path / "key.json") as first:
         token = first.sign_in("alice")["access_token"]
 
@@ -202,7 +203,7 @@ def test_tokens_outlive_a_restart(tmp_path: Path) -> None:
 
 
 def test_it_stops_when_its_standard_input_ends(tmp_path: Path) -> None:
-    port = _free_port()
+    port = free_port()
     options = ["--port", str(port), "--key-file", str(tmp_path / "key.json"), "--stop-with-stdin"]
     with subprocess.Popen(
         [sys.executable, "-m", "devstack.issuer", *options],
@@ -216,13 +217,6 @@ def test_it_stops_when_its_standard_input_ends(tmp_path: Path) -> None:
         process.stdin.close()
 
         assert process.wait(timeout=10) == 0
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _answers(issuer: Issuer) -> bool:
