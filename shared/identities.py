@@ -104,10 +104,12 @@ class Identities:
             return identity
 
     async def _map(self, principal: Principal, created: str, display_name: str | None) -> Identity:
-        owner = {"kind": principal.kind.value, "realm": principal.realm, "id": principal.id}
         created_at = self._now()
+        # It only points to the mapping: who this is stands in one place, and is erased there.
         await self._table.insert_if_absent(
-            _reverse_partition(created), _REVERSE_ROW, {**owner, "createdAt": created_at}
+            _reverse_partition(created),
+            _REVERSE_ROW,
+            {"principal": _partition(principal), "createdAt": created_at},
         )
         name = {} if display_name is None else {"displayName": display_name}
         return _identity(
@@ -115,7 +117,9 @@ class Identities:
                 _partition(principal),
                 self._resource_key,
                 {
-                    **owner,
+                    "kind": principal.kind.value,
+                    "realm": principal.realm,
+                    "id": principal.id,
                     **name,
                     "communicationUserId": created,
                     "generation": 0,

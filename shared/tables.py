@@ -101,7 +101,8 @@ class Table:
         """Change some values of a row that is still as it was read.
 
         Raises:
-            RowChanged: it is not.
+            RowChanged: it is not. That may have been this very change, when a retry followed an
+                answer that was lost.
         """
         entity = {"PartitionKey": row.partition, "RowKey": row.row, **values}
         try:
