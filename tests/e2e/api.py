@@ -68,6 +68,16 @@ def mappings(stack: Stack, user: str) -> list[str]:
         return [row["communicationUserId"] for row in rows if "communicationUserId" in row]
 
 
+def recorded(stack: Stack, user: str) -> int:
+    """How many identities storage knows to have been made for a user, orphans included."""
+    with TableClient.from_connection_string(
+        stack.values["tablesConnectionString"], "identities"
+    ) as table:
+        mapping = next(table.query_entities("id eq @user", parameters={"user": user}))
+        principal = {"principal": mapping["PartitionKey"]}
+        return len(list(table.query_entities("principal eq @principal", parameters=principal)))
+
+
 def all_mappings(stack: Stack) -> dict[str, list[str]]:
     """Every user's mappings at once: user id -> ACS ids."""
     found: dict[str, list[str]] = {}
