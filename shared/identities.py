@@ -58,7 +58,7 @@ class Identities:
         self._acs = acs
         self._resource_key = key("resource", resource)
         self._now = now
-        self._spares: OrderedDict[Principal, tuple[str, Grant]] = OrderedDict()
+        self._spares: OrderedDict[Principal, str] = OrderedDict()
 
     async def find(self, principal: Principal) -> Identity | None:
         """The principal's identity, or None before the first token. One point read."""
@@ -78,18 +78,19 @@ class Identities:
         never came (a kill in between) is on record.
 
         Returns:
-            The identity that stands; the token only where it is ours.
+            The identity that stands; its first token, unless the identity was made earlier or
+            by somebody else.
         """
-        if principal in self._spares:
-            created, grant = self._spares.pop(principal)
-        else:
+        # Of a spare only the identity is used: its first token is as old as the try that failed.
+        created, grant = self._spares.pop(principal, None), None
+        if created is None:
             created, grant = await self._acs.create_user(scopes, minutes)
         try:
             standing = await self._map(principal, created, display_name)
         except BaseException:
             # Storage failed us, or time ran out. The next try on this host goes on with the same
             # identity: an outage must not leave one orphan for each retry of each client.
-            self._keep_spare(principal, (created, grant))
+            self._keep_spare(principal, created)
             raise
         if standing.communication_user_id != created:
             await self._discard(created)
@@ -140,7 +141,7 @@ class Identities:
             # No reason to fail the caller, who has an identity: the winner's.
             logger.warning("a spare identity stays behind: %s", problem.code)
 
-    def _keep_spare(self, principal: Principal, spare: tuple[str, Grant]) -> None:
+    def _keep_spare(self, principal: Principal, spare: str) -> None:
         self._spares[principal] = spare
         if len(self._spares) > _MOST_SPARES:
             self._spares.popitem(last=False)
