@@ -3,6 +3,7 @@
 import azure.functions as func
 
 from shared.contract import HealthAnswer, Query
+from shared.health import KEPT_SECONDS
 from shared.problems import NotFound, Unavailable
 from shared.web import PublicRequest, serve_public
 
@@ -17,7 +18,7 @@ async def health(request: PublicRequest[Query]) -> HealthAnswer:
             return HealthAnswer()
         case "ready":
             if down := await request.app.health.down():
-                raise Unavailable(f"Down: {', '.join(down)}.")
+                raise Unavailable(f"Down: {', '.join(down)}.", retry_after=KEPT_SECONDS)
             return HealthAnswer()
         case _:
             raise NotFound

@@ -2,7 +2,7 @@
 
 import azure.functions as func
 
-from shared.contract import TokenAnswer, TokenBody, TokenQuery, wanted
+from shared.contract import TokenAnswer, TokenBody, TokenQuery, asked_for
 from shared.web import Request, serve
 
 
@@ -18,6 +18,6 @@ async def main(req: func.HttpRequest, context: func.Context) -> func.HttpRespons
 
 
 async def issue_token(request: Request[TokenQuery, TokenBody]) -> TokenAnswer:
-    scopes, minutes = wanted(request.query, request.body)
+    scopes, minutes = asked_for(request.query, request.body)
     identity, grant = await request.app.tokens.issue(request.caller, scopes, minutes)
     return TokenAnswer.of(request.caller, identity, grant)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 
 from azure.communication.identity import CommunicationUserIdentifier
 from azure.communication.identity.aio import CommunicationIdentityClient
@@ -12,6 +13,7 @@ from azure.core.credentials import AccessToken
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
 
 from shared.problems import (
+    DEFAULT_RETRY_AFTER,
     OPERATOR_RETRY_AFTER,
     CommunicationRefused,
     CommunicationUnavailable,
@@ -22,7 +24,6 @@ from shared.upstream import retry_after, with_retries
 
 logger = logging.getLogger(__name__)
 
-_UNAUTHORIZED, _FORBIDDEN, _TOO_MANY, _SERVER_ERRORS = 401, 403, 429, 500
 # An identity that no resource ever had: asking about it proves the way there and our credential.
 _NOBODY = "8:acs:00000000-0000-0000-0000-000000000000_00000000-0000-0000-0000-000000000000"
 
@@ -43,7 +44,7 @@ class Grant:
     asked_at: datetime
 
 
-class AcsIdentity:
+class IdentityApi:
     """Every method raises CommunicationUnavailable or Throttled where ACS did not do its part."""
 
     def __init__(
@@ -57,8 +58,9 @@ class AcsIdentity:
     async def create_user(self, scopes: frozenset[str], minutes: int) -> tuple[str, Grant]:
         """Create an identity together with its first token, in one request.
 
-        A creation whose answer is lost leaves an identity that nobody knows. It costs nothing
-        and gives nobody access; ACS offers no idempotency key for it (api-version 2023-10-01).
+        A creation whose answer is lost leaves an identity that nobody knows, and ACS offers no
+        idempotency key for it (api-version 2023-10-01). It is tried again all the same: an orphan
+        costs nothing and gives nobody access, a failed first sign-in costs a user.
 
         Returns:
             The raw id, and the token.
@@ -122,10 +124,10 @@ async def _problems_told() -> AsyncIterator[None]:
         status = error.status_code
         if isinstance(error, ResourceNotFoundError) or code == "IdentityNotOwned":
             raise IdentityGone from error
-        if status == _TOO_MANY:
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
             logger.warning("ACS throttles us")
-            raise Throttled(retry_after=retry_after(error) or 1.0) from error
-        if status in (_UNAUTHORIZED, _FORBIDDEN):
+            raise Throttled(retry_after=retry_after(error) or DEFAULT_RETRY_AFTER) from error
+        if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             logger.error(
                 "ACS refused our credential (%s): check COMMUNICATION_CONNECTION_STRING, or the"
                 " managed identity's role 'Communication and Email Service Owner'",
@@ -135,7 +137,7 @@ async def _problems_told() -> AsyncIterator[None]:
         logger.warning("ACS answered %s (%s)", status, code)
         kind = (
             _Rejected
-            if status is not None and status < _SERVER_ERRORS
+            if status is not None and status < HTTPStatus.INTERNAL_SERVER_ERROR
             else CommunicationUnavailable
         )
         raise kind(retry_after=retry_after(error)) from error

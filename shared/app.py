@@ -9,7 +9,7 @@ from azure.core.credentials import AzureKeyCredential
 from azure.data.tables.aio import TableClient
 
 from shared import tables
-from shared.acs_identity import AcsIdentity
+from shared.acs_identity import IdentityApi
 from shared.auth import Authenticator
 from shared.health import Health
 from shared.identities import Identities
@@ -54,7 +54,7 @@ def build(settings: Settings) -> App:
     # At INFO the SDKs log every request's URL, which holds ids of people.
     logging.getLogger("azure").setLevel(logging.WARNING)
     upstream = Upstream()
-    acs = AcsIdentity(_identity_client(settings, upstream))
+    acs = IdentityApi(_identity_client(settings, upstream))
     identity_table = tables.Table(table_client(settings, upstream, tables.IDENTITIES))
     identities = Identities(identity_table, acs, settings.communication_resource)
     keys = {issuer.url: IssuerKeys(issuer.url, upstream.session) for issuer in settings.issuers}

@@ -34,6 +34,8 @@ _ALGORITHMS = (
     "ES512",
     "EdDSA",
 )
+_TYPES = frozenset({"jwt", "at+jwt", "application/at+jwt"})
+_CLIENT_CLAIMS = ("azp", "appid", "client_id", "cid")
 _MAX_KEY_ID_LENGTH = 256
 _MAX_NAME_LENGTH = 256
 
@@ -116,6 +118,8 @@ class Authenticator:
         header, claims = unverified["header"], unverified["payload"]
         if header.get("alg") not in _ALGORITHMS:
             raise _refusal("The token's signature algorithm is not accepted here.")
+        if not _is_for_access(header, claims):
+            raise _refusal("The token is for another purpose; send an access token.")
         key_id = header.get("kid")
         if not (key_id is None or (isinstance(key_id, str) and len(key_id) <= _MAX_KEY_ID_LENGTH)):
             raise _refusal("The token's key id is malformed.")
@@ -138,6 +142,12 @@ class Authenticator:
                 "The platform's principal is of an issuer or audience not configured here."
             )
         return _caller(claims, issuer, from_platform=True)
+
+
+def _is_for_access(header: Mapping[str, Any], claims: Mapping[str, Any]) -> bool:
+    """RFC 8725 section 3.11: a token for another purpose may well have our audience too."""
+    kind = header.get("typ", "JWT")
+    return isinstance(kind, str) and kind.lower() in _TYPES and "events" not in claims
 
 
 def _verified_claims(token: str, key: jwt.PyJWK, issuer: Issuer) -> dict[str, Any]:
@@ -194,12 +204,13 @@ def _caller(claims: Mapping[str, Any], issuer: Issuer, *, from_platform: bool = 
 def _kind(claims: Mapping[str, Any], issuer: Issuer, *, from_platform: bool) -> Kind:
     """Is this a person, or an app that signed in as itself?
 
-    Being taken for a service gains nothing: it needs an app role for everything.
+    Being taken for a service gains nothing: it needs an app role for everything. There is no
+    standard mark of one; those known are the providers' own.
     """
-    client = claims.get("azp") or claims.get("appid") or claims.get("client_id")
+    if claims.get("idtyp") == "app":  # Entra and B2C, where the optional claim is switched on
+        return Kind.SERVICE
+    client = next((claims[name] for name in _CLIENT_CLAIMS if claims.get(name)), None)
     if issuer.tenant:
-        if claims.get("idtyp") == "app":
-            return Kind.SERVICE
         if not claims.get("scp"):
             # An access token of a person has scopes, one of an app has none. An ID token has no
             # client either, and is meant for the client, not for us; Easy Auth has used it up.
@@ -212,7 +223,8 @@ def _kind(claims: Mapping[str, Any], issuer: Issuer, *, from_platform: bool) -> 
     if (
         claims.get("gty") == "client-credentials"  # Auth0
         or subject.endswith("@clients")  # Auth0
-        or (client and client == subject)  # RFC 9068 section 2.2
+        or (client and client == subject)  # RFC 9068 section 2.2, Okta
+        or claims.keys() & {"clientHost", "clientAddress"}  # Keycloak
         or str(claims.get("preferred_username", "")).startswith("service-account-")  # Keycloak
     ):
         return Kind.SERVICE
@@ -236,7 +248,7 @@ def _roles(claims: Mapping[str, Any], path: str) -> frozenset[str]:
         found = [found]
     if not isinstance(found, list):
         return frozenset()
-    return frozenset(role for role in found if isinstance(role, str))
+    return frozenset(role for role in found if isinstance(role, str) and _is_text(role))
 
 
 def _issued_at(claims: Mapping[str, Any]) -> datetime:

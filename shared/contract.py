@@ -12,6 +12,7 @@ from pydantic.alias_generators import to_camel
 from shared.acs_identity import Grant
 from shared.identities import Identity
 from shared.principals import Caller
+from shared.settings import MAX_TOKEN_MINUTES, MIN_TOKEN_MINUTES
 
 type Scope = Literal["chat", "chat.join", "chat.join.limited", "voip", "voip.join"]
 
@@ -25,7 +26,7 @@ type Timestamp = Annotated[datetime, PlainSerializer(timestamp)]
 
 
 def _split(text: object) -> object:
-    return text.split(",") if isinstance(text, str) else text
+    return [part.strip() for part in text.split(",")] if isinstance(text, str) else text
 
 
 class Answer(BaseModel):
@@ -47,17 +48,21 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, alias_generator=to_camel)
 
 
+# ACS takes no others; the policy may allow less, and is judged afterwards.
+type Minutes = Annotated[int, Field(ge=MIN_TOKEN_MINUTES, le=MAX_TOKEN_MINUTES)]
+
+
 class TokenQuery(Query):
     scope: Annotated[frozenset[Scope], BeforeValidator(_split), Field(min_length=1)] | None = None
-    expires_in_minutes: int | None = None
+    expires_in_minutes: Minutes | None = None
 
 
 class TokenBody(Body):
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=20)] | None = None
-    expires_in_minutes: int | None = None
+    expires_in_minutes: Minutes | None = None
 
 
-def wanted(query: TokenQuery, body: TokenBody) -> tuple[frozenset[str] | None, int | None]:
+def asked_for(query: TokenQuery, body: TokenBody) -> tuple[frozenset[str] | None, int | None]:
     """The scopes and minutes asked for, None where unsaid; the body wins over the query."""
     scopes = query.scope if body.scopes is None else body.scopes
     minutes = query.expires_in_minutes
@@ -92,7 +97,7 @@ class TokenAnswer(Answer):
 
 
 class UserAnswer(Answer):
-    """The caller. The last two ids are null before the first token."""
+    """The caller. `communicationUserId` and `createdAt` are null before the first token."""
 
     id: str
     display_name: str | None

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from shared.acs_identity import Grant
 from shared.principals import Principal
-from shared.problems import Problem
+from shared.problems import Problem, StorageUnavailable
 from shared.tables import Row, RowChanged, Table, key
 
 logger = logging.getLogger(__name__)
@@ -63,10 +63,7 @@ class Identities:
     async def find(self, principal: Principal) -> Identity | None:
         """The principal's identity, or None before the first token. One point read."""
         row = await self._table.find(_partition(principal), self._resource_key)
-        if row is None:
-            return None
-        self._spares.pop(principal, None)  # its mapping arrived after all
-        return _identity(row)
+        return _identity(row) if row else None
 
     async def enrol(
         self, principal: Principal, display_name: str | None, scopes: frozenset[str], minutes: int
@@ -97,11 +94,18 @@ class Identities:
             return standing, None
         return standing, grant
 
+    async def settle(self, principal: Principal, identity: Identity) -> None:
+        """Tidy up after an enrolment that failed here and that a mapping was found for since."""
+        spare = self._spares.pop(principal, None)
+        if spare is not None and spare != identity.communication_user_id:
+            await self._discard(spare)  # another host was faster
+
     async def rename(self, identity: Identity, display_name: str) -> Identity:
-        """Follow a changed display name. Where two change it at once, either is fine."""
+        """Follow a changed display name. Where two change it at once, either is fine; where it
+        cannot be written, the next request tries again: nobody goes without a token for a name."""
         try:
             return _identity(await self._table.merge(identity.row, {"displayName": display_name}))
-        except RowChanged:
+        except (RowChanged, StorageUnavailable):
             return identity
 
     async def _map(self, principal: Principal, created: str, display_name: str | None) -> Identity:

@@ -10,6 +10,7 @@ import logging
 import re
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
@@ -116,7 +117,8 @@ class IssuerKeys:
             self._keys = _signing_keys(key_set)
             self._fetched, self._fresh_for, self._failed = self._clock(), fresh_for, False
             logger.info("keys of %s: %d", self._issuer_url, len(self._keys))
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        except Exception as error:
+            # Whatever the document did to us counts as a failure, so that the cooldown applies.
             self._failed = True
             reason = error if isinstance(error, ValueError) else type(error).__name__
             logger.warning("keys of %s cannot be had: %s", self._issuer_url, reason)
@@ -126,7 +128,7 @@ class IssuerKeys:
     async def _get_json(self, url: str) -> tuple[dict[str, Any], float]:
         """The JSON object at `url`, and for how many seconds it is fresh."""
         async with self._session.get(url, allow_redirects=False) as response:
-            if response.status != 200:  # noqa: PLR2004
+            if response.status != HTTPStatus.OK:
                 raise ValueError(f"{url} answered {response.status}")
             body = bytearray()
             async for chunk in response.content.iter_any():
@@ -157,6 +159,6 @@ def _signing_keys(key_set: dict[str, Any]) -> dict[str, jwt.PyJWK]:
             continue
         try:
             found[str(entry.get("kid", ""))] = jwt.PyJWK(entry)
-        except jwt.PyJWTError:
-            continue  # a kind of key that we cannot read: tokens signed with it are refused
+        except (jwt.PyJWTError, TypeError, ValueError, AttributeError):
+            continue  # a key that we cannot read: tokens signed with it are refused
     return found

@@ -9,19 +9,13 @@ from urllib.parse import urlsplit
 from shared.urls import hostname, is_safe_url
 
 # Claims that their owner or an administrator can change or reuse: no key for an identity.
-_CHANGEABLE_CLAIMS = frozenset(
-    (
-        "email",
-        "family_name",
-        "given_name",
-        "name",
-        "nickname",
-        "phone_number",
-        "preferred_username",
-        "unique_name",
-        "upn",
-    )
-)
+_CHANGEABLE_CLAIMS = {"email", "emails", "mail", "upn", "username", "unique_name", "nickname"} | {
+    *("name", "given_name", "family_name", "preferred_username", "phone_number")
+}
+# Claims that many people have alike, or that differ from token to token of one person.
+_SHARED_CLAIMS = {"acr", "appid", "aud", "azp", "cid", "client_id", "idp", "iss", "tid"}
+_FLEETING_CLAIMS = {"at_hash", "auth_time", "exp", "iat", "jti", "nbf", "nonce", "sid"}
+_CLAIM = re.compile(r"[!-~]{1,128}")  # it is quoted in a header
 # Hosts whose issuers are Entra tenants; one tenant has a v1 and a v2 issuer.
 _ENTRA_HOSTS = frozenset(
     (
@@ -33,6 +27,7 @@ _ENTRA_HOSTS = frozenset(
     )
 )
 _ENTRA_SUFFIX = ".ciamlogin.com"  # Entra External ID
+_COMPANIONS = ("AUTH_AUDIENCE", "AUTH_USER_CLAIM", "AUTH_NAME_CLAIM", "AUTH_ROLES_CLAIM")
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 # In the JSON list the short form reads better: {"issuer": …, "userClaim": …}.
@@ -77,7 +72,8 @@ def read_issuers(get: Callable[[str], str], fault: Fault) -> tuple[Issuer, ...]:
         get: the value of a setting, "" where it is not set.
     """
     issuers = []
-    if get("AUTH_ISSUER") or not get("AUTH_ISSUERS"):
+    # A companion without its issuer is a mistake, not a setting for the list.
+    if not get("AUTH_ISSUERS") or any(map(get, ("AUTH_ISSUER", *_COMPANIONS))):
         issuers.append(_read_issuer(get, fault))
     for position, entry in enumerate(_read_list(get("AUTH_ISSUERS"), fault)):
         issuers.append(_read_entry(entry, f"AUTH_ISSUERS[{position}]", fault))
@@ -97,24 +93,30 @@ def _read_list(text: str, fault: Fault) -> list[dict[str, object]]:
         return []
     try:
         entries = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         entries = None
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+    if not (isinstance(entries, list) and entries and all(isinstance(e, dict) for e in entries)):
         fault("AUTH_ISSUERS", 'is not a JSON list such as [{"AUTH_ISSUER": "…", …}]')
         return []
     return entries
 
 
 def _read_entry(entry: dict[str, object], label: str, fault: Fault) -> Issuer:
-    values = {_SHORT_NAMES.get(name, name): value for name, value in entry.items()}
-    for name in values.keys() - _NAMES:
-        fault(f"{label}.{name}", f"is unknown; known: {', '.join(sorted(_NAMES))}")
-
-    def get(name: str) -> str:
-        value = values.get(name, "")
-        return ",".join(map(str, value)) if isinstance(value, list) else str(value).strip()
-
-    return _read_issuer(get, lambda name, message: fault(f"{label}.{name}", message))
+    values: dict[str, str] = {}
+    for given, value in entry.items():
+        name = _SHORT_NAMES.get(given, given)
+        texts = value if isinstance(value, list) and name == "AUTH_AUDIENCE" else [value]
+        if name not in _NAMES:
+            fault(f"{label}.{given}", f"is unknown; known: {', '.join(sorted(_NAMES))}")
+        elif name in values:
+            fault(f"{label}.{given}", "is given twice")
+        elif not all(isinstance(text, str) for text in texts):
+            fault(f"{label}.{given}", "is not a text")
+        values[name] = ",".join(map(str, texts)).strip()
+    return _read_issuer(
+        lambda name: values.get(name, ""),
+        lambda name, message: fault(f"{label}.{name}", message),
+    )
 
 
 def _read_issuer(get: Callable[[str], str], fault: Fault) -> Issuer:
@@ -132,16 +134,29 @@ def _read_issuer(get: Callable[[str], str], fault: Fault) -> Issuer:
             "must name the Entra tenant by its id: https://login.microsoftonline.com/<id>/v2.0",
         )
     user_claim = get("AUTH_USER_CLAIM") or ("sub" if tenant is None else "oid")
-    if user_claim in _CHANGEABLE_CLAIMS:
-        fault("AUTH_USER_CLAIM", "can change or be reused; take sub, or oid for Entra")
+    _judge_claim(user_claim, fault)
+    name_claim, roles_claim = get("AUTH_NAME_CLAIM") or "name", get("AUTH_ROLES_CLAIM") or "roles"
     return Issuer(
         url=url,
         audiences=audiences,
         user_claim=user_claim,
-        name_claim=get("AUTH_NAME_CLAIM") or "name",
-        roles_claim=get("AUTH_ROLES_CLAIM") or "roles",
+        name_claim=name_claim,
+        roles_claim=roles_claim,
         tenant=tenant,
     )
+
+
+def _judge_claim(claim: str, fault: Fault) -> None:
+    """One that changes loses people their identity; one that is shared gives them a common one."""
+    known = claim.lower()
+    if known in _CHANGEABLE_CLAIMS:
+        fault("AUTH_USER_CLAIM", "names a claim that can change; take sub, or oid for Entra")
+    elif known in _SHARED_CLAIMS:
+        fault("AUTH_USER_CLAIM", "names a claim that many people share; take sub, or oid for Entra")
+    elif known in _FLEETING_CLAIMS:
+        fault("AUTH_USER_CLAIM", "names a claim of one token; take sub, or oid for Entra")
+    elif not _CLAIM.fullmatch(claim):
+        fault("AUTH_USER_CLAIM", "is not the name of a claim")
 
 
 def _entra_tenant(url: str) -> str | None:

@@ -12,8 +12,8 @@ from typing import ClassVar, NamedTuple
 class Fault(NamedTuple):
     """One thing wrong with a request, in the client's words."""
 
-    where: str  # "query", "body", "path" or "header"
-    field: str  # as the client spells it; "" for the whole
+    where: str  # "query", "body", or "policy" where the service allows less than the contract
+    field: str  # "" for the whole
     message: str
 
 

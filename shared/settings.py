@@ -1,7 +1,6 @@
 """All settings, read once; every fault reported at once; secrets never in a repr or a message."""
 
 import base64
-import binascii
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -145,7 +144,10 @@ class _Reader:
         text = self._get(name)
         parts = _pairs(text)
         by_key = "accountname" in parts and _is_base64(parts.get("accountkey", ""))
-        if not (by_key or "sharedaccesssignature" in parts):
+        by_signature = {"sharedaccesssignature", "tableendpoint"} <= parts.keys()
+        # The SDK splits the text more simply than we do.
+        plain = all("=" in part and " =" not in part for part in text.strip(";").split(";"))
+        if not plain or not (by_key or by_signature):
             self._fault(name, "is not AccountName=…;AccountKey=…;… as the portal shows it")
         if "tableendpoint" in parts and not is_safe_url(parts["tableendpoint"]):
             self._fault(name, "has a TableEndpoint that is neither https nor on this machine")
@@ -205,5 +207,5 @@ def _pairs(connection_string: str) -> dict[str, str]:
 def _is_base64(text: str) -> bool:
     try:
         return bool(base64.b64decode(text, validate=True))
-    except binascii.Error:
+    except ValueError:  # binascii.Error is one, and so is what is not ASCII
         return False

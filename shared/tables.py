@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 
 from azure.core import MatchConditions
@@ -43,8 +44,8 @@ class RowChanged(Exception):
 class Row:
     """A stored row. `etag` names the version that was read."""
 
-    partition: str
-    row: str
+    partition_key: str
+    row_key: str
     values: Mapping[str, Value]
     etag: str
 
@@ -70,28 +71,32 @@ class Table:
     def __init__(self, client: TableClient) -> None:
         self._client = client
 
-    async def find(self, partition: str, row: str) -> Row | None:
+    async def find(self, partition_key: str, row_key: str) -> Row | None:
         """The row, or None where there is none. One point read."""
         try:
             async with self._outages_told():
-                return _row(await with_retries(lambda: self._client.get_entity(partition, row)))
+                return _row(
+                    await with_retries(lambda: self._client.get_entity(partition_key, row_key))
+                )
         except _Absent:
             return None
 
-    async def insert_if_absent(self, partition: str, row: str, values: Mapping[str, Value]) -> Row:
+    async def insert_if_absent(
+        self, partition_key: str, row_key: str, values: Mapping[str, Value]
+    ) -> Row:
         """Store a row unless its key is taken; return the row that stands.
 
         Callers use the result, not their argument: another writer may have won. The same insert
         may also be found done already, when a retry follows an answer that was lost.
         """
-        entity = {"PartitionKey": partition, "RowKey": row, **values}
+        entity = {"PartitionKey": partition_key, "RowKey": row_key, **values}
         for _ in range(_INSERT_TRIES):
             try:
                 async with self._outages_told():
                     written = await with_retries(lambda: self._client.create_entity(entity))
-                    return Row(partition, row, values, str(written["etag"]))
+                    return Row(partition_key, row_key, values, str(written["etag"]))
             except ResourceExistsError:
-                standing = await self.find(partition, row)
+                standing = await self.find(partition_key, row_key)
                 if standing is not None:
                     return standing
                 # Removed between our two requests: the key is free again.
@@ -104,7 +109,7 @@ class Table:
             RowChanged: it is not. That may have been this very change, when a retry followed an
                 answer that was lost.
         """
-        entity = {"PartitionKey": row.partition, "RowKey": row.row, **values}
+        entity = {"PartitionKey": row.partition_key, "RowKey": row.row_key, **values}
         try:
             async with self._outages_told():
                 written = await with_retries(
@@ -117,12 +122,12 @@ class Table:
                 )
         except (_Absent, ResourceModifiedError):
             raise RowChanged from None
-        return Row(row.partition, row.row, {**row.values, **values}, str(written["etag"]))
+        return Row(row.partition_key, row.row_key, {**row.values, **values}, str(written["etag"]))
 
-    async def remove(self, partition: str, row: str) -> None:
-        """Remove a row; fine where there is none."""
+    async def remove(self, partition_key: str, row_key: str) -> None:
+        """Remove a row; fine where there is none (nor a table: the SDK tells no 404 here)."""
         async with self._outages_told():
-            await with_retries(lambda: self._client.delete_entity(partition, row))
+            await with_retries(lambda: self._client.delete_entity(partition_key, row_key))
 
     async def check(self) -> None:
         """Is the table there, and may we read it? One point read."""
@@ -168,7 +173,7 @@ class _Absent(Exception):
 
 
 _INSERT_TRIES = 3
-_REFUSED = (401, 403)
+_REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 # "ResourceNotFound" is the row, in Azure and Azurite alike; the table's is "TableNotFound".
 _ABSENT_CODES = frozenset({"ResourceNotFound", "EntityNotFound"})
 

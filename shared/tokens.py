@@ -9,7 +9,7 @@ from typing import Protocol
 from shared.acs_identity import Grant
 from shared.identities import Identities, Identity
 from shared.principals import Caller, Principal
-from shared.problems import Fault, InvalidRequest
+from shared.problems import Fault, InvalidRequest, Throttled
 from shared.settings import MIN_TOKEN_MINUTES
 from shared.upstream import SingleFlight
 
@@ -17,6 +17,9 @@ from shared.upstream import SingleFlight
 # ask again on every page load, and each question would otherwise count against ACS's limits.
 _YOUNG = timedelta(minutes=15)
 _MOST_CACHED = 10_000  # about 1.5 KiB each
+# Fresh tokens for one identity on one host in a minute. ACS allows the whole resource 1,000 in 30
+# seconds, and somebody who asks for another lifetime each time must not use that up for all.
+_MOST_FRESH, _MINUTE = 30, timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Policy:
         """What to ask ACS for.
 
         Raises:
-            InvalidRequest: more is wanted than the policy allows; it names the limits.
+            InvalidRequest: more is key than the policy allows; it names the limits.
         """
         faults = []
         if scopes is not None and not scopes <= self.scopes:
@@ -48,14 +51,14 @@ class Policy:
         return scopes or self.scopes, minutes or self.default_minutes
 
 
-class TokenIssuer(Protocol):
+class AcsTokens(Protocol):
     """What of `shared.acs_identity` is needed here."""
 
     async def issue_token(self, user_id: str, scopes: frozenset[str], minutes: int) -> Grant: ...
 
 
 @dataclass(frozen=True)
-class _Wanted:
+class _Key:
     """One kind of token of one identity. The generation was read when the request started, so a
     token made before a revocation is never found by a request that started after it."""
 
@@ -71,7 +74,7 @@ class Tokens:
     def __init__(
         self,
         identities: Identities,
-        acs: TokenIssuer,
+        acs: AcsTokens,
         policy: Policy,
         flight_seconds: float,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -80,14 +83,17 @@ class Tokens:
         self._acs = acs
         self._policy = policy
         self._now = now
-        self._cache: OrderedDict[_Wanted, Grant] = OrderedDict()
+        self._cache: OrderedDict[_Key, Grant] = OrderedDict()
         self._enrolments = SingleFlight[Principal, Identity](flight_seconds)
-        self._issues = SingleFlight[_Wanted, Grant](flight_seconds)
+        self._issues = SingleFlight[_Key, Grant](flight_seconds)
+        self._fresh: OrderedDict[str, tuple[datetime, int]] = OrderedDict()
 
     async def issue(
         self, caller: Caller, scopes: frozenset[str] | None, minutes: int | None
     ) -> tuple[Identity, Grant]:
         """A token for the caller, whose identity is created when there was none.
+
+        The same token again while it is young; at most 30 fresh ones a minute.
 
         Args:
             scopes: None for all that the policy allows.
@@ -95,6 +101,7 @@ class Tokens:
 
         Raises:
             InvalidRequest: beyond the policy.
+            Throttled: too many different ones.
         """
         scopes, minutes = self._policy.decide(scopes, minutes)
         identity = await self._identities.find(caller.principal)
@@ -102,10 +109,12 @@ class Tokens:
             identity = await self._enrolments.do(
                 caller.principal, lambda: self._enrol(caller, scopes, minutes)
             )
-        elif caller.display_name and caller.display_name != identity.display_name:
+        else:
+            await self._identities.settle(caller.principal, identity)
+        if caller.display_name and caller.display_name != identity.display_name:
             identity = await self._identities.rename(identity, caller.display_name)
-        wanted = _Wanted(identity.communication_user_id, identity.generation, scopes, minutes)
-        grant = self._cached(wanted) or await self._issues.do(wanted, lambda: self._issue(wanted))
+        key = _key(identity, scopes, minutes)
+        grant = self._cached(key) or await self._issues.do(key, lambda: self._issue(key))
         return identity, grant
 
     async def _enrol(self, caller: Caller, scopes: frozenset[str], minutes: int) -> Identity:
@@ -113,38 +122,46 @@ class Tokens:
             caller.principal, caller.display_name, scopes, minutes
         )
         if grant:
-            self._remember(identity, grant)
+            # Through the cache, because others who wait for this enrolment may want other scopes.
+            self._keep(_key(identity, grant.scopes, grant.minutes), grant)
         return identity
 
-    async def _issue(self, wanted: _Wanted) -> Grant:
-        grant = await self._acs.issue_token(
-            wanted.communication_user_id, wanted.scopes, wanted.minutes
-        )
-        self._keep(wanted, grant)
+    def _count_fresh(self, communication_user_id: str) -> None:
+        now = self._now()
+        began, count = self._fresh.get(communication_user_id, (now, 0))
+        if now - began >= _MINUTE:
+            began, count = now, 0
+        if count >= _MOST_FRESH:
+            wait = (began + _MINUTE - now).total_seconds()
+            raise Throttled("Too many different tokens of one person.", retry_after=wait)
+        self._fresh[communication_user_id] = (began, count + 1)
+        if len(self._fresh) > _MOST_CACHED:
+            self._fresh.popitem(last=False)
+
+    async def _issue(self, key: _Key) -> Grant:
+        self._count_fresh(key.communication_user_id)
+        grant = await self._acs.issue_token(key.communication_user_id, key.scopes, key.minutes)
+        self._keep(key, grant)
         return grant
 
-    def _remember(self, identity: Identity, grant: Grant) -> None:
-        self._keep(
-            _Wanted(
-                identity.communication_user_id, identity.generation, grant.scopes, grant.minutes
-            ),
-            grant,
-        )
-
-    def _keep(self, wanted: _Wanted, grant: Grant) -> None:
-        self._cache[wanted] = grant
-        self._cache.move_to_end(wanted)
+    def _keep(self, key: _Key, grant: Grant) -> None:
+        self._cache[key] = grant
+        self._cache.move_to_end(key)
         if len(self._cache) > _MOST_CACHED:
             self._cache.popitem(last=False)
 
-    def _cached(self, wanted: _Wanted) -> Grant | None:
-        grant = self._cache.get(wanted)
+    def _cached(self, key: _Key) -> Grant | None:
+        grant = self._cache.get(key)
         if grant is None:
             return None
         now = self._now()
         half_life = (grant.expires_on - grant.asked_at) / 2
         if now - grant.asked_at <= _YOUNG and grant.expires_on - now >= half_life:
-            self._cache.move_to_end(wanted)
+            self._cache.move_to_end(key)
             return grant
-        del self._cache[wanted]
+        del self._cache[key]
         return None
+
+
+def _key(identity: Identity, scopes: frozenset[str], minutes: int) -> _Key:
+    return _Key(identity.communication_user_id, identity.generation, scopes, minutes)

@@ -7,8 +7,10 @@ do not count that sleep against their timeout. Here the request's own time limit
 import asyncio
 import contextlib
 import random
+import re
 from collections.abc import Awaitable, Callable, Hashable
 from functools import cached_property
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
@@ -25,7 +27,18 @@ from azure.core.pipeline.transport import AioHttpTransport
 _PAUSES = (0.1, 0.4)
 # A longer Retry-After is passed on to the client, who has more time than we do.
 _LONGEST_RETRY_AFTER = 1.0
-_PASSING = frozenset({408, 429, 500, 502, 503, 504})
+_MOST_RETRY_AFTER = 3600.0
+_SECONDS = re.compile("[0-9]{1,9}")
+_PASSING = frozenset(
+    {
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        HTTPStatus.BAD_GATEWAY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.GATEWAY_TIMEOUT,
+    }
+)
 
 
 class Upstream:
@@ -62,7 +75,9 @@ class Upstream:
 
 
 async def with_retries[T](call: Callable[[], Awaitable[T]]) -> T:
-    """Make an idempotent call, and again where its failure looks like a passing one.
+    """Make a call, and again where its failure looks like a passing one.
+
+    The call may then have its effect more than once: say at the call why that is fine.
 
     Raises:
         AzureError: the last failure.
@@ -84,7 +99,7 @@ def retry_after(error: AzureError) -> float | None:
     response = error.response if isinstance(error, HttpResponseError) else None
     headers = getattr(response, "headers", None) or {}
     text = headers.get("Retry-After", "")
-    return float(text) if text.isdecimal() else None
+    return min(float(text), _MOST_RETRY_AFTER) if _SECONDS.fullmatch(text) else None
 
 
 def _may_pass(error: AzureError) -> bool:
@@ -111,10 +126,12 @@ class SingleFlight[K: Hashable, V]:
             TimeoutError: the flight that this call began took longer than its limit.
             Whatever the work raises, to everybody who waits.
         """
-        while (under_way := self._flights.get(key)) is not None:
+        under_way = self._flights.get(key)
+        while under_way is not None and not under_way.done():
             # It began before us: where its time runs out, ours has not.
             with contextlib.suppress(TimeoutError):
                 return await asyncio.shield(under_way)
+            under_way = self._flights.get(key)
         flight = self._flights[key] = asyncio.create_task(self._bounded(work))
         flight.add_done_callback(lambda done: self._land(key, done))
         return await asyncio.shield(flight)
@@ -124,6 +141,7 @@ class SingleFlight[K: Hashable, V]:
             return await work()
 
     def _land(self, key: K, flight: asyncio.Task[V]) -> None:
-        del self._flights[key]
+        if self._flights.get(key) is flight:  # the next may be under way already
+            del self._flights[key]
         if not flight.cancelled():
             flight.exception()  # seen, even when everybody who waited has given up

@@ -1,17 +1,22 @@
 """Which addresses may be trusted with a token or a key."""
 
+import re
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+_PLAIN = re.compile(r"[!-\[\]-~]+")  # printable ASCII without blanks and backslashes
+
 
 def is_safe_url(url: str) -> bool:
-    """https, or http on this very machine (an emulator)."""
+    """https, or http on this very machine (an emulator); nothing that two parsers read apart."""
+    if not _PLAIN.fullmatch(url):
+        return False
     try:
         parts = urlsplit(url)
         _ = parts.port  # raises for one that is no number
     except ValueError:
         return False
-    if not parts.hostname:
+    if not parts.hostname or "@" in parts.netloc:
         return False
     return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname))
 

@@ -37,6 +37,8 @@ logger = logging.getLogger(__name__)
 
 # The largest body that any route means is a few KiB of ids.
 MAX_BODY_BYTES = 64 * 1024
+# Of a request that is wrong in thousands of ways: the answer must not be larger than the question.
+_MOST_FAULTS, _MOST_TOLD, _LONGEST_NAME = 20, 3, 64
 
 
 @dataclass(frozen=True)
@@ -131,8 +133,8 @@ def _read[Q: Query, B: Body](req: func.HttpRequest, query: type[Q], body: type[B
     read_query = _validated(lambda: query.model_validate(dict(req.params)), "query", faults)
     read_body = _validated(lambda: body.model_validate_json(raw or b"{}"), "body", faults)
     if read_query is None or read_body is None:
-        listed = "; ".join(f"{fault.where} {fault.field}: {fault.message}" for fault in faults)
-        raise InvalidRequest(listed, faults=faults)
+        told = [f"{f.where} {f.field}".strip() + f": {f.message}" for f in faults[:_MOST_TOLD]]
+        raise InvalidRequest("; ".join(told), faults=faults)
     return read_query, read_body
 
 
@@ -140,10 +142,13 @@ def _validated[T](validate: Callable[[], T], where: str, faults: list[Fault]) ->
     try:
         return validate()
     except ValidationError as error:
-        for found in error.errors(include_url=False, include_input=False, include_context=False):
-            name = ".".join(str(part) for part in found["loc"])
+        listed = error.errors(include_url=False, include_input=False, include_context=False)
+        for found in listed[:_MOST_FAULTS]:
+            name = ".".join(str(part) for part in found["loc"])[:_LONGEST_NAME]
             unknown = found["type"] == "extra_forbidden"
             faults.append(Fault(where, name, "is unknown here" if unknown else found["msg"]))
+        if len(listed) > _MOST_FAULTS:
+            faults.append(Fault(where, "", f"{len(listed) - _MOST_FAULTS} more faults"))
         return None
 
 

@@ -7,6 +7,8 @@ import os
 import sys
 from pathlib import Path
 
+from azure_functions_runtime_v1 import invocation_id_cv
+
 from devstack.lifetime import until_told_to_stop
 
 from .functions import AppError
@@ -24,8 +26,10 @@ def main() -> int:
     arguments = parser.parse_args()
     logging.basicConfig(
         level=os.environ.get("LOG_LEVEL", "INFO"),
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        format="%(asctime)s %(levelname)s %(name)s [%(invocation)s]: %(message)s",
     )
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_with_invocation)
     # The SDKs log each request at INFO. In Azure, host.json's log levels decide what is kept.
     logging.getLogger("azure").setLevel(logging.WARNING)
     try:
@@ -34,6 +38,12 @@ def main() -> int:
         print(f"functions host: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _with_invocation(record: logging.LogRecord) -> bool:
+    """As in Azure's logs, each line says which invocation it belongs to."""
+    record.invocation = invocation_id_cv.get() or "-"
+    return True
 
 
 async def _serve(arguments: argparse.Namespace) -> None:

@@ -115,7 +115,7 @@ async def test_scopes_and_lifetime_as_asked_in_query_or_body(
     host = await start_host(TOKEN_SCOPES="chat,voip,voip.join", TOKEN_MAX_LIFETIME_MINUTES="120")
     token = stack.token("scopes")
 
-    asked = await ask(client, host, "/token?scope=voip.join,chat&expiresInMinutes=120", token)
+    asked = await ask(client, host, "/token?scope=voip.join,%20chat&expiresInMinutes=120", token)
     body = {"scopes": ["chat"], "expiresInMinutes": 61}
     posted = await ask(client, host, "/token", token, method="POST", json=body)
     plain = await ask(client, host, "/token", token)
@@ -136,7 +136,9 @@ async def test_scopes_and_lifetime_as_asked_in_query_or_body(
         ("/token", {"scopes": "voip", "expiresInMinutes": "60"}, ["scopes", "expiresInMinutes"]),
         ("/token", {"scopes": []}, ["scopes"]),
         ("/token", [], [""]),
-        ("/token", {"scopes": ["chat"], "expiresInMinutes": 0}, ["scopes", "expiresInMinutes"]),
+        ("/token", {"scopes": ["chat"], "expiresInMinutes": 0}, ["expiresInMinutes"]),
+        ("/token", {"scopes": ["chat"], "expiresInMinutes": 61}, ["scopes"]),
+        ("/token?expiresInMinutes=5&foo=1", None, ["expiresInMinutes", "foo"]),
         ("/user?x=1", None, ["x"]),
     ],
 )
@@ -188,6 +190,23 @@ async def test_a_body_that_is_no_small_json_is_refused(
     )
 
     assert reply.status == status
+
+
+async def test_a_request_wrong_in_thousands_of_ways_gets_a_small_answer(
+    stack: Stack, one_host: Host, client: aiohttp.ClientSession
+) -> None:
+    body = {f"{'x' * 80}{n}": 1 for n in range(600)}
+    signed_in = await ask(
+        client, one_host, "/token", stack.token("faulty"), method="POST", json=body
+    )
+    query = "&".join(f"a{n}=1" for n in range(2000))
+    anybody = await ask(client, one_host, f"/health?{query}")
+
+    for reply in (signed_in, anybody):
+        assert reply.status == 400
+        assert len(reply.json["errors"]) == 21
+        assert reply.json["errors"][-1]["message"].endswith("more faults")
+        assert int(reply.headers["Content-Length"]) < 5_000
 
 
 ODD_IDS = [

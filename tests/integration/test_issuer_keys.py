@@ -38,6 +38,7 @@ class Provider:
         self.status = 200
         self.headers: dict[str, str] = {}
         self.padding = ""
+        self.raw = b""
         self.key_requests = 0
         self.gate = asyncio.Event()
         self.gate.set()
@@ -49,6 +50,8 @@ class Provider:
     async def _keys(self, _: web.Request) -> web.Response:
         self.key_requests += 1
         await self.gate.wait()
+        if self.raw:
+            return web.Response(body=self.raw, content_type="application/json")
         document = {"keys": self.keys, "padding": self.padding}
         return web.json_response(document, status=self.status, headers=self.headers)
 
@@ -204,6 +207,7 @@ async def test_a_failed_fetch_is_tried_again_after_five_seconds(
         ("status", 404),
         ("keys", None),
         ("padding", "x" * 300_000),
+        ("raw", b"[" * 100_000),
     ],
 )
 async def test_what_is_not_the_issuers_own_document_is_not_believed(
@@ -211,8 +215,10 @@ async def test_what_is_not_the_issuers_own_document_is_not_believed(
 ) -> None:
     setattr(provider, change, value)
 
-    with pytest.raises(KeysUnavailable):
-        await keys.find("one")
+    for _ in range(5):
+        with pytest.raises(KeysUnavailable):
+            await keys.find("one")
+    assert provider.key_requests <= 1  # and the issuer is left in peace
 
 
 async def test_only_public_signing_keys_are_taken(keys: IssuerKeys, provider: Provider) -> None:
@@ -220,11 +226,12 @@ async def test_only_public_signing_keys_are_taken(keys: IssuerKeys, provider: Pr
         {"kty": "oct", "k": "c2VjcmV0", "kid": "symmetric"},
         {**PUBLIC, "kid": "encryption", "use": "enc"},
         {"kty": "XYZ", "kid": "unheard of"},
+        {**PUBLIC, "kid": "odd", "alg": ["RS256"]},
         {**PUBLIC, "kid": "good", "use": "sig"},
     ]
 
     assert await keys.find("good") is not None
-    for other in ("symmetric", "encryption", "unheard of"):
+    for other in ("symmetric", "encryption", "unheard of", "odd"):
         assert await keys.find(other) is None
 
 

@@ -114,6 +114,10 @@ def signed_with_the_public_key(content: Mapping[str, object]) -> str:
     return f"{head}.{body}.{part(mac)}"
 
 
+def typed(kind: object) -> str:
+    return jwt.encode(claims(), KEY, "RS256", headers={"kid": "k", "typ": kind})
+
+
 OTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 NOW = int(time.time())
 REFUSED = {
@@ -138,6 +142,10 @@ REFUSED = {
     "another algorithm of the key": (f"Bearer {signed(claims(), alg='PS256')}", "signature"),
     "an unknown key id": (f"Bearer {signed(claims(), kid='other')}", "key that its issuer"),
     "a key id beyond reason": (f"Bearer {signed(claims(), kid='k' * 257)}", "key id is malformed"),
+    "a logout token": (f"Bearer {typed('logout+jwt')}", "another purpose"),
+    "an ID token that says so": (f"Bearer {typed('id+jwt')}", "another purpose"),
+    "a type that is no text": (f"Bearer {typed(5)}", "another purpose"),
+    "a token with events": (f"Bearer {signed(claims(events={}))}", "another purpose"),
     "another key": (
         f"Bearer {jwt.encode(claims(), OTHER_KEY, 'RS256', headers={'kid': 'k'})}",
         "signature",
@@ -184,6 +192,9 @@ async def test_v1_and_v2_tokens_of_one_person_are_one_principal() -> None:
         (claims(gty="client-credentials"), Kind.SERVICE),
         (claims(sub="abc@clients"), Kind.SERVICE),
         (claims(preferred_username="service-account-x"), Kind.SERVICE),
+        (claims(clientHost="10.0.0.1"), Kind.SERVICE),
+        (claims(cid="alice"), Kind.SERVICE),
+        (claims(idtyp="app", azp="daemon"), Kind.SERVICE),
     ],
 )
 async def test_people_and_apps_are_told_apart(content: dict[str, object], kind: Kind) -> None:
@@ -194,6 +205,7 @@ async def test_people_and_apps_are_told_apart(content: dict[str, object], kind: 
     ("path", "content", "roles"),
     [
         ("roles", {"roles": "One"}, {"One"}),
+        ("roles", {"roles": ["One", "\ud800"]}, {"One"}),
         ("roles", {"roles": ["One", 2, None]}, {"One"}),
         ("roles", {}, set()),
         ("roles", {"roles": {"One": True}}, set()),

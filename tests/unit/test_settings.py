@@ -69,6 +69,19 @@ def test_every_missing_setting_is_named_at_once() -> None:
         ("AUTH_ISSUER", "https://login.microsoftonline.com/common/v2.0"),
         ("AUTH_USER_CLAIM", "email"),
         ("AUTH_USER_CLAIM", "upn"),
+        ("AUTH_USER_CLAIM", "Emails"),
+        ("AUTH_USER_CLAIM", "aud"),
+        ("AUTH_USER_CLAIM", "jti"),
+        ("AUTH_USER_CLAIM", "sub\r\nX: y"),
+        ("AUTH_ISSUER", "https://user@issuer.example"),
+        ("AUTH_ISSUER", "http://evil.example\\@127.0.0.1/"),
+        ("AUTH_ISSUER", "https://issuer example"),
+        ("TABLES_CONNECTION_STRING", "AccountName=a;AccountKey=\u00e9\u00e9\u00e9\u00e9"),
+        ("TABLES_CONNECTION_STRING", f"AccountName=a;AccountKey={KEY};stray"),
+        ("TABLES_CONNECTION_STRING", f"AccountName = a;AccountKey={KEY}"),
+        ("TABLES_CONNECTION_STRING", "SharedAccessSignature=sv=x"),
+        ("AUTH_ISSUERS", "[]"),
+        ("AUTH_ISSUERS", "[" * 100_000),
         ("AUTH_ISSUERS", "{}"),
         ("AUTH_ISSUERS", "not json"),
         ("AUTH_EASY_AUTH", "maybe"),
@@ -144,6 +157,28 @@ def test_faults_in_a_list_of_issuers_say_which_entry() -> None:
         "AUTH_ISSUERS[1].AUTH_ISSUER",
         "AUTH_ISSUERS[1].AUTH_AUDIENCE",
         "AUTH_ISSUERS[1].audiense",
+    }
+
+
+def test_a_companion_without_its_issuer_is_not_ignored() -> None:
+    listed = json.dumps([{"issuer": "https://a.example", "audience": "x"}])
+
+    assert list(faults(AUTH_ISSUER="", AUTH_AUDIENCE="api://one", AUTH_ISSUERS=listed)) == [
+        "AUTH_ISSUER"
+    ]
+
+
+def test_values_of_a_listed_issuer_are_texts_given_once() -> None:
+    listed = [
+        {"issuer": "https://a.example", "audience": None, "userClaim": None},
+        {"issuer": "https://b.example", "AUTH_ISSUER": "https://c.example", "audience": ["x", 1]},
+    ]
+
+    assert set(faults(AUTH_ISSUERS=json.dumps(listed))) == {
+        "AUTH_ISSUERS[0].audience",
+        "AUTH_ISSUERS[0].userClaim",
+        "AUTH_ISSUERS[1].AUTH_ISSUER",
+        "AUTH_ISSUERS[1].audience",
     }
 
 

@@ -10,9 +10,10 @@ import pytest
 from shared.acs_identity import Grant
 from shared.identities import Identity
 from shared.principals import Caller, Kind, Principal
-from shared.problems import CommunicationUnavailable, InvalidRequest
+from shared.problems import CommunicationUnavailable, InvalidRequest, Throttled
 from shared.tables import Row
 from shared.tokens import Policy, Tokens
+from shared.upstream import SingleFlight
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 ALICE = Caller(Principal(Kind.USER, "realm", "alice"), "Alice", frozenset(), NOON)
@@ -35,11 +36,13 @@ class FakeAcs:
         self._serial = count(1)
         self.issued = 0
         self.failures: list[Exception] = []
+        self.asked = asyncio.Event()
         self.gate = asyncio.Event()
         self.gate.set()
 
     async def issue_token(self, user_id: str, scopes: frozenset[str], minutes: int) -> Grant:
         self.issued += 1
+        self.asked.set()
         asked_at = self._clock()
         await self.gate.wait()
         if self.failures:
@@ -59,6 +62,9 @@ class FakeIdentities:
         row = Row("p", "r", {}, "etag")
         name = self.names[-1] if self.names else "Alice"
         return Identity("8:acs:1_2", name, self.generation, NOON, row)
+
+    async def settle(self, principal: Principal, identity: Identity) -> None:
+        pass
 
     async def rename(self, identity: Identity, display_name: str) -> Identity:
         self.names.append(display_name)
@@ -153,8 +159,7 @@ async def test_a_token_of_an_earlier_generation_is_never_used(
 async def test_requests_at_the_same_time_share_one_token(tokens: Tokens, acs: FakeAcs) -> None:
     acs.gate.clear()
     waiting = [asyncio.create_task(issue(tokens)) for _ in range(20)]
-    while not acs.issued:
-        await asyncio.sleep(0)
+    await acs.asked.wait()
     acs.gate.set()
 
     assert len(set(await asyncio.gather(*waiting))) == 1
@@ -164,8 +169,7 @@ async def test_requests_at_the_same_time_share_one_token(tokens: Tokens, acs: Fa
 async def test_one_who_gives_up_leaves_the_others_their_token(tokens: Tokens, acs: FakeAcs) -> None:
     acs.gate.clear()
     first, second = (asyncio.create_task(issue(tokens)) for _ in range(2))
-    while not acs.issued:
-        await asyncio.sleep(0)
+    await acs.asked.wait()
     first.cancel()
     acs.gate.set()
 
@@ -230,3 +234,44 @@ async def test_who_joins_late_has_their_own_time(clock: Clock) -> None:
 
     assert await late == "token-1"
     assert acs.issued == 2
+
+
+async def test_who_comes_as_a_flight_runs_out_of_time_starts_the_next() -> None:
+    flight = SingleFlight[str, int](0.05)
+    never = asyncio.Event()
+    late: list[asyncio.Task[int]] = []
+
+    async def slow() -> int:
+        await never.wait()
+        return 1
+
+    async def quick() -> int:
+        return 2
+
+    async def join_when_it_fails() -> None:
+        with pytest.raises(TimeoutError):
+            await flight.do("k", slow)
+        late.extend(asyncio.create_task(flight.do("k", quick)) for _ in range(100))
+
+    joined = [asyncio.create_task(flight.do("k", slow)) for _ in range(3)]
+    await join_when_it_fails()
+
+    async with asyncio.timeout(5):  # a loop that waits for a landed flight never gives way
+        assert await asyncio.gather(*late) == [2] * 100
+    for task in joined:
+        task.cancel()
+
+
+async def test_one_person_cannot_use_up_what_acs_allows_all(
+    tokens: Tokens, acs: FakeAcs, clock: Clock
+) -> None:
+    for minutes in range(60, 90):
+        await issue(tokens, minutes=minutes)
+    with pytest.raises(Throttled) as caught:
+        await issue(tokens, minutes=90)
+    assert caught.value.retry_after == 60
+    assert await issue(tokens, minutes=60) == "token-1"  # a young one is still handed out
+
+    clock.now += timedelta(minutes=1)
+    await issue(tokens, minutes=90)
+    assert acs.issued == 31
