@@ -11,5 +11,5 @@ async def main(req: func.HttpRequest, context: func.Context) -> func.HttpRespons
 
 
 async def get_user(request: Request[Query, Body]) -> UserAnswer:
-    identity = await request.app.identities.find(request.caller.principal)
+    identity = await request.app.identities.find(request.caller.principal, request.caller.issued_at)
     return UserAnswer.of(request.caller, identity)

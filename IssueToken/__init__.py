@@ -20,4 +20,4 @@ async def main(req: func.HttpRequest, context: func.Context) -> func.HttpRespons
 async def issue_token(request: Request[TokenQuery, TokenBody]) -> TokenAnswer:
     scopes, minutes = asked_for(request.query, request.body)
     identity, grant = await request.app.tokens.issue(request.caller, scopes, minutes)
-    return TokenAnswer.of(request.caller, identity, grant)
+    return TokenAnswer.of(request.caller.principal.id, identity, grant)

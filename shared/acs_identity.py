@@ -18,6 +18,7 @@ from shared.problems import (
     CommunicationRefused,
     CommunicationUnavailable,
     IdentityGone,
+    TeamsTokenRefused,
     Throttled,
 )
 from shared.upstream import retry_after, with_retries
@@ -90,6 +91,37 @@ class IdentityApi:
             )
         return _grant(token, scopes, minutes, asked_at)
 
+    async def revoke_tokens(self, user_id: str) -> None:
+        """End every token of an identity; ACS may need up to 15 minutes to do so everywhere.
+
+        Raises:
+            IdentityGone: it was deleted, or is another resource's; its tokens are dead.
+        """
+        async with _problems_told():
+            await with_retries(
+                lambda: self._client.revoke_tokens(CommunicationUserIdentifier(user_id))
+            )
+
+    async def exchange_teams_token(
+        self, token: str, app_id: str, user_id: str
+    ) -> tuple[str, datetime]:
+        """An ACS token for a Teams user, for as long as their Entra token lives.
+
+        Raises:
+            TeamsTokenRefused: saying which of the three ACS does not take.
+        """
+        async with _problems_told():
+            try:
+                granted = await with_retries(
+                    lambda: self._client.get_token_for_teams_user(token, app_id, user_id)
+                )
+            except HttpResponseError as error:
+                reason = _teams_refusal(error)
+                if reason:
+                    raise TeamsTokenRefused(reason) from error
+                raise
+        return granted.token, _moment(granted)
+
     async def delete_user(self, user_id: str) -> None:
         """Delete an identity; fine where it is gone already."""
         try:
@@ -146,7 +178,26 @@ async def _problems_told() -> AsyncIterator[None]:
         raise CommunicationUnavailable from error
 
 
+def _teams_refusal(error: HttpResponseError) -> str | None:
+    """What is wrong with a Teams user's token, in words for the client's developer."""
+    told = error.error
+    code, target = str(getattr(told, "code", "")), str(getattr(told, "target", "")).lower()
+    if code == "InvalidAccessToken":
+        return (
+            "The Teams token has expired, or is not for Azure Communication Services: ask Entra for"
+            " the scopes Teams.ManageCalls and Teams.ManageChats."
+        )
+    if code == "ValidationError" and target == "appid":
+        return "The Teams token was issued to another app than TEAMS_APP_ID."
+    if code == "ValidationError" and target == "userid":
+        return "The Teams token's object id (oid) is not one that ACS takes."
+    return None
+
+
 def _grant(token: AccessToken, scopes: frozenset[str], minutes: int, asked_at: datetime) -> Grant:
+    return Grant(token.token, _moment(token), scopes, minutes, asked_at)
+
+
+def _moment(token: AccessToken) -> datetime:
     # The SDK promises an int and hands over the service's text, with seven fractional digits.
-    expires_on = datetime.fromisoformat(str(token.expires_on)).astimezone(UTC)
-    return Grant(token.token, expires_on, scopes, minutes, asked_at)
+    return datetime.fromisoformat(str(token.expires_on)).astimezone(UTC)

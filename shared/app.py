@@ -11,11 +11,16 @@ from azure.data.tables.aio import TableClient
 from shared import tables
 from shared.acs_identity import IdentityApi
 from shared.auth import Authenticator
+from shared.bots import Bots
+from shared.erasure import IdentityErasure
 from shared.health import Health
 from shared.identities import Identities
 from shared.issuer_keys import IssuerKeys
+from shared.people import People
 from shared.settings import Settings, load
-from shared.tokens import Policy, Tokens
+from shared.teams import Teams
+from shared.token_policy import Policy
+from shared.tokens import Tokens
 from shared.upstream import Upstream
 
 # Seconds; a readiness probe's own patience is seldom longer.
@@ -31,6 +36,9 @@ class App:
     authenticator: Authenticator
     identities: Identities
     tokens: Tokens
+    people: People
+    bots: Bots
+    teams: Teams
     health: Health
 
 
@@ -56,9 +64,19 @@ def build(settings: Settings) -> App:
     upstream = Upstream()
     acs = IdentityApi(_identity_client(settings, upstream))
     identity_table = tables.Table(table_client(settings, upstream, tables.IDENTITIES))
-    identities = Identities(identity_table, acs, settings.communication_resource)
+    resource = settings.communication_resource
+    identities = Identities(identity_table, acs, resource)
     keys = {issuer.url: IssuerKeys(issuer.url, upstream.session) for issuer in settings.issuers}
-    policy = Policy(settings.token_scopes, settings.token_minutes, settings.token_max_minutes)
+    policy = Policy(
+        settings.token_scopes,
+        settings.token_scopes_by_role,
+        settings.token_minutes,
+        settings.token_max_minutes,
+    )
+    tokens = Tokens(identities, acs, policy, settings.upstream_timeout)
+    # Whatever module stores something about people joins here.
+    erasure = IdentityErasure(identity_table, identities, resource)
+    people = People(identities, erasure, acs, holders={})
     checks = {
         "storage": identity_table.check,
         "communication": acs.check,
@@ -71,7 +89,10 @@ def build(settings: Settings) -> App:
             {issuer.url: issuer for issuer in settings.issuers}, keys, easy_auth=settings.easy_auth
         ),
         identities=identities,
-        tokens=Tokens(identities, acs, policy, settings.upstream_timeout),
+        tokens=tokens,
+        people=people,
+        bots=Bots(identities, tokens, people),
+        teams=Teams(acs, settings.teams_app_id),
         health=Health(checks, min(_HEALTH_SECONDS, settings.upstream_timeout)),
     )
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 from pydantic.alias_generators import to_camel
 
 from shared.acs_identity import Grant
-from shared.identities import Identity
+from shared.identity_rows import Identity
 from shared.principals import Caller
 from shared.settings import MAX_TOKEN_MINUTES, MIN_TOKEN_MINUTES
 
@@ -85,13 +85,11 @@ class TokenAnswer(Answer):
     scopes: list[str]
 
     @classmethod
-    def of(cls, caller: Caller, identity: Identity, grant: Grant) -> "TokenAnswer":
+    def of(cls, owner_id: str, identity: Identity, grant: Grant) -> "TokenAnswer":
         return cls(
             token=grant.token,
             expires_on=grant.expires_on,
-            user=TokenUser(
-                communication_user_id=identity.communication_user_id, id=caller.principal.id
-            ),
+            user=TokenUser(communication_user_id=identity.communication_user_id, id=owner_id),
             scopes=sorted(grant.scopes),
         )
 
@@ -114,6 +112,38 @@ class UserAnswer(Answer):
             communication_user_id=identity.communication_user_id if identity else None,
             created_at=identity.created_at if identity else None,
             roles=sorted(caller.roles),
+        )
+
+
+class TeamsTokenAnswer(Answer):
+    token: str
+    expires_on: Timestamp
+
+
+class ExportAnswer(Answer):
+    """Everything stored about the caller, by the module that holds it, as it is stored."""
+
+    id: str
+    realm: str
+    exported_at: Timestamp
+    held: dict[str, list[dict[str, str | int | float | bool | Timestamp]]]
+
+
+class BotBody(Body):
+    display_name: Annotated[str, Field(min_length=1, max_length=256)]
+
+
+class BotAnswer(Answer):
+    id: str
+    display_name: str | None
+    communication_user_id: str
+
+    @classmethod
+    def of(cls, bot_id: str, identity: Identity) -> "BotAnswer":
+        return cls(
+            id=bot_id,
+            display_name=identity.display_name,
+            communication_user_id=identity.communication_user_id,
         )
 
 

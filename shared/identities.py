@@ -2,38 +2,39 @@
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
 from shared.acs_identity import Grant
+from shared.identity_rows import (
+    REVERSE_ROW,
+    Identity,
+    identity_of,
+    new_mapping,
+    owner_key,
+    principal_key,
+    refuse_forgotten,
+    resource_key,
+    standing,
+)
 from shared.principals import Principal
-from shared.problems import Problem, StorageUnavailable
-from shared.tables import Row, RowChanged, Table, key
+from shared.problems import (
+    BeingErased,
+    Conflict,
+    Problem,
+    StorageUnavailable,
+    Unauthenticated,
+)
+from shared.tables import RowChanged, Table, Value
 
 logger = logging.getLogger(__name__)
 
-_REVERSE_ROW = "principal"
 # Identities kept for a retry of their enrolment; more than that many half-done ones at a time
 # means that storage is down for good, and the oldest is given up.
 _MOST_SPARES = 1000
-
-
-@dataclass(frozen=True)
-class Identity:
-    """A principal's standing ACS identity.
-
-    Attributes:
-        communication_user_id: ACS raw id, `8:acs:<resource>_<guid>`.
-        generation: raised by every revocation; tokens of different generations are never mixed.
-    """
-
-    communication_user_id: str
-    display_name: str | None
-    generation: int
-    created_at: datetime
-    row: Row
+# How often a write is tried anew because another request wrote the same row meanwhile.
+_TRIES = 10
 
 
 class AcsUsers(Protocol):
@@ -56,17 +57,35 @@ class Identities:
     ) -> None:
         self._table = table
         self._acs = acs
-        self._resource_key = key("resource", resource)
+        self._resource_key = resource_key(resource)
         self._now = now
         self._spares: OrderedDict[Principal, str] = OrderedDict()
 
-    async def find(self, principal: Principal) -> Identity | None:
-        """The principal's identity, or None before the first token. One point read."""
-        row = await self._table.find(_partition(principal), self._resource_key)
-        return _identity(row) if row else None
+    async def find(
+        self, principal: Principal, proven_at: datetime | None = None
+    ) -> Identity | None:
+        """The principal's identity, or None where there is none. One point read.
+
+        Args:
+            proven_at: when the caller's bearer token was issued, where they ask for themselves.
+
+        Raises:
+            Unauthenticated: the principal was erased after that.
+            BeingErased: an erasure has begun and not ended.
+        """
+        row = await self._table.find(principal_key(principal), self._resource_key)
+        if row is None:
+            return None
+        refuse_forgotten(row, proven_at)
+        return standing(row)
 
     async def enrol(
-        self, principal: Principal, display_name: str | None, scopes: frozenset[str], minutes: int
+        self,
+        principal: Principal,
+        display_name: str | None,
+        scopes: frozenset[str],
+        minutes: int,
+        proven_at: datetime | None = None,
     ) -> tuple[Identity, Grant | None]:
         """Give a principal who has none an identity, and its first token with it.
 
@@ -77,70 +96,149 @@ class Identities:
         Returns:
             The identity that stands; its first token, unless the identity was made earlier or
             by somebody else.
-        """
-        # Of a spare only the identity is used: its first token is as old as the try that failed.
-        created, grant = self._spares.pop(principal, None), None
-        if created is None:
-            created, grant = await self._acs.create_user(scopes, minutes)
-        try:
-            standing = await self._map(principal, created, display_name)
-        except BaseException:
-            # Storage failed us, or time ran out. The next try on this host goes on with the same
-            # identity: an outage must not leave one orphan for each retry of each client.
-            self._keep_spare(principal, created)
-            raise
-        if standing.communication_user_id != created:
-            await self._discard(created)
-            return standing, None
-        return standing, grant
 
-    async def settle(self, principal: Principal, identity: Identity) -> None:
-        """Tidy up after an enrolment that failed here and that a mapping was found for since."""
+        Raises:
+            Unauthenticated, BeingErased: as `find`.
+        """
+        return await self._with_new_identity(
+            principal,
+            lambda created: self._map(principal, created, display_name, proven_at),
+            scopes,
+            minutes,
+        )
+
+    async def heal(
+        self, principal: Principal, dead: Identity, scopes: frozenset[str], minutes: int
+    ) -> tuple[Identity, Grant | None]:
+        """Replace an identity that ACS no longer knows; returns and raises as `enrol`."""
+        healed, grant = await self._with_new_identity(
+            principal, lambda created: self._remap(principal, dead, created), scopes, minutes
+        )
+        await self._forget_owner(dead.communication_user_id)
+        logger.warning("an identity that ACS does not know was replaced")
+        return healed, grant
+
+    async def discard_spare(self, principal: Principal, standing: Identity | None = None) -> None:
+        """Tidy up after an enrolment that failed here, unless its identity is the standing one."""
         spare = self._spares.pop(principal, None)
-        if spare is not None and spare != identity.communication_user_id:
-            await self._discard(spare)  # another host was faster
+        if spare is not None and (standing is None or spare != standing.communication_user_id):
+            await self._discard(spare)
 
     async def rename(self, identity: Identity, display_name: str) -> Identity:
         """Follow a changed display name. Where two change it at once, either is fine; where it
         cannot be written, the next request tries again: nobody goes without a token for a name."""
         try:
-            return _identity(await self._table.merge(identity.row, {"displayName": display_name}))
+            return identity_of(await self._table.merge(identity.row, {"displayName": display_name}))
         except (RowChanged, StorageUnavailable):
             return identity
 
-    async def _map(self, principal: Principal, created: str, display_name: str | None) -> Identity:
-        created_at = self._now()
+    async def raise_generation(
+        self, principal: Principal, proven_at: datetime | None
+    ) -> Identity | None:
+        """From now on no token that was made before is found in any cache; else as `find`."""
+        for _ in range(_TRIES):
+            identity = await self.find(principal, proven_at)
+            if identity is None:
+                return None
+            try:
+                return identity_of(
+                    await self._table.merge(identity.row, {"generation": identity.generation + 1})
+                )
+            except RowChanged:
+                continue
+        raise Conflict
+
+    async def _with_new_identity(
+        self,
+        principal: Principal,
+        place: Callable[[str], Awaitable[Identity]],
+        scopes: frozenset[str],
+        minutes: int,
+    ) -> tuple[Identity, Grant | None]:
+        """Make an identity and place it; if another one stands in the end, delete it again."""
+        # Of a spare only the identity is used: its first token is as old as the try that failed.
+        created, grant = self._spares.pop(principal, None), None
+        if created is None:
+            created, grant = await self._acs.create_user(scopes, minutes)
+        try:
+            placed = await place(created)
+        except (Unauthenticated, BeingErased):
+            await self._discard(created)
+            raise
+        except BaseException:
+            # Storage failed us, or time ran out. The next try on this host goes on with the same
+            # identity: an outage must not leave one orphan for each retry of each client.
+            self._keep_spare(principal, created)
+            raise
+        if placed.communication_user_id != created:
+            await self._discard(created)
+            return placed, None
+        return placed, grant
+
+    async def _map(
+        self,
+        principal: Principal,
+        created: str,
+        display_name: str | None,
+        proven_at: datetime | None,
+    ) -> Identity:
+        at = self._now()
+        await self._record_owner(principal, created, at)
+        mapping = new_mapping(principal, created, display_name, at)
+        for _ in range(_TRIES):
+            row = await self._table.insert_if_absent(
+                principal_key(principal), self._resource_key, mapping
+            )
+            refuse_forgotten(row, proven_at)
+            found = standing(row)
+            if found is not None:
+                return found
+            try:  # a tombstone, and a new person
+                erased_at = row.values["erasedAt"]
+                return identity_of(
+                    await self._table.replace(row, {**mapping, "erasedAt": erased_at})
+                )
+            except RowChanged:
+                continue
+        raise Conflict
+
+    async def _remap(self, principal: Principal, dead: Identity, created: str) -> Identity:
+        await self._record_owner(principal, created, self._now())
+        for _ in range(_TRIES):
+            found = await self.find(principal)
+            if found is None:
+                raise BeingErased
+            if found.communication_user_id != dead.communication_user_id:
+                return found  # another request has healed it
+            change: dict[str, Value] = {
+                "communicationUserId": created,
+                "generation": found.generation + 1,
+            }
+            try:
+                return identity_of(await self._table.merge(found.row, change))
+            except RowChanged:
+                continue
+        raise Conflict
+
+    async def _record_owner(self, principal: Principal, created: str, at: datetime) -> None:
         # It only points to the mapping: who this is stands in one place, and is erased there.
         await self._table.insert_if_absent(
-            _reverse_partition(created),
-            _REVERSE_ROW,
-            {"principal": _partition(principal), "createdAt": created_at},
-        )
-        name = {} if display_name is None else {"displayName": display_name}
-        return _identity(
-            await self._table.insert_if_absent(
-                _partition(principal),
-                self._resource_key,
-                {
-                    "kind": principal.kind.value,
-                    "realm": principal.realm,
-                    "id": principal.id,
-                    **name,
-                    "communicationUserId": created,
-                    "generation": 0,
-                    "createdAt": created_at,
-                },
-            )
+            owner_key(created),
+            REVERSE_ROW,
+            {"principal": principal_key(principal), "createdAt": at},
         )
 
+    async def _forget_owner(self, communication_user_id: str) -> None:
+        await self._table.remove(owner_key(communication_user_id), REVERSE_ROW)
+
     async def _discard(self, spare: str) -> None:
-        """Another request enrolled this principal first: do not leave our spare orphaned.
+        """Another request was first: do not leave our spare identity orphaned.
 
         Its reverse row goes last: as long as it is there, the spare is on record.
         """
         try:
             await self._acs.delete_user(spare)
-            await self._table.remove(_reverse_partition(spare), _REVERSE_ROW)
+            await self._forget_owner(spare)
         except Problem as problem:
             # No reason to fail the caller, who has an identity: the winner's.
             logger.warning("a spare identity stays behind: %s", problem.code)
@@ -149,29 +247,3 @@ class Identities:
         self._spares[principal] = spare
         if len(self._spares) > _MOST_SPARES:
             self._spares.popitem(last=False)
-
-
-def _partition(principal: Principal) -> str:
-    return key("identity of", principal.kind.value, principal.realm, principal.id)
-
-
-def _reverse_partition(communication_user_id: str) -> str:
-    return key("owner of", communication_user_id)
-
-
-def _identity(row: Row) -> Identity:
-    values = row.values
-    name, created_at = values.get("displayName"), values["createdAt"]
-    return Identity(
-        communication_user_id=str(values["communicationUserId"]),
-        display_name=None if name is None else str(name),
-        generation=int(str(values["generation"])),
-        created_at=_moment(created_at),
-        row=row,
-    )
-
-
-def _moment(value: object) -> datetime:
-    if not isinstance(value, datetime):
-        raise TypeError("an identity row whose createdAt is no time")
-    return value.astimezone(UTC)

@@ -13,6 +13,7 @@ class Kind(StrEnum):
 
     USER = "user"
     SERVICE = "service"  # an app-only caller: a daemon that signed in as itself
+    BOT = "bot"  # registered by an operator, in the operator's realm
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from typing import ClassVar, NamedTuple
 class Fault(NamedTuple):
     """One thing wrong with a request, in the client's words."""
 
-    where: str  # "query", "body", or "policy" where the service allows less than the contract
+    # "query", "body", "path", "header"; "policy" where the service allows less than the contract
+    where: str
     field: str  # "" for the whole
     message: str
 
@@ -80,6 +81,30 @@ class NotFound(Problem):
     status = HTTPStatus.NOT_FOUND
     code = "not-found"
     title = "There is nothing here."
+
+
+class BeingErased(Problem):
+    status = HTTPStatus.CONFLICT
+    code = "being-erased"
+    title = "This is being erased; repeat the erasure until it answers 204."
+
+
+class Conflict(Problem):
+    status = HTTPStatus.CONFLICT
+    code = "conflict"
+    title = "Others changed this at the same time; try again."
+
+
+class NotConfigured(Problem):
+    status = HTTPStatus.NOT_IMPLEMENTED
+    code = "not-configured"
+    title = "This feature is not configured here."
+
+
+class TeamsTokenRefused(Problem):
+    status = HTTPStatus.BAD_REQUEST
+    code = "teams-token-refused"
+    title = "The Teams user's token is not accepted."
 
 
 class Throttled(Problem):

@@ -1,6 +1,7 @@
 """All settings, read once; every fault reported at once; secrets never in a repr or a message."""
 
 import base64
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -47,9 +48,11 @@ class Settings:
     issuers: tuple[Issuer, ...]
     easy_auth: bool
     token_scopes: frozenset[str]
+    token_scopes_by_role: Mapping[str, frozenset[str]]
     token_minutes: int
     token_max_minutes: int
     upstream_timeout: float
+    teams_app_id: str
 
 
 def load(environment: Mapping[str, str]) -> Settings:
@@ -87,9 +90,11 @@ class _Reader:
             # Only the platform strips these headers from strangers, and only while it is on.
             easy_auth=self._flag("AUTH_EASY_AUTH") and self._flag("WEBSITE_AUTH_ENABLED"),
             token_scopes=self._scopes(),
+            token_scopes_by_role=self._scopes_by_role(),
             token_minutes=minutes,
             token_max_minutes=most,
             upstream_timeout=self._seconds("UPSTREAM_TIMEOUT_SECONDS", 10, 1, 60),
+            teams_app_id=self._guid("TEAMS_APP_ID", "the Entra app that Teams users sign in with"),
         )
         if self._faults:
             raise SettingsError(self._faults)
@@ -126,11 +131,15 @@ class _Reader:
         return url
 
     def _resource(self, endpoint: str) -> str:
-        given = self._get("COMMUNICATION_RESOURCE_ID")
-        if given and not _GUID.fullmatch(given):
-            self._fault("COMMUNICATION_RESOURCE_ID", "is not a GUID (the immutable resource id)")
+        given = self._guid("COMMUNICATION_RESOURCE_ID", "the immutable resource id")
         # The port is left out: an emulator that moved is still the same resource.
-        return given.lower() or (hostname(endpoint) or "")
+        return given or (hostname(endpoint) or "")
+
+    def _guid(self, name: str, what: str) -> str:
+        given = self._get(name)
+        if given and not _GUID.fullmatch(given):
+            self._fault(name, f"is not a GUID ({what})")
+        return given.lower()
 
     def _tables(self) -> tuple[str, str]:
         name = self._one_of("TABLES_CONNECTION_STRING", "TABLES_ENDPOINT")
@@ -163,6 +172,17 @@ class _Reader:
         if not scopes <= set(SCOPES):
             self._fault("TOKEN_SCOPES", f"knows only {', '.join(SCOPES)}")
         return scopes
+
+    def _scopes_by_role(self) -> dict[str, frozenset[str]]:
+        text = self._get("TOKEN_SCOPES_BY_ROLE")
+        try:
+            listed_by_role = json.loads(text) if text else {}
+            found = {role: frozenset(scopes) for role, scopes in listed_by_role.items()}
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            found = {"": frozenset({""})}
+        if not frozenset().union(*found.values()) <= set(SCOPES):
+            self._fault("TOKEN_SCOPES_BY_ROLE", f'is not {{"Role": ["…"]}} of {", ".join(SCOPES)}')
+        return found
 
     def _one_of(self, first: str, second: str) -> str | None:
         given = [name for name in (first, second) if self._get(name)]

@@ -102,6 +102,16 @@ class Table:
                 # Removed between our two requests: the key is free again.
         raise StorageUnavailable
 
+    async def list_for(self, partition_key: str) -> list[Row]:
+        """All rows of one partition, in one query for each 1,000."""
+        found = []
+        async with self._outages_told():
+            async for entity in self._client.query_entities(
+                "PartitionKey eq @key", parameters={"key": partition_key}
+            ):
+                found.append(_row(entity))
+        return found
+
     async def merge(self, row: Row, values: Mapping[str, Value]) -> Row:
         """Change some values of a row that is still as it was read.
 
@@ -109,20 +119,33 @@ class Table:
             RowChanged: it is not. That may have been this very change, when a retry followed an
                 answer that was lost.
         """
-        entity = {"PartitionKey": row.partition_key, "RowKey": row.row_key, **values}
+        return await self._update(row, values, {**row.values, **values}, UpdateMode.MERGE)
+
+    async def replace(self, row: Row, values: Mapping[str, Value]) -> Row:
+        """As `merge`, but nothing of the old values stays."""
+        return await self._update(row, values, values, UpdateMode.REPLACE)
+
+    async def _update(
+        self,
+        row: Row,
+        written: Mapping[str, Value],
+        standing: Mapping[str, Value],
+        mode: UpdateMode,
+    ) -> Row:
+        entity = {"PartitionKey": row.partition_key, "RowKey": row.row_key, **written}
         try:
             async with self._outages_told():
-                written = await with_retries(
+                metadata = await with_retries(
                     lambda: self._client.update_entity(
                         entity,
-                        mode=UpdateMode.MERGE,
+                        mode=mode,
                         etag=row.etag,
                         match_condition=MatchConditions.IfNotModified,
                     )
                 )
         except (_Absent, ResourceModifiedError):
             raise RowChanged from None
-        return Row(row.partition_key, row.row_key, {**row.values, **values}, str(written["etag"]))
+        return Row(row.partition_key, row.row_key, standing, str(metadata["etag"]))
 
     async def remove(self, partition_key: str, row_key: str) -> None:
         """Remove a row; fine where there is none (nor a table: the SDK tells no 404 here)."""

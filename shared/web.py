@@ -9,7 +9,7 @@ import logging
 import math
 import time
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -31,12 +31,14 @@ from shared.problems import (
     Problem,
     TimedOut,
 )
+from shared.route_ids import read_id
 from shared.settings import SettingsError
 
 logger = logging.getLogger(__name__)
 
 # The largest body that any route means is a few KiB of ids.
 MAX_BODY_BYTES = 64 * 1024
+_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 # Of a request that is wrong in thousands of ways: the answer must not be larger than the question.
 _MOST_FAULTS, _MOST_TOLD, _LONGEST_NAME = 20, 3, 64
 
@@ -62,15 +64,33 @@ class Request[Q: Query, B: Body]:
     caller: Caller
     query: Q
     body: B
+    route: dict[str, str]
+    headers: Mapping[str, str]
+
+    def route_id(self, name: str) -> str:
+        """An id in the path, written plainly or as `~` and base64url of its UTF-8."""
+        return read_id(self.route.get(name, ""), name)
+
+
+@dataclass(frozen=True)
+class Created:
+    """An answer with status 201."""
+
+    body: BaseModel
+
+
+# What a handler gives back: None is 204.
+type Result = BaseModel | Created | None
 
 
 async def serve[Q: Query, B: Body](
     req: func.HttpRequest,
     context: func.Context,
-    handler: Callable[[Request[Q, B]], Awaitable[BaseModel]],
+    handler: Callable[[Request[Q, B]], Awaitable[Result]],
     *,
     query: type[Q] = Query,  # type: ignore[assignment]
     body: type[B] = Body,  # type: ignore[assignment]
+    role: str | None = None,
     service_role: str | None = None,
 ) -> func.HttpResponse:
     """Answer a request of a signed-in user.
@@ -78,17 +98,18 @@ async def serve[Q: Query, B: Body](
     Args:
         query: what the query string may hold; by default nothing.
         body: what the body may hold; by default nothing. No body is read as `{}`.
+        role: only callers with this app role are let in, people and apps.
         service_role: app-only callers with this app role are let in too; by default none are.
     """
 
-    async def admitted() -> BaseModel:
+    async def admitted() -> Result:
         app = current()
         async with asyncio.timeout(app.settings.upstream_timeout):
             caller = await app.authenticator.authenticate(req.headers)
-            if caller.principal.kind is Kind.SERVICE:
-                _admit_service(caller, service_role)
+            _admit(caller, role, service_role)
             read_query, read_body = _read(req, query, body)
-            return await handler(Request(app, caller, read_query, read_body))
+            route = dict(req.route_params)
+            return await handler(Request(app, caller, read_query, read_body, route, req.headers))
 
     return await _answer(req, context, admitted)
 
@@ -96,24 +117,27 @@ async def serve[Q: Query, B: Body](
 async def serve_public[Q: Query](
     req: func.HttpRequest,
     context: func.Context,
-    handler: Callable[[PublicRequest[Q]], Awaitable[BaseModel]],
+    handler: Callable[[PublicRequest[Q]], Awaitable[Result]],
     *,
     query: type[Q] = Query,  # type: ignore[assignment]
 ) -> func.HttpResponse:
     """Answer anybody. The handler learns nothing about who is asking, and bounds its own time."""
 
-    async def anybody() -> BaseModel:
+    async def anybody() -> Result:
         read_query, _ = _read(req, query, Body)
         return await handler(PublicRequest(read_query, dict(req.route_params)))
 
     return await _answer(req, context, anybody)
 
 
-def _admit_service(caller: Caller, role: str | None) -> None:
-    if role is None:
-        raise Forbidden("This is for signed-in users; the token is an app's own.")
-    if role not in caller.roles:
-        raise Forbidden(f"An app needs the app role {role} for this.")
+def _admit(caller: Caller, role: str | None, service_role: str | None) -> None:
+    needed = role
+    if role is None and caller.principal.kind is Kind.SERVICE:
+        needed = service_role
+        if needed is None:
+            raise Forbidden("This is for signed-in users; the token is an app's own.")
+    if needed is not None and needed not in caller.roles:
+        raise Forbidden(f"This needs the app role {needed}.")
 
 
 def _read[Q: Query, B: Body](req: func.HttpRequest, query: type[Q], body: type[B]) -> tuple[Q, B]:
@@ -155,13 +179,13 @@ def _validated[T](validate: Callable[[], T], where: str, faults: list[Fault]) ->
 async def _answer(
     req: func.HttpRequest,
     context: func.Context,
-    handle: Callable[[], Awaitable[BaseModel]],
+    handle: Callable[[], Awaitable[Result]],
 ) -> func.HttpResponse:
     """Run the handler; every way out is an answer and one line in the log."""
     began = time.monotonic()
     outcome = "ok"
     try:
-        response = _json(HTTPStatus.OK, (await handle()).model_dump_json(by_alias=True))
+        response = _success(await handle())
     except Problem as problem:
         outcome, response = problem.code, _problem(problem, context)
     except TimeoutError:
@@ -184,6 +208,16 @@ async def _answer(
         context.invocation_id,
     )
     return response
+
+
+def _success(result: Result) -> func.HttpResponse:
+    match result:
+        case None:
+            return func.HttpResponse(status_code=HTTPStatus.NO_CONTENT, headers=_HEADERS)
+        case Created(body):
+            return _json(HTTPStatus.CREATED, body.model_dump_json(by_alias=True))
+        case _:
+            return _json(HTTPStatus.OK, result.model_dump_json(by_alias=True))
 
 
 def _problem(problem: Problem, context: func.Context) -> func.HttpResponse:
@@ -219,11 +253,7 @@ def _json(
         text,
         status_code=status,
         mimetype=mimetype,
-        headers={
-            "Cache-Control": "no-store",
-            "X-Content-Type-Options": "nosniff",
-            **(headers or {}),
-        },
+        headers={**_HEADERS, **(headers or {})},
     )
 
 

@@ -9,25 +9,24 @@ import pytest
 
 from tests.control import Control
 from tests.e2e.api import all_mappings, ask, ask_until_answered, mappings, recorded
+from tests.e2e.kills import Step, kill_at
 from tests.stack import Stack, StartHost
 from tests.table_proxy import TableProxy
 
-# Every moment at which something outside the host has happened or not: who is asked, for what, how
-# many such requests go by first, and whether the host dies before or after the effect. Last: how
-# many identities were made in all, and how many of those storage knows of. What was made and is on
-# no record is what ACS answered to nobody.
+# Every moment of a first sign-in; how many identities were made in all, and how many of those
+# storage knows of. What was made and is on no record is what ACS answered to nobody.
 STEPS = [
-    ("tables", "get", 0, "before", 1, 1),
-    ("acs", "create", 0, "before", 1, 1),
-    ("acs", "create", 0, "after", 2, 1),
-    ("tables", "insert", 0, "before", 2, 1),
-    ("tables", "insert", 0, "after", 2, 2),
-    ("tables", "insert", 1, "before", 2, 2),
-    ("tables", "insert", 1, "after", 1, 1),
+    (Step("tables", "get", 0, "before"), 1, 1),
+    (Step("acs", "create", 0, "before"), 1, 1),
+    (Step("acs", "create", 0, "after"), 2, 1),
+    (Step("tables", "insert", 0, "before"), 2, 1),
+    (Step("tables", "insert", 0, "after"), 2, 2),
+    (Step("tables", "insert", 1, "before"), 2, 2),
+    (Step("tables", "insert", 1, "after"), 1, 1),
 ]
 
 
-@pytest.mark.parametrize(("where", "operation", "skip", "moment", "made", "known"), STEPS)
+@pytest.mark.parametrize(("step", "made", "known"), STEPS, ids=str)
 async def test_a_kill_at_any_step_of_a_first_sign_in_leaves_one_mapping(
     stack: Stack,
     start_host: StartHost,
@@ -35,29 +34,16 @@ async def test_a_kill_at_any_step_of_a_first_sign_in_leaves_one_mapping(
     acs: Control,
     tables: TableProxy,
     table_faults: Control,
-    where: str,
-    operation: str,
-    skip: int,
-    moment: str,
+    step: Step,
     made: int,
     known: int,
 ) -> None:
-    user = f"killed at {where} {operation} {skip} {moment}"
+    user = f"killed at {step}"
     token = stack.token(user)
     host = await start_host(TABLES_CONNECTION_STRING=tables.connection_string)
     before = await acs.state()
-    control = acs if where == "acs" else table_faults
-    for _ in range(skip):
-        await control.fault(operation, delayMs=0, times=1)
-    fault = await control.fault(operation, hold=moment, times=1)
 
-    cut_short = asyncio.create_task(ask(client, host, "/token", token))
-    await control.held(fault)
-    host.kill()
-    with pytest.raises(aiohttp.ClientError):
-        await cut_short
-    await control.clear()
-    await host.start()
+    await kill_at(step, host, acs, table_faults, ask(client, host, "/token", token))
     replies = [await ask(client, host, "/token", token) for _ in range(2)]
 
     assert {reply.status for reply in replies} == {200}

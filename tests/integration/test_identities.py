@@ -82,7 +82,7 @@ async def test_a_spare_is_deleted_when_another_host_was_faster(
 
     found = await slow.find(who)
     assert found is not None
-    await slow.settle(who, found)
+    await slow.discard_spare(who, found)
 
     assert found.communication_user_id == winner.communication_user_id
     assert acs.living == [winner.communication_user_id]

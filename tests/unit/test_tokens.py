@@ -8,16 +8,22 @@ from typing import Any
 import pytest
 
 from shared.acs_identity import Grant
-from shared.identities import Identity
+from shared.identity_rows import Identity
 from shared.principals import Caller, Kind, Principal
 from shared.problems import CommunicationUnavailable, InvalidRequest, Throttled
 from shared.tables import Row
-from shared.tokens import Policy, Tokens
+from shared.token_policy import Policy
+from shared.tokens import Tokens
 from shared.upstream import SingleFlight
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 ALICE = Caller(Principal(Kind.USER, "realm", "alice"), "Alice", frozenset(), NOON)
-POLICY = Policy(frozenset({"voip", "chat"}), default_minutes=60, max_minutes=240)
+POLICY = Policy(
+    frozenset({"voip", "chat"}),
+    {"Host": frozenset({"voip.join"})},
+    default_minutes=60,
+    max_minutes=240,
+)
 
 
 class Clock:
@@ -40,6 +46,9 @@ class FakeAcs:
         self.gate = asyncio.Event()
         self.gate.set()
 
+    async def revoke_tokens(self, user_id: str) -> None:
+        raise AssertionError("nothing is revoked here")
+
     async def issue_token(self, user_id: str, scopes: frozenset[str], minutes: int) -> Grant:
         self.issued += 1
         self.asked.set()
@@ -58,12 +67,12 @@ class FakeIdentities:
         self.generation = 0
         self.names: list[str] = []
 
-    async def find(self, principal: Principal) -> Identity:
+    async def find(self, principal: Principal, proven_at: datetime | None = None) -> Identity:
         row = Row("p", "r", {}, "etag")
         name = self.names[-1] if self.names else "Alice"
         return Identity("8:acs:1_2", name, self.generation, NOON, row)
 
-    async def settle(self, principal: Principal, identity: Identity) -> None:
+    async def discard_spare(self, principal: Principal, standing: Identity) -> None:
         pass
 
     async def rename(self, identity: Identity, display_name: str) -> Identity:
@@ -260,6 +269,16 @@ async def test_who_comes_as_a_flight_runs_out_of_time_starts_the_next() -> None:
         assert await asyncio.gather(*late) == [2] * 100
     for task in joined:
         task.cancel()
+
+
+async def test_a_role_may_ask_for_more_and_gets_no_more_unasked(tokens: Tokens) -> None:
+    host = Caller(ALICE.principal, "Alice", frozenset({"Host", "Other"}), NOON)
+
+    _, asked = await tokens.issue(host, frozenset({"voip.join", "chat"}), None)
+    _, unasked = await tokens.issue(host, None, None)
+
+    assert asked.scopes == {"voip.join", "chat"}
+    assert unasked.scopes == {"voip", "chat"}
 
 
 async def test_one_person_cannot_use_up_what_acs_allows_all(

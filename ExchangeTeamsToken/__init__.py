@@ -1,0 +1,16 @@
+"""GET|POST /api/token/teams: a calling token for a Teams user, for their Entra token."""
+
+import azure.functions as func
+
+from shared.contract import Body, Query, TeamsTokenAnswer
+from shared.web import Request, serve
+
+
+async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    return await serve(req, context, exchange_teams_token)
+
+
+async def exchange_teams_token(request: Request[Query, Body]) -> TeamsTokenAnswer:
+    teams_token = request.headers.get("teams-user-aad-token")
+    token, expires_on = await request.app.teams.exchange(request.caller, teams_token)
+    return TeamsTokenAnswer(token=token, expires_on=expires_on)

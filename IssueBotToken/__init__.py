@@ -1,0 +1,27 @@
+"""POST /api/bots/{botId}/token: a calling token for a bot, for its operator."""
+
+import azure.functions as func
+
+from shared.bots import bot_of
+from shared.contract import TokenAnswer, TokenBody, TokenQuery, asked_for
+from shared.web import Request, serve
+
+
+async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    return await serve(
+        req,
+        context,
+        issue_bot_token,
+        query=TokenQuery,
+        body=TokenBody,
+        role="Bots.Operate",
+    )
+
+
+async def issue_bot_token(request: Request[TokenQuery, TokenBody]) -> TokenAnswer:
+    bot_id = request.route_id("botId")
+    scopes, minutes = asked_for(request.query, request.body)
+    identity, grant = await request.app.tokens.issue_to_bot(
+        request.caller, bot_of(request.caller, bot_id), scopes, minutes
+    )
+    return TokenAnswer.of(bot_id, identity, grant)

@@ -1,0 +1,15 @@
+"""GET /api/bots/{botId}: the ACS identity of a bot, to call it."""
+
+import azure.functions as func
+
+from shared.contract import Body, BotAnswer, Query
+from shared.web import Request, serve
+
+
+async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    return await serve(req, context, resolve_bot)
+
+
+async def resolve_bot(request: Request[Query, Body]) -> BotAnswer:
+    bot_id = request.route_id("botId")
+    return BotAnswer.of(bot_id, await request.app.bots.resolve(request.caller, bot_id))

@@ -1,0 +1,16 @@
+"""DELETE /api/bots/{botId}/token: end every calling token of a bot."""
+
+import azure.functions as func
+
+from shared.bots import bot_of
+from shared.contract import Body, Query
+from shared.web import Request, serve
+
+
+async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    return await serve(req, context, revoke_bot_tokens, role="Bots.Operate")
+
+
+async def revoke_bot_tokens(request: Request[Query, Body]) -> None:
+    bot = bot_of(request.caller, request.route_id("botId"))
+    await request.app.tokens.revoke(request.caller, bot)

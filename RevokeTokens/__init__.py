@@ -1,0 +1,14 @@
+"""DELETE /api/token: end every calling token of the caller."""
+
+import azure.functions as func
+
+from shared.contract import Body, Query
+from shared.web import Request, serve
+
+
+async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    return await serve(req, context, revoke_tokens, service_role="Tokens.Issue")
+
+
+async def revoke_tokens(request: Request[Query, Body]) -> None:
+    await request.app.tokens.revoke(request.caller, request.caller.principal)

@@ -1,0 +1,53 @@
+"""Bots: addressable objects with an ACS identity, in the realm of who registered them."""
+
+from shared.identities import Identities
+from shared.identity_rows import Identity
+from shared.people import People
+from shared.principals import Caller, Kind, Principal
+from shared.problems import NotFound
+from shared.tokens import Tokens
+
+
+def bot_of(caller: Caller, bot_id: str) -> Principal:
+    """The bot by that id in the caller's realm; another realm's is another bot."""
+    return Principal(Kind.BOT, caller.principal.realm, bot_id)
+
+
+class Bots:
+    """Whether the caller may is the edge's business: all but `resolve` need an operator."""
+
+    def __init__(self, identities: Identities, tokens: Tokens, people: People) -> None:
+        self._identities = identities
+        self._tokens = tokens
+        self._people = people
+
+    async def register(
+        self, operator: Caller, bot_id: str, display_name: str
+    ) -> tuple[Identity, bool]:
+        """Register a bot, or rename it.
+
+        Returns:
+            The bot's identity, and whether it is new.
+        """
+        bot = bot_of(operator, bot_id)
+        found = await self._identities.find(bot)
+        if found is None:
+            return await self._tokens.enrol_bot(bot, display_name), True
+        if found.display_name != display_name:
+            found = await self._identities.rename(found, display_name)
+        return found, False
+
+    async def remove(self, operator: Caller, bot_id: str) -> None:
+        """Erase a bot; repeatable."""
+        await self._people.forget_bot(operator, bot_of(operator, bot_id))
+
+    async def resolve(self, caller: Caller, bot_id: str) -> Identity:
+        """The identity to call.
+
+        Raises:
+            NotFound: no such bot in the caller's realm.
+        """
+        found = await self._identities.find(bot_of(caller, bot_id))
+        if found is None:
+            raise NotFound("There is no bot by that name.")
+        return found

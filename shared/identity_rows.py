@@ -1,0 +1,116 @@
+"""Rows of the table `identities`, and what they mean.
+
+A mapping row is one of three: a standing identity; one that is `erasing`; or a tombstone, which
+holds nothing but the time of the erasure. That time stays when a new person replaces a tombstone.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from shared.principals import Principal
+from shared.problems import BeingErased, Unauthenticated
+from shared.tables import Row, Value, key
+
+REVERSE_ROW = "principal"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A principal's standing ACS identity.
+
+    Attributes:
+        communication_user_id: ACS raw id, `8:acs:<resource>_<guid>`.
+        generation: raised by every revocation; tokens of different generations are never mixed.
+    """
+
+    communication_user_id: str
+    display_name: str | None
+    generation: int
+    created_at: datetime
+    row: Row
+
+
+def principal_key(principal: Principal) -> str:
+    """The PartitionKey of a principal's mapping: names them in logs without saying who they are."""
+    return key("identity of", principal.kind.value, principal.realm, principal.id)
+
+
+def resource_key(resource: str) -> str:
+    """The RowKey of every mapping to identities of one ACS resource."""
+    return key("resource", resource)
+
+
+def owner_key(communication_user_id: str) -> str:
+    """The PartitionKey of the reverse row: whose identity is this?"""
+    return key("owner of", communication_user_id)
+
+
+def new_mapping(
+    principal: Principal, communication_user_id: str, display_name: str | None, at: datetime
+) -> dict[str, Value]:
+    """The values of a first mapping."""
+    name: dict[str, Value] = {} if display_name is None else {"displayName": display_name}
+    return {
+        "kind": principal.kind.value,
+        "realm": principal.realm,
+        "id": principal.id,
+        **name,
+        "communicationUserId": communication_user_id,
+        "generation": 0,
+        "createdAt": at,
+    }
+
+
+def identity_of(row: Row) -> Identity:
+    """Read a row that holds an identity, whatever its state."""
+    values = row.values
+    name, created_at = values.get("displayName"), values["createdAt"]
+    if not isinstance(created_at, datetime):
+        raise TypeError("an identity row whose createdAt is no time")
+    return Identity(
+        communication_user_id=str(values["communicationUserId"]),
+        display_name=None if name is None else str(name),
+        generation=int(str(values["generation"])),
+        created_at=created_at.astimezone(UTC),
+        row=row,
+    )
+
+
+def standing(row: Row) -> Identity | None:
+    """The identity that a row stands for, None for a tombstone.
+
+    Raises:
+        BeingErased: nobody is served from it any more.
+    """
+    if is_tombstone(row):
+        return None
+    if is_erasing(row):
+        raise BeingErased
+    return identity_of(row)
+
+
+def is_tombstone(row: Row) -> bool:
+    return "communicationUserId" not in row.values
+
+
+def is_erasing(row: Row) -> bool:
+    return row.values.get("state") == "erasing"
+
+
+def is_forgotten(row: Row, proven_at: datetime | None) -> bool:
+    """Was a bearer token issued before the erasure? Issuers count in whole seconds."""
+    erased_at = row.values.get("erasedAt")
+    if proven_at is None or not isinstance(erased_at, datetime):
+        return False
+    return int(proven_at.timestamp()) <= int(erased_at.timestamp())
+
+
+def refuse_forgotten(row: Row, proven_at: datetime | None) -> None:
+    """Raises Unauthenticated where `is_forgotten`."""
+    if is_forgotten(row, proven_at):
+        what = "The person was erased after this token was issued"
+        raise Unauthenticated(
+            f"{what}; sign in again.",
+            www_authenticate='Bearer realm="api", error="invalid_token",'
+            f' error_description="{what}"',
+        )

@@ -1,0 +1,99 @@
+"""Erasing and exporting a person: the one place that reaches everything stored about them.
+
+Each domain module that stores something about people offers `forget` and `export`, and is listed
+in `shared.app`; tests/e2e/test_erasure.py fails for a row that neither reaches.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+from shared import audit
+from shared.erasure import IdentityErasure
+from shared.identities import Identities
+from shared.principals import Caller, Principal
+from shared.tables import Row, Value
+
+type Rows = list[dict[str, Value]]
+
+
+class Holder(Protocol):
+    """A domain module that stores something about people."""
+
+    async def forget(self, principal: Principal, communication_user_id: str) -> None:
+        """Remove everything; repeatable, also after a kill half-way."""
+
+    async def export(self, principal: Principal) -> Rows:
+        """Everything, as it is stored."""
+
+
+class AcsUsers(Protocol):
+    """What of `shared.acs_identity` is needed here."""
+
+    async def delete_user(self, user_id: str) -> None: ...
+
+
+class People:
+    """Whoever holds an identity: users, services and bots."""
+
+    def __init__(
+        self,
+        identities: Identities,
+        erasure: IdentityErasure,
+        acs: AcsUsers,
+        holders: Mapping[str, Holder],
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """
+        Args:
+            holders: by the name of their part of an export.
+        """
+        self._identities = identities
+        self._erasure = erasure
+        self._acs = acs
+        self._holders = holders
+        self._clock = clock
+        self._sleep = sleep
+
+    async def forget(self, caller: Caller) -> None:
+        """Erase the caller. Repeatable until it is done, whatever happened in between.
+
+        Bearer tokens issued up to now are refused from now on; issuers count in whole seconds, so
+        the answer waits for the next one: whoever signs in anew after it is a new person.
+        """
+        if await self._forget(caller.principal, caller):
+            await self._sleep(1 - self._clock() % 1)
+
+    async def forget_bot(self, operator: Caller, bot: Principal) -> None:
+        """Erase a bot; fine where there is none."""
+        await self._forget(bot, operator)
+
+    async def export(self, caller: Caller) -> dict[str, Rows]:
+        """Everything stored about the caller, by the module that holds it.
+
+        Raises:
+            Unauthenticated: the caller was erased; what is stored is somebody else's.
+        """
+        principal = caller.principal
+        await self._identities.find(principal, caller.issued_at)
+        held = {name: await holder.export(principal) for name, holder in self._holders.items()}
+        return {"identities": await self._erasure.export(principal), **held}
+
+    async def _forget(self, principal: Principal, actor: Caller) -> bool:
+        own = actor.principal == principal
+        marked = await self._erasure.begin(principal, actor.issued_at if own else None)
+        if marked is not None:
+            await self._forget_marked(principal, marked)
+            audit.record("erased", actor.principal, principal)
+        return own
+
+    async def _forget_marked(self, principal: Principal, marked: Row) -> None:
+        communication_user_id = str(marked.values["communicationUserId"])
+        await self._acs.delete_user(communication_user_id)
+        # Twice: a request that was under way when the mapping was marked may have written since.
+        for _ in range(2):
+            for holder in self._holders.values():
+                await holder.forget(principal, communication_user_id)
+        await self._erasure.end(principal, marked)

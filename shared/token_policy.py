@@ -1,0 +1,42 @@
+"""Which tokens may be asked for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shared.problems import Fault, InvalidRequest
+from shared.settings import MIN_TOKEN_MINUTES
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Lifetimes in minutes.
+
+    Attributes:
+        scopes: everybody's, and what is issued when nothing is asked for.
+        scopes_by_role: what an app role may ask for besides.
+    """
+
+    scopes: frozenset[str]
+    scopes_by_role: Mapping[str, frozenset[str]]
+    default_minutes: int
+    max_minutes: int
+
+    def decide(
+        self, roles: frozenset[str], scopes: frozenset[str] | None, minutes: int | None
+    ) -> tuple[frozenset[str], int]:
+        """What to ask ACS for.
+
+        Raises:
+            InvalidRequest: more is wanted than the policy allows; it names the limits.
+        """
+        allowed = self.scopes.union(*(self.scopes_by_role.get(role, ()) for role in roles))
+        faults = []
+        if scopes is not None and not scopes <= allowed:
+            faults.append(Fault("policy", "scopes", f"allowed here: {', '.join(sorted(allowed))}"))
+        if minutes is not None and not MIN_TOKEN_MINUTES <= minutes <= self.max_minutes:
+            limits = f"allowed here: {MIN_TOKEN_MINUTES} to {self.max_minutes}"
+            faults.append(Fault("policy", "expiresInMinutes", limits))
+        if faults:
+            listed = "; ".join(f"{fault.field} {fault.message}" for fault in faults)
+            raise InvalidRequest(f"Beyond the service's policy: {listed}.", faults=faults)
+        return scopes or self.scopes, minutes or self.default_minutes
