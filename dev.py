@@ -12,7 +12,7 @@ import os
 import sys
 from typing import Dict, List, Tuple  # noqa: F401  in type comments
 
-from devstack import bootstrap
+from devstack import bootstrap, state_folder
 
 ROOT = os.path.dirname(os.path.realpath(__file__))
 
@@ -38,8 +38,8 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--ports",
         choices=["default", "auto"],
-        default="default",
-        help="auto: free ports, chosen once and kept in the state folder",
+        help="auto: free ports, chosen once and kept in the state folder; default: 7071 and so on. "
+        "Without it: the kept ones if there are any, else the default ones",
     )
     run.add_argument("--state", metavar="DIR", help=STATE_HELP)
     run.add_argument(
@@ -63,13 +63,23 @@ def parser() -> argparse.ArgumentParser:
     )
     token.add_argument("user", metavar="USER", help="alice, bob, carol, dave, or any other user id")
     token.add_argument("--role", action="append", default=[], help="an app role; may be repeated")
+    kind = token.add_mutually_exclusive_group()
+    kind.add_argument(
+        "--app", action="store_true", help="USER is an app that signed in as itself, not a person"
+    )
+    kind.add_argument(
+        "--teams",
+        action="store_true",
+        help="the Teams user's token of that user, to be exchanged for an ACS one",
+    )
     token.add_argument("--state", metavar="DIR", help=STATE_HELP)
 
     doctor = commands.add_parser(
         "doctor",
         help="say what works and what is missing with the current settings",
-        description="Settings come from FILE, else from local.settings.json, else from the "
-        "running stack. Environment variables win over all of them.",
+        description="Settings come from FILE, else from the stack running in DIR if one is named, "
+        "else from local.settings.json, else from the running stack. Environment variables win "
+        "over a file; a running stack's settings win over environment variables.",
     )
     doctor.add_argument("--settings", metavar="FILE", help="a file like local.settings.json")
     doctor.add_argument("--state", metavar="DIR", help=STATE_HELP)
@@ -88,6 +98,13 @@ def read_arguments(argv: List[str]) -> argparse.Namespace:
 
 def main(argv: List[str]) -> int:
     arguments = read_arguments(argv)  # before any installation: a typo should not cost a minute
+    if arguments.command == "token":  # nor should a stack that does not run
+        if not arguments.user:
+            print("dev.py: the user id is empty", file=sys.stderr)
+            return 2
+        if not state_folder.may_have_stack(state_folder.chosen_folder(arguments.state)):
+            print("dev.py: {}".format(state_folder.no_stack(arguments.state)), file=sys.stderr)
+            return 1
     try:
         python = bootstrap.ready(ROOT, NODE_FOLDERS.get(arguments.command, ()))
     except bootstrap.Unable as reason:

@@ -11,9 +11,11 @@ from pathlib import Path
 
 from devstack.files import ROOT
 from devstack.state import CannotStart, State
+from devstack.state_folder import chosen_folder, no_stack
 from devstack.users import STACK_USERS, stack_user
 
-DEFAULT_STATE = ROOT / ".devstack"
+# The app's own limit; a longer id still gets its token, to see how it is refused.
+LONGEST_USER_ID = 256
 
 # Each is a complete answer of its own, so all of them run, whatever the earlier ones say.
 CHECKS = {
@@ -82,58 +84,59 @@ def _check(_arguments: argparse.Namespace) -> int:
 
 
 def _token(arguments: argparse.Namespace) -> int:
-    from devstack.tokens import (
-        ACCESS_TOKEN_LIFETIME,
-        API_AUDIENCE,
-        USER_SCOPE,
-        issuer_key,
-        mint,
-    )
+    from devstack.sign_ins import app_token, teams_token, user_token
+    from devstack.tokens import ACCESS_TOKEN_LIFETIME, issuer_key
 
     try:
         arguments.user.encode("utf-8")
     except UnicodeEncodeError:
         _tell("dev.py: the user id is not valid UTF-8")
         return 2
+    if arguments.teams and arguments.role:
+        _tell("dev.py: a Teams user's token has no roles of this service: leave out --role")
+        return 2
     state = _state(arguments)
     stack = state.running_stack()
     if stack is None:
-        chosen = f" --state {arguments.state}" if arguments.state is not None else ""
-        _tell(f"dev.py: no stack runs in {state.folder}: start it with python3 dev.py run{chosen}")
-        return 1
+        raise CannotStart(no_stack(arguments.state))
     user = stack_user(arguments.user)
-    if user is None:
+    if user is None and not arguments.app:
         known = ", ".join(user.id for user in STACK_USERS)
         _tell(f"note: {arguments.user!r} is not one of the test users ({known})")
-    token = mint(
-        issuer_key(state.issuer_key),
-        issuer=str(stack["issuer"]),
-        subject=arguments.user,
-        audience=API_AUDIENCE,
-        lifetime=ACCESS_TOKEN_LIFETIME,
-        name=user.display_name if user else None,
-        roles=arguments.role,
-        scope=USER_SCOPE,
-    )
+    if len(arguments.user) > LONGEST_USER_ID:
+        _tell(f"note: the app refuses ids of more than {LONGEST_USER_ID} characters")
+    key, issuer, who = issuer_key(state.issuer_key), str(stack["issuer"]), arguments.user
+    if arguments.teams:
+        token = teams_token(key, issuer=issuer, user_id=who, lifetime=ACCESS_TOKEN_LIFETIME)
+    elif arguments.app:
+        token = app_token(key, issuer=issuer, app=who, roles=arguments.role)
+    else:
+        token = user_token(key, issuer=issuer, user_id=who, roles=arguments.role)
     print(token)
     return 0
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
+    from devstack.environment import ignored, overlaid
     from devstack.settings_source import find_settings
 
     file = Path(arguments.settings).absolute() if arguments.settings is not None else None
-    settings = find_settings(file, _state(arguments))
+    settings = find_settings(file, arguments.state)
     _say(f"Settings: {settings.source}")
-    overridden = sorted(name for name in settings.values if name in os.environ)
-    if overridden:
-        _say(f"The environment overrides {', '.join(overridden)}")
+    if settings.of_stack:
+        environment = overlaid(os.environ, settings.values)
+        if names := ignored(os.environ, settings.values):
+            _say(f"The stack overrides the environment's {', '.join(names)}")
+    else:
+        environment = {**settings.values, **os.environ}
+        if names := sorted(name for name in settings.values if name in os.environ):
+            _say(f"The environment overrides {', '.join(names)}")
     os.chdir(ROOT)
-    return _become(["-m", "shared.doctor"], {**settings.values, **os.environ})
+    return _become(["-m", "shared.doctor"], environment)
 
 
 def _state(arguments: argparse.Namespace) -> State:
-    return State(Path(arguments.state) if arguments.state is not None else DEFAULT_STATE)
+    return State(chosen_folder(arguments.state))
 
 
 def _become(command: list[str], environment: dict[str, str]) -> int:

@@ -179,9 +179,9 @@ class Faults:
         try:
             spec = read_fault(await request.json(), self._operations)
         except FaultSpecError as error:
-            return _bad_request(error.errors)
+            return bad_request(error.errors)
         except ValueError:
-            return _bad_request([{"field": "", "message": "the body is not JSON"}])
+            return bad_request([{"field": "", "message": "the body is not JSON"}])
         self._made += 1
         self._faults[str(self._made)] = Fault(spec)
         return web.json_response({"id": str(self._made)}, status=HTTPStatus.CREATED)
@@ -212,7 +212,7 @@ class Faults:
             number = int(request.query.get("held", "1"))
             timeout_ms = int(request.query.get("timeoutMs", "5000"))
         except ValueError:
-            return _bad_request([{"field": "", "message": "held and timeoutMs are integers"}])
+            return bad_request([{"field": "", "message": "held and timeoutMs are integers"}])
         try:
             async with asyncio.timeout(min(timeout_ms, LONGEST_WAIT_MS) / 1000):
                 await fault.until_held(number)
@@ -232,7 +232,12 @@ class Faults:
         return fault
 
 
-def _bad_request(errors: list[dict[str, str]]) -> web.Response:
+def bad_request(errors: list[dict[str, str]]) -> web.Response:
+    """How every steering request under `/_emulator` is told what is wrong with it.
+
+    Args:
+        errors: `field`, empty for the whole, and `message`.
+    """
     return web.json_response({"errors": errors}, status=HTTPStatus.BAD_REQUEST)
 
 

@@ -1,9 +1,9 @@
 """An OpenID Connect issuer with a login page: python -m devstack.issuer.
 
-It is oidc-provider-mock with four changes: access tokens are JWTs for our API instead of opaque
+It is oidc-provider-mock with five changes: access tokens are JWTs for our API instead of opaque
 strings, the key is kept in a file, the issuer is what it was told to be whatever the Host header
-says, and debug mode is off. The mock does not check PKCE verifiers, and lets anybody be anybody:
-for loopback only.
+says, debug mode is off, and it also serves the identity endpoint of devstack.managed_identity. The
+mock does not check PKCE verifiers, and lets anybody be anybody: for loopback only.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from joserfc.jwk import RSAKey
 from werkzeug.serving import make_server
 
 from devstack.lifetime import until_told_to_stop
+from devstack.managed_identity import add_identity_endpoint
 from devstack.tokens import ACCESS_TOKEN_LIFETIME, API_AUDIENCE, issuer_key, mint
 from devstack.users import STACK_USERS
 
@@ -72,6 +73,7 @@ def make_app(key: RSAKey, issuer: str) -> flask.Flask:
     def use_our_key() -> None:
         flask.g.oidc_provider_mock_storage.jwk = key
 
+    add_identity_endpoint(app, key, issuer)
     app.wsgi_app = _PinnedOrigin(app.wsgi_app, issuer)  # type: ignore[method-assign]
     return app
 

@@ -4,20 +4,27 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from devstack import azurite
 from devstack.bootstrap import clean_environment
 from devstack.certificates import Certificates
+from devstack.environment import overlaid
 from devstack.files import ROOT
+from devstack.managed_identity import LIFETIME, PATH, managed_identity_token
 from devstack.probes import Probe
+from devstack.sign_ins import teams_token
 from devstack.state import State
-from devstack.tokens import ACS_AUDIENCE, API_AUDIENCE, issuer_key, mint
-from devstack.users import STACK_USERS
-from devstack.well_known import ACS_ACCESS_KEY, ACS_RESOURCE_ID
+from devstack.tokens import ACS_AUDIENCE, API_AUDIENCE, issuer_key
+from devstack.users import STACK_USERS, object_id
+from devstack.well_known import (
+    ACS_ACCESS_KEY,
+    ACS_RESOURCE_ID,
+    IDENTITY_HEADER,
+    TEAMS_APP_ID,
+)
 
-# As long as Azure's own managed identity tokens live.
-ACS_BEARER_LIFETIME = timedelta(hours=24)
+# Whose Teams token is in stack.json.
+TEAMS_USER = "alice"
 
 
 @dataclass(frozen=True)
@@ -29,7 +36,7 @@ class Part:
 
     def environment(self) -> dict[str, str]:
         """The caller's, so that an app setting can be tried out by exporting it; ours win."""
-        return clean_environment() | {"PYTHONUNBUFFERED": "1"} | dict(self.settings)
+        return overlaid(clean_environment(), self.settings) | {"PYTHONUNBUFFERED": "1"}
 
 
 @dataclass(frozen=True)
@@ -57,14 +64,40 @@ class Plan:
     def acs_tls(self) -> str:
         return f"https://127.0.0.1:{self.ports['acsTls']}"
 
+    @property
+    def identity_endpoint(self) -> str:
+        return f"{self.issuer}{PATH}"
+
     def settings(self) -> dict[str, str]:
         """App settings that point the app at this stack."""
         return {
             "COMMUNICATION_CONNECTION_STRING": f"endpoint={self.acs}/;accesskey={ACS_ACCESS_KEY}",
+            **self._common_settings(),
+        }
+
+    def managed_identity_settings(self) -> dict[str, str]:
+        """The same without a key for ACS, as in Azure.
+
+        Tables keep theirs: Azurite takes a token over TLS only, and on one port it speaks either
+        TLS or the http that everybody else uses.
+        """
+        return {
+            "COMMUNICATION_ENDPOINT": self.acs_tls,
+            **self._common_settings(),
+            "IDENTITY_ENDPOINT": self.identity_endpoint,
+            "IDENTITY_HEADER": IDENTITY_HEADER,
+            # DefaultAzureCredential would try others first, and on a laptop find one of them.
+            "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
+            "SSL_CERT_FILE": str(self.certificates.authority),
+        }
+
+    def _common_settings(self) -> dict[str, str]:
+        return {
             "COMMUNICATION_RESOURCE_ID": ACS_RESOURCE_ID,
             "TABLES_CONNECTION_STRING": azurite.connection_string(self.ports["tables"]),
             "AUTH_ISSUER": self.issuer,
             "AUTH_AUDIENCE": API_AUDIENCE,
+            "TEAMS_APP_ID": TEAMS_APP_ID,
         }
 
     def emulators(self) -> tuple[Part, ...]:
@@ -119,15 +152,7 @@ class Plan:
 
     def description(self, pids: Mapping[str, int]) -> dict[str, object]:
         """stack.json: all that a program needs to use this stack."""
-        bearer = mint(
-            issuer_key(self.state.issuer_key),
-            issuer=self.issuer,
-            subject="managed-identity",
-            audience=ACS_AUDIENCE,
-            lifetime=ACS_BEARER_LIFETIME,
-            oid="managed-identity",
-            idtyp="app",
-        )
+        key = issuer_key(self.state.issuer_key)
         return {
             **({"api": self.api} if self.with_host else {}),
             "issuer": self.issuer,
@@ -135,10 +160,22 @@ class Plan:
             "acsTls": self.acs_tls,
             # Microsoft's Python from_connection_string drops the scheme and speaks https.
             "acsConnectionString": f"endpoint={self.acs_tls}/;accesskey={ACS_ACCESS_KEY}",
-            "acsBearer": bearer,
+            "acsBearer": managed_identity_token(key, issuer=self.issuer, resource=ACS_AUDIENCE),
+            "identityEndpoint": self.identity_endpoint,
+            "identityHeader": IDENTITY_HEADER,
             "caFile": str(self.certificates.authority),
             "tablesConnectionString": azurite.connection_string(self.ports["tables"]),
             "settings": self.settings(),
+            "managedIdentitySettings": self.managed_identity_settings(),
+            "teams": {
+                "appId": TEAMS_APP_ID,
+                "userId": object_id(TEAMS_USER),
+                # As good for as long as acsBearer: nobody should have to fetch it anew while the
+                # stack runs.
+                "token": teams_token(
+                    key, issuer=self.issuer, user_id=TEAMS_USER, lifetime=LIFETIME
+                ),
+            },
             "users": {
                 user.id: {"id": user.id, "displayName": user.display_name} for user in STACK_USERS
             },

@@ -7,28 +7,35 @@ from pathlib import Path
 
 from devstack.files import ROOT
 from devstack.state import CannotStart, State
+from devstack.state_folder import chosen_folder, no_stack
 
 
 @dataclass(frozen=True)
 class Settings:
     source: str  # for a person
     values: Mapping[str, str]
+    of_stack: bool = False  # they win over the environment then, as they do in `dev.py run`
 
 
-def find_settings(file: Path | None, state: State) -> Settings:
-    """The named file, else local.settings.json, else those of the stack running in `state`.
+def find_settings(file: Path | None, given_state: str | None) -> Settings:
+    """Those of the named file, else of the stack in the folder that was named, else of
+    local.settings.json, else of the stack in the default folder.
 
     Raises:
-        CannotStart: the file cannot be read, or is not of the shape of a local.settings.json.
+        CannotStart: the file cannot be read, or is not of the shape of a local.settings.json; or
+            no stack runs in the named folder.
     """
     local = ROOT / "local.settings.json"
-    if file is None and local.exists():
+    if file is None and given_state is None and local.exists():
         file = local
     if file is not None:
         return Settings(str(file), _values(file))
+    state = State(chosen_folder(given_state))
     stack = state.running_stack()
     if stack is not None and isinstance(settings := stack.get("settings"), dict):
-        return Settings(f"the running stack ({state.stack_file})", settings)
+        return Settings(f"the running stack ({state.stack_file})", settings, of_stack=True)
+    if given_state is not None:
+        raise CannotStart(no_stack(given_state))
     return Settings("environment variables only: no local.settings.json, no running stack", {})
 
 

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 
 from devstack.certificates import certificates
+from devstack.environment import ignored
 from devstack.files import ROOT
 from devstack.parts import Part, Plan
 from devstack.progress import Progress
@@ -157,7 +158,7 @@ class Supervisor:
 async def run(
     state: State,
     *,
-    ports: str,
+    ports: str | None,
     fresh: bool,
     with_host: bool,
     tell: Tell,
@@ -166,7 +167,7 @@ async def run(
     """Run a stack in `state` until it ends, and leave nothing of it running.
 
     Args:
-        ports: "default" or "auto".
+        ports: "default", "auto", or None: those that the folder keeps, else the default ones.
         tell: gets a sentence now and then.
         ready: called once, when everything answers and stack.json is written.
 
@@ -183,6 +184,11 @@ async def run(
         if fresh:
             state.make_fresh()
         plan = _plan(state, ports, with_host=with_host)
+        if names := ignored(os.environ, plan.settings()):
+            tell(
+                "note: not taken from the environment, because the stack sets them, or another "
+                f"setting in their place: {', '.join(names)}"
+            )
         work = asyncio.create_task(_bring_up(supervisor, plan, ready))
         try:
             await asyncio.wait({work, supervisor.end}, return_when="FIRST_COMPLETED")
@@ -209,15 +215,18 @@ def _obey_signals(supervisor: Supervisor) -> None:
         loop.add_signal_handler(signal.SIGHUP, supervisor.ask_to_stop)
 
 
-def _plan(state: State, ports: str, *, with_host: bool) -> Plan:
-    chosen = state.kept_ports() if ports == "auto" else dict(DEFAULT_PORTS)
+def _plan(state: State, ports: str | None, *, with_host: bool) -> Plan:
+    # Kept ports stay without being asked for: another issuer would make everybody somebody else.
+    keep = ports == "auto" or (ports is None and state.ports_file.exists())
+    chosen = state.kept_ports() if keep else dict(DEFAULT_PORTS)
     for name, port in chosen.items():
         if is_free(port) or (name == "host" and not with_host):
             continue
-        if ports == "auto":
+        if keep:
             raise CannotStart(
                 f"port {port} ({name}), kept in {state.ports_file}, is taken now: stop what "
-                "listens there, or remove that file for new ports (and a new issuer)"
+                "listens there, or remove that file and start with --ports auto for new ports "
+                "(and a new issuer)"
             )
         raise CannotStart(
             f"port {port} ({name}) is taken: stop what listens there, or let the stack choose "

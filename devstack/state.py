@@ -80,7 +80,7 @@ class State:
                 own.seek(0)
                 raise CannotStart(
                     f"a stack runs in {self.folder} already (pid {own.read()}): stop it, "
-                    "or give this one its own --state DIR"
+                    "or give this one its own folder and ports: --state DIR --ports auto"
                 )
             own.truncate(0)
             own.write(str(os.getpid()))

@@ -26,9 +26,6 @@ ACS_AUDIENCE = "https://communication.azure.com/"
 
 ACCESS_TOKEN_LIFETIME = timedelta(hours=1)
 
-# What a login grants (the mock knows no other scopes), so what a minted user token says too.
-USER_SCOPE = "openid profile email"
-
 
 def issuer_key(path: Path) -> RSAKey:
     """The issuer's private key, made at the first call and kept in `path` (a JWK, mode 0600).

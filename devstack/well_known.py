@@ -14,3 +14,16 @@ ACS_ACCESS_KEY = base64.b64encode(
 
 # The immutable id of the emulated resource: the first half of every ACS identity made here.
 ACS_RESOURCE_ID = "acde0000-0000-4000-8000-000000007073"
+
+# The Entra tenant that tokens of Entra's own shape name.
+TENANT_ID = "acde0000-0000-4000-8000-000000007072"
+
+# The Entra app that Teams users sign in to: the app's TEAMS_APP_ID.
+TEAMS_APP_ID = "acde0000-0000-4000-8000-00000007ea35"
+
+# The app's managed identity, as an object and as a client, and the IDENTITY_HEADER that proves that
+# whoever asks for its tokens is the app. In Azure that one changes with every restart; here it has
+# to be the same, or settings copied from stack.json would not outlive the stack.
+MANAGED_IDENTITY_ID = "acde0000-0000-4000-8000-0000000001d0"
+MANAGED_IDENTITY_CLIENT_ID = "acde0000-0000-4000-8000-0000000001dc"
+IDENTITY_HEADER = "devstack-well-known-identity-header"

@@ -79,7 +79,9 @@ class Gate:
             log.warning("%s refused: %s", operation, refusal)
             return refusal.answer.answer()
         except AcsError as error:
-            log.info("%s answered %s: %s", operation, error.status, error)
+            # Readiness probes ask about nobody's identity all day long: no news in their answer.
+            level = logging.DEBUG if error.code == "IdentityNotOwned" else logging.INFO
+            log.log(level, "%s answered %s: %s", operation, error.status, error)
             return error.answer()
 
     async def _authenticate(self, request: web.Request) -> None:

@@ -5,7 +5,6 @@ Without credentials, and therefore for peers on loopback only, whatever the serv
 
 import ipaddress
 from collections.abc import Awaitable, Callable
-from http import HTTPStatus
 
 from aiohttp import web
 from pydantic import JsonValue
@@ -13,6 +12,7 @@ from pydantic import JsonValue
 from devstack.acs_emulator.limits import DOCUMENTED, Limits
 from devstack.acs_emulator.state import REQUESTS, State
 from devstack.acs_emulator.tokens import SigningKey
+from devstack.faults import bad_request
 
 PREFIX = "/_emulator/"
 
@@ -54,7 +54,8 @@ class Inspection:
             case {"token": str(unverified_token)}:
                 claims = self._key.claims_of(unverified_token)
             case _:
-                return _bad_request('the body must be {"token": "..."}')
+                message = 'the body must be {"token": "..."}'
+                return bad_request([{"field": "", "message": message}])
         if claims is None or not self._state.is_live(claims["jti"]):
             return web.json_response({"active": False})
         return web.json_response({"active": True, **claims})
@@ -62,16 +63,25 @@ class Inspection:
     async def _set_limits(self, request: web.Request) -> web.Response:
         numbers = await _json_of(request)
         if not isinstance(numbers, dict):
-            return _bad_request('the body must be an object such as {"create": 2}; {} is no limits')
+            message = 'the body must be an object such as {"create": 2}; {} is no limits'
+            return bad_request([{"field": "", "message": message}])
         accepted = {
             operation: number
             for operation, number in numbers.items()
             if operation in DOCUMENTED and type(number) is int and number >= 0
         }
         if refused := sorted(numbers.keys() - accepted.keys()):
-            return _bad_request(
-                f"not an operation with an integer from 0: {', '.join(refused)};"
-                f" operations: {', '.join(DOCUMENTED)}"
+            known = ", ".join(DOCUMENTED)
+            return bad_request(
+                [
+                    {
+                        "field": name,
+                        "message": "must be an integer from 0"
+                        if name in DOCUMENTED
+                        else f"{name!r} is none of: {known}",
+                    }
+                    for name in refused
+                ]
             )
         self._limits.set(accepted)
         return web.json_response(accepted)
@@ -97,7 +107,3 @@ async def _json_of(request: web.Request) -> JsonValue:
     except (ValueError, RecursionError):
         return None  # no caller accepts null
     return body
-
-
-def _bad_request(message: str) -> web.Response:
-    return web.json_response({"message": message}, status=HTTPStatus.BAD_REQUEST)

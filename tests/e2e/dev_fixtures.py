@@ -10,13 +10,17 @@ import pytest
 
 from tests.e2e.dev_process import DEV, START_SECONDS, DevRun
 
+AUTO = ("--ports", "auto")  # a test must not depend on which ports are free on this machine
+
 
 @contextlib.contextmanager
 def _runs() -> Iterator[Callable[..., DevRun]]:
     with contextlib.ExitStack() as ends:
 
-        def start(state: Path, *options: str, **where: Any) -> DevRun:
-            run = DevRun(state, "--ports", "auto", *options, **where)
+        def start(
+            state: Path, *options: str, ports: tuple[str, ...] = AUTO, **where: Any
+        ) -> DevRun:
+            run = DevRun(state, *ports, *options, **where)
             ends.callback(run.end)
             return run
 

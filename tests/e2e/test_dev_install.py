@@ -26,6 +26,7 @@ type Start = Callable[..., DevRun]
 BOOTSTRAP = (
     *("dev.py", "devstack/__init__.py", "devstack/bootstrap.py"),
     *("devstack/progress.py", "devstack/pythons.py"),
+    *("devstack/files.py", "devstack/state_folder.py"),
 )
 
 # Where this machine's packages come from, and what a person's session has anyway.
@@ -91,15 +92,15 @@ def test_a_fresh_clone_needs_nothing_but_python(
     clone: Path, bare: dict[str, str], dev_run: Start, tmp_path: Path
 ) -> None:
     other = subprocess.Popen(  # two at once: one installs, the other waits for it
-        ["python3", "dev.py", "token", "alice"],
+        ["python3", "dev.py", "doctor"],
         cwd=clone,
         env=bare,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
     )
     with other:
         run = dev_run(tmp_path / "state", root=clone, env=bare).until_ready(100)
-        _, told = other.communicate(timeout=60)
+        told, _ = other.communicate(timeout=60)
 
     token = subprocess.run(
         ["python3", str(clone / "dev.py"), "token", "alice", "--state", str(run.state)],
@@ -114,7 +115,28 @@ def test_a_fresh_clone_needs_nothing_but_python(
     with urlopen(request, timeout=30) as answer:
         assert answer.status == 200
         assert set(json.load(answer)) >= {"token", "expiresOn", "user"}
-    assert b"no stack runs in" in told  # installed, and then told the truth
+    assert b"no running stack" in told  # installed, and then told the truth
+
+
+@pytest.mark.parametrize(("user", "code"), [("", 2), ("alice", 1)])
+def test_nothing_is_installed_for_a_token_that_cannot_be_had(
+    tmp_path: Path, user: str, code: int
+) -> None:
+    root = _bootstrap_alone(tmp_path / "clone")
+
+    refused = subprocess.run(
+        [PYTHON, str(root / "dev.py"), "token", user],
+        env={"PATH": ""},  # not even a Python to install with
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert refused.returncode == code
+    expected = f"no stack runs in {root / '.devstack'}" if user else "the user id is empty"
+    assert expected in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+    assert not (root / ".venv.lock").exists()
 
 
 def test_without_a_working_python_it_says_in_one_line_what_to_install(
@@ -126,10 +148,7 @@ def test_without_a_working_python_it_says_in_one_line_what_to_install(
     shim.chmod(0o755)
     # As Debian's python3.13 without python3.13-venv.
     (tmp_path / "ensurepip.py").write_text("raise ImportError")
-    root = tmp_path / "clone"
-    for name in BOOTSTRAP:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, root / name)
+    root = _bootstrap_alone(tmp_path / "clone")
 
     refused = subprocess.run(
         [PYTHON, str(root / "dev.py"), "run"],
@@ -150,7 +169,10 @@ def test_old_pythons_can_read_what_runs_before_the_right_one_is_found(name: str)
     ast.parse((ROOT / name).read_text(), feature_version=(3, 6))
 
 
-@pytest.mark.parametrize("arguments", [[], ["dance"], ["run", "--ports", "7071"], ["token"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["dance"], ["run", "--ports", "7071"], ["token"], ["token", "a", "--app", "--teams"]],
+)
 def test_a_mistyped_command_is_answered_with_the_usage(dev: Dev, arguments: list[str]) -> None:
     refused = dev(*arguments)
 
@@ -168,3 +190,10 @@ def test_every_command_has_help(dev: Dev, command: list[str]) -> None:
 
     assert helped.returncode == 0
     assert helped.stdout.startswith("usage: dev.py")
+
+
+def _bootstrap_alone(root: Path) -> Path:
+    for name in BOOTSTRAP:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, root / name)
+    return root

@@ -2,17 +2,19 @@
 
 import json
 import os
+import re
 import signal
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.e2e.dev_process import DevRun, left, until
+from tests.e2e.dev_process import ROOT, DevRun, left, until
 
 pytest_plugins = ("tests.e2e.dev_fixtures",)
 
@@ -35,7 +37,17 @@ def test_stack_json_says_all_that_a_program_needs(running: DevRun) -> None:
     assert stack["settings"]["COMMUNICATION_CONNECTION_STRING"].startswith(
         f"endpoint={stack['acs']}/;accesskey="
     )
-    assert all(isinstance(value, str) for value in stack["settings"].values())
+    assert stack["settings"]["TEAMS_APP_ID"] == stack["teams"]["appId"]
+    assert set(stack["teams"]) == {"appId", "token", "userId"}
+    assert stack["identityEndpoint"].startswith(f"{stack['issuer']}/")
+    keyless = stack["managedIdentitySettings"]
+    assert keyless["COMMUNICATION_ENDPOINT"] == stack["acsTls"]
+    assert keyless["IDENTITY_ENDPOINT"] == stack["identityEndpoint"]
+    assert keyless["IDENTITY_HEADER"] == stack["identityHeader"]
+    assert keyless["SSL_CERT_FILE"] == stack["caFile"]
+    assert stack["settings"].keys() - keyless.keys() == {"COMMUNICATION_CONNECTION_STRING"}
+    for settings in (stack["settings"], keyless):
+        assert all(isinstance(value, str) for value in settings.values())
     assert set(stack["users"]) == {"alice", "bob", "carol", "dave"}
     assert stack["users"]["alice"] == {"id": "alice", "displayName": "Alice Adams"}
     assert set(stack["pids"]) == {"dev", "issuer", "tables", "acs", "host"}
@@ -52,10 +64,24 @@ def test_ready_means_that_the_app_answers(running: DevRun) -> None:
         assert answer.status == 200
 
 
+def test_the_fault_that_the_readme_shows_is_noticed_once(running: DevRun, dev: Dev) -> None:
+    readme = (ROOT / "devstack" / "README.md").read_text()
+    (fault,) = re.findall(r"/_emulator/faults -d '(.+)'", readme)
+    (query,) = re.findall(r"/api/token(\?expiresInMinutes=\d+)", readme)
+    _sign_in(running, dev)  # alice has an identity, and a token that would hide the fault
+    _send("POST", f"{running.stack['acs']}/_emulator/faults", fault.encode())
+
+    statuses = [_token_status(running, dev, query) for _ in range(2)]
+
+    _send("DELETE", f"{running.stack['acs']}/_emulator/faults")
+    assert statuses == [503, 200]
+
+
 def test_what_is_printed_holds_no_keys_and_no_tokens(running: DevRun) -> None:
     stack = running.stack
 
-    assert stack["acsBearer"] not in running.output
+    for secret in (stack["acsBearer"], stack["identityHeader"], stack["teams"]["token"]):
+        assert secret not in running.output
     assert "accesskey" not in running.output.lower()
     assert "accountkey" not in running.output.lower()
 
@@ -65,16 +91,8 @@ def test_a_second_stack_in_the_same_folder_is_told_who_holds_it(running: DevRun,
 
     assert refused.returncode == 1
     assert f"pid {running.process.pid}" in refused.stderr
+    assert "--state DIR --ports auto" in refused.stderr  # a folder alone would meet taken ports
     assert len(refused.stderr.splitlines()) == 1
-
-
-def test_two_stacks_run_beside_each_other(running: DevRun, dev_run: Start, tmp_path: Path) -> None:
-    other = dev_run(tmp_path / "other").until_ready()
-
-    assert not _ports(running) & _ports(other)
-    for stack in (running.stack, other.stack):
-        with urlopen(f"{stack['api']}/health", timeout=10) as answer:
-            assert answer.status == 200
 
 
 def test_a_restart_keeps_addresses_keys_and_identities(
@@ -92,6 +110,24 @@ def test_a_restart_keeps_addresses_keys_and_identities(
     for name in ("api", "issuer", "acs", "acsTls", "acsConnectionString", "tablesConnectionString"):
         assert second.stack[name] == before[name]
     assert _jwks(second.stack["issuer"]) == keys
+
+
+def test_what_the_stack_sets_wins_over_the_environment_and_is_named(
+    dev_run: Start, tmp_path: Path
+) -> None:
+    exported = {
+        "AUTH_ISSUER": "https://elsewhere.example",
+        "COMMUNICATION_ENDPOINT": "https://elsewhere.example",  # the app wants one of the two
+        "TABLES_ENDPOINT": "https://elsewhere.example",
+        "TOKEN_SCOPES": "chat",  # the stack has no opinion about it
+    }
+    run = dev_run(tmp_path / "state", env={**os.environ, **exported}).until_ready()
+
+    (note,) = [line for line in run.output.splitlines() if line.startswith("note:")]
+    assert note.endswith(": AUTH_ISSUER, COMMUNICATION_ENDPOINT, TABLES_ENDPOINT")
+    assert "elsewhere" not in run.output
+    with urlopen(f"{run.stack['api']}/health/ready", timeout=10) as answer:
+        assert answer.status == 200
 
 
 def test_without_host_there_is_no_api(dev_run: Start, tmp_path: Path) -> None:
@@ -181,33 +217,6 @@ def test_a_part_that_dies_while_starting_is_named_too(dev_run: Start, tmp_path: 
     assert _listening(state) == []
 
 
-def test_a_kept_port_that_is_taken_is_told_in_one_line(dev_run: Start, tmp_path: Path) -> None:
-    state = tmp_path / "state"
-    state.mkdir()
-    with _taken_port() as port:
-        (state / "ports.json").write_text(json.dumps({"issuer": port}))
-        run = dev_run(state)
-
-        assert run.exit_code(seconds=60) == 1
-        assert f"port {port} (issuer)" in run.output
-        assert len(run.output.splitlines()) == 1
-
-
-def test_a_default_port_that_is_taken_is_told_with_the_way_out(dev: Dev, tmp_path: Path) -> None:
-    with socket.socket() as listener:
-        try:
-            listener.bind(("127.0.0.1", 7072))
-            listener.listen()
-        except OSError:
-            pass  # somebody's stack runs on this machine: taken just as well
-        refused = dev("run", "--state", str(tmp_path / "state"))
-
-    assert refused.returncode == 1
-    assert "is taken" in refused.stderr
-    assert "--ports auto" in refused.stderr
-    assert len(refused.stderr.splitlines()) == 1
-
-
 def test_fresh_forgets_the_stack_and_spares_what_is_not_its_own(
     dev_run: Start, tmp_path: Path
 ) -> None:
@@ -236,25 +245,6 @@ def test_a_state_folder_that_cannot_be_is_told_in_one_line(dev: Dev, tmp_path: P
     assert len(refused.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"host": "x"}'])
-def test_a_damaged_ports_file_costs_the_ports_and_no_more(
-    dev_run: Start, tmp_path: Path, content: str
-) -> None:
-    state = tmp_path / "state"
-    state.mkdir()
-    (state / "ports.json").write_text(content)
-
-    assert len(_ports(dev_run(state, "--without-host").until_ready())) == 5
-
-
-@contextmanager
-def _taken_port() -> Iterator[int]:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        yield listener.getsockname()[1]
-
-
 def _sign_in(run: DevRun, dev: Dev) -> object:
     """Alice's ACS identity."""
     bearer = dev("token", "alice", "--state", str(run.state)).stdout.strip()
@@ -263,8 +253,20 @@ def _sign_in(run: DevRun, dev: Dev) -> object:
         return json.load(answer)["user"]
 
 
-def _ports(run: DevRun) -> set[int]:
-    return set(json.loads((run.state / "ports.json").read_text()).values())
+def _token_status(run: DevRun, dev: Dev, query: str) -> int:
+    bearer = dev("token", "alice", "--state", str(run.state)).stdout.strip()
+    headers = {"Authorization": f"Bearer {bearer}"}
+    try:
+        return _send("POST", f"{run.stack['api']}/token{query}", headers=headers)
+    except HTTPError as refused:
+        with refused:
+            return refused.code
+
+
+def _send(method: str, url: str, body: bytes | None = None, **options: Any) -> int:
+    with urlopen(Request(url, body, method=method, **options), timeout=30) as answer:
+        status: int = answer.status
+        return status
 
 
 def _listening(state: Path) -> list[int]:

@@ -226,6 +226,17 @@ class TestIdentitiesThatAreNotThere:
             assert answer.json["error"]["message"] == "Provided identity doesn't exist."
 
 
+async def test_a_readiness_probe_is_no_news_in_the_log(acs: AcsCaller) -> None:
+    nil = uuid.UUID(int=0)
+    probed = path_of(f"8:acs:{nil}_{nil}", "/:revokeAccessTokens")
+    log_before = acs.emulator.log
+
+    assert (await acs.call("POST", probed)).error == NOT_OWNED
+    assert acs.emulator.log == log_before
+    await acs.call("POST", path_of(f"8:acs:{ACS_RESOURCE_ID}_{nil}", "/:revokeAccessTokens"))
+    assert "revoke answered 404" in acs.emulator.log.removeprefix(log_before)
+
+
 async def test_revoking_kills_the_tokens_issued_before(acs: AcsCaller) -> None:
     identity, other = await acs.create(), await acs.create()
     before = [await acs.issue(identity), await acs.issue(identity)]

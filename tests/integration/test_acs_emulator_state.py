@@ -191,9 +191,24 @@ class TestLimits:
         assert (await acs.send("POST", "/identities?api-version=2023-10-01")).status == 401
         assert (await acs.call("POST", "/identities")).status == 201
 
-    @pytest.mark.parametrize("body", [[], None, {"create": -1}, {"create": "2"}, {"other": 1}])
-    async def test_make_sense_or_stay_as_they_are(self, acs: AcsCaller, body: object) -> None:
-        assert (await acs.inspect("PUT", "limits", body)).status == 400
+    @pytest.mark.parametrize(
+        ("body", "fields"),
+        [
+            ([], [""]),
+            (None, [""]),
+            ({"create": -1}, ["create"]),
+            ({"create": "2", "issue": 1, "other": 1}, ["create", "other"]),
+        ],
+    )
+    async def test_make_sense_or_stay_as_they_are(
+        self, acs: AcsCaller, body: object, fields: list[str]
+    ) -> None:
+        answer = await acs.inspect("PUT", "limits", body)
+
+        assert answer.status == 400
+        # As the faults' mistakes are told: by field.
+        assert [error["field"] for error in answer.json["errors"]] == fields
+        assert (await acs.call("POST", "/identities")).status == 201
 
     async def test_are_the_documented_ones_from_the_start_if_asked_for(
         self, tmp_path: Path
