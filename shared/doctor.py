@@ -57,12 +57,27 @@ async def examine(environment: Mapping[str, str]) -> AsyncIterator[Finding]:
             yield Finding(f"setting {name}", fault)
         return
     yield Finding("settings")
+    for note in _notes(settings, environment):
+        yield Finding(note)
     app = build(settings)
     try:
         for what, check in _checks(settings, app).items():
             yield await _look(what, check)
     finally:
         await app.upstream.close()
+
+
+def _notes(settings: Settings, environment: Mapping[str, str]) -> list[str]:
+    """What is in order and still worth knowing."""
+    notes = []
+    if "voip" in settings.token_scopes:
+        notes.append(
+            "note: tokens with voip can call, from the client, every phone number that the ACS"
+            " resource may call; if it has numbers, give voip by role (TOKEN_SCOPES_BY_ROLE)"
+        )
+    if environment.get("AUTH_EASY_AUTH", "").strip() and not settings.easy_auth:
+        notes.append("note: AUTH_EASY_AUTH has no effect here: WEBSITE_AUTH_ENABLED is not true")
+    return notes
 
 
 def _checks(settings: Settings, app: App) -> dict[str, Check]:

@@ -19,12 +19,24 @@ async def report(settings: dict[str, str]) -> list[str]:
 
 
 async def test_all_is_well_on_the_stack(stack: Stack) -> None:
-    assert await report(stack.settings) == [
+    found = await report(stack.settings)
+
+    assert found == [
         "ok    settings",
+        found[1],
         "ok    table identities",
         f"ok    communication {stack.values['acs']}",
         f"ok    issuer 1 {stack.values['issuer']}",
     ]
+
+
+async def test_it_warns_of_voip_and_of_an_easy_auth_that_is_not_on(stack: Stack) -> None:
+    plain = await report(stack.settings)
+    other = await report({**stack.settings, "TOKEN_SCOPES": "chat", "AUTH_EASY_AUTH": "true"})
+
+    assert "every phone number" in plain[1]
+    assert not any("every phone number" in line for line in other)
+    assert "WEBSITE_AUTH_ENABLED" in other[1]
 
 
 async def test_wrong_settings_are_all_named(stack: Stack) -> None:
@@ -83,6 +95,6 @@ async def test_missing_tables_are_made_once(stack: Stack, bare_tables: str) -> N
     made = [await provision(load(settings)) for _ in range(2)]
     after = await report(settings)
 
-    assert "python -m shared.provision" in before[1]
+    assert "python -m shared.provision" in before[2]
     assert made == [["identities"], []]
-    assert after[1] == "ok    table identities"
+    assert after[2] == "ok    table identities"

@@ -1,0 +1,46 @@
+"""Whose Teams token may be exchanged by whom."""
+
+from datetime import UTC, datetime
+
+import jwt
+import pytest
+
+from shared.principals import Caller, Kind, Principal
+from shared.problems import Forbidden
+from shared.teams import Teams
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+TOKEN = jwt.encode({"oid": "olga"}, "x" * 32, "HS256")
+
+
+class FakeAcs:
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str]] = []
+
+    async def exchange_teams_token(
+        self, token: str, app_id: str, user_id: str
+    ) -> tuple[str, datetime]:
+        self.asked.append((app_id, user_id))
+        return "granted", NOON
+
+
+def caller(realm: str, user_id: str) -> Caller:
+    return Caller(Principal(Kind.USER, realm, user_id), None, frozenset(), NOON)
+
+
+async def test_who_entra_signed_in_may_exchange_their_own_token_only() -> None:
+    acs = FakeAcs()
+    teams = Teams(acs, "app")
+
+    assert await teams.exchange(caller("entra:tenant", "olga"), TOKEN) == ("granted", NOON)
+    with pytest.raises(Forbidden):
+        await teams.exchange(caller("entra:tenant", "mallory"), TOKEN)
+    assert acs.asked == [("app", "olga")]
+
+
+async def test_who_another_issuer_signed_in_has_no_object_id_to_compare() -> None:
+    acs = FakeAcs()
+
+    await Teams(acs, "app").exchange(caller("https://issuer.example", "u-1"), TOKEN)
+
+    assert acs.asked == [("app", "olga")]
