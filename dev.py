@@ -98,6 +98,9 @@ def read_arguments(argv: List[str]) -> argparse.Namespace:
 
 def main(argv: List[str]) -> int:
     arguments = read_arguments(argv)  # before any installation: a typo should not cost a minute
+    if getattr(arguments, "state", None) == "":  # an unset shell variable would mean this folder
+        print("dev.py: --state is empty", file=sys.stderr)
+        return 2
     if arguments.command == "token":  # nor should a stack that does not run
         if not arguments.user:
             print("dev.py: the user id is empty", file=sys.stderr)

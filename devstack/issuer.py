@@ -23,6 +23,7 @@ from werkzeug.serving import make_server
 
 from devstack.lifetime import until_told_to_stop
 from devstack.managed_identity import add_identity_endpoint
+from devstack.origins import is_local, may_ask
 from devstack.tokens import ACCESS_TOKEN_LIFETIME, API_AUDIENCE, issuer_key, mint
 from devstack.users import STACK_USERS
 
@@ -74,6 +75,16 @@ def make_app(key: RSAKey, issuer: str) -> flask.Flask:
         flask.g.oidc_provider_mock_storage.jwk = key
 
     add_identity_endpoint(app, key, issuer)
+
+    @app.before_request
+    def keep_to_this_machine() -> None:
+        """Or any page in the developer's browser could sign in as alice, or give itself a role."""
+        redirect = flask.request.args.get("redirect_uri")
+        if not may_ask(None, flask.request.headers.get("Origin")) or (
+            redirect is not None and not is_local(redirect)
+        ):
+            flask.abort(403, "This issuer is for apps on this machine.")
+
     app.wsgi_app = _PinnedOrigin(app.wsgi_app, issuer)  # type: ignore[method-assign]
     return app
 

@@ -69,6 +69,7 @@ class State:
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._refuse_foreign_files()
             self.lock_file.touch()
         except OSError as error:
             raise CannotStart(f"cannot write to {self.folder}: {error.strerror}") from error
@@ -117,10 +118,22 @@ class State:
     def withdraw(self) -> None:
         self.stack_file.unlink(missing_ok=True)
 
+    def _refuse_foreign_files(self) -> None:
+        """Where no stack ever ran, a file by so common a name is somebody else's.
+
+        Raises:
+            CannotStart: there is one.
+        """
+        foreign = [path for path in self._certificates() if path.exists()]
+        if foreign and not self.lock_file.exists():
+            raise CannotStart(
+                f"{foreign[0]} is not from a stack: give the stack a folder of its own, --state DIR"
+            )
+
     def make_fresh(self) -> None:
         """Remove what earlier stacks made here, and folders only when that leaves them empty."""
         made = [self.stack_file, self.ports_file, self.issuer_key, self.acs_key]
-        made += [self.folder / name for name in ("ca.pem", "server.pem")]
+        made += self._certificates()
         made += [Path(f"{self.acs_database}{end}") for end in ("", "-wal", "-shm", "-journal")]
         made += [path for name in LOGS for path in (self.log(name), previous(self.log(name)))]
         made += self.tables.glob("__azurite_db_*")
@@ -129,6 +142,9 @@ class State:
         for folder in (self.tables, self.logs):
             with contextlib.suppress(OSError):  # not there, or holds what is not ours
                 folder.rmdir()
+
+    def _certificates(self) -> list[Path]:
+        return [self.folder / name for name in ("ca.pem", "server.pem")]
 
     def kept_ports(self) -> dict[str, int]:
         """Free ports, chosen at the first call and the same ever after: they are in the issuer's

@@ -13,6 +13,7 @@ from devstack.acs_emulator.limits import DOCUMENTED, Limits
 from devstack.acs_emulator.state import REQUESTS, State
 from devstack.acs_emulator.tokens import SigningKey
 from devstack.faults import bad_request
+from devstack.origins import may_ask
 
 PREFIX = "/_emulator/"
 
@@ -91,8 +92,10 @@ class Inspection:
 async def loopback_only(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Refuse inspection to peers on other machines."""
-    if request.path.startswith(PREFIX) and not _is_loopback(request.remote):
+    """Refuse inspection to peers on other machines, and to web pages from elsewhere."""
+    if request.path.startswith(PREFIX) and not (
+        _is_loopback(request.remote) and may_ask(request.host, request.headers.get("Origin"))
+    ):
         raise web.HTTPForbidden
     return await handler(request)
 

@@ -235,6 +235,18 @@ def test_fresh_forgets_the_stack_and_spares_what_is_not_its_own(
     assert (state / "issuer-key.json").read_text() != "an old key"
 
 
+def test_a_folder_with_files_of_those_names_that_are_not_ours_is_left_alone(
+    dev: Dev, tmp_path: Path
+) -> None:
+    (tmp_path / "ca.pem").write_text("somebody's own")
+
+    refused = dev("run", "--ports", "auto", "--fresh", "--state", str(tmp_path))
+
+    assert refused.returncode == 1
+    assert "ca.pem is not from a stack" in refused.stderr
+    assert (tmp_path / "ca.pem").read_text() == "somebody's own"
+
+
 def test_a_state_folder_that_cannot_be_is_told_in_one_line(dev: Dev, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
 

@@ -85,6 +85,8 @@ async def test_an_old_bearer_token_is_refused_and_a_new_sign_in_is_a_new_person(
             assert (refused.status, refused.json["code"]) == (401, "unauthenticated")
             assert "erased" in refused.headers["WWW-Authenticate"]
     new = stack.token("phoenix", name="Phoenix")
+    exported = await ask(client, hosts[0], "/user/export", new)
+    assert [set(row) for row in exported.json["held"]["identities"]] == [{"erasedAt"}]
     second = await ask(client, hosts[1], "/token", new)
     assert second.user_id != first.user_id
 

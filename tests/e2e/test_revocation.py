@@ -143,6 +143,20 @@ async def test_who_has_nothing_to_revoke_is_told_the_same(
     assert await acs.state() == before
 
 
+async def test_an_app_revokes_its_own_tokens_with_the_role(
+    stack: Stack, one_host: Host, client: aiohttp.ClientSession, acs: Control
+) -> None:
+    app = {"azp": "revoking daemon"}
+    allowed = stack.token("revoking daemon", roles=["Tokens.Issue"], **app)
+    old = (await ask(client, one_host, "/token", allowed)).json["token"]
+    without = stack.token("revoking daemon", **app)
+
+    assert (await ask(client, one_host, "/token", without, method="DELETE")).status == 403
+    assert (await acs.introspect(old))["active"]
+    assert (await ask(client, one_host, "/token", allowed, method="DELETE")).status == 204
+    assert not (await acs.introspect(old))["active"]
+
+
 async def test_trouble_with_acs_is_not_taken_for_a_revocation(
     stack: Stack, one_host: Host, client: aiohttp.ClientSession, acs: Control
 ) -> None:

@@ -19,6 +19,7 @@ from devstack.acs_emulator.limits import DOCUMENTED, Limits
 from tests.integration.acs_fixtures import (
     REPOSITORY,
     AcsCaller,
+    Emulator,
     acs,
     calling,
     emulator,
@@ -271,3 +272,16 @@ def test_a_taken_port_is_told_in_one_line(tmp_path: Path) -> None:
     assert refused.returncode == 1
     assert refused.stderr.count("\n") == 1
     assert "address already in use" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "https://evil.example"}, {"Host": "rebound.example"}]
+)
+async def test_a_web_page_from_elsewhere_may_not_look_or_meddle(
+    emulator: Emulator, headers: dict[str, str]
+) -> None:
+    async with aiohttp.ClientSession() as session:
+        for method, path in (("GET", "state"), ("POST", "faults"), ("PUT", "limits")):
+            url = f"{emulator.url}/_emulator/{path}"
+            async with session.request(method, url, headers=headers, data="{}") as refused:
+                assert refused.status == 403

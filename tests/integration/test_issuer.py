@@ -193,6 +193,24 @@ def test_a_browser_app_of_another_origin_may_ask(issuer: Issuer) -> None:
         assert headers["Access-Control-Allow-Origin"] == "*"
 
 
+@pytest.mark.parametrize(
+    ("method", "target", "headers"),
+    [
+        ("PUT", "/users/alice", {"Origin": "https://evil.example"}),
+        ("POST", "/oauth2/token", {"Origin": "https://evil.example"}),
+        ("POST", "/oauth2/authorize?client_id=x", {"Origin": "null"}),
+        ("GET", "/oauth2/authorize?client_id=x&redirect_uri=https://evil.example/cb", {}),
+    ],
+)
+def test_a_page_from_elsewhere_gets_nothing(
+    issuer: Issuer, method: str, target: str, headers: dict[str, str]
+) -> None:
+    status, answered, _ = issuer.ask(method, target, headers=headers)
+
+    assert status == 403
+    assert "Location" not in answered
+
+
 def test_tokens_outlive_a_restart(tmp_path: Path) -> None:
     port = free_port()
     with _issuer(port, tmp_path / "key.json") as first:
