@@ -3,12 +3,17 @@
 from collections.abc import Collection
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
 from pydantic.alias_generators import to_camel
 
 ANY_OPERATION = "*"
 EFFECT_MODES = ("status", "delayMs", "drop", "hold")
 LONGEST_WAIT_MS = 600_000
+
+
+def _before(hold: object) -> object:
+    """`true` is what one types first; most want the request held before its effect."""
+    return "before" if hold is True else hold
 
 
 class FaultSpec(BaseModel):
@@ -25,7 +30,7 @@ class FaultSpec(BaseModel):
     ) = None
     delay_ms: Annotated[int, Field(ge=0, le=LONGEST_WAIT_MS)] | None = None
     drop: Literal["before", "after"] | None = None
-    hold: Literal["before", "after"] | None = None
+    hold: Annotated[Literal["before", "after"] | None, BeforeValidator(_before)] = None
     times: Annotated[int, Field(ge=1)] | None = None
     share: Annotated[float, Field(ge=0, le=1)] | None = None
     seed: int | None = None

@@ -15,7 +15,7 @@ _YOUNG = timedelta(minutes=15)
 _MOST_CACHED = 10_000  # about 1.5 KiB each
 # Fresh tokens for one identity on one host in a minute. ACS allows the whole resource 1,000 in 30
 # seconds, and somebody who asks for another lifetime each time must not use that up for all.
-_MOST_FRESH, _MINUTE = 30, timedelta(minutes=1)
+_MOST_FRESH, _MINUTE = 100, timedelta(minutes=1)
 
 
 @dataclass(frozen=True)

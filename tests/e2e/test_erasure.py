@@ -1,5 +1,6 @@
 """Erased means erased: in every table and in ACS, whenever the host dies on the way."""
 
+import asyncio
 from typing import Any
 
 import aiohttp
@@ -7,7 +8,7 @@ import pytest
 from azure.data.tables import TableServiceClient
 
 from tests.control import Control
-from tests.e2e.api import ask
+from tests.e2e.api import ask, mappings
 from tests.e2e.kills import Step, kill_at
 from tests.stack import Host, Stack, StartHost
 from tests.table_proxy import TableProxy
@@ -96,6 +97,46 @@ async def test_an_old_bearer_token_is_refused_and_a_new_sign_in_is_a_new_person(
     assert (await ask(client, hosts[0], "/token", old)).status == 401
     assert (await ask(client, hosts[0], "/token", new)).user_id == second.user_id
     assert (await acs.introspect(second.json["token"]))["active"]
+
+
+async def test_a_request_from_before_an_erasure_gets_nothing_of_the_new_persons(
+    stack: Stack, start_host: StartHost, client: aiohttp.ClientSession, acs: Control
+) -> None:
+    hosts, old = [await start_host(), await start_host()], stack.token("overtaken")
+    await ask(client, hosts[0], "/token", old)
+    fault = await acs.fault("issue", hold="before", times=1)
+    slow = asyncio.create_task(ask(client, hosts[1], "/token?expiresInMinutes=61", old))
+    await acs.held(fault)
+    assert (await ask(client, hosts[0], "/user", old, method="DELETE")).status == 204
+    new = await ask(client, hosts[0], "/token", stack.token("overtaken"))
+    before = await acs.state()
+    await acs.release(fault)
+
+    overtaken = await slow
+
+    assert (overtaken.status, overtaken.json["code"]) == (401, "unauthenticated")
+    after = await acs.state()
+    assert after["created"] - before["created"] == after["deleted"] - before["deleted"]
+    assert mappings(stack, "overtaken") == [new.user_id]
+
+
+async def test_a_request_from_before_an_erasure_brings_nobody_back(
+    stack: Stack, start_host: StartHost, client: aiohttp.ClientSession, acs: Control
+) -> None:
+    hosts, old = [await start_host(), await start_host()], stack.token("gone meanwhile")
+    granted = await ask(client, hosts[0], "/token", old)
+    fault = await acs.fault("issue", hold="before", times=1)
+    slow = asyncio.create_task(ask(client, hosts[1], "/token?expiresInMinutes=61", old))
+    await acs.held(fault)
+    assert (await ask(client, hosts[0], "/user", old, method="DELETE")).status == 204
+    before = await acs.state()
+    await acs.release(fault)
+
+    assert (await slow).status in (401, 409)
+    after = await acs.state()
+    assert after["created"] - before["created"] == after["deleted"] - before["deleted"]
+    assert rows_about(stack, "gone meanwhile", granted.user_id) == []
+    assert mappings(stack, "gone meanwhile") == []
 
 
 async def test_who_never_came_can_be_erased_too(

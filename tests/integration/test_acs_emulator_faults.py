@@ -217,7 +217,7 @@ async def test_the_oldest_fault_comes_first(acs: AcsCaller) -> None:
                 "retryAfter": -1,
                 "delayMs": 1.5,
                 "drop": "never",
-                "hold": True,
+                "hold": 1,
                 "times": 0,
                 "share": 1.1,
                 "seed": "x",
