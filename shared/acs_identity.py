@@ -152,9 +152,10 @@ async def _problems_told() -> AsyncIterator[None]:
     try:
         yield
     except HttpResponseError as error:
-        code = str(getattr(error.error, "code", None) or "no code")
-        status = error.status_code
-        if isinstance(error, ResourceNotFoundError) or code == "IdentityNotOwned":
+        told = getattr(error.error, "code", None)
+        code, status = str(told or "no code"), error.status_code
+        # A 404 without a code is not ACS's own: a gateway does not know who exists.
+        if code == "IdentityNotOwned" or (told and isinstance(error, ResourceNotFoundError)):
             raise IdentityGone from error
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             logger.warning("ACS throttles us")

@@ -12,7 +12,7 @@ def record(action: str, actor: Principal, subject: Principal, **facts: str) -> N
     """Write the line; the log adds the time and the invocation.
 
     People are named by the PartitionKey of their row in the table `identities`: whoever may read
-    that table can say who it was, and once they are erased nobody can.
+    that table can say who it was. Once they are erased, only who knows their id can tell.
     """
     said = "".join(f" {name}={value}" for name, value in facts.items())
     logger.info("%s by %s for %s%s", action, _named(actor), _named(subject), said)

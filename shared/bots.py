@@ -4,8 +4,12 @@ from shared.identities import Identities
 from shared.identity_rows import Identity
 from shared.people import People
 from shared.principals import Caller, Kind, Principal
-from shared.problems import NotFound
+from shared.problems import BeingErased, Conflict, NotFound
+from shared.tables import RowChanged
 from shared.tokens import Tokens
+
+# How often a write is tried anew because another request wrote the same row meanwhile.
+_TRIES = 10
 
 
 def bot_of(caller: Caller, bot_id: str) -> Principal:
@@ -30,12 +34,20 @@ class Bots:
             The bot's identity, and whether it is new.
         """
         bot = bot_of(operator, bot_id)
-        found = await self._identities.find(bot)
-        if found is None:
-            return await self._tokens.enrol_bot(bot, display_name), True
-        if found.display_name != display_name:
-            found = await self._identities.rename(found, display_name)
-        return found, False
+        new = False
+        for _ in range(_TRIES):
+            found = await self._identities.find(bot)
+            if found is None:
+                found, new = await self._tokens.enrol_bot(bot, display_name), True
+            await self._identities.discard_spare(bot, found)
+            if found.display_name == display_name:
+                return found, new
+            new = False  # another request registered it first, or it was there
+            try:
+                return await self._identities.rename(found, display_name), new
+            except RowChanged:
+                continue
+        raise Conflict
 
     async def remove(self, operator: Caller, bot_id: str) -> None:
         """Erase a bot; repeatable."""
@@ -47,7 +59,10 @@ class Bots:
         Raises:
             NotFound: no such bot in the caller's realm.
         """
-        found = await self._identities.find(bot_of(caller, bot_id))
+        try:
+            found = await self._identities.find(bot_of(caller, bot_id))
+        except BeingErased:
+            found = None
         if found is None:
             raise NotFound("There is no bot by that name.")
         return found

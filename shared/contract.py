@@ -3,16 +3,20 @@
 Requests forbid what they do not know, and pydantic reports all their faults at once.
 """
 
+import unicodedata
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 from pydantic.alias_generators import to_camel
 
 from shared.acs_identity import Grant
 from shared.identity_rows import Identity
 from shared.principals import Caller
 from shared.settings import MAX_TOKEN_MINUTES, MIN_TOKEN_MINUTES
+
+# Unicode's bidirectional embeddings, overrides and isolates.
+_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 type Scope = Literal["chat", "chat.join", "chat.join.limited", "voip", "voip.join"]
 
@@ -129,8 +133,16 @@ class ExportAnswer(Answer):
     held: dict[str, list[dict[str, str | int | float | bool | Timestamp]]]
 
 
+def _shown(name: str) -> str:
+    """A name that others are shown: no control characters, and none that turn text around."""
+    name = name.strip()
+    if not name or any(unicodedata.category(c) in ("Cc", "Cs") or c in _BIDI for c in name):
+        raise ValueError("has to be a visible text without control characters")
+    return name
+
+
 class BotBody(Body):
-    display_name: Annotated[str, Field(min_length=1, max_length=256)]
+    display_name: Annotated[str, Field(max_length=256), AfterValidator(_shown)]
 
 
 class BotAnswer(Answer):

@@ -12,6 +12,7 @@ from shared.identity_rows import (
     is_tombstone,
     owner_key,
     principal_key,
+    refuse_forgotten,
     resource_key,
 )
 from shared.principals import Kind, Principal
@@ -22,7 +23,7 @@ _TRIES = 10
 
 
 class IdentityErasure:
-    """In steps, each of which can be repeated: begin, delete the ACS identity, end."""
+    """In steps, each of which can be repeated: begin, delete the ACS identities, end."""
 
     def __init__(
         self,
@@ -36,66 +37,79 @@ class IdentityErasure:
         self._resource_key = resource_key(resource)
         self._now = now
 
-    async def begin(self, principal: Principal, proven_at: datetime | None) -> Row | None:
+    async def begin(self, principal: Principal, proven_at: datetime | None) -> list[Row] | None:
         """Mark the mapping, so that from now on nobody is served from it.
 
         Returns:
-            The marked row; None where there is no more to do: nobody was enrolled, or whoever
-            asks was erased already (and must not erase the new person who may have come since).
+            Every row about the principal, also those of ACS resources that were used before; None
+            where whoever asks was erased already, and must not erase who may have come since.
         """
-        await self._identities.discard_spare(principal)
         for _ in range(_TRIES):
             row = await self._table.find(principal_key(principal), self._resource_key)
+            if row is not None and is_forgotten(row, proven_at):
+                return None
+            standing = None if row is None or is_tombstone(row) else identity_of(row)
+            await self._identities.discard_spare(principal, standing)
             try:
-                if row is None or is_tombstone(row):
-                    await self._bury(principal, row, proven_at)
-                    return None
-                if is_forgotten(row, proven_at):
-                    return None
-                if is_erasing(row):
-                    return row
-                generation = identity_of(row).generation + 1
-                return await self._table.merge(row, {"state": "erasing", "generation": generation})
+                if standing is not None and not is_erasing(standing.row):
+                    mark: dict[str, Value] = {
+                        "state": "erasing",
+                        "generation": standing.generation + 1,
+                    }
+                    await self._table.merge(standing.row, mark)
             except RowChanged:
                 continue
+            return await self._table.list_for(principal_key(principal))
         raise Conflict
 
-    async def end(self, principal: Principal, marked: Row) -> None:
-        """Leave nothing, but a tombstone where old bearer tokens may still come."""
-        for row in await self._table.list_for(principal_key(principal)):
+    async def end(self, principal: Principal, rows: list[Row], proven_at: datetime | None) -> None:
+        """Leave nothing, but a tombstone where old bearer tokens may still come.
+
+        Args:
+            rows: what `begin` gave.
+        """
+        for row in rows:
+            if not is_tombstone(row):
+                await self._table.remove(
+                    owner_key(str(row.values["communicationUserId"])), REVERSE_ROW
+                )
             if row.row_key != self._resource_key:  # of an ACS resource that was used before
-                await self._forget_owner(row)
                 await self._table.remove(row.partition_key, row.row_key)
-        await self._forget_owner(marked)
-        if principal.kind is Kind.BOT:
-            await self._table.remove(marked.partition_key, marked.row_key)
-            return
+        own = next((row for row in rows if row.row_key == self._resource_key), None)
         try:
-            await self._table.replace(marked, {"erasedAt": self._now()})
+            if principal.kind is Kind.BOT:
+                if own is not None:
+                    await self._table.remove_unchanged(own)
+            else:
+                await self._bury(principal, own, proven_at)
         except RowChanged:
             return  # another request has ended the same erasure
 
-    async def export(self, principal: Principal) -> list[dict[str, Value]]:
-        """Every row about the principal, of every ACS resource that was used."""
-        return [dict(row.values) for row in await self._table.list_for(principal_key(principal))]
+    async def export(
+        self, principal: Principal, proven_at: datetime | None
+    ) -> list[dict[str, Value]]:
+        """Every row about the principal, of every ACS resource that was used.
+
+        Raises:
+            Unauthenticated: they are another person's, who came after an erasure.
+        """
+        rows = await self._table.list_for(principal_key(principal))
+        for row in rows:
+            refuse_forgotten(row, proven_at)
+        return [dict(row.values) for row in rows]
 
     async def _bury(
         self, principal: Principal, row: Row | None, proven_at: datetime | None
     ) -> None:
         """A tombstone also for somebody who has no mapping: their bearer tokens end here too."""
-        if principal.kind is Kind.BOT:
-            return
-        tombstone: dict[str, Value] = {"erasedAt": self._now()}
+        # The issuer's clock may be ahead of ours, and the very token that erases counts as old.
+        erased_at = max(self._now(), proven_at or self._now())
+        tombstone: dict[str, Value] = {"erasedAt": erased_at}
         if row is None:
             found = await self._table.insert_if_absent(
                 principal_key(principal), self._resource_key, tombstone
             )
-            if not is_tombstone(found):
-                raise RowChanged
-        elif not is_forgotten(row, proven_at):
+            if not is_tombstone(found):  # enrolled meanwhile: the repetition erases that too
+                raise Conflict
+        else:
             await self._table.replace(row, tombstone)
-
-    async def _forget_owner(self, row: Row) -> None:
-        identity = row.values.get("communicationUserId")
-        if identity is not None:
-            await self._table.remove(owner_key(str(identity)), REVERSE_ROW)

@@ -1,5 +1,6 @@
 """Who has which ACS identity: the mapping between principals and identities, one each."""
 
+import contextlib
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -22,8 +23,8 @@ from shared.principals import Principal
 from shared.problems import (
     BeingErased,
     Conflict,
+    IdentityGone,
     Problem,
-    StorageUnavailable,
     Unauthenticated,
 )
 from shared.tables import RowChanged, Table, Value
@@ -41,6 +42,8 @@ class AcsUsers(Protocol):
     """What of `shared.acs_identity` is needed here."""
 
     async def create_user(self, scopes: frozenset[str], minutes: int) -> tuple[str, Grant]: ...
+
+    async def issue_token(self, user_id: str, scopes: frozenset[str], minutes: int) -> Grant: ...
 
     async def delete_user(self, user_id: str) -> None: ...
 
@@ -108,29 +111,39 @@ class Identities:
         )
 
     async def heal(
-        self, principal: Principal, dead: Identity, scopes: frozenset[str], minutes: int
+        self,
+        principal: Principal,
+        dead: Identity,
+        scopes: frozenset[str],
+        minutes: int,
+        proven_at: datetime | None = None,
     ) -> tuple[Identity, Grant | None]:
         """Replace an identity that ACS no longer knows; returns and raises as `enrol`."""
         healed, grant = await self._with_new_identity(
-            principal, lambda created: self._remap(principal, dead, created), scopes, minutes
+            principal,
+            lambda created: self._remap(principal, dead, created, proven_at),
+            scopes,
+            minutes,
+            generation=dead.generation + 1,
         )
-        await self._forget_owner(dead.communication_user_id)
         logger.warning("an identity that ACS does not know was replaced")
+        with contextlib.suppress(Problem):  # should it live after all, nobody would know of it
+            await self._acs.delete_user(dead.communication_user_id)
         return healed, grant
 
     async def discard_spare(self, principal: Principal, standing: Identity | None = None) -> None:
         """Tidy up after an enrolment that failed here, unless its identity is the standing one."""
         spare = self._spares.pop(principal, None)
         if spare is not None and (standing is None or spare != standing.communication_user_id):
-            await self._discard(spare)
+            await self._discard(principal, spare)
 
     async def rename(self, identity: Identity, display_name: str) -> Identity:
-        """Follow a changed display name. Where two change it at once, either is fine; where it
-        cannot be written, the next request tries again: nobody goes without a token for a name."""
-        try:
-            return identity_of(await self._table.merge(identity.row, {"displayName": display_name}))
-        except (RowChanged, StorageUnavailable):
-            return identity
+        """Give an identity another display name.
+
+        Raises:
+            RowChanged: somebody else wrote the row meanwhile.
+        """
+        return identity_of(await self._table.merge(identity.row, {"displayName": display_name}))
 
     async def raise_generation(
         self, principal: Principal, proven_at: datetime | None
@@ -154,16 +167,19 @@ class Identities:
         place: Callable[[str], Awaitable[Identity]],
         scopes: frozenset[str],
         minutes: int,
+        generation: int = 0,
     ) -> tuple[Identity, Grant | None]:
-        """Make an identity and place it; if another one stands in the end, delete it again."""
-        # Of a spare only the identity is used: its first token is as old as the try that failed.
-        created, grant = self._spares.pop(principal, None), None
-        if created is None:
-            created, grant = await self._acs.create_user(scopes, minutes)
+        """Make an identity and place it; if another one stands in the end, delete it again.
+
+        Args:
+            generation: of the identity while nobody has revoked its tokens. A revocation may come
+                between our write and its answer that was lost: then the first token is dead.
+        """
+        created, grant = await self._own_identity(principal, scopes, minutes)
         try:
             placed = await place(created)
         except (Unauthenticated, BeingErased):
-            await self._discard(created)
+            await self._discard(principal, created)
             raise
         except BaseException:
             # Storage failed us, or time ran out. The next try on this host goes on with the same
@@ -171,9 +187,24 @@ class Identities:
             self._keep_spare(principal, created)
             raise
         if placed.communication_user_id != created:
-            await self._discard(created)
+            await self._discard(principal, created)
             return placed, None
-        return placed, grant
+        return placed, grant if placed.generation == generation else None
+
+    async def _own_identity(
+        self, principal: Principal, scopes: frozenset[str], minutes: int
+    ) -> tuple[str, Grant]:
+        """A new identity with a new token, or a spare with one, if it lives still."""
+        spare = self._spares.pop(principal, None)
+        if spare is not None:
+            try:
+                return spare, await self._acs.issue_token(spare, scopes, minutes)
+            except IdentityGone:  # it was placed after all, and erased since
+                await self._forget_owner(spare)
+            except BaseException:
+                self._keep_spare(principal, spare)
+                raise
+        return await self._acs.create_user(scopes, minutes)
 
     async def _map(
         self,
@@ -202,10 +233,14 @@ class Identities:
                 continue
         raise Conflict
 
-    async def _remap(self, principal: Principal, dead: Identity, created: str) -> Identity:
+    async def _remap(
+        self, principal: Principal, dead: Identity, created: str, proven_at: datetime | None
+    ) -> Identity:
         await self._record_owner(principal, created, self._now())
+        # Before the mapping changes: a heal is repeated until it has, and no longer.
+        await self._forget_owner(dead.communication_user_id)
         for _ in range(_TRIES):
-            found = await self.find(principal)
+            found = await self.find(principal, proven_at)
             if found is None:
                 raise BeingErased
             if found.communication_user_id != dead.communication_user_id:
@@ -225,13 +260,17 @@ class Identities:
         await self._table.insert_if_absent(
             owner_key(created),
             REVERSE_ROW,
-            {"principal": principal_key(principal), "createdAt": at},
+            {
+                "principal": principal_key(principal),
+                "communicationUserId": created,
+                "createdAt": at,
+            },
         )
 
     async def _forget_owner(self, communication_user_id: str) -> None:
         await self._table.remove(owner_key(communication_user_id), REVERSE_ROW)
 
-    async def _discard(self, spare: str) -> None:
+    async def _discard(self, principal: Principal, spare: str) -> None:
         """Another request was first: do not leave our spare identity orphaned.
 
         Its reverse row goes last: as long as it is there, the spare is on record.
@@ -240,8 +279,12 @@ class Identities:
             await self._acs.delete_user(spare)
             await self._forget_owner(spare)
         except Problem as problem:
-            # No reason to fail the caller, who has an identity: the winner's.
-            logger.warning("a spare identity stays behind: %s", problem.code)
+            # No reason to fail the caller, who has an identity: the next request tries again.
+            self._keep_spare(principal, spare)
+            logger.warning("a spare identity is not deleted yet: %s", problem.code)
+        except BaseException:
+            self._keep_spare(principal, spare)
+            raise
 
     def _keep_spare(self, principal: Principal, spare: str) -> None:
         self._spares[principal] = spare

@@ -13,6 +13,7 @@ from typing import Protocol
 from shared import audit
 from shared.erasure import IdentityErasure
 from shared.identities import Identities
+from shared.identity_rows import is_tombstone
 from shared.principals import Caller, Principal
 from shared.tables import Value
 
@@ -25,7 +26,7 @@ type Rows = list[dict[str, Value]]
 class Holder(Protocol):
     """A domain module that stores something about people."""
 
-    async def forget(self, principal: Principal, communication_user_id: str) -> None:
+    async def forget(self, principal: Principal) -> None:
         """Remove everything; repeatable, also after a kill half-way."""
 
     async def export(self, principal: Principal) -> Rows:
@@ -83,19 +84,21 @@ class People:
         principal = caller.principal
         await self._identities.find(principal, caller.issued_at)
         held = {name: await holder.export(principal) for name, holder in self._holders.items()}
-        return {"identities": await self._erasure.export(principal), **held}
+        # Last, because it looks once more whether the caller is still who is stored.
+        return {**held, "identities": await self._erasure.export(principal, caller.issued_at)}
 
     async def _forget(
         self, principal: Principal, actor: Caller, proven_at: datetime | None
     ) -> None:
-        marked = await self._erasure.begin(principal, proven_at)
-        if marked is None:
+        rows = await self._erasure.begin(principal, proven_at)
+        if rows is None:
             return
-        communication_user_id = str(marked.values["communicationUserId"])
-        await self._acs.delete_user(communication_user_id)
+        for row in rows:
+            if not is_tombstone(row):  # of another ACS resource ours says that it is gone: fine
+                await self._acs.delete_user(str(row.values["communicationUserId"]))
         # Twice: a request that was under way when the mapping was marked may have written since.
         for _ in range(2):
             for holder in self._holders.values():
-                await holder.forget(principal, communication_user_id)
-        await self._erasure.end(principal, marked)
+                await holder.forget(principal)
+        await self._erasure.end(principal, rows, proven_at)
         audit.record("erased", actor.principal, principal)

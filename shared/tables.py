@@ -152,6 +152,25 @@ class Table:
         async with self._outages_told():
             await with_retries(lambda: self._client.delete_entity(partition_key, row_key))
 
+    async def remove_unchanged(self, row: Row) -> None:
+        """Remove a row that is still as it was read; fine where there is none.
+
+        Raises:
+            RowChanged: it is not.
+        """
+        try:
+            async with self._outages_told():
+                await with_retries(
+                    lambda: self._client.delete_entity(
+                        row.partition_key,
+                        row.row_key,
+                        etag=row.etag,
+                        match_condition=MatchConditions.IfNotModified,
+                    )
+                )
+        except (_Absent, ResourceModifiedError):
+            raise RowChanged from None
+
     async def check(self) -> None:
         """Is the table there, and may we read it? One point read."""
         await self.find(key("no such row"), "0")

@@ -1,7 +1,7 @@
-"""Young tokens, handed out again; and how many fresh ones somebody may have."""
+"""Young tokens, handed out again; and how often somebody may have ACS asked."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,9 +13,8 @@ from shared.problems import Throttled
 # every page load, and each question would otherwise count against ACS's limits.
 _YOUNG = timedelta(minutes=15)
 _MOST_CACHED = 10_000  # about 1.5 KiB each
-# Fresh tokens for one identity on one host in a minute. ACS allows the whole resource 1,000 in 30
-# seconds, and somebody who asks for another lifetime each time must not use that up for all.
-_MOST_FRESH, _MINUTE = 100, timedelta(minutes=1)
+_MOST_COUNTED = 10_000
+_MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,6 @@ class TokenCache:
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
         self._grants: OrderedDict[TokenKey, Grant] = OrderedDict()
-        self._fresh: OrderedDict[str, tuple[datetime, int]] = OrderedDict()
 
     def find(self, key: TokenKey) -> Grant | None:
         """A token that is still young, or None."""
@@ -60,19 +58,29 @@ class TokenCache:
         if len(self._grants) > _MOST_CACHED:
             self._grants.popitem(last=False)
 
-    def count_fresh(self, communication_user_id: str) -> None:
-        """Say that ACS is about to be asked.
+
+class Budget:
+    """How often something may be done for each of many in a minute, on this host."""
+
+    def __init__(self, most: int, now: Callable[[], datetime]) -> None:
+        self._most = most
+        self._now = now
+        self._spent: OrderedDict[Hashable, tuple[datetime, int]] = OrderedDict()
+
+    def spend(self, whose: Hashable) -> None:
+        """Say that it is about to be done.
 
         Raises:
-            Throttled: too often for this identity; with the time until it may be asked again.
+            Throttled: too often; with the time until it may be done again.
         """
         now = self._now()
-        began, count = self._fresh.get(communication_user_id, (now, 0))
+        began, count = self._spent.get(whose, (now, 0))
         if now - began >= _MINUTE:
             began, count = now, 0
-        if count >= _MOST_FRESH:
+        if count >= self._most:
             wait = (began + _MINUTE - now).total_seconds()
-            raise Throttled("Too many different tokens of one person.", retry_after=wait)
-        self._fresh[communication_user_id] = (began, count + 1)
-        if len(self._fresh) > _MOST_CACHED:
-            self._fresh.popitem(last=False)
+            raise Throttled("Too many requests of one kind for one person.", retry_after=wait)
+        self._spent[whose] = (began, count + 1)
+        self._spent.move_to_end(whose)
+        if len(self._spent) > _MOST_COUNTED:
+            self._spent.popitem(last=False)

@@ -10,8 +10,9 @@ from shared.acs_identity import Grant
 from shared.identities import Identities
 from shared.identity_rows import Identity, refuse_forgotten
 from shared.principals import Caller, Principal
-from shared.problems import IdentityGone, NotFound
-from shared.token_cache import TokenCache, TokenKey
+from shared.problems import IdentityGone, NotFound, StorageUnavailable
+from shared.tables import RowChanged
+from shared.token_cache import Budget, TokenCache, TokenKey
 from shared.token_policy import Policy
 from shared.upstream import SingleFlight
 
@@ -39,6 +40,11 @@ class Tokens:
         self._acs = acs
         self._policy = policy
         self._cache = TokenCache(now)
+        # ACS allows the whole resource 1,000 tokens and 500 revocations in 30 seconds; nobody may
+        # use that up for all. Nor may an ACS that is confused make us create without end.
+        self._fresh = Budget(100, now)
+        self._revocations = Budget(20, now)
+        self._heals = Budget(3, now)
         self._enrolments = SingleFlight[Principal, Identity](flight_seconds)
         self._issues = SingleFlight[TokenKey, Grant](flight_seconds)
 
@@ -68,7 +74,10 @@ class Tokens:
         else:
             await self._identities.discard_spare(principal, identity)
         if name and name != identity.display_name:
-            identity = await self._identities.rename(identity, name)
+            # Where it cannot be written the next request tries again: nobody goes without a token
+            # for a name. Where two change it at once, either is fine.
+            with contextlib.suppress(RowChanged, StorageUnavailable):
+                identity = await self._identities.rename(identity, name)
         return await self._issue_alive(caller, principal, identity, scopes, minutes)
 
     async def issue_to_bot(
@@ -101,6 +110,7 @@ class Tokens:
         identity = await self._identities.raise_generation(principal, proven_at)
         if identity is None:
             return
+        self._revocations.spend(principal)
         with contextlib.suppress(IdentityGone):  # its tokens are gone too; the next request heals
             await self._acs.revoke_tokens(identity.communication_user_id)
         await self._identities.raise_generation(principal, proven_at)
@@ -119,11 +129,9 @@ class Tokens:
         try:
             grant = await self._issue(key)
         except IdentityGone:
-            identity = await self._enrolments.do(
-                principal, lambda: self._heal(principal, identity, scopes, minutes)
-            )
-            if caller.principal == principal:  # perhaps erased meanwhile, and followed by another
-                refuse_forgotten(identity.row, caller.issued_at)
+            proven_at = caller.issued_at if caller.principal == principal else None
+            identity = await self._heal(principal, identity, scopes, minutes, proven_at)
+            refuse_forgotten(identity.row, proven_at)  # the flight may have been another's
             grant = await self._issue(TokenKey.of(identity, scopes, minutes))
         audit.record(
             "token-issued",
@@ -150,9 +158,20 @@ class Tokens:
         return await self._enrolments.do(principal, enrol)
 
     async def _heal(
-        self, principal: Principal, dead: Identity, scopes: frozenset[str], minutes: int
+        self,
+        principal: Principal,
+        dead: Identity,
+        scopes: frozenset[str],
+        minutes: int,
+        proven_at: datetime | None,
     ) -> Identity:
-        return self._remembered(*await self._identities.heal(principal, dead, scopes, minutes))
+        async def heal() -> Identity:
+            self._heals.spend(principal)
+            return self._remembered(
+                *await self._identities.heal(principal, dead, scopes, minutes, proven_at)
+            )
+
+        return await self._enrolments.do(principal, heal)
 
     def _remembered(self, identity: Identity, grant: Grant | None) -> Identity:
         """The first token goes through the cache, because others who wait for this identity may
@@ -163,7 +182,7 @@ class Tokens:
 
     async def _issue(self, key: TokenKey) -> Grant:
         async def issue() -> Grant:
-            self._cache.count_fresh(key.communication_user_id)
+            self._fresh.spend(key.communication_user_id)
             grant = await self._acs.issue_token(key.communication_user_id, key.scopes, key.minutes)
             self._cache.keep(key, grant)
             return grant

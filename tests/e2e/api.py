@@ -84,6 +84,6 @@ def all_mappings(stack: Stack) -> dict[str, list[str]]:
     with TableClient.from_connection_string(
         stack.values["tablesConnectionString"], "identities"
     ) as table:
-        for row in table.query_entities("communicationUserId ne ''"):
+        for row in table.query_entities("communicationUserId ne '' and id ne ''"):
             found.setdefault(row["id"], []).append(row["communicationUserId"])
     return found

@@ -1,5 +1,6 @@
 """Bots: only operators register and act, any user of the realm resolves, no other realm sees."""
 
+import asyncio
 import base64
 import json
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from tests.control import Control
 from tests.e2e.api import ask, mappings
 from tests.stack import Host, Issuer, Stack, StartHost
+from tests.table_proxy import TableProxy
 
 OPERATOR = ["Bots.Operate"]
 
@@ -48,6 +50,59 @@ async def test_a_bot_is_registered_renamed_resolved_used_and_removed(
     again = await put(client, one_host, "helper", operator, "Helper")
     assert again.status == 201
     assert again.json["communicationUserId"] != created.json["communicationUserId"]
+
+
+async def test_a_late_removal_spares_the_bot_that_was_registered_since(
+    stack: Stack,
+    one_host: Host,
+    start_host: StartHost,
+    client: aiohttp.ClientSession,
+    tables: TableProxy,
+    table_faults: Control,
+) -> None:
+    operator = stack.token("operator", roles=OPERATOR)
+    slow = await start_host(TABLES_CONNECTION_STRING=tables.connection_string)
+    first = await put(client, one_host, "revenant", operator, "First")
+    await table_faults.fault("remove", delayMs=0, times=1)  # the reverse row
+    fault = await table_faults.fault("remove", hold="before", times=1)  # the mapping
+    late = asyncio.create_task(ask(client, slow, "/bots/revenant", operator, method="DELETE"))
+    await table_faults.held(fault)
+    removed = await ask(client, one_host, "/bots/revenant", operator, method="DELETE")
+    second = await put(client, one_host, "revenant", operator, "Second")
+    await table_faults.release(fault)
+
+    assert [removed.status, (await late).status, second.status] == [204, 204, 201]
+    found = await ask(client, one_host, "/bots/revenant", operator)
+    assert found.json == second.json != first.json
+
+
+async def test_a_name_that_could_not_be_written_is_not_reported_as_written(
+    stack: Stack,
+    start_host: StartHost,
+    client: aiohttp.ClientSession,
+    tables: TableProxy,
+    table_faults: Control,
+) -> None:
+    operator = stack.token("operator", roles=OPERATOR)
+    host = await start_host(TABLES_CONNECTION_STRING=tables.connection_string)
+    await put(client, host, "stubborn", operator, "Old")
+    await table_faults.fault("update", status=503)
+    failed = await put(client, host, "stubborn", operator, "New")
+    await table_faults.clear()
+
+    assert failed.status == 503
+    assert (await put(client, host, "stubborn", operator, "New")).json["displayName"] == "New"
+
+
+@pytest.mark.parametrize("name", ["", "  ", "a\x00b", "\u202egnp.exe", "x" * 257, 7, None])
+async def test_a_name_is_a_visible_text(
+    stack: Stack, one_host: Host, client: aiohttp.ClientSession, name: object
+) -> None:
+    operator = stack.token("operator", roles=OPERATOR)
+    body = {"displayName": name}
+    refused = await ask(client, one_host, "/bots/x", operator, method="PUT", json=body)
+
+    assert (refused.status, refused.json["errors"][0]["field"]) == (400, "displayName")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from devstack.well_known import ACS_ACCESS_KEY
 from tests.control import Control
 from tests.e2e.api import ask, mappings, recorded
 from tests.ports import free_port
-from tests.stack import ROOT, Stack, StartHost, wait_until_open
+from tests.stack import ROOT, Host, Stack, StartHost, wait_until_open
 
 
 def delete_behind_our_back(stack: Stack, user_id: str) -> None:
@@ -97,6 +97,44 @@ async def test_an_app_pointed_at_a_recreated_resource_heals_user_by_user(
     assert new.user_id.startswith("8:acs:bbbbbbbb-")
     assert old.user_id != new.user_id
     assert mappings(stack, "moved") == [new.user_id]
+
+
+async def test_who_is_erased_before_coming_to_a_new_resource_leaves_nothing_at_the_old(
+    stack: Stack, start_host: StartHost, client: aiohttp.ClientSession, recreated_resource: str
+) -> None:
+    token = stack.token("left behind")
+    await ask(client, await start_host(), "/token", token)
+    moved = await start_host(
+        COMMUNICATION_RESOURCE_ID="bbbbbbbb-0000-4000-8000-000000000001",
+        COMMUNICATION_CONNECTION_STRING=recreated_resource,
+    )
+
+    assert (await ask(client, moved, "/user", token, method="DELETE")).status == 204
+    assert mappings(stack, "left behind") == []
+    assert (await ask(client, moved, "/token", token)).status == 401
+
+
+async def test_an_acs_that_knows_nobody_does_not_make_us_create_without_end(
+    stack: Stack, one_host: Host, client: aiohttp.ClientSession, acs: Control
+) -> None:
+    token, before = stack.token("confused"), await acs.state()
+    await ask(client, one_host, "/token", token)
+    gone = {"error": {"code": "IdentityNotFound", "message": "Provided identity doesn't exist."}}
+    await acs.fault("issue", status=404, body=gone)
+    replies = [
+        await ask(client, one_host, f"/token?expiresInMinutes={61 + n}", token) for n in range(12)
+    ]
+    await acs.clear()
+    await acs.fault("issue", status=404, body="<html>a gateway's own</html>")
+    gateway = await ask(client, one_host, "/token?expiresInMinutes=99", token)
+    await acs.clear()
+
+    assert {reply.status for reply in replies} <= {200, 429, 503}
+    assert replies[-1].status in (429, 503)
+    assert (gateway.status, gateway.json["code"]) == (503, "communication-unavailable")
+    after = await acs.state()
+    assert after["created"] - before["created"] <= 4
+    assert len(mappings(stack, "confused")) == 1
 
 
 async def test_with_resource_ids_two_resources_live_side_by_side(

@@ -49,6 +49,31 @@ async def test_a_request_that_starts_afterwards_does_not_join_one_from_before(
     assert again.json["token"] == after.json["token"]  # and the late answer is in nobody's way
 
 
+async def test_a_first_token_that_was_revoked_before_its_mapping_was_known_is_not_kept(
+    stack: Stack,
+    start_host: StartHost,
+    client: aiohttp.ClientSession,
+    acs: Control,
+    tables: TableProxy,
+    table_faults: Control,
+) -> None:
+    slow = await start_host(TABLES_CONNECTION_STRING=tables.connection_string)
+    fast, token = await start_host(), stack.token("lost answer")
+    await table_faults.fault("insert", delayMs=0, times=1)
+    # The mapping is written and its answer lost, as slowly as can be.
+    fault = await table_faults.fault("insert", hold="after", drop="after", times=1)
+    first = asyncio.create_task(ask(client, slow, "/token", token))
+    await table_faults.held(fault)
+    assert (await ask(client, fast, "/token", token, method="DELETE")).status == 204
+    await table_faults.release(fault)
+
+    replies = [await first, await ask(client, slow, "/token", token)]
+
+    for reply in replies:
+        assert (await acs.introspect(reply.json["token"]))["active"]
+    assert replies[0].user_id == replies[1].user_id
+
+
 @dataclass
 class Request:
     started: int  # a tick of the test's own order of things

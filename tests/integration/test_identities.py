@@ -10,7 +10,7 @@ from shared.acs_identity import Grant
 from shared.app import table_client
 from shared.identities import Identities
 from shared.principals import Kind, Principal
-from shared.problems import StorageUnavailable
+from shared.problems import IdentityGone, StorageUnavailable
 from shared.settings import load
 from shared.tables import IDENTITIES, Table
 from shared.upstream import Upstream
@@ -32,6 +32,12 @@ class FakeAcs:
         self.living.append(f"8:acs:res_{next(self._serial)}")
         now = datetime.now(UTC)
         return self.living[-1], Grant("token", now + timedelta(hours=1), scopes, minutes, now)
+
+    async def issue_token(self, user_id: str, scopes: frozenset[str], minutes: int) -> Grant:
+        if user_id not in self.living:
+            raise IdentityGone
+        now = datetime.now(UTC)
+        return Grant("fresh token", now + timedelta(hours=1), scopes, minutes, now)
 
     async def delete_user(self, user_id: str) -> None:
         self.living.remove(user_id)
@@ -65,7 +71,8 @@ async def test_an_enrolment_that_storage_failed_goes_on_with_the_same_identity(
     identity, grant = await host.enrol(who, None, VOIP, 60)
 
     assert acs.living == [identity.communication_user_id]
-    assert grant is None  # its first token was as old as the first failure
+    assert grant is not None
+    assert grant.token == "fresh token"  # the first one was as old as the first failure
 
 
 async def test_a_spare_is_deleted_when_another_host_was_faster(
@@ -86,3 +93,19 @@ async def test_a_spare_is_deleted_when_another_host_was_faster(
 
     assert found.communication_user_id == winner.communication_user_id
     assert acs.living == [winner.communication_user_id]
+
+
+async def test_a_spare_that_was_erased_meanwhile_is_not_used(
+    stack: Stack, upstream: Upstream, tables: TableProxy, table_faults: Control
+) -> None:
+    acs, who = FakeAcs(), Principal(Kind.USER, "realm", "erased spare")
+    host = identities(stack, tables.connection_string, upstream, acs)
+    await table_faults.fault("insert", status=500)
+    with pytest.raises(StorageUnavailable):
+        await host.enrol(who, None, VOIP, 60)
+    await table_faults.clear()
+    acs.living.clear()
+
+    identity, _ = await host.enrol(who, None, VOIP, 60)
+
+    assert acs.living == [identity.communication_user_id]
