@@ -198,6 +198,7 @@ def _caller(claims: Mapping[str, Any], issuer: Issuer, *, from_platform: bool = 
         display_name=_display_name(claims.get(issuer.name_claim)),
         roles=_roles(claims, issuer.roles_claim),
         issued_at=_issued_at(claims),
+        entra_object_id=str(claims.get("oid", "")) if issuer.tenant else None,
     )
 
 

@@ -38,9 +38,11 @@ class Caller:
         display_name: None where the token names nobody.
         roles: app roles, from the roles claim alone; a scope never grants.
         issued_at: when the proof was made.
+        entra_object_id: `oid`, where Entra signed them in; whatever claim names the principal.
     """
 
     principal: Principal
     display_name: str | None
     roles: frozenset[str]
     issued_at: datetime
+    entra_object_id: str | None = None

@@ -45,8 +45,7 @@ class Teams:
             fault = Fault("header", HEADER, "holds the Entra token of the Teams user")
             raise InvalidRequest(f"The header {HEADER} is missing.", faults=[fault])
         user_id = _unverified_object_id(teams_token)
-        realm, _, tenant = caller.principal.realm.partition(":")
-        if realm == "entra" and tenant and user_id != caller.principal.id:
+        if caller.entra_object_id is not None and user_id != caller.entra_object_id:
             raise Forbidden("The Teams token is another person's than the bearer token.")
         granted = await self._acs.exchange_teams_token(teams_token, self._app_id, user_id)
         audit.record("teams-token-exchanged", caller.principal, caller.principal)

@@ -176,6 +176,7 @@ async def test_v1_and_v2_tokens_of_one_person_are_one_principal() -> None:
     v1 = await admit(entra(iss=V1, aud="api://v1", sub="pairwise-1", appid="c", azp=None))
 
     assert v1.principal == v2.principal == Principal(Kind.USER, f"entra:{TENANT}", "o-1")
+    assert (v1.entra_object_id, (await admit(claims(oid="o-1"))).entra_object_id) == ("o-1", None)
 
 
 @pytest.mark.parametrize(

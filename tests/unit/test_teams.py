@@ -24,17 +24,19 @@ class FakeAcs:
         return "granted", NOON
 
 
-def caller(realm: str, user_id: str) -> Caller:
-    return Caller(Principal(Kind.USER, realm, user_id), None, frozenset(), NOON)
+def caller(realm: str, user_id: str, object_id: str | None = None) -> Caller:
+    return Caller(Principal(Kind.USER, realm, user_id), None, frozenset(), NOON, object_id)
 
 
 async def test_who_entra_signed_in_may_exchange_their_own_token_only() -> None:
     acs = FakeAcs()
     teams = Teams(acs, "app")
 
-    assert await teams.exchange(caller("entra:tenant", "olga"), TOKEN) == ("granted", NOON)
+    # Whichever claim names people here, it is the object id that Teams knows them by.
+    olga = caller("entra:tenant", "pairwise-subject", "olga")
+    assert await teams.exchange(olga, TOKEN) == ("granted", NOON)
     with pytest.raises(Forbidden):
-        await teams.exchange(caller("entra:tenant", "mallory"), TOKEN)
+        await teams.exchange(caller("entra:tenant", "olga", "mallory"), TOKEN)
     assert acs.asked == [("app", "olga")]
 
 
