@@ -92,7 +92,7 @@ def build(settings: Settings) -> App:
         tokens=tokens,
         people=people,
         bots=Bots(identities, tokens, people),
-        teams=Teams(acs, settings.teams_app_id),
+        teams=Teams(acs, identities, settings.teams_app_id),
         health=Health(checks, min(_HEALTH_SECONDS, settings.upstream_timeout)),
     )
 

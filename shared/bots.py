@@ -33,6 +33,7 @@ class Bots:
         Returns:
             The bot's identity, and whether it is new.
         """
+        await self._identities.admit(operator)
         bot = bot_of(operator, bot_id)
         new = False
         for _ in range(_TRIES):
@@ -51,6 +52,7 @@ class Bots:
 
     async def remove(self, operator: Caller, bot_id: str) -> None:
         """Erase a bot; repeatable."""
+        await self._identities.admit(operator)
         await self._people.forget_bot(operator, bot_of(operator, bot_id))
 
     async def resolve(self, caller: Caller, bot_id: str) -> Identity:
@@ -59,6 +61,7 @@ class Bots:
         Raises:
             NotFound: no such bot in the caller's realm.
         """
+        await self._identities.admit(caller)
         try:
             found = await self._identities.find(bot_of(caller, bot_id))
         except BeingErased:

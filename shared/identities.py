@@ -19,7 +19,7 @@ from shared.identity_rows import (
     resource_key,
     standing,
 )
-from shared.principals import Principal
+from shared.principals import Caller, Principal
 from shared.problems import (
     BeingErased,
     Conflict,
@@ -81,6 +81,13 @@ class Identities:
             return None
         refuse_forgotten(row, proven_at)
         return standing(row)
+
+    async def admit(self, caller: Caller) -> None:
+        """Refuse a caller who was erased after their token was issued; raises as `find`.
+
+        For what is not read from the caller's own row, which says so by itself.
+        """
+        await self.find(caller.principal, caller.issued_at)
 
     async def enrol(
         self,

@@ -22,11 +22,18 @@ class TeamsExchange(Protocol):
     ) -> tuple[str, datetime]: ...
 
 
+class Admission(Protocol):
+    """What of `shared.identities` is needed here."""
+
+    async def admit(self, caller: Caller) -> None: ...
+
+
 class Teams:
     """The exchange for one Entra app, the client that Teams users sign in with."""
 
-    def __init__(self, acs: TeamsExchange, app_id: str) -> None:
+    def __init__(self, acs: TeamsExchange, people: Admission, app_id: str) -> None:
         self._acs = acs
+        self._people = people
         self._app_id = app_id
 
     async def exchange(self, caller: Caller, teams_token: str | None) -> tuple[str, datetime]:
@@ -39,6 +46,7 @@ class Teams:
             InvalidRequest, TeamsTokenRefused: the token is missing, or ACS does not take it.
             Forbidden: it is another person's than the caller's.
         """
+        await self._people.admit(caller)
         if not self._app_id:
             raise NotConfigured("TEAMS_APP_ID is not set.")
         if not teams_token:

@@ -89,6 +89,7 @@ class Tokens:
             NotFound: it is not registered.
         """
         scopes, minutes = self._policy.decide(operator.roles, scopes, minutes)
+        await self._identities.admit(operator)
         identity = await self._identities.find(bot)
         if identity is None:
             raise NotFound("There is no bot by that name.")
@@ -107,6 +108,8 @@ class Tokens:
         ended or not, is not handed out to a request that starts when this has answered.
         """
         proven_at = caller.issued_at if caller.principal == principal else None
+        if proven_at is None:
+            await self._identities.admit(caller)
         identity = await self._identities.raise_generation(principal, proven_at)
         if identity is None:
             return

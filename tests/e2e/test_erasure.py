@@ -89,6 +89,16 @@ async def test_an_old_bearer_token_is_refused_and_a_new_sign_in_is_a_new_person(
             refused = await ask(client, host, path, old)
             assert (refused.status, refused.json["code"]) == (401, "unauthenticated")
             assert "erased" in refused.headers["WWW-Authenticate"]
+    operator = {"roles": ["Bots.Operate"], "iat": int(time.time()) - 60}
+    for method, path in (
+        ("GET", "/bots/x"),
+        ("DELETE", "/bots/x"),
+        ("POST", "/bots/x/token"),
+        ("DELETE", "/bots/x/token"),
+        ("POST", "/token/teams"),
+    ):
+        bearer = stack.token("phoenix", **operator)
+        assert (await ask(client, hosts[0], path, bearer, method=method)).status == 401
     new = stack.token("phoenix", name="Phoenix")
     exported = await ask(client, hosts[0], "/user/export", new)
     assert [set(row) for row in exported.json["held"]["identities"]] == [{"erasedAt"}]

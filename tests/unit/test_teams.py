@@ -24,13 +24,18 @@ class FakeAcs:
         return "granted", NOON
 
 
+class Everybody:
+    async def admit(self, caller: Caller) -> None:
+        pass
+
+
 def caller(realm: str, user_id: str, object_id: str | None = None) -> Caller:
     return Caller(Principal(Kind.USER, realm, user_id), None, frozenset(), NOON, object_id)
 
 
 async def test_who_entra_signed_in_may_exchange_their_own_token_only() -> None:
     acs = FakeAcs()
-    teams = Teams(acs, "app")
+    teams = Teams(acs, Everybody(), "app")
 
     # Whichever claim names people here, it is the object id that Teams knows them by.
     olga = caller("entra:tenant", "pairwise-subject", "olga")
@@ -43,6 +48,6 @@ async def test_who_entra_signed_in_may_exchange_their_own_token_only() -> None:
 async def test_who_another_issuer_signed_in_has_no_object_id_to_compare() -> None:
     acs = FakeAcs()
 
-    await Teams(acs, "app").exchange(caller("https://issuer.example", "u-1"), TOKEN)
+    await Teams(acs, Everybody(), "app").exchange(caller("https://issuer.example", "u-1"), TOKEN)
 
     assert acs.asked == [("app", "olga")]
