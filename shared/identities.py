@@ -155,17 +155,20 @@ class Identities:
     async def raise_generation(
         self, principal: Principal, proven_at: datetime | None
     ) -> Identity | None:
-        """From now on no token that was made before is found in any cache; else as `find`."""
+        """From now on no token that was made before is found in any cache; else as `find`.
+
+        Where others raise it at the same time, once for all is enough: it counts from after the
+        beginning of each of them.
+        """
+        first = identity = await self.find(principal, proven_at)
         for _ in range(_TRIES):
-            identity = await self.find(principal, proven_at)
-            if identity is None:
-                return None
+            if first is None or identity is None or identity.generation > first.generation:
+                return identity
             try:
-                return identity_of(
-                    await self._table.merge(identity.row, {"generation": identity.generation + 1})
-                )
+                change: dict[str, Value] = {"generation": identity.generation + 1}
+                return identity_of(await self._table.merge(identity.row, change))
             except RowChanged:
-                continue
+                identity = await self.find(principal, proven_at)
         raise Conflict
 
     async def _with_new_identity(

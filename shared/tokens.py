@@ -110,10 +110,10 @@ class Tokens:
         proven_at = caller.issued_at if caller.principal == principal else None
         if proven_at is None:
             await self._identities.admit(caller)
+        self._revocations.spend(principal)
         identity = await self._identities.raise_generation(principal, proven_at)
         if identity is None:
             return
-        self._revocations.spend(principal)
         with contextlib.suppress(IdentityGone):  # its tokens are gone too; the next request heals
             await self._acs.revoke_tokens(identity.communication_user_id)
         await self._identities.raise_generation(principal, proven_at)

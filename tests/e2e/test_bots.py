@@ -52,6 +52,23 @@ async def test_a_bot_is_registered_renamed_resolved_used_and_removed(
     assert again.json["communicationUserId"] != created.json["communicationUserId"]
 
 
+async def test_many_registrations_at_the_same_instant_make_one_bot(
+    stack: Stack, start_host: StartHost, client: aiohttp.ClientSession, acs: Control
+) -> None:
+    hosts, before = [await start_host(), await start_host()], await acs.state()
+    operator = stack.token("operator", roles=OPERATOR)
+
+    replies = await asyncio.gather(
+        *(put(client, hosts[n % 2], "popular", operator, "Popular") for n in range(16))
+    )
+
+    assert {reply.status for reply in replies} <= {200, 201}
+    ids = {reply.json["communicationUserId"] for reply in replies}
+    assert [*ids] == mappings(stack, "popular")
+    after = await acs.state()
+    assert (after["created"] - before["created"]) - (after["deleted"] - before["deleted"]) == 1
+
+
 async def test_a_late_removal_spares_the_bot_that_was_registered_since(
     stack: Stack,
     one_host: Host,

@@ -175,6 +175,21 @@ async def test_who_never_came_can_be_erased_too(
     assert (await ask(client, one_host, "/token", stack.token("never enrolled"))).status == 200
 
 
+async def test_many_erasures_at_the_same_instant_all_succeed(
+    stack: Stack, start_host: StartHost, client: aiohttp.ClientSession, acs: Control
+) -> None:
+    hosts, token = [await start_host(), await start_host()], stack.token("erased at once")
+    granted = await ask(client, hosts[0], "/token", token)
+
+    replies = await asyncio.gather(
+        *(ask(client, hosts[n % 2], "/user", token, method="DELETE") for n in range(16))
+    )
+
+    assert {reply.status for reply in replies} == {204}
+    assert rows_about(stack, "erased at once", granted.user_id) == []
+    assert granted.user_id not in (await acs.state())["identities"]
+
+
 async def test_nobody_is_served_while_being_erased(
     stack: Stack, one_host: Host, client: aiohttp.ClientSession, acs: Control
 ) -> None:

@@ -168,6 +168,22 @@ async def test_who_has_nothing_to_revoke_is_told_the_same(
     assert await acs.state() == before
 
 
+async def test_many_revocations_at_the_same_instant_all_succeed(
+    stack: Stack, start_host: StartHost, client: aiohttp.ClientSession, acs: Control
+) -> None:
+    hosts, token = [await start_host(), await start_host()], stack.token("all at once")
+    old = (await ask(client, hosts[0], "/token", token)).json["token"]
+
+    replies = await asyncio.gather(
+        *(ask(client, hosts[n % 2], "/token", token, method="DELETE") for n in range(32))
+    )
+
+    assert {reply.status for reply in replies} == {204}
+    assert not (await acs.introspect(old))["active"]
+    new = await ask(client, hosts[1], "/token", token)
+    assert (await acs.introspect(new.json["token"]))["active"]
+
+
 async def test_an_app_revokes_its_own_tokens_with_the_role(
     stack: Stack, one_host: Host, client: aiohttp.ClientSession, acs: Control
 ) -> None:
