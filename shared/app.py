@@ -13,6 +13,8 @@ from shared.acs_identity import IdentityApi
 from shared.auth import Authenticator
 from shared.bots import Bots
 from shared.erasure import IdentityErasure
+from shared.friends import Friends
+from shared.friendships import Friendships
 from shared.health import Health
 from shared.identities import Identities
 from shared.issuer_keys import IssuerKeys
@@ -39,6 +41,7 @@ class App:
     people: People
     bots: Bots
     teams: Teams
+    friends: Friends
     health: Health
 
 
@@ -73,10 +76,11 @@ def build(settings: Settings) -> App:
         settings.token_minutes,
         settings.token_max_minutes,
     )
-    tokens = Tokens(identities, acs, policy, settings.upstream_timeout)
+    friendships = Friendships(tables.Table(table_client(settings, upstream, tables.FRIENDS)))
+    tokens = Tokens(identities, friendships, acs, policy, settings.upstream_timeout)
     # Whatever module stores something about people joins here.
     erasure = IdentityErasure(identity_table, identities, resource)
-    people = People(identities, erasure, acs, holders={})
+    people = People(identities, erasure, acs, holders={"friends": friendships})
     checks = {
         "storage": identity_table.check,
         "communication": acs.check,
@@ -93,6 +97,7 @@ def build(settings: Settings) -> App:
         people=people,
         bots=Bots(identities, tokens, people),
         teams=Teams(acs, identities, settings.teams_app_id),
+        friends=Friends(friendships, identities, tokens, resource),
         health=Health(checks, min(_HEALTH_SECONDS, settings.upstream_timeout)),
     )
 

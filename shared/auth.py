@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import jwt
 
 from shared.issuers import Issuer
-from shared.principals import MAX_ID_LENGTH, Caller, Kind, Principal
+from shared.principals import MAX_ID_LENGTH, Caller, Kind, Principal, is_deceptive
 from shared.problems import Unauthenticated
 
 logger = logging.getLogger(__name__)
@@ -233,9 +233,11 @@ def _kind(claims: Mapping[str, Any], issuer: Issuer, *, from_platform: bool) -> 
 
 
 def _display_name(claim: object) -> str | None:
-    if not isinstance(claim, str) or not _is_text(claim):
+    """As friends are shown it: people can often choose their names themselves."""
+    if not isinstance(claim, str):
         return None
-    return claim.strip()[:_MAX_NAME_LENGTH] or None
+    visible = "".join(character for character in claim if not is_deceptive(character))
+    return visible.strip()[:_MAX_NAME_LENGTH].strip() or None
 
 
 def _roles(claims: Mapping[str, Any], path: str) -> frozenset[str]:

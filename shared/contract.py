@@ -3,20 +3,19 @@
 Requests forbid what they do not know, and pydantic reports all their faults at once.
 """
 
-import unicodedata
 from datetime import datetime
 from typing import Annotated, Literal
+from urllib.parse import urlencode
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 from pydantic.alias_generators import to_camel
 
 from shared.acs_identity import Grant
+from shared.friend_rows import State
+from shared.friends import Friend
 from shared.identity_rows import Identity
-from shared.principals import Caller
+from shared.principals import Caller, is_deceptive
 from shared.settings import MAX_TOKEN_MINUTES, MIN_TOKEN_MINUTES
-
-# Unicode's bidirectional embeddings, overrides and isolates.
-_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 type Scope = Literal["chat", "chat.join", "chat.join.limited", "voip", "voip.join"]
 
@@ -27,6 +26,10 @@ def timestamp(moment: datetime) -> str:
 
 
 type Timestamp = Annotated[datetime, PlainSerializer(timestamp)]
+
+
+def _is_absent(value: object) -> bool:
+    return value is None
 
 
 def _split(text: object) -> object:
@@ -134,9 +137,9 @@ class ExportAnswer(Answer):
 
 
 def _shown(name: str) -> str:
-    """A name that others are shown: no control characters, and none that turn text around."""
+    """A name that others are shown."""
     name = name.strip()
-    if not name or any(unicodedata.category(c) in ("Cc", "Cs") or c in _BIDI for c in name):
+    if not name or any(is_deceptive(character) for character in name):
         raise ValueError("has to be a visible text without control characters")
     return name
 
@@ -157,6 +160,50 @@ class BotAnswer(Answer):
             display_name=identity.display_name,
             communication_user_id=identity.communication_user_id,
         )
+
+
+type FriendState = Literal["accepted", "requested", "incoming"]
+
+
+class FriendsQuery(Query):
+    """Of the list: by itself all of it. `page` is what a `nextLink` holds."""
+
+    state: FriendState | None = None
+    page: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+
+    @property
+    def wanted(self) -> State | None:
+        return None if self.state is None else State(self.state)
+
+
+class RemovalQuery(Query):
+    block: bool | None = None
+
+
+class FriendAnswer(Answer):
+    """`communicationUserId` is there once both have said yes; a name, once the friend has."""
+
+    id: str
+    display_name: str | None
+    state: FriendState
+    communication_user_id: str | None = Field(exclude_if=_is_absent)
+
+    @classmethod
+    def of(cls, friend: Friend) -> "FriendAnswer":
+        return cls.model_validate(friend, from_attributes=True)
+
+
+class FriendsAnswer(Answer):
+    """A page of the buddy list; `nextLink` is there while there may be more."""
+
+    friends: list[FriendAnswer]
+    next_link: str | None = Field(exclude_if=_is_absent)
+
+    @classmethod
+    def of(cls, friends: list[Friend], after: str | None, state: State | None) -> "FriendsAnswer":
+        asked = {} if state is None else {"state": state}
+        link = f"/api/friends?{urlencode({**asked, 'page': after})}" if after else None
+        return cls(friends=[FriendAnswer.of(friend) for friend in friends], next_link=link)
 
 
 class HealthAnswer(Answer):

@@ -12,6 +12,7 @@ from shared.identity_rows import (
     REVERSE_ROW,
     Identity,
     identity_of,
+    milliseconds,
     new_mapping,
     owner_key,
     principal_key,
@@ -150,7 +151,18 @@ class Identities:
         Raises:
             RowChanged: somebody else wrote the row meanwhile.
         """
-        return identity_of(await self._table.merge(identity.row, {"displayName": display_name}))
+        version = self._next_version(identity)
+        change: dict[str, Value] = {"displayName": display_name, "version": version}
+        return identity_of(await self._table.merge(identity.row, change))
+
+    async def note_told(self, identity: Identity) -> Identity:
+        """Friends know this version of name and ACS id.
+
+        Raises:
+            RowChanged: somebody else wrote the row meanwhile.
+        """
+        change: dict[str, Value] = {"toldVersion": identity.version}
+        return identity_of(await self._table.merge(identity.row, change))
 
     async def raise_generation(
         self, principal: Principal, proven_at: datetime | None
@@ -258,12 +270,16 @@ class Identities:
             change: dict[str, Value] = {
                 "communicationUserId": created,
                 "generation": found.generation + 1,
+                "version": self._next_version(found),
             }
             try:
                 return identity_of(await self._table.merge(found.row, change))
             except RowChanged:
                 continue
         raise Conflict
+
+    def _next_version(self, identity: Identity) -> int:
+        return max(identity.version + 1, milliseconds(self._now()))
 
     async def _record_owner(self, principal: Principal, created: str, at: datetime) -> None:
         # It only points to the mapping: who this is stands in one place, and is erased there.

@@ -5,13 +5,14 @@ holds nothing but the time of the erasure. That time stays when a new person rep
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from shared.principals import Principal
 from shared.problems import BeingErased, Unauthenticated
 from shared.tables import Row, Value, key
 
 REVERSE_ROW = "principal"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -21,11 +22,15 @@ class Identity:
     Attributes:
         communication_user_id: ACS raw id, `8:acs:<resource>_<guid>`.
         generation: raised by every revocation; tokens of different generations are never mixed.
+        version: of name and ACS id, which friends are told: ms since 1970, higher at each change.
+        told: whether friends have been told this version.
     """
 
     communication_user_id: str
     display_name: str | None
     generation: int
+    version: int
+    told: bool
     created_at: datetime
     row: Row
 
@@ -61,16 +66,26 @@ def new_mapping(
     }
 
 
+def milliseconds(moment: datetime) -> int:
+    """Since 1970: what sequences and versions count in, so that they grow from one erasure to the
+    next identity, and from one host to another."""
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
 def identity_of(row: Row) -> Identity:
     """Read a row that holds an identity, whatever its state."""
     values = row.values
     name, created_at = values.get("displayName"), values["createdAt"]
     if not isinstance(created_at, datetime):
         raise TypeError("an identity row whose createdAt is no time")
+    first_version = milliseconds(created_at)  # whoever becomes a friend later is told at once
+    version = int(str(values.get("version", first_version)))
     return Identity(
         communication_user_id=str(values["communicationUserId"]),
         display_name=None if name is None else str(name),
         generation=int(str(values["generation"])),
+        version=version,
+        told=version == int(str(values.get("toldVersion", first_version))),
         created_at=created_at.astimezone(UTC),
         row=row,
     )

@@ -1,11 +1,20 @@
 """Who is calling: a principal is (kind, realm, id), and ids are unique within a realm and kind."""
 
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 # Characters. What the issuer calls somebody: emails, GUIDs and `auth0|…` ids fit many times over.
 MAX_ID_LENGTH = 256
+# Unicode's bidirectional embeddings, overrides and isolates.
+_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def is_deceptive(character: str) -> bool:
+    """May a name that others are shown not hold this? Control characters, halves of surrogate
+    pairs, and what turns the text around it."""
+    return unicodedata.category(character) in ("Cc", "Cs") or character in _BIDI
 
 
 class Kind(StrEnum):

@@ -113,6 +113,12 @@ class Throttled(Problem):
     title = "Too many requests; try again later."
 
 
+class TooManyUnanswered(Problem):
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    code = "too-many-unanswered"
+    title = "Too many of the caller's requests are unanswered."
+
+
 class Misconfigured(Problem):
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     code = "misconfigured"

@@ -21,7 +21,7 @@ from azure.core.exceptions import (
     ResourceModifiedError,
     ResourceNotFoundError,
 )
-from azure.data.tables import UpdateMode
+from azure.data.tables import EdmType, EntityProperty, UpdateMode
 from azure.data.tables.aio import TableClient
 
 from shared.problems import OPERATOR_RETRY_AFTER, StorageRefused, StorageUnavailable, TableMissing
@@ -30,8 +30,11 @@ from shared.upstream import retry_after, with_retries
 logger = logging.getLogger(__name__)
 
 IDENTITIES = "identities"
+FRIENDS = "friends"
 # What deployment creates; `python -m shared.provision` does it.
-ALL = (IDENTITIES,)
+ALL = (IDENTITIES, FRIENDS)
+# The most rows that Table Storage gives at once.
+PAGE_ROWS = 1000
 
 type Value = str | int | float | bool | datetime
 
@@ -89,7 +92,7 @@ class Table:
         Callers use the result, not their argument: another writer may have won. The same insert
         may also be found done already, when a retry follows an answer that was lost.
         """
-        entity = {"PartitionKey": partition_key, "RowKey": row_key, **values}
+        entity = _entity(partition_key, row_key, values)
         for _ in range(_INSERT_TRIES):
             try:
                 async with self._outages_told():
@@ -104,13 +107,45 @@ class Table:
 
     async def list_for(self, partition_key: str) -> list[Row]:
         """All rows of one partition, in one query for each 1,000."""
-        found = []
-        async with self._outages_told():
-            async for entity in self._client.query_entities(
-                "PartitionKey eq @key", parameters={"key": partition_key}
-            ):
-                found.append(_row(entity))
+        found, more = await self.page(partition_key)
+        while more:
+            rows, more = await self.page(partition_key, after=found[-1].row_key)
+            found += rows
         return found
+
+    async def page(
+        self,
+        partition_key: str,
+        only: str = "",
+        *,
+        after: str = "",
+        most: int = PAGE_ROWS,
+        **named: str,
+    ) -> tuple[list[Row], bool]:
+        """Some rows of one partition, by ascending RowKey, and whether there may be more.
+
+        Args:
+            only: a filter, with `@name` for what `named` holds; all rows where empty.
+            after: a RowKey; the page begins behind it.
+            most: rows; there are fewer, but not none, only where storage takes a break.
+        """
+        filters = ["PartitionKey eq @partition_key", *(["RowKey gt @after"] if after else [])]
+        parameters: dict[str, Any] = {**named, "partition_key": partition_key, "after": after}
+
+        async def ask(token: str | None) -> tuple[list[Row], str | None]:
+            pages = self._client.query_entities(
+                " and ".join([*filters, *([only] if only else [])]),
+                parameters=parameters,
+                results_per_page=most,
+            ).by_page(token)
+            rows = [_row(entity) async for entity in await anext(pages)]
+            return rows, getattr(pages, "continuation_token", None)
+
+        async with self._outages_told():
+            rows, token = await with_retries(lambda: ask(None))
+            while token and not rows:
+                rows, token = await with_retries(lambda token=token: ask(token))  # type: ignore[misc]
+        return rows, bool(token)
 
     async def merge(self, row: Row, values: Mapping[str, Value]) -> Row:
         """Change some values of a row that is still as it was read.
@@ -132,7 +167,7 @@ class Table:
         standing: Mapping[str, Value],
         mode: UpdateMode,
     ) -> Row:
-        entity = {"PartitionKey": row.partition_key, "RowKey": row.row_key, **written}
+        entity = _entity(row.partition_key, row.row_key, written)
         try:
             async with self._outages_told():
                 metadata = await with_retries(
@@ -220,8 +255,25 @@ _REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _ABSENT_CODES = frozenset({"ResourceNotFound", "EntityNotFound"})
 
 
+def _entity(partition_key: str, row_key: str, values: Mapping[str, Value]) -> dict[str, Any]:
+    """As the SDK takes it, which needs to be told where an integer has more than 32 bits."""
+    told = {
+        name: EntityProperty(value, EdmType.INT64) if _is_long(value) else value
+        for name, value in values.items()
+    }
+    return {"PartitionKey": partition_key, "RowKey": row_key, **told}
+
+
+def _is_long(value: Value) -> bool:
+    return isinstance(value, int) and not -(2**31) <= value < 2**31
+
+
 def _row(entity: Mapping[str, Any]) -> Row:
-    values = {k: v for k, v in entity.items() if k not in ("PartitionKey", "RowKey")}
+    values = {
+        name: value.value if isinstance(value, EntityProperty) else value
+        for name, value in entity.items()
+        if name not in ("PartitionKey", "RowKey")
+    }
     metadata: Mapping[str, Any] = getattr(entity, "metadata", {})
     return Row(entity["PartitionKey"], entity["RowKey"], values, str(metadata["etag"]))
 

@@ -1,5 +1,6 @@
 """Issuing and revoking ACS user access tokens, and enrolling who has no identity yet."""
 
+import asyncio
 import contextlib
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -7,14 +8,19 @@ from typing import Protocol
 
 from shared import audit
 from shared.acs_identity import Grant
+from shared.friend_rows import Profile
 from shared.identities import Identities
 from shared.identity_rows import Identity, refuse_forgotten
-from shared.principals import Caller, Principal
-from shared.problems import IdentityGone, NotFound, StorageUnavailable
+from shared.principals import Caller, Kind, Principal
+from shared.problems import Conflict, IdentityGone, NotFound, StorageUnavailable
 from shared.tables import RowChanged
 from shared.token_cache import Budget, TokenCache, TokenKey
 from shared.token_policy import Policy
 from shared.upstream import SingleFlight
+
+# Seconds that telling all friends may take in the background: two requests each, and Table Storage
+# allows an account 20,000 a second.
+_ANNOUNCING_SECONDS = 60.0
 
 
 class AcsTokens(Protocol):
@@ -25,18 +31,26 @@ class AcsTokens(Protocol):
     async def revoke_tokens(self, user_id: str) -> None: ...
 
 
+class Friendships(Protocol):
+    """What of `shared.friendships` is needed here."""
+
+    async def announce(self, owner: Principal, profile: Profile) -> None: ...
+
+
 class Tokens:
     """Issues tokens to callers who have proven who they are, and to bots for their operators."""
 
     def __init__(
         self,
         identities: Identities,
+        friendships: Friendships,
         acs: AcsTokens,
         policy: Policy,
         flight_seconds: float,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._identities = identities
+        self._friendships = friendships
         self._acs = acs
         self._policy = policy
         self._cache = TokenCache(now)
@@ -47,6 +61,8 @@ class Tokens:
         self._heals = Budget(3, now)
         self._enrolments = SingleFlight[Principal, Identity](flight_seconds)
         self._issues = SingleFlight[TokenKey, Grant](flight_seconds)
+        self._announcements = SingleFlight[tuple[Principal, int], None](_ANNOUNCING_SECONDS)
+        self._announcing_patience = flight_seconds / 4
 
     async def issue(
         self, caller: Caller, scopes: frozenset[str] | None, minutes: int | None
@@ -66,19 +82,21 @@ class Tokens:
         """
         scopes, minutes = self._policy.decide(caller.roles, scopes, minutes)
         principal, name = caller.principal, caller.display_name
-        identity = await self._identities.find(principal, caller.issued_at)
-        if identity is None:
-            identity = await self._enrol(principal, name, scopes, minutes, caller.issued_at)
-            # The flight may have been another bearer token's, of the person who came afterwards.
-            refuse_forgotten(identity.row, caller.issued_at)
-        else:
-            await self._identities.discard_spare(principal, identity)
+        identity = await self._enrolled(caller, scopes, minutes)
         if name and name != identity.display_name:
             # Where it cannot be written the next request tries again: nobody goes without a token
             # for a name. Where two change it at once, either is fine.
             with contextlib.suppress(RowChanged, StorageUnavailable):
                 identity = await self._identities.rename(identity, name)
-        return await self._issue_alive(caller, principal, identity, scopes, minutes)
+        identity, grant = await self._issue_alive(caller, principal, identity, scopes, minutes)
+        if principal.kind is Kind.USER and not identity.told:
+            await self._announce(principal, identity)
+        return identity, grant
+
+    async def enrolled(self, caller: Caller) -> Identity:
+        """The caller's identity, created when there was none; raises as `issue`."""
+        scopes, minutes = self._policy.decide(caller.roles, None, None)
+        return await self._enrolled(caller, scopes, minutes)
 
     async def issue_to_bot(
         self, operator: Caller, bot: Principal, scopes: frozenset[str] | None, minutes: int | None
@@ -144,6 +162,33 @@ class Tokens:
             expires=grant.expires_on.isoformat(timespec="seconds"),
         )
         return identity, grant
+
+    async def _enrolled(self, caller: Caller, scopes: frozenset[str], minutes: int) -> Identity:
+        principal, proven_at = caller.principal, caller.issued_at
+        identity = await self._identities.find(principal, proven_at)
+        if identity is not None:
+            await self._identities.discard_spare(principal, identity)
+            return identity
+        name = caller.display_name
+        identity = await self._enrol(principal, name, scopes, minutes, proven_at)
+        # The flight may have been another bearer token's, of the person who came afterwards.
+        refuse_forgotten(identity.row, proven_at)
+        return identity
+
+    async def _announce(self, principal: Principal, identity: Identity) -> None:
+        """Tell friends who this is now.
+
+        Whoever has thousands does not wait for it, and nobody goes without a token for it: until
+        it is noted as done, each token begins it again.
+        """
+
+        async def announce() -> None:
+            await self._friendships.announce(principal, Profile.of(identity))
+            await self._identities.note_told(identity)
+
+        with contextlib.suppress(RowChanged, Conflict, StorageUnavailable, TimeoutError):
+            async with asyncio.timeout(self._announcing_patience):
+                await self._announcements.do((principal, identity.version), announce)
 
     async def _enrol(
         self,

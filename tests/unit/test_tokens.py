@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from shared.acs_identity import Grant
+from shared.friend_rows import Profile
 from shared.identity_rows import Identity
 from shared.principals import Caller, Kind, Principal
 from shared.problems import CommunicationUnavailable, InvalidRequest, Throttled
@@ -70,7 +71,7 @@ class FakeIdentities:
     async def find(self, principal: Principal, proven_at: datetime | None = None) -> Identity:
         row = Row("p", "r", {}, "etag")
         name = self.names[-1] if self.names else "Alice"
-        return Identity("8:acs:1_2", name, self.generation, NOON, row)
+        return Identity("8:acs:1_2", name, self.generation, 1, True, NOON, row)
 
     async def discard_spare(self, principal: Principal, standing: Identity) -> None:
         pass
@@ -78,6 +79,13 @@ class FakeIdentities:
     async def rename(self, identity: Identity, display_name: str) -> Identity:
         self.names.append(display_name)
         return await self.find(ALICE.principal)
+
+
+class NoFriends:
+    """Whoever is told, nobody is there."""
+
+    async def announce(self, owner: Principal, profile: Profile) -> None:
+        pass
 
 
 @pytest.fixture
@@ -97,7 +105,7 @@ def identities() -> Any:
 
 @pytest.fixture
 def tokens(identities: Any, acs: FakeAcs, clock: Clock) -> Tokens:
-    return Tokens(identities, acs, POLICY, flight_seconds=5, now=clock)
+    return Tokens(identities, NoFriends(), acs, POLICY, flight_seconds=5, now=clock)
 
 
 async def issue(tokens: Tokens, scopes: set[str] | None = None, minutes: int | None = None) -> str:
@@ -128,6 +136,7 @@ async def test_a_token_with_less_than_half_its_life_is_not(
     # ACS may hand out less than was asked for.
     short = Tokens(
         FakeIdentities(),  # type: ignore[arg-type]
+        NoFriends(),
         _ShortLived(clock),
         POLICY,
         flight_seconds=5,
@@ -229,6 +238,7 @@ async def test_who_joins_late_has_their_own_time(clock: Clock) -> None:
     acs = FakeAcs(clock)
     tokens = Tokens(
         FakeIdentities(),  # type: ignore[arg-type]
+        NoFriends(),
         acs,
         POLICY,
         flight_seconds=0.05,

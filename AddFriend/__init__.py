@@ -1,0 +1,16 @@
+"""PUT /api/friends/{friendId}: ask somebody to be a friend, or accept what they have asked."""
+
+import azure.functions as func
+
+from shared.contract import Body, FriendAnswer, Query
+from shared.web import Created, Request, serve
+
+
+async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    return await serve(req, context, add_friend)
+
+
+async def add_friend(request: Request[Query, Body]) -> FriendAnswer | Created:
+    friend, new = await request.app.friends.add(request.caller, request.route_id("friendId"))
+    answer = FriendAnswer.of(friend)
+    return Created(answer) if new else answer

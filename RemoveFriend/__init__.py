@@ -1,0 +1,16 @@
+"""DELETE /api/friends/{friendId}: withdraw, decline or end a friendship, and block if wanted."""
+
+import azure.functions as func
+
+from shared.contract import Body, RemovalQuery
+from shared.web import Request, serve
+
+
+async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    return await serve(req, context, remove_friend, query=RemovalQuery)
+
+
+async def remove_friend(request: Request[RemovalQuery, Body]) -> None:
+    await request.app.friends.remove(
+        request.caller, request.route_id("friendId"), block=request.query.block
+    )

@@ -1,0 +1,23 @@
+"""GET /api/friends/{friendId?}: the buddy list, or the ACS identity of one friend, to call them."""
+
+import azure.functions as func
+
+from shared.contract import Body, FriendAnswer, FriendsAnswer, FriendsQuery, Query
+from shared.web import Request, serve
+
+
+async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    if req.route_params.get("friendId"):
+        return await serve(req, context, resolve_friend)
+    return await serve(req, context, list_friends, query=FriendsQuery)
+
+
+async def resolve_friend(request: Request[Query, Body]) -> FriendAnswer:
+    friend_id = request.route_id("friendId")
+    return FriendAnswer.of(await request.app.friends.resolve(request.caller, friend_id))
+
+
+async def list_friends(request: Request[FriendsQuery, Body]) -> FriendsAnswer:
+    wanted = request.query.wanted
+    found = await request.app.friends.list_for(request.caller, wanted, request.query.page or "")
+    return FriendsAnswer.of(*found, wanted)
