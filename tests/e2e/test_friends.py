@@ -440,3 +440,49 @@ async def test_friends_are_for_people(
     for method, path in (("GET", "/friends"), ("PUT", "/friends/x"), ("DELETE", "/friends/x")):
         assert (await ask(client, one_host, path, app, method=method)).status == 403
         assert (await ask(client, one_host, path, None, method=method)).status == 401
+
+
+async def test_an_erasure_that_overtakes_a_request_leaves_nothing_of_it(
+    stack: Stack,
+    one_host: Host,
+    counted_host: Host,
+    people: People,
+    table_faults: Control,
+) -> None:
+    alice, bob = people(counted_host, "alice", "bob")
+    await alice.token()
+    await table_faults.fault("insert", delayMs=0, times=1)  # her claim
+    fault = await table_faults.fault("insert", hold="before", times=1)  # the copy
+    asking = asyncio.create_task(alice.add(bob.id))
+    await table_faults.held(fault)
+    erasing = Person(alice._client, one_host, alice._issuer, alice.id, alice.name)
+    erasing.bearer = alice.bearer
+    assert (await erasing.forget()).status == 204
+    await table_faults.release(fault)
+
+    assert (await asking).status == 401
+    assert rows_about(stack, alice.id, bob.id) == []
+
+
+async def test_asking_for_somebody_who_is_erased_meanwhile_is_asking_for_who_comes_after(
+    stack: Stack,
+    one_host: Host,
+    counted_host: Host,
+    people: People,
+    table_faults: Control,
+) -> None:
+    alice, bob = people(counted_host, "alice", "bob")
+    await bob.add(alice.id)
+    bob.host = one_host
+    await table_faults.fault("update", delayMs=0, times=1)  # her claim
+    fault = await table_faults.fault("update", hold="before", times=1)  # the copy
+    asking = asyncio.create_task(alice.add(bob.id))
+    await table_faults.held(fault)
+    assert (await bob.forget()).status == 204
+    await table_faults.release(fault)
+
+    answered = await asking
+    assert (answered.status, answered.json["state"]) == (201, "requested")
+    assert await alice.states() == {bob.id: "requested"}
+    bob.bearer = stack.token(bob.id, name="Bob again")
+    assert await bob.states() == {alice.id: "incoming"}
