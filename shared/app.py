@@ -15,15 +15,17 @@ from shared.bots import Bots
 from shared.erasure import IdentityErasure
 from shared.friends import Friends
 from shared.friendships import Friendships
+from shared.group_calls import GroupCalls
 from shared.health import Health
 from shared.identities import Identities
+from shared.invitations import Invitations
 from shared.issuer_keys import IssuerKeys
 from shared.people import People
 from shared.settings import Settings, load
 from shared.teams import Teams
 from shared.token_policy import Policy
 from shared.tokens import Tokens
-from shared.upstream import Upstream
+from shared.upstream import Upstream, each
 
 # Seconds; a readiness probe's own patience is seldom longer.
 _HEALTH_SECONDS = 3.0
@@ -42,6 +44,8 @@ class App:
     bots: Bots
     teams: Teams
     friends: Friends
+    invitations: Invitations
+    group_calls: GroupCalls
     health: Health
 
 
@@ -66,7 +70,8 @@ def build(settings: Settings) -> App:
     logging.getLogger("azure").setLevel(logging.WARNING)
     upstream = Upstream()
     acs = IdentityApi(_identity_client(settings, upstream))
-    identity_table = tables.Table(table_client(settings, upstream, tables.IDENTITIES))
+    stored = {name: tables.Table(table_client(settings, upstream, name)) for name in tables.ALL}
+    identity_table = stored[tables.IDENTITIES]
     resource = settings.communication_resource
     identities = Identities(identity_table, acs, resource)
     keys = {issuer.url: IssuerKeys(issuer.url, upstream.session) for issuer in settings.issuers}
@@ -76,13 +81,22 @@ def build(settings: Settings) -> App:
         settings.token_minutes,
         settings.token_max_minutes,
     )
-    friendships = Friendships(tables.Table(table_client(settings, upstream, tables.FRIENDS)))
+    friendships = Friendships(stored[tables.FRIENDS])
+    invitations = Invitations(
+        stored[tables.INVITATIONS], stored[tables.SHARED_CALLS], friendships, identities
+    )
     tokens = Tokens(identities, friendships, acs, policy, settings.upstream_timeout)
     # Whatever module stores something about people joins here.
     erasure = IdentityErasure(identity_table, identities, resource)
-    people = People(identities, erasure, acs, holders={"friends": friendships})
+    people = People(
+        identities, erasure, acs, holders={"friends": friendships, "invitations": invitations}
+    )
+
+    async def check_storage() -> None:
+        await each(stored.values(), lambda table: table.check())
+
     checks = {
-        "storage": identity_table.check,
+        "storage": check_storage,
         "communication": acs.check,
         **{f"issuer {n}": keys[issuer.url].check for n, issuer in enumerate(settings.issuers, 1)},
     }
@@ -97,7 +111,9 @@ def build(settings: Settings) -> App:
         people=people,
         bots=Bots(identities, tokens, people),
         teams=Teams(acs, identities, settings.teams_app_id),
-        friends=Friends(friendships, identities, tokens, resource),
+        friends=Friends(friendships, identities, tokens, invitations, resource),
+        invitations=invitations,
+        group_calls=GroupCalls(invitations),
         health=Health(checks, min(_HEALTH_SECONDS, settings.upstream_timeout)),
     )
 

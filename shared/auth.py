@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import jwt
 
 from shared.issuers import Issuer
-from shared.principals import MAX_ID_LENGTH, Caller, Kind, Principal, is_deceptive
+from shared.principals import MAX_ID_LENGTH, Caller, Kind, Principal, visible
 from shared.problems import Unauthenticated
 
 logger = logging.getLogger(__name__)
@@ -236,8 +236,7 @@ def _display_name(claim: object) -> str | None:
     """As friends are shown it: people can often choose their names themselves."""
     if not isinstance(claim, str):
         return None
-    visible = "".join(character for character in claim if not is_deceptive(character))
-    return visible.strip()[:_MAX_NAME_LENGTH].strip() or None
+    return visible(visible(claim)[:_MAX_NAME_LENGTH]) or None
 
 
 def _roles(claims: Mapping[str, Any], path: str) -> frozenset[str]:

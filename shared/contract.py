@@ -3,19 +3,33 @@
 Requests forbid what they do not know, and pydantic reports all their faults at once.
 """
 
-from datetime import datetime
-from typing import Annotated, Literal
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
+from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from shared.acs_identity import Grant
 from shared.friend_rows import State
 from shared.friends import Friend
 from shared.identity_rows import Identity
-from shared.principals import Caller, is_deceptive
+from shared.invitations import MOST_INVITEES, Audience, Shared
+from shared.principals import MAX_ID_LENGTH, Caller, visible
 from shared.settings import MAX_TOKEN_MINUTES, MIN_TOKEN_MINUTES
+from shared.sharing_rows import CallKind
 
 type Scope = Literal["chat", "chat.join", "chat.join.limited", "voip", "voip.join"]
 
@@ -26,6 +40,17 @@ def timestamp(moment: datetime) -> str:
 
 
 type Timestamp = Annotated[datetime, PlainSerializer(timestamp)]
+
+
+def _soon(moment: datetime) -> datetime:
+    """In UTC; nobody plans for longer, and no sum of times overflows."""
+    if moment > datetime.now(UTC) + timedelta(days=5 * 366):
+        raise ValueError("is over five years away")
+    return moment.astimezone(UTC)
+
+
+type EventTime = Annotated[AwareDatetime, AfterValidator(_soon)]
+type PersonId = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)]
 
 
 def _is_absent(value: object) -> bool:
@@ -128,7 +153,7 @@ class TeamsTokenAnswer(Answer):
 
 
 class ExportAnswer(Answer):
-    """Everything stored about the caller, by the module that holds it, as it is stored."""
+    """Everything stored about the caller, by the module that holds it."""
 
     id: str
     realm: str
@@ -139,7 +164,7 @@ class ExportAnswer(Answer):
 def _shown(name: str) -> str:
     """A name that others are shown."""
     name = name.strip()
-    if not name or any(is_deceptive(character) for character in name):
+    if not name or visible(name) != name:
         raise ValueError("has to be a visible text without control characters")
     return name
 
@@ -204,6 +229,111 @@ class FriendsAnswer(Answer):
         asked = {} if state is None else {"state": state}
         link = f"/api/friends?{urlencode({**asked, 'page': after})}" if after else None
         return cls(friends=[FriendAnswer.of(friend) for friend in friends], next_link=link)
+
+
+class AudienceBody(Body):
+    """Exactly one of the three."""
+
+    friends: Literal[True] | None = None
+    users: Annotated[list[PersonId], Field(max_length=MOST_INVITEES)] | None = None
+    space: Annotated[str, Field(max_length=256), AfterValidator(_shown)] | None = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> "AudienceBody":
+        if len([part for part in (self.friends, self.users, self.space) if part is not None]) != 1:
+            raise ValueError("has to be one of friends, users and space")
+        return self
+
+    def read(self) -> Audience:
+        users = None if self.users is None else tuple(self.users)
+        return Audience(bool(self.friends), users, self.space)
+
+
+class GroupCallBody(Body):
+    group_id: UUID
+    title: Annotated[str, Field(max_length=256), AfterValidator(_shown)] | None = None
+    starts_at: EventTime | None = None
+    ends_at: EventTime | None = None
+    audience: AudienceBody
+
+    @field_validator("starts_at")
+    @classmethod
+    def _is_not_long_ago(cls, starts_at: datetime | None) -> datetime | None:
+        if starts_at is not None and starts_at < datetime.now(UTC) - timedelta(days=1):
+            raise ValueError("is over a day ago")
+        return starts_at
+
+    @field_validator("ends_at")
+    @classmethod
+    def _is_to_come(cls, ends_at: datetime | None, info: ValidationInfo) -> datetime | None:
+        starts_at = info.data.get("starts_at")
+        if ends_at is not None and starts_at is not None and ends_at <= starts_at:
+            raise ValueError("is not after startsAt")
+        if ends_at is not None and ends_at <= datetime.now(UTC):
+            raise ValueError("is over")
+        return ends_at
+
+
+class InvitationsQuery(Query):
+    """Of the caller's own invitations, or of a space's."""
+
+    space: Annotated[str, Field(max_length=256), AfterValidator(_shown)] | None = None
+
+
+class HostAnswer(Answer):
+    id: str
+    display_name: str | None
+
+
+class InvitationAnswer(Answer):
+    """A call that the caller may join: `locator` is what the Calling SDK's `join` takes."""
+
+    id: str
+    kind: CallKind
+    title: str | None
+    locator: dict[str, str]
+    alternatives: list[dict[str, str]]
+    starts_at: Timestamp | None = Field(exclude_if=_is_absent)
+    ends_at: Timestamp | None = Field(exclude_if=_is_absent)
+    host: HostAnswer
+    mine: bool
+
+    @classmethod
+    def of(cls, shared: Shared) -> "InvitationAnswer":
+        return cls(**_invitation(shared))
+
+
+class SharedAnswer(InvitationAnswer):
+    """What the owner is told: `invited` counts people, none for a space."""
+
+    invited: int
+
+    @classmethod
+    def sharing(cls, shared: Shared, invited: int) -> "SharedAnswer":
+        return cls(**_invitation(shared), invited=invited)
+
+    @property
+    def path(self) -> str:
+        return f"/api/invitations/{self.id}"
+
+
+class InvitationsAnswer(Answer):
+    invitations: list[InvitationAnswer]
+
+
+def _invitation(shared: Shared) -> dict[str, Any]:
+    content = shared.content
+    return {
+        "id": shared.call_id,
+        "kind": content.kind,
+        "title": content.title,
+        "locator": dict(content.locator),
+        "alternatives": [],
+        "starts_at": content.starts_at,
+        "ends_at": content.ends_at,
+        "host": HostAnswer(id=content.host.id, display_name=content.host.display_name),
+        "mine": shared.mine,
+    }
 
 
 class HealthAnswer(Answer):

@@ -171,17 +171,19 @@ class Friendship:
             profile=profile if wanted else None,
         )
 
-    def without_mine(self) -> "Friendship | None":
-        """The friend's half alone; None where that is empty too."""
-        if self.theirs is Word.NONE:
+    def back_to(self, word: Word) -> "Friendship | None":
+        """With another word of the owner's under the same number; None where both are empty."""
+        if word is Word.NONE and self.theirs is Word.NONE:
             return None
-        return replace(self, mine=Word.NONE, mine_seq=0)
+        return replace(self, mine=word, mine_seq=0 if word is Word.NONE else self.mine_seq)
 
     def without_theirs(self) -> "Friendship | None":
         """The owner's half alone; None where that is empty too."""
         if self.mine is Word.NONE:
             return None
-        return replace(self, theirs=Word.NONE, theirs_seq=0, profile=None)
+        # Of a block the id is not needed, and they may have been erased.
+        kept = None if self.mine is Word.BLOCK else self.friend_id
+        return replace(self, friend_id=kept, theirs=Word.NONE, theirs_seq=0, profile=None)
 
     def without_friend(self) -> "Friendship | None":
         """What stays when the friend is erased: of a block, the keys, or who was blocked could

@@ -1,9 +1,10 @@
 """The buddy list: who may call whom, because both have said so."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 
 from shared.friend_rows import Friendship, Profile, State, Word
 from shared.friendships import Friendships
@@ -46,6 +47,12 @@ class Friend:
     communication_user_id: str | None
 
 
+class Sharings(Protocol):
+    """What of `shared.invitations` is needed here."""
+
+    async def part(self, one: Principal, other: Principal) -> None: ...
+
+
 class Friends:
     """Friendships between people of one realm. Whether the other exists, has not answered or has
     said no, nobody can tell: the answers and the requests to storage are the same."""
@@ -55,12 +62,14 @@ class Friends:
         friendships: Friendships,
         identities: Identities,
         tokens: Tokens,
+        sharings: Sharings,
         resource: str,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._friendships = friendships
         self._identities = identities
         self._tokens = tokens
+        self._sharings = sharings
         self._resource = resource_key(resource)
         self._decisions = Budget(_MOST_DECISIONS, now)
 
@@ -81,21 +90,26 @@ class Friends:
         self._decisions.spend(caller.principal)
         new = False
         for _ in range(_TRIES):
-            identity = await self._tokens.enrolled(caller)
+            identity = await self._admitted(caller, friend, self._tokens.enrolled(caller))
             before = await self._friendships.find(caller.principal, friend)
             asking = before.mine is not Word.YES and before.theirs is not Word.YES
             if asking:
                 await self._refuse_many(caller, MOST_UNANSWERED)
-            mine = await self._friendships.decide(before, friend, Word.YES)
+            mine, written = await self._friendships.decide(before, friend, Word.YES)
             new = new or before.mine is not Word.YES
-            if asking:
-                await self._withdraw_one_too_many(caller, mine)
+            if asking and written:
+                await self._withdraw_one_too_many(caller, mine, before.mine)
             copied = await self._friendships.copy(mine, caller.principal.id, Profile.of(identity))
             # Write, then look again: what changed on the way either sees our claim or is seen.
-            now = await self._look_again(caller, mine)
+            now = await self._look_again(caller, mine, written=written)
             standing = await self._friendships.find(caller.principal, friend)
             if standing.mine_seq < mine.mine_seq:  # the friend was erased, and asking is newer
                 await self._friendships.undo(mine)
+            elif copied.theirs_seq > standing.mine_seq:
+                await self._friendships.retract_orphan(caller.principal, friend)
+            elif standing.theirs_seq > copied.mine_seq and mine.theirs is Word.YES:
+                await self._friendships.retract_orphan(friend, caller.principal)
+                return await self._seen(mine, friend, accepted=False), new
             elif now is not None and now.version == identity.version:
                 agreed = copied.mine is Word.YES
                 return await self._seen(mine, friend, accepted=agreed), new
@@ -114,13 +128,15 @@ class Friends:
         friend = _friend(caller, friend_id)
         self._decisions.spend(caller.principal)
         _, before = await asyncio.gather(
-            self._identities.admit(caller), self._friendships.find(caller.principal, friend)
+            self._admitted(caller, friend, self._identities.admit(caller)),
+            self._friendships.find(caller.principal, friend),
         )
         word = Word.BLOCK if block else Word.NO
-        mine = await self._friendships.decide(before, friend, word, unblock=block is False)
+        mine, written = await self._friendships.decide(before, friend, word, unblock=block is False)
         if mine.mine is not Word.NONE:
             await self._friendships.copy(mine, caller.principal.id)
-            await self._look_again(caller, mine)
+            await self._sharings.part(caller.principal, friend)
+            await self._look_again(caller, mine, written=written)
 
     async def resolve(self, caller: Caller, friend_id: str) -> Friend:
         """An accepted friend. Judged on each side's own word, so a withdrawal counts at once.
@@ -183,30 +199,39 @@ class Friends:
 
     async def _refuse_many(self, caller: Caller, most: int) -> None:
         """Raises TooManyUnanswered where `most` requests, or more, are unanswered."""
-        unanswered, _ = await self._friendships.page(
-            caller.principal, State.REQUESTED, "", most=most
-        )
+        unanswered = await self._friendships.some(caller.principal, State.REQUESTED, most)
         if len(unanswered) >= most:
             raise TooManyUnanswered(
                 f"{MOST_UNANSWERED} requests of yours are unanswered, which is the most there may"
                 " be: withdraw some (DELETE), or wait for answers."
             )
 
-    async def _withdraw_one_too_many(self, caller: Caller, mine: Friendship) -> None:
+    async def _withdraw_one_too_many(self, caller: Caller, mine: Friendship, before: Word) -> None:
         """Others may have been asked at the same time: of those who see more than there may be,
         each takes back their own."""
         try:
             await self._refuse_many(caller, MOST_UNANSWERED + 1)
         except TooManyUnanswered:
-            await self._friendships.undo(mine)
+            await self._friendships.undo(mine, before=before)
             raise
 
-    async def _look_again(self, caller: Caller, decided: Friendship) -> Identity | None:
+    async def _admitted[T](self, caller: Caller, friend: Principal, check: Awaitable[T]) -> T:
+        """The result of a check of the caller. One who was erased while a request of theirs died
+        may have left a copy behind, which their repetition of it removes."""
+        try:
+            return await check
+        except Unauthenticated:
+            await self._friendships.retract_orphan(caller.principal, friend)
+            raise
+
+    async def _look_again(
+        self, caller: Caller, decided: Friendship, *, written: bool
+    ) -> Identity | None:
         """Nothing stays of a decision whose caller was erased meanwhile; raises as `admit`."""
         try:
             return await self._identities.find(caller.principal, caller.issued_at)
         except (Unauthenticated, BeingErased):
-            await self._friendships.undo(decided)
+            await self._friendships.undo(decided, written=written)
             raise
 
 

@@ -5,6 +5,7 @@ row; then the request answers. A request that was killed in between is finished 
 Consent to resolve one friend is judged on each side's own word, the list shows the copies.
 """
 
+import contextlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -17,6 +18,7 @@ from shared.upstream import each
 
 # How often a write is tried anew because another request wrote the same row meanwhile.
 _TRIES = 10
+_SAID_YES = ("mine eq @yes", {"yes": Word.YES.value})
 
 
 class Friendships:
@@ -34,19 +36,22 @@ class Friendships:
 
     async def decide(
         self, found: Friendship, friend: Principal, word: Word, *, unblock: bool = False
-    ) -> Friendship:
+    ) -> tuple[Friendship, bool]:
         """Claim a decision in the owner's own row; nothing is written where it stands already.
 
         Args:
             found: the owner's row, as it was read.
             unblock: whether a NO lifts a block.
+
+        Returns:
+            The owner's row as it stands, and whether this call has written it.
         """
         for _ in range(_TRIES):
             decided = found.saying(word, friend.id, self._now(), unblock=unblock)
             if decided is found:
-                return found
+                return found, False
             try:
-                return await self._write(decided)
+                return await self._write(decided), True
             except RowChanged:
                 found = await self._find(found.owner, found.friend)
         raise Conflict
@@ -76,11 +81,10 @@ class Friendships:
         """
         after, more = "", True
         while more:
-            rows, more = await self._table.page(
-                principal_key(owner), "mine eq @yes", after=after, yes=Word.YES.value
-            )
+            rows, more = await self._table.page(principal_key(owner), *_SAID_YES, after=after)
             after = rows[-1].row_key if rows else ""
-            # Where there is no row the request is still under way, or the friend was erased.
+            # Only who has been told already: others hear it from the request that is under way,
+            # or somebody has been erased since.
             await each(
                 map(Friendship.of, rows),
                 lambda said: self._copy(said, owner.id, profile, or_insert=False),
@@ -91,39 +95,84 @@ class Friendships:
     ) -> tuple[list[Friendship], bool]:
         """The owner's rows in one state, or in all that are shown; see `Table.page`."""
         only = "state ne @state" if state is None else "state eq @state"
+        named = {"state": (state or State.HIDDEN).value}
         rows, more = await self._table.page(
-            principal_key(owner), only, after=after, most=most, state=state or State.HIDDEN.value
+            principal_key(owner), only, named, after=after, most=most
         )
         return [Friendship.of(row) for row in rows], more
 
-    async def undo(self, decided: Friendship) -> None:
-        """Leave nothing of a decision whose owner was erased while it was made.
+    async def some(self, owner: Principal, state: State, most: int) -> list[str]:
+        """The keys of friends in one state, as the copies say; no more than are asked for."""
+        found: list[str] = []
+        more = True
+        while more and len(found) < most:
+            rows, more = await self.page(owner, state, found[-1] if found else "", most)
+            found += [row.friend for row in rows]
+        return found[:most]
+
+    async def said_yes_to(self, owner: str) -> set[str]:
+        """The keys of everybody whom the owner of a partition says yes to."""
+        rows = await self._table.list_for(owner, *_SAID_YES)
+        return {row.row_key for row in rows}
+
+    async def says_yes(self, owner: str, friend: str) -> bool:
+        """The owner's own word about the friend. One point read."""
+        return (await self._find(owner, friend)).mine is Word.YES
+
+    async def undo(
+        self, decided: Friendship, *, written: bool = True, before: Word = Word.NONE
+    ) -> None:
+        """Leave nothing of a decision, such as one whose owner was erased while it was made.
 
         What whoever came after the erasure decided stands, and what the friend did.
+
+        Args:
+            written: whether it was this request that wrote it; else only an orphaned copy goes.
+            before: what the owner's word was.
         """
         for _ in range(_TRIES):
             own = await self._find(decided.owner, decided.friend)
             other = await self._find(decided.friend, decided.owner)
+            if not written and own.mine_seq == decided.mine_seq:
+                return
             try:
                 if other.theirs_seq == decided.mine_seq:
                     await self._leave(other, other.without_theirs())
                 if own.mine_seq == decided.mine_seq:
-                    await self._leave(own, own.without_mine())
+                    await self._leave(own, own.back_to(before))
             except RowChanged:
                 continue
             return
         raise Conflict
 
+    async def retract_orphan(self, owner: Principal, friend: Principal) -> None:
+        """Remove a copy of the owner's word that the owner's row does not bear out.
+
+        A request that died while its caller was being erased may leave one. A word is claimed
+        before it is copied, so to read the copy first shows whether its claim is gone.
+        """
+        other = await self.find(friend, owner)
+        own = await self.find(owner, friend)
+        if other.theirs_seq > own.mine_seq:
+            with contextlib.suppress(RowChanged):  # something newer is there
+                await self._leave(other, other.without_theirs())
+
     async def forget(self, principal: Principal) -> None:
         """Remove both rows of every friendship; repeatable, also after a kill half-way."""
-        rows = await self._table.list_for(principal_key(principal))
-        await each(map(Friendship.of, rows), self._forget)
+        rows, more = await self._table.page(principal_key(principal))
+        while rows:
+            await each(map(Friendship.of, rows), self._forget)
+            rows, more = await self._table.page(principal_key(principal)) if more else ([], False)
 
     async def export(self, principal: Principal) -> list[dict[str, Value]]:
         """What the principal has said about whom. Of the others' words what the list shows: the
-        rows hold more, and that somebody has said no is theirs to tell."""
-        rows = await self._table.list_for(principal_key(principal))
-        return [_exported(Friendship.of(row)) for row in rows]
+        rows hold more, and that somebody has said no, or was erased, is not ours to tell."""
+        rows = map(Friendship.of, await self._table.list_for(principal_key(principal)))
+        return [
+            _exported(row)
+            for row in rows
+            if row.friend_id and (row.mine is not Word.NONE or row.state is not State.HIDDEN)
+        ]
 
     async def _find(self, owner: str, friend: str) -> Friendship:
         row = await self._table.find(owner, friend)
@@ -134,7 +183,7 @@ class Friendships:
     ) -> Friendship | None:
         for _ in range(_TRIES):
             found = await self._find(said.friend, said.owner)
-            if found.row is None and not or_insert:
+            if not or_insert and found.theirs_seq != said.mine_seq:
                 return None
             told = found.hearing(said, owner_id, profile)
             if told is found:
@@ -186,9 +235,8 @@ class Friendships:
 
 
 def _exported(friendship: Friendship) -> dict[str, Value]:
-    said: dict[str, Value] = {"mine": friendship.mine.value, "mineSeq": friendship.mine_seq}
-    if friendship.friend_id is not None:
-        said["id"] = friendship.friend_id
+    # Without the sequence number, which climbs over the friend's.
+    said: dict[str, Value] = {"id": friendship.friend_id or "", "mine": friendship.mine.value}
     if friendship.state is not State.HIDDEN:
         said["state"] = friendship.state.value
     if friendship.profile and friendship.profile.display_name and friendship.state in _NAMED:

@@ -12,6 +12,8 @@ from shared.identity_rows import (
     REVERSE_ROW,
     Identity,
     identity_of,
+    is_erasing,
+    is_tombstone,
     milliseconds,
     new_mapping,
     owner_key,
@@ -90,6 +92,11 @@ class Identities:
         """
         await self.find(caller.principal, caller.issued_at)
 
+    async def stands(self, mapping: str) -> bool:
+        """Is there an identity under this PartitionKey, and is it not being erased?"""
+        row = await self._table.find(mapping, self._resource_key)
+        return row is not None and not is_tombstone(row) and not is_erasing(row)
+
     async def enrol(
         self,
         principal: Principal,
@@ -145,14 +152,21 @@ class Identities:
         if spare is not None and (standing is None or spare != standing.communication_user_id):
             await self._discard(principal, spare)
 
-    async def rename(self, identity: Identity, display_name: str) -> Identity:
+    async def rename(
+        self, identity: Identity, display_name: str, said_at: datetime | None = None
+    ) -> Identity:
         """Give an identity another display name.
+
+        Args:
+            said_at: when the bearer token was issued that says so.
 
         Raises:
             RowChanged: somebody else wrote the row meanwhile.
         """
         version = self._next_version(identity)
         change: dict[str, Value] = {"displayName": display_name, "version": version}
+        if said_at is not None:
+            change["namedAt"] = said_at
         return identity_of(await self._table.merge(identity.row, change))
 
     async def note_told(self, identity: Identity) -> Identity:

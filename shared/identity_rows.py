@@ -24,6 +24,7 @@ class Identity:
         generation: raised by every revocation; tokens of different generations are never mixed.
         version: of name and ACS id, which friends are told: ms since 1970, higher at each change.
         told: whether friends have been told this version.
+        named_at: when the bearer token was issued that gave the name; None for the first.
     """
 
     communication_user_id: str
@@ -31,6 +32,7 @@ class Identity:
     generation: int
     version: int
     told: bool
+    named_at: datetime | None
     created_at: datetime
     row: Row
 
@@ -76,6 +78,7 @@ def identity_of(row: Row) -> Identity:
     """Read a row that holds an identity, whatever its state."""
     values = row.values
     name, created_at = values.get("displayName"), values["createdAt"]
+    named_at = values.get("namedAt")
     if not isinstance(created_at, datetime):
         raise TypeError("an identity row whose createdAt is no time")
     first_version = milliseconds(created_at)  # whoever becomes a friend later is told at once
@@ -86,6 +89,7 @@ def identity_of(row: Row) -> Identity:
         generation=int(str(values["generation"])),
         version=version,
         told=version == int(str(values.get("toldVersion", first_version))),
+        named_at=named_at.astimezone(UTC) if isinstance(named_at, datetime) else None,
         created_at=created_at.astimezone(UTC),
         row=row,
     )

@@ -30,7 +30,7 @@ class Holder(Protocol):
         """Remove everything; repeatable, also after a kill half-way."""
 
     async def export(self, principal: Principal) -> Rows:
-        """Everything, as it is stored."""
+        """Everything about them that is theirs to know."""
 
 
 class AcsUsers(Protocol):
@@ -93,12 +93,15 @@ class People:
         rows = await self._erasure.begin(principal, proven_at)
         if rows is None:
             return
+        await self._forget_held(principal)  # others see them no more, even while ACS is down
         for row in rows:
             if not is_tombstone(row):  # of another ACS resource ours says that it is gone: fine
                 await self._acs.delete_user(str(row.values["communicationUserId"]))
-        # Twice: a request that was under way when the mapping was marked may have written since.
-        for _ in range(2):
-            for holder in self._holders.values():
-                await holder.forget(principal)
+        # Again: a request that was under way when the mapping was marked may have written since.
+        await self._forget_held(principal)
         await self._erasure.end(principal, rows, proven_at)
         audit.record("erased", actor.principal, principal)
+
+    async def _forget_held(self, principal: Principal) -> None:
+        for holder in self._holders.values():
+            await holder.forget(principal)

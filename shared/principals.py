@@ -7,14 +7,23 @@ from enum import StrEnum
 
 # Characters. What the issuer calls somebody: emails, GUIDs and `auth0|…` ids fit many times over.
 MAX_ID_LENGTH = 256
-# Unicode's bidirectional embeddings, overrides and isolates.
-_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Unicode's joiners, which emoji, Persian and Indic scripts need; and fillers, which are letters
+# that show nothing.
+_JOINERS = frozenset("\u200c\u200d")
+_FILLERS = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 
 
-def is_deceptive(character: str) -> bool:
-    """May a name that others are shown not hold this? Control characters, halves of surrogate
-    pairs, and what turns the text around it."""
-    return unicodedata.category(character) in ("Cc", "Cs") or character in _BIDI
+def visible(name: str) -> str:
+    """A name as others may be shown it: without control and formatting characters, line breaks,
+    halves of surrogate pairs, and blanks around it; empty where nothing of it can be seen."""
+    kept = "".join(c for c in name if c in _JOINERS or not _is_hidden(c)).strip()
+    return kept if any(c not in _JOINERS for c in kept) else ""
+
+
+def _is_hidden(character: str) -> bool:
+    return (
+        unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") or character in _FILLERS
+    )
 
 
 class Kind(StrEnum):

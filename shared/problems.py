@@ -119,6 +119,12 @@ class TooManyUnanswered(Problem):
     title = "Too many of the caller's requests are unanswered."
 
 
+class TooManyShared(Problem):
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    code = "too-many-shared"
+    title = "The caller shares too many calls."
+
+
 class Misconfigured(Problem):
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     code = "misconfigured"

@@ -31,8 +31,10 @@ logger = logging.getLogger(__name__)
 
 IDENTITIES = "identities"
 FRIENDS = "friends"
+INVITATIONS = "invitations"
+SHARED_CALLS = "sharedcalls"
 # What deployment creates; `python -m shared.provision` does it.
-ALL = (IDENTITIES, FRIENDS)
+ALL = (IDENTITIES, FRIENDS, INVITATIONS, SHARED_CALLS)
 # The most rows that Table Storage gives at once.
 PAGE_ROWS = 1000
 
@@ -105,11 +107,13 @@ class Table:
                 # Removed between our two requests: the key is free again.
         raise StorageUnavailable
 
-    async def list_for(self, partition_key: str) -> list[Row]:
-        """All rows of one partition, in one query for each 1,000."""
-        found, more = await self.page(partition_key)
+    async def list_for(
+        self, partition_key: str, only: str = "", named: Mapping[str, str] | None = None
+    ) -> list[Row]:
+        """All rows of one partition, in one query for each 1,000; arguments as for `page`."""
+        found, more = await self.page(partition_key, only, named)
         while more:
-            rows, more = await self.page(partition_key, after=found[-1].row_key)
+            rows, more = await self.page(partition_key, only, named, after=found[-1].row_key)
             found += rows
         return found
 
@@ -117,10 +121,10 @@ class Table:
         self,
         partition_key: str,
         only: str = "",
+        named: Mapping[str, str] | None = None,
         *,
         after: str = "",
         most: int = PAGE_ROWS,
-        **named: str,
     ) -> tuple[list[Row], bool]:
         """Some rows of one partition, by ascending RowKey, and whether there may be more.
 
@@ -130,7 +134,11 @@ class Table:
             most: rows; there are fewer, but not none, only where storage takes a break.
         """
         filters = ["PartitionKey eq @partition_key", *(["RowKey gt @after"] if after else [])]
-        parameters: dict[str, Any] = {**named, "partition_key": partition_key, "after": after}
+        parameters: dict[str, Any] = {
+            **(named or {}),
+            "partition_key": partition_key,
+            "after": after,
+        }
 
         async def ask(token: str | None) -> tuple[list[Row], str | None]:
             pages = self._client.query_entities(
@@ -181,6 +189,12 @@ class Table:
         except (_Absent, ResourceModifiedError):
             raise RowChanged from None
         return Row(row.partition_key, row.row_key, standing, str(metadata["etag"]))
+
+    async def put(self, partition_key: str, row_key: str, values: Mapping[str, Value]) -> None:
+        """Store a row, whatever was there. Last writer wins: the caller makes up for that."""
+        entity = _entity(partition_key, row_key, values)
+        async with self._outages_told():
+            await with_retries(lambda: self._client.upsert_entity(entity, mode=UpdateMode.REPLACE))
 
     async def remove(self, partition_key: str, row_key: str) -> None:
         """Remove a row; fine where there is none (nor a table: the SDK tells no 404 here)."""

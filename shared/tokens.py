@@ -83,11 +83,13 @@ class Tokens:
         scopes, minutes = self._policy.decide(caller.roles, scopes, minutes)
         principal, name = caller.principal, caller.display_name
         identity = await self._enrolled(caller, scopes, minutes)
-        if name and name != identity.display_name:
+        # Of two bearer tokens with two names the younger is right: they shall not take turns.
+        is_news = identity.named_at is None or caller.issued_at > identity.named_at
+        if name and name != identity.display_name and is_news:
             # Where it cannot be written the next request tries again: nobody goes without a token
             # for a name. Where two change it at once, either is fine.
             with contextlib.suppress(RowChanged, StorageUnavailable):
-                identity = await self._identities.rename(identity, name)
+                identity = await self._identities.rename(identity, name, caller.issued_at)
         identity, grant = await self._issue_alive(caller, principal, identity, scopes, minutes)
         if principal.kind is Kind.USER and not identity.told:
             await self._announce(principal, identity)

@@ -7,6 +7,7 @@ import asyncio
 import json
 import logging
 import math
+import re
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
@@ -36,8 +37,9 @@ from shared.settings import SettingsError
 
 logger = logging.getLogger(__name__)
 
-# The largest body that any route means is a few KiB of ids.
-MAX_BODY_BYTES = 64 * 1024
+# The largest body that any route means is 350 ids of 256 characters.
+MAX_BODY_BYTES = 128 * 1024
+_WEIGHT = re.compile(r"q=[01](\.[0-9]{0,3})?")
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 # Of a request that is wrong in thousands of ways: the answer must not be larger than the question.
 _MOST_FAULTS, _MOST_TOLD, _LONGEST_NAME = 20, 3, 64
@@ -71,16 +73,32 @@ class Request[Q: Query, B: Body]:
         """An id in the path, written plainly or as `~` and base64url of its UTF-8."""
         return read_id(self.route.get(name, ""), name)
 
+    def prefers(self, media_type: str) -> bool:
+        """Does the client accept this, and not say that it would take JSON as gladly?"""
+        ranges = [_media_range(part) for part in self.headers.get("accept", "").split(",")]
+        weights = dict(ranges)
+        wanted = weights.get(media_type, 0.0)
+        return wanted > 0 and wanted > weights.get("application/json", 0.0)
+
 
 @dataclass(frozen=True)
 class Created:
-    """An answer with status 201."""
+    """An answer with status 201; `location` is the path of what was created, where it has one."""
 
     body: BaseModel
+    location: str = ""
+
+
+@dataclass(frozen=True)
+class Document:
+    """An answer that is not JSON."""
+
+    text: str
+    mimetype: str
 
 
 # What a handler gives back: None is 204.
-type Result = BaseModel | Created | None
+type Result = BaseModel | Created | Document | None
 
 
 async def serve[Q: Query, B: Body](
@@ -128,6 +146,15 @@ async def serve_public[Q: Query](
         return await handler(PublicRequest(read_query, dict(req.route_params)))
 
     return await _answer(req, context, anybody)
+
+
+def _media_range(text: str) -> tuple[str, float]:
+    """A part of an Accept header: media type and weight (RFC 9110, section 12.5.1)."""
+    name, *parameters = (piece.strip().lower() for piece in text.split(";"))
+    for parameter in parameters:
+        if _WEIGHT.fullmatch(parameter):
+            return name, float(parameter[2:])
+    return name, 1.0
 
 
 def _admit(caller: Caller, role: str | None, service_role: str | None) -> None:
@@ -214,8 +241,12 @@ def _success(result: Result) -> func.HttpResponse:
     match result:
         case None:
             return func.HttpResponse(status_code=HTTPStatus.NO_CONTENT, headers=_HEADERS)
-        case Created(body):
-            return _json(HTTPStatus.CREATED, body.model_dump_json(by_alias=True))
+        case Created(body, location):
+            headers = {"Location": location} if location else {}
+            text = body.model_dump_json(by_alias=True)
+            return _json(HTTPStatus.CREATED, text, headers=headers)
+        case Document(text, mimetype):
+            return _json(HTTPStatus.OK, text, mimetype)
         case _:
             return _json(HTTPStatus.OK, result.model_dump_json(by_alias=True))
 

@@ -71,12 +71,14 @@ class FakeIdentities:
     async def find(self, principal: Principal, proven_at: datetime | None = None) -> Identity:
         row = Row("p", "r", {}, "etag")
         name = self.names[-1] if self.names else "Alice"
-        return Identity("8:acs:1_2", name, self.generation, 1, True, NOON, row)
+        return Identity("8:acs:1_2", name, self.generation, 1, True, None, NOON, row)
 
     async def discard_spare(self, principal: Principal, standing: Identity) -> None:
         pass
 
-    async def rename(self, identity: Identity, display_name: str) -> Identity:
+    async def rename(
+        self, identity: Identity, display_name: str, said_at: datetime | None = None
+    ) -> Identity:
         self.names.append(display_name)
         return await self.find(ALICE.principal)
 

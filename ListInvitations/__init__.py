@@ -1,0 +1,15 @@
+"""GET /api/invitations: the calls that the caller may join or shares, or those of a space."""
+
+import azure.functions as func
+
+from shared.contract import Body, InvitationAnswer, InvitationsAnswer, InvitationsQuery
+from shared.web import Request, serve
+
+
+async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    return await serve(req, context, list_invitations, query=InvitationsQuery)
+
+
+async def list_invitations(request: Request[InvitationsQuery, Body]) -> InvitationsAnswer:
+    found = await request.app.invitations.list_for(request.caller, request.query.space)
+    return InvitationsAnswer(invitations=[InvitationAnswer.of(shared) for shared in found])

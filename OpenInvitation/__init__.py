@@ -1,0 +1,19 @@
+"""GET /api/invitations/{id}: how to join one call, as JSON or as a calendar file."""
+
+import azure.functions as func
+
+from shared.contract import Body, InvitationAnswer, Query
+from shared.web import Document, Request, serve
+
+
+async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    return await serve(req, context, open_invitation)
+
+
+async def open_invitation(request: Request[Query, Body]) -> InvitationAnswer | Document:
+    shared = await request.app.invitations.open(request.caller, request.route_id("id"))
+    if request.prefers("text/calendar"):
+        from shared.calendar_files import calendar_file  # its library costs every cold start else
+
+        return Document(calendar_file(shared), "text/calendar")
+    return InvitationAnswer.of(shared)

@@ -1,0 +1,14 @@
+"""DELETE /api/groupCalls/{id}: take a shared group call back from everybody."""
+
+import azure.functions as func
+
+from shared.contract import Body, Query
+from shared.web import Request, serve
+
+
+async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    return await serve(req, context, unshare_group_call)
+
+
+async def unshare_group_call(request: Request[Query, Body]) -> None:
+    await request.app.group_calls.unshare(request.caller, request.route_id("id"))
