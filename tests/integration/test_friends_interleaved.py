@@ -69,12 +69,13 @@ class Deed:
 class FakeAcs:
     """Identities are numbers; none is made or used up for nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, resource: str) -> None:
+        self._resource = resource
         self._serial = itertools.count()
         self.living: set[str] = set()
 
     async def create_user(self, scopes: frozenset[str], minutes: int) -> tuple[str, Grant]:
-        user_id = f"8:acs:res_{next(self._serial)}"
+        user_id = f"8:acs:{self._resource}_{next(self._serial)}"
         self.living.add(user_id)
         return user_id, await self.issue_token(user_id, scopes, minutes)
 
@@ -115,7 +116,7 @@ class World:
         self._clients = {
             name: table_client(settings_, upstream, name) for name in (IDENTITIES, FRIENDS)
         }
-        self._acs = FakeAcs()
+        self._acs = FakeAcs(self.realm)
         self._now = datetime(2026, 1, 1, tzinfo=UTC)
         self._happened = itertools.count(1)
         self._names = itertools.count(1)
