@@ -46,6 +46,8 @@ def _soon(moment: datetime) -> datetime:
     """In UTC; nobody plans for longer, and no sum of times overflows."""
     if moment > datetime.now(UTC) + timedelta(days=5 * 366):
         raise ValueError("is over five years away")
+    if moment < datetime.now(UTC) - timedelta(days=366):
+        raise ValueError("is long over")
     return moment.astimezone(UTC)
 
 

@@ -135,11 +135,12 @@ class Invitations:
         if not _CALL_ID.fullmatch(call_id):
             return
         owner = principal_key(caller.principal)
+        found = await self._listings.find(owner, call_id)
         record = await self._record(call_id)
         if record is None:  # at most what a sharing left that never came to its record
-            found = await self._listings.find(owner, call_id)
-            if found is not None and Invitation.of(found).content is None:
-                await self._listings.remove(owner, call_id)
+            if found is not None and Invitation.of(found).role is Role.OWNER:
+                with contextlib.suppress(RowChanged):
+                    await self._listings.remove_unchanged(found)
         elif record.owner == owner and (record.content is None or record.content.kind is kind):
             await self._end(call_id)
 
@@ -198,21 +199,17 @@ class Invitations:
                 },
             )
             for row in rows:
-                # Where it was written anew, its writer looks at the friendship after us.
-                with contextlib.suppress(RowChanged):
-                    await self._listings.remove_unchanged(row)
+                await self._drop(Invitation.of(row))
 
     async def forget(self, principal: Principal) -> None:
         """Unshare everything of a person, and remove all their invitations; repeatable."""
 
-        async def forget(row: Invitation) -> None:
+        for row in map(Invitation.of, await self._listings.list_for(principal_key(principal))):
             if row.role is Role.OWNER:
                 await self._end(row.call_id)
-            await self._listings.remove(row.partition, row.call_id)
-
-        rows = await self._listings.list_for(principal_key(principal))
-        for row in rows:
-            await forget(Invitation.of(row))
+                await self._listings.remove(row.partition, row.call_id)
+            else:
+                await self._drop(row)
 
     async def export(self, principal: Principal) -> list[dict[str, Value]]:
         """What a person shares, and what is shared with them."""
@@ -224,6 +221,23 @@ class Invitations:
             for row in rows
             if row.content is not None
         ]
+
+    async def _drop(self, invitation: Invitation) -> None:
+        """Uninvite somebody: from the record, then their row, which is what points to it."""
+        for _ in range(_TRIES):
+            found = await self._record(invitation.call_id)
+            if found is None or found.row is None or invitation.partition not in found.invitees:
+                break
+            rest = replace(found, invitees=found.invitees - {invitation.partition})
+            try:
+                await self._records.replace(found.row, rest.values())
+            except RowChanged:
+                continue
+            break
+        # Where the row was written anew, its writer looks again after us.
+        if invitation.row is not None:
+            with contextlib.suppress(RowChanged):
+                await self._listings.remove_unchanged(invitation.row)
 
     async def _invited(self, caller: Caller, audience: Audience) -> tuple[frozenset[str], Consent]:
         """The mappings' keys of whom the caller may invite.
@@ -350,8 +364,11 @@ class Invitations:
         for _ in range(_TRIES):
             record = await self._record(call_id)
             if record is None:
+                if not touched:
+                    return None
                 await self._remove(touched, call_id)
-                return None
+                touched.clear()
+                continue  # who shares it anew may have written theirs meanwhile
             await self._follow(record, touched)
             settled = replace(record, leaving=frozenset(), former_space="")
             if record.content is not None:
@@ -363,8 +380,12 @@ class Invitations:
                 continue  # others have changed it, and may have done so before our writes
             try:
                 if record.content is None:
-                    await self._listings.remove(record.owner, call_id)
+                    # The record first: an erasure finds it by the owner's row.
+                    pointer = await self._listings.find(record.owner, call_id)
                     await self._records.remove_unchanged(now.row)
+                    if pointer is not None:
+                        with contextlib.suppress(RowChanged):
+                            await self._listings.remove_unchanged(pointer)
                     return None
                 if settled != record:
                     return Record.of(await self._records.replace(now.row, settled.values()))
@@ -387,7 +408,7 @@ class Invitations:
             await self._listings.put(partition, record.call_id, row.values())
 
         former = {*record.invitees, *record.leaving, record.space, record.former_space, *touched}
-        touched |= shown.keys()
+        touched.update(shown)
         await self._remove(former - shown.keys() - {"", record.owner}, record.call_id)
         await each(shown, write)
 

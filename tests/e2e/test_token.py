@@ -67,7 +67,8 @@ async def test_storage_and_acs_are_asked_as_often_as_the_cost_table_says(
     assert await cost("/token?expiresInMinutes=90", token) == ({"get": 1}, {})
     assert await cost("/user", token) == ({"get": 1}, {})
     renamed = stack.token("costs", name="Other")
-    assert await cost("/token", renamed) == ({"get": 1, "update": 1}, {})
+    # The new name, whom to tell it, and the note that everybody has been told.
+    assert await cost("/token", renamed) == ({"get": 1, "update": 2, "query": 1}, {})
     assert await cost("/token", renamed) == ({"get": 1}, {})
 
 
