@@ -110,6 +110,11 @@ class Friendships:
             found += [row.friend for row in rows]
         return found[:most]
 
+    async def accepted(self, owner: str) -> set[str]:
+        """The keys of everybody who is a friend of the owner of a partition, as the copies say."""
+        only = ("state eq @state", {"state": State.ACCEPTED.value})
+        return {row.row_key for row in await self._table.list_for(owner, *only)}
+
     async def said_yes_to(self, owner: str) -> set[str]:
         """The keys of everybody whom the owner of a partition says yes to."""
         rows = await self._table.list_for(owner, *_SAID_YES)

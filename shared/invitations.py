@@ -1,18 +1,11 @@
-"""Sharing calls: who may join which, and how.
-
-The record of a call is claimed first; then the rows of its audience are made to follow it; then
-one looks again, at the record and at what lets the owner invite each of them, and takes back what
-no longer holds. Whoever withdraws (a friend, an erased person, the owner) says so first and removes
-the rows after: of the two, one always sees the other. A request that was killed in between is
-finished by its repetition.
-"""
+"""Sharing calls: who may share which with whom, and who may join; how is `shared.shared_calls`."""
 
 import asyncio
 import contextlib
 import re
 import uuid
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from shared.friend_rows import State
@@ -30,8 +23,8 @@ from shared.problems import (
     TooManyShared,
     Unauthenticated,
 )
+from shared.shared_calls import SharedCalls
 from shared.sharing_rows import (
-    RECORD_ROW,
     CallKind,
     Consent,
     Content,
@@ -40,20 +33,21 @@ from shared.sharing_rows import (
     Role,
     space_key,
 )
-from shared.tables import RowChanged, Table, Value
+from shared.tables import Table, Value
 from shared.token_cache import Budget
 from shared.upstream import each
 
 # ACS lets so many into a group call.
 MOST_INVITEES = 350
+# Calls that one person shares at a time, and those of them in one space.
+MOST_CALLS = 100
 MOST_IN_SPACE = 10
 # What one listing answers; a person or space with more live calls sees the soonest.
 MOST_LISTED = 1000
 # Of one owner, a minute and host: each is up to 350 writes.
 _MOST_SHARINGS = 120
-# Rows of ended calls that one listing removes.
-_FEW = 20
-_TRIES = 10
+# Seconds that a listing gives to removing what it met of ended calls.
+_TIDYING = 1.0
 _CALL_ID = re.compile("[0-9a-f]{64}")
 # The app role whose holders may name anyone of their realm.
 MANAGER = "Calls.Manage"
@@ -89,7 +83,7 @@ class Invitations:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._listings = listings
-        self._records = records
+        self._calls = SharedCalls(listings, records, friendships, identities, now)
         self._friendships = friendships
         self._identities = identities
         self._now = now
@@ -105,44 +99,55 @@ class Invitations:
 
         Raises:
             InvalidRequest: whom the caller may not invite, or too many.
-            TooManyShared: the caller's live calls in the space, or sharings in a minute.
+            TooManyShared: the caller's calls, those of them in the space, or sharings in a minute.
             Conflict: others changed it at the same time.
         """
         self._sharings.spend(caller.principal)
-        await self._identities.admit(caller)
+        await self._admitted(caller, call_id)
         owner, realm = principal_key(caller.principal), caller.principal.realm
-        invitees, consent = await self._invited(caller, audience)
         space = "" if audience.space is None else space_key(realm, audience.space)
-        await self._refuse_crowd(space, owner, call_id)
-        wanted = Record(
-            call_id, uuid.uuid4().hex, owner, realm, consent, content, invitees, space=space
-        )
-        new = await self._claim(wanted)
         try:
-            settled = await self._settle(call_id)
+            invitees, consent = await self._invited(caller, audience)
+            await self._make_room(owner, call_id)
             await self._refuse_crowd(space, owner, call_id)
-            await self._identities.admit(caller)
-        except (Unauthenticated, BeingErased, TooManyShared):
-            await self._end(call_id)
+        except (InvalidRequest, TooManyShared):
+            await self._calls.finish(owner, call_id)  # as it was: also where a kill left a half
             raise
+        wanted = Record(
+            call_id=call_id,
+            sharing=uuid.uuid4().hex,
+            owner=owner,
+            realm=realm,
+            proven_at=caller.issued_at,
+            consent=consent,
+            content=content,
+            invitees=invitees,
+            space=space,
+        )
+        before = await self._calls.claim(wanted)
+        settled = await self._calls.settle(call_id)
+        try:
+            await self._refuse_crowd(space, owner, call_id)  # others may have come meanwhile
+        except TooManyShared:
+            await self._calls.undo(wanted, before)
+            raise
+        await self._admitted(caller, call_id)
         if settled is None or settled.content is None:
             raise Conflict
+        new = before is None or not before.is_live(self._now())
         return Shared(call_id, settled.content, mine=True), len(settled.invitees), new
 
     async def unshare(self, caller: Caller, call_id: str, kind: CallKind) -> None:
         """Take a call back from everybody; fine where there is none of the caller's."""
-        await self._identities.admit(caller)
+        await self._admitted(caller, call_id)
         if not _CALL_ID.fullmatch(call_id):
             return
         owner = principal_key(caller.principal)
-        found = await self._listings.find(owner, call_id)
-        record = await self._record(call_id)
-        if record is None:  # at most what a sharing left that never came to its record
-            if found is not None and Invitation.of(found).role is Role.OWNER:
-                with contextlib.suppress(RowChanged):
-                    await self._listings.remove_unchanged(found)
+        record = await self._calls.find(call_id)
+        if record is None:
+            await self._calls.finish(owner, call_id)
         elif record.owner == owner and (record.content is None or record.content.kind is kind):
-            await self._end(call_id)
+            await self._calls.end(call_id)
 
     async def open(self, caller: Caller, call_id: str) -> Shared:
         """One call that the caller may join.
@@ -155,13 +160,16 @@ class Invitations:
         me = principal_key(caller.principal)
         _, record, row = await asyncio.gather(
             self._identities.admit(caller),
-            self._record(call_id),
+            self._calls.find(call_id),
             self._listings.find(me, call_id),
         )
         if record is not None and record.content is not None and record.is_live(self._now()):
-            invited = me in record.invitees and row is not None
             in_space = record.space != "" and record.realm == caller.principal.realm
-            if invited or in_space or record.owner == me:
+            if (
+                record.owner == me
+                or in_space
+                or (me in record.invitees and row is not None and await self._holds(record, me))
+            ):
                 return Shared(call_id, record.content, mine=record.owner == me)
         raise NotFound("There is no such invitation.")
 
@@ -176,15 +184,13 @@ class Invitations:
             self._identities.admit(caller), self._listings.list_for(partition)
         )
         found, now = [Invitation.of(row) for row in rows], self._now()
-        live = [
-            Shared(invitation.call_id, invitation.content, invitation.owner == me)
-            for invitation in found
-            if invitation.content is not None and invitation.content.gone_at > now
-        ]
-        with contextlib.suppress(Problem):  # the next listing will
-            await self._tidy([one for one in found if one.content and one.content.gone_at <= now])
-        live.sort(key=lambda shared: (shared.content.due_at, shared.call_id))
-        return live[:MOST_LISTED]
+        live = await self._consented(me, [one for one in found if one.is_live(now)])
+        with contextlib.suppress(Problem, TimeoutError):  # the next listing will
+            async with asyncio.timeout(_TIDYING):
+                await self._calls.tidy([one for one in found if one.has_ended(now)])
+        listed = [Shared(one.call_id, one.content, one.owner == me) for one in live if one.content]
+        listed.sort(key=lambda shared: (shared.content.due_at, shared.call_id))
+        return listed[:MOST_LISTED]
 
     async def part(self, one: Principal, other: Principal) -> None:
         """Two are friends no longer: neither is invited to what the other shared with friends."""
@@ -198,18 +204,19 @@ class Invitations:
                     "consent": Consent.FRIENDSHIP.value,
                 },
             )
-            for row in rows:
-                await self._drop(Invitation.of(row))
+            await each(map(Invitation.of, rows), self._calls.drop)
 
     async def forget(self, principal: Principal) -> None:
         """Unshare everything of a person, and remove all their invitations; repeatable."""
-
-        for row in map(Invitation.of, await self._listings.list_for(principal_key(principal))):
-            if row.role is Role.OWNER:
-                await self._end(row.call_id)
-                await self._listings.remove(row.partition, row.call_id)
-            else:
-                await self._drop(row)
+        me, more = principal_key(principal), True
+        while more:
+            rows, more = await self._listings.page(me)
+            found = [Invitation.of(row) for row in rows]
+            await each([one for one in found if one.role is not Role.OWNER], self._calls.drop)
+            for own in found:
+                if own.role is Role.OWNER:
+                    await self._calls.end(own.call_id)
+                    await self._calls.finish(me, own.call_id)
 
     async def export(self, principal: Principal) -> list[dict[str, Value]]:
         """What a person shares, and what is shared with them."""
@@ -222,22 +229,41 @@ class Invitations:
             if row.content is not None
         ]
 
-    async def _drop(self, invitation: Invitation) -> None:
-        """Uninvite somebody: from the record, then their row, which is what points to it."""
-        for _ in range(_TRIES):
-            found = await self._record(invitation.call_id)
-            if found is None or found.row is None or invitation.partition not in found.invitees:
-                break
-            rest = replace(found, invitees=found.invitees - {invitation.partition})
-            try:
-                await self._records.replace(found.row, rest.values())
-            except RowChanged:
-                continue
-            break
-        # Where the row was written anew, its writer looks again after us.
-        if invitation.row is not None:
-            with contextlib.suppress(RowChanged):
-                await self._listings.remove_unchanged(invitation.row)
+    async def _admitted(self, caller: Caller, call_id: str) -> None:
+        """Admit the caller. One who was erased while a request of theirs died may have left the
+        call behind, which its repetition ends; not one of who came after them by the same name."""
+        owner = principal_key(caller.principal)
+        try:
+            await self._identities.admit(caller)
+        except (Unauthenticated, BeingErased):
+            if _CALL_ID.fullmatch(call_id):
+                await self._calls.end(
+                    call_id,
+                    lambda found: found.owner == owner and found.proven_at <= caller.issued_at,
+                )
+            raise
+
+    async def _holds(self, record: Record, invitee: str) -> bool:
+        """Does what let the owner invite somebody still hold? On each side's own word."""
+        if record.consent is not Consent.FRIENDSHIP:
+            return True
+        words = await asyncio.gather(
+            self._friendships.says_yes(invitee, record.owner),
+            self._friendships.says_yes(record.owner, invitee),
+        )
+        return all(words)
+
+    async def _consented(self, me: str, rows: list[Invitation]) -> list[Invitation]:
+        """Without invitations by who is a friend of the caller no longer: a request that died may
+        have left some."""
+
+        def by_friendship(row: Invitation) -> bool:
+            return row.role is Role.INVITEE and row.consent is Consent.FRIENDSHIP
+
+        if not any(map(by_friendship, rows)):
+            return rows
+        friends = await self._friendships.accepted(me)
+        return [row for row in rows if not by_friendship(row) or row.owner in friends]
 
     async def _invited(self, caller: Caller, audience: Audience) -> tuple[frozenset[str], Consent]:
         """The mappings' keys of whom the caller may invite.
@@ -260,7 +286,7 @@ class Invitations:
             for user in dict.fromkeys(audience.users or ())
             if user != me.id
         }
-        unwilling = await self._unwilling(principal_key(me), consent, named.values())
+        unwilling = await self._calls.unwilling(principal_key(me), consent, named.values())
         message = "has no identity here" if manager else "is not an accepted friend of yours"
         faults = [
             Fault("body", f"audience.users.{(audience.users or ()).index(user)}", message)
@@ -271,28 +297,18 @@ class Invitations:
             raise InvalidRequest(f"Somebody who is named {message}.", faults=faults)
         return frozenset(named.values()), consent
 
-    async def _unwilling(
-        self, owner: str, consent: Consent, invitees: Iterable[str]
-    ) -> frozenset[str]:
-        """Those whom the owner may not, or no longer, invite; on each side's own word."""
-        unwilling = set[str]()
-        asked = list(invitees)
-        if not asked:
-            return frozenset()
-        said_yes = (
-            await self._friendships.said_yes_to(owner) if consent is Consent.FRIENDSHIP else set()
-        )
-
-        async def look(invitee: str) -> None:
-            if consent is Consent.ROLE:
-                willing = await self._identities.stands(invitee)
-            else:
-                willing = await self._friendships.says_yes(invitee, owner) and invitee in said_yes
-            if not willing:
-                unwilling.add(invitee)
-
-        await each(asked, look)
-        return frozenset(unwilling)
+    async def _make_room(self, owner: str, call_id: str) -> None:
+        """Raises TooManyShared where the owner shares so many calls; one that has ended is removed
+        in favour of a new one. What is under way at the same time is not counted."""
+        rows = await self._listings.list_for(owner, "role eq @role", {"role": Role.OWNER.value})
+        if len(rows) < MOST_CALLS or call_id in {row.row_key for row in rows}:
+            return
+        now = self._now()
+        ended = [one for one in map(Invitation.of, rows) if not one.is_live(now)]
+        if not ended:
+            raise TooManyShared(f"You share {MOST_CALLS} calls: unshare one first.")
+        await self._calls.end(ended[0].call_id, lambda record: not record.is_live(now))
+        await self._calls.finish(owner, ended[0].call_id)
 
     async def _refuse_crowd(self, space: str, owner: str, call_id: str) -> None:
         """Raises TooManyShared where the owner has so many live calls in the space beside this."""
@@ -301,165 +317,9 @@ class Invitations:
         rows = await self._listings.list_for(space, "owner eq @owner", {"owner": owner})
         now = self._now()
         others = [
-            one
-            for one in map(Invitation.of, rows)
-            if one.call_id != call_id and one.content and one.content.gone_at > now
+            one for one in map(Invitation.of, rows) if one.call_id != call_id and one.is_live(now)
         ]
         if len(others) >= MOST_IN_SPACE:
             raise TooManyShared(
                 f"You share {MOST_IN_SPACE} calls in that space: unshare one first."
             )
-
-    async def _claim(self, wanted: Record) -> bool:
-        """Make the record say what is wanted; returns whether the call was not shared before."""
-        pointer = replace(wanted, content=None).row_for(wanted.owner, Role.OWNER)
-        # First, so that an erasure of the owner finds whatever there will be.
-        await self._listings.insert_if_absent(wanted.owner, wanted.call_id, pointer.values())
-        for _ in range(_TRIES):
-            found = await self._record(wanted.call_id)
-            try:
-                if found is None:
-                    row = await self._records.insert_if_absent(
-                        wanted.call_id, RECORD_ROW, wanted.values()
-                    )
-                    if Record.of(row).sharing == wanted.sharing:
-                        return True
-                elif found.leaving or found.former_space:
-                    await self._settle(wanted.call_id)  # what an earlier request did not finish
-                elif found.row is not None:
-                    before = replace(
-                        wanted,
-                        leaving=found.invitees - wanted.invitees,
-                        former_space="" if found.space == wanted.space else found.space,
-                    )
-                    await self._records.replace(found.row, before.values())
-                    return not found.is_live(self._now())
-            except RowChanged:
-                continue
-        raise Conflict
-
-    async def _end(self, call_id: str) -> None:
-        """Say that a call is shared no longer, and remove everything about it; repeatable."""
-        for _ in range(_TRIES):
-            found = await self._record(call_id)
-            if found is None or found.row is None:
-                return
-            try:
-                if found.content is not None:
-                    ended = replace(found, content=None, sharing=uuid.uuid4().hex)
-                    await self._records.replace(found.row, ended.values())
-            except RowChanged:
-                continue
-            await self._settle(call_id)
-            return
-        raise Conflict
-
-    async def _settle(self, call_id: str) -> Record | None:
-        """Make all rows say what the record says, whoever else is at it.
-
-        Returns:
-            The record; None once there is none, because it had ended.
-        """
-        touched = set[str]()
-        for _ in range(_TRIES):
-            record = await self._record(call_id)
-            if record is None:
-                if not touched:
-                    return None
-                await self._remove(touched, call_id)
-                touched.clear()
-                continue  # who shares it anew may have written theirs meanwhile
-            await self._follow(record, touched)
-            settled = replace(record, leaving=frozenset(), former_space="")
-            if record.content is not None:
-                unwilling = await self._unwilling(record.owner, record.consent, record.invitees)
-                await self._remove(unwilling, call_id)
-                settled = replace(settled, invitees=record.invitees - unwilling)
-            now = await self._record(call_id)
-            if now is None or now.row is None or now != record:
-                continue  # others have changed it, and may have done so before our writes
-            try:
-                if record.content is None:
-                    # The record first: an erasure finds it by the owner's row.
-                    pointer = await self._listings.find(record.owner, call_id)
-                    await self._records.remove_unchanged(now.row)
-                    if pointer is not None:
-                        with contextlib.suppress(RowChanged):
-                            await self._listings.remove_unchanged(pointer)
-                    return None
-                if settled != record:
-                    return Record.of(await self._records.replace(now.row, settled.values()))
-            except RowChanged:
-                continue
-            return record
-        raise Conflict
-
-    async def _follow(self, record: Record, touched: set[str]) -> None:
-        """Write the rows of the audience, and remove those that are not of it."""
-        shown: dict[str, Role] = {}
-        if record.content is not None:
-            shown = dict.fromkeys(record.invitees, Role.INVITEE)
-            shown[record.owner] = Role.OWNER
-            if record.space:
-                shown[record.space] = Role.SPACE
-
-        async def write(partition: str) -> None:
-            row = record.row_for(partition, shown[partition])
-            await self._listings.put(partition, record.call_id, row.values())
-
-        former = {*record.invitees, *record.leaving, record.space, record.former_space, *touched}
-        touched.update(shown)
-        await self._remove(former - shown.keys() - {"", record.owner}, record.call_id)
-        await each(shown, write)
-
-    async def _remove(self, partitions: Iterable[str], call_id: str) -> None:
-        await each(partitions, lambda partition: self._listings.remove(partition, call_id))
-
-    async def _tidy(self, ended: list[Invitation]) -> None:
-        """Remove some rows of ended calls: of one's own, everybody's before the record."""
-        left = _FEW
-        for invitation in ended:
-            if left <= 0:
-                return
-            if invitation.role is Role.OWNER:
-                left -= await self._tidy_own(invitation, left)
-            else:
-                left -= 1
-                await self._remove_ended(invitation.partition, invitation.call_id)
-
-    async def _tidy_own(self, own: Invitation, most: int) -> int:
-        record = await self._record(own.call_id)
-        if record is None or record.row is None:
-            await self._remove_ended(own.partition, own.call_id)
-            return 1
-        if record.is_live(self._now()):
-            return 0  # shared anew just now
-        everybody = sorted({*record.invitees, *record.leaving, record.space, record.former_space})
-        some = [partition for partition in everybody if partition][:most]
-        await each(some, lambda partition: self._remove_ended(partition, own.call_id))
-        gone = frozenset(some)
-        with contextlib.suppress(RowChanged):
-            if len(some) == most:
-                rest = replace(
-                    record,
-                    invitees=record.invitees - gone,
-                    leaving=record.leaving - gone,
-                    space="" if record.space in gone else record.space,
-                    former_space="" if record.former_space in gone else record.former_space,
-                )
-                await self._records.replace(record.row, rest.values())
-            else:
-                await self._records.remove_unchanged(record.row)
-                await self._remove_ended(own.partition, own.call_id)
-        return len(some) + 1
-
-    async def _remove_ended(self, partition: str, call_id: str) -> None:
-        row = await self._listings.find(partition, call_id)
-        content = None if row is None else Invitation.of(row).content
-        if row is not None and content is not None and content.gone_at <= self._now():
-            with contextlib.suppress(RowChanged):
-                await self._listings.remove_unchanged(row)
-
-    async def _record(self, call_id: str) -> Record | None:
-        row = await self._records.find(call_id, RECORD_ROW)
-        return None if row is None else Record.of(row)

@@ -5,8 +5,8 @@ What a listing shows stands in a row for each person or space (table `invitation
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -119,6 +119,12 @@ class Invitation:
     content: Content | None
     row: Row | None = field(default=None, compare=False)
 
+    def is_live(self, at: datetime) -> bool:
+        return self.content is not None and self.content.gone_at > at
+
+    def has_ended(self, at: datetime) -> bool:
+        return self.content is not None and self.content.gone_at <= at
+
     def values(self) -> dict[str, Value]:
         content = {} if self.content is None else self.content.values()
         return {"role": self.role, "owner": self.owner, "consent": self.consent, **content}
@@ -143,6 +149,7 @@ class Record:
 
     Attributes:
         sharing: names one act of sharing or unsharing: two that are equal but for it differ.
+        proven_at: when whoever shared it had signed in.
         content: None once it is unshared.
         invitees: PartitionKeys of their mappings; at most 350, which fits in one property.
         leaving: those of earlier sharings whose rows may still be there.
@@ -154,6 +161,7 @@ class Record:
     sharing: str
     owner: str
     realm: str
+    proven_at: datetime
     consent: Consent
     content: Content | None
     invitees: frozenset[str] = frozenset()
@@ -162,14 +170,38 @@ class Record:
     former_space: str = ""
     row: Row | None = field(default=None, compare=False)
 
+    @property
+    def everybody(self) -> frozenset[str]:
+        """Where rows of it may be, beside the owner's."""
+        spaces = {self.space, self.former_space} - {""}
+        return self.invitees | self.leaving | spaces
+
     def is_live(self, at: datetime) -> bool:
         return self.content is not None and self.content.gone_at > at
+
+    def after(self, before: "Record") -> "Record":
+        """This, knowing whose rows may be there from what was shared before."""
+        former_space = "" if before.space == self.space else before.space
+        leaving = (before.invitees | before.leaving) - self.invitees
+        return replace(self, leaving=leaving, former_space=former_space)
+
+    def without(self, partitions: Iterable[str]) -> "Record":
+        """This, where some have no rows any more."""
+        gone = frozenset(partitions)
+        return replace(
+            self,
+            invitees=self.invitees - gone,
+            leaving=self.leaving - gone,
+            space="" if self.space in gone else self.space,
+            former_space="" if self.former_space in gone else self.former_space,
+        )
 
     def values(self) -> dict[str, Value]:
         return {
             "sharing": self.sharing,
             "owner": self.owner,
             "realm": self.realm,
+            "provenAt": self.proven_at,
             "consent": self.consent,
             "invitees": _packed(self.invitees),
             "leaving": _packed(self.leaving),
@@ -186,6 +218,7 @@ class Record:
             sharing=values["sharing"],
             owner=values["owner"],
             realm=values["realm"],
+            proven_at=values["provenAt"],
             consent=Consent(values["consent"]),
             content=Content.of(values) if "kind" in values else None,
             invitees=_unpacked(values["invitees"]),

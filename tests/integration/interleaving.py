@@ -116,6 +116,11 @@ class _SteppedClient:
             lambda: self._client.update_entity(*args, **options), write=True
         )
 
+    async def upsert_entity(self, *args: Any, **options: Any) -> Any:
+        return await self._instance.do(
+            lambda: self._client.upsert_entity(*args, **options), write=True
+        )
+
     async def delete_entity(self, *args: Any, **options: Any) -> Any:
         return await self._instance.do(
             lambda: self._client.delete_entity(*args, **options), write=True
