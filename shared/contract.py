@@ -23,10 +23,11 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from shared.acs_identity import Grant
+from shared.audiences import MOST_INVITEES, Audience
 from shared.friend_rows import State
 from shared.friends import Friend
 from shared.identity_rows import Identity
-from shared.invitations import MOST_INVITEES, Audience, Shared
+from shared.invitations import Shared
 from shared.principals import MAX_ID_LENGTH, Caller, visible
 from shared.settings import MAX_TOKEN_MINUTES, MIN_TOKEN_MINUTES
 from shared.sharing_rows import CallKind
@@ -233,10 +234,17 @@ class FriendsAnswer(Answer):
         return cls(friends=[FriendAnswer.of(friend) for friend in friends], next_link=link)
 
 
+def _is_true(value: bool) -> bool:
+    if not value:
+        raise ValueError("has to be true")
+    return value
+
+
 class AudienceBody(Body):
     """Exactly one of the three."""
 
-    friends: Literal[True] | None = None
+    # Not Literal[True], which 1 is equal to.
+    friends: Annotated[bool, AfterValidator(_is_true)] | None = None
     users: Annotated[list[PersonId], Field(max_length=MOST_INVITEES)] | None = None
     space: Annotated[str, Field(max_length=256), AfterValidator(_shown)] | None = None
 

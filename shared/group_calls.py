@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from shared.invitations import Audience, Invitations, Shared
+from shared.audiences import Audience
+from shared.invitations import Invitations, Shared
 from shared.principals import Caller
 from shared.sharing_rows import CallKind, Content, Host, call_key
 

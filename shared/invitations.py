@@ -1,22 +1,22 @@
-"""Sharing calls: who may share which with whom, and who may join; how is `shared.shared_calls`."""
+"""Sharing calls: who may join which; whom one may invite is `shared.audiences`, and how the rows
+come to say so `shared.shared_calls`."""
 
 import asyncio
 import contextlib
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from shared.friend_rows import State
+from shared.audiences import Audience, Audiences, Invited
 from shared.friendships import Friendships
 from shared.identities import Identities
 from shared.identity_rows import principal_key
-from shared.principals import Caller, Kind, Principal
+from shared.principals import Caller, Principal
 from shared.problems import (
     BeingErased,
     Conflict,
-    Fault,
     InvalidRequest,
     NotFound,
     Problem,
@@ -29,6 +29,7 @@ from shared.sharing_rows import (
     Consent,
     Content,
     Invitation,
+    JoinDetails,
     Record,
     Role,
     space_key,
@@ -37,11 +38,6 @@ from shared.tables import Table, Value
 from shared.token_cache import Budget
 from shared.upstream import each
 
-# ACS lets so many into a group call.
-MOST_INVITEES = 350
-# Calls that one person shares at a time, and those of them in one space.
-MOST_CALLS = 100
-MOST_IN_SPACE = 10
 # What one listing answers; a person or space with more live calls sees the soonest.
 MOST_LISTED = 1000
 # Of one owner, a minute and host: each is up to 350 writes.
@@ -49,26 +45,21 @@ _MOST_SHARINGS = 120
 # Seconds that a listing gives to removing what it met of ended calls.
 _TIDYING = 1.0
 _CALL_ID = re.compile("[0-9a-f]{64}")
-# The app role whose holders may name anyone of their realm.
-MANAGER = "Calls.Manage"
-
-
-@dataclass(frozen=True)
-class Audience:
-    """With whom a call is shared: exactly one of the three."""
-
-    friends: bool = False
-    users: tuple[str, ...] | None = None
-    space: str | None = None
 
 
 @dataclass(frozen=True)
 class Shared:
-    """A call as somebody sees it who may join."""
+    """A call as somebody sees it who may join; `details` where it was opened, not in a list."""
 
     call_id: str
     content: Content
     mine: bool
+    details: JoinDetails | None = None
+
+    @classmethod
+    def of(cls, record: Record, viewer: str) -> "Shared":
+        assert record.content is not None  # noqa: S101
+        return cls(record.call_id, record.content, record.owner == viewer, record.details)
 
 
 class Invitations:
@@ -84,6 +75,7 @@ class Invitations:
     ) -> None:
         self._listings = listings
         self._calls = SharedCalls(listings, records, friendships, identities, now)
+        self._audiences = Audiences(listings, self._calls, friendships, now)
         self._friendships = friendships
         self._identities = identities
         self._now = now
@@ -94,48 +86,76 @@ class Invitations:
     ) -> tuple[Shared, int, bool]:
         """Share a call, or change how it is shared: the audience is replaced. Repeatable.
 
-        Returns:
-            The call, how many people are invited, and whether it was not shared before.
+        Returns, raises:
+            As `publish`; raises as `prepare` too.
+        """
+        invited = await self.prepare(caller, call_id, audience)
+        return await self.publish(caller, call_id, content, invited)
+
+    async def prepare(self, caller: Caller, call_id: str, audience: Audience) -> Invited:
+        """Whom the caller is about to invite; nothing is shared yet.
 
         Raises:
             InvalidRequest: whom the caller may not invite, or too many.
             TooManyShared: the caller's calls, those of them in the space, or sharings in a minute.
-            Conflict: others changed it at the same time.
         """
         self._sharings.spend(caller.principal)
         await self._admitted(caller, call_id)
-        owner, realm = principal_key(caller.principal), caller.principal.realm
-        space = "" if audience.space is None else space_key(realm, audience.space)
         try:
-            invitees, consent = await self._invited(caller, audience)
-            await self._make_room(owner, call_id)
-            await self._refuse_crowd(space, owner, call_id)
+            return await self._audiences.admit(caller, call_id, audience)
         except (InvalidRequest, TooManyShared):
-            await self._calls.finish(owner, call_id)  # as it was: also where a kill left a half
+            # As it was: also where a kill has left a half.
+            await self._calls.finish(principal_key(caller.principal), call_id)
             raise
+
+    async def publish(
+        self,
+        caller: Caller,
+        call_id: str,
+        content: Content,
+        invited: Invited,
+        details: JoinDetails | None = None,
+        still: Callable[[], Awaitable[None]] | None = None,
+    ) -> tuple[Shared, int, bool]:
+        """Share a call with those who were prepared.
+
+        Args:
+            still: raises Conflict where what is shared is there no longer; asked afterwards.
+
+        Returns:
+            The call, how many people are invited, and whether it was not shared before.
+
+        Raises:
+            TooManyShared: others of the caller's calls have come into the space meanwhile.
+            Conflict: others changed it at the same time.
+        """
+        owner = principal_key(caller.principal)
         wanted = Record(
             call_id=call_id,
             sharing=uuid.uuid4().hex,
             owner=owner,
-            realm=realm,
+            realm=caller.principal.realm,
             proven_at=caller.issued_at,
-            consent=consent,
+            consent=invited.consent,
             content=content,
-            invitees=invitees,
-            space=space,
+            invitees=invited.invitees,
+            space=invited.space,
+            details=details,
         )
         before = await self._calls.claim(wanted)
         settled = await self._calls.settle(call_id)
         try:
-            await self._refuse_crowd(space, owner, call_id)  # others may have come meanwhile
-        except TooManyShared:
+            await self._audiences.refuse_crowd(invited.space, owner, call_id)
+            if still is not None:
+                await still()
+        except (TooManyShared, Conflict):
             await self._calls.undo(wanted, before)
             raise
         await self._admitted(caller, call_id)
         if settled is None or settled.content is None:
             raise Conflict
         new = before is None or not before.is_live(self._now())
-        return Shared(call_id, settled.content, mine=True), len(settled.invitees), new
+        return Shared.of(settled, owner), len(settled.invitees), new
 
     async def unshare(self, caller: Caller, call_id: str, kind: CallKind) -> None:
         """Take a call back from everybody; fine where there is none of the caller's."""
@@ -170,7 +190,7 @@ class Invitations:
                 or in_space
                 or (me in record.invitees and row is not None and await self._holds(record, me))
             ):
-                return Shared(call_id, record.content, mine=record.owner == me)
+                return Shared.of(record, me)
         raise NotFound("There is no such invitation.")
 
     async def list_for(self, caller: Caller, space: str | None) -> list[Shared]:
@@ -220,12 +240,11 @@ class Invitations:
 
     async def export(self, principal: Principal) -> list[dict[str, Value]]:
         """What a person shares, and what is shared with them."""
-        rows = [
-            Invitation.of(row) for row in await self._listings.list_for(principal_key(principal))
-        ]
+        me = principal_key(principal)
+        rows = [Invitation.of(row) for row in await self._listings.list_for(me)]
         return [
             {"callId": row.call_id, "role": row.role.value, **row.content.values()}
-            for row in rows
+            for row in await self._consented(me, rows)
             if row.content is not None
         ]
 
@@ -264,62 +283,3 @@ class Invitations:
             return rows
         friends = await self._friendships.accepted(me)
         return [row for row in rows if not by_friendship(row) or row.owner in friends]
-
-    async def _invited(self, caller: Caller, audience: Audience) -> tuple[frozenset[str], Consent]:
-        """The mappings' keys of whom the caller may invite.
-
-        Raises:
-            InvalidRequest: somebody is none of them; nobody learns why.
-        """
-        me = caller.principal
-        if audience.friends:
-            accepted = await self._friendships.some(me, State.ACCEPTED, MOST_INVITEES + 1)
-            if len(accepted) > MOST_INVITEES:
-                message = f"are more than {MOST_INVITEES}, the most that ACS lets into a call"
-                fault = Fault("body", "audience.friends", message)
-                raise InvalidRequest(f"Your friends {message}.", faults=[fault])
-            return frozenset(accepted), Consent.FRIENDSHIP
-        manager = MANAGER in caller.roles
-        consent = Consent.ROLE if manager else Consent.FRIENDSHIP
-        named = {
-            user: principal_key(Principal(Kind.USER, me.realm, user))
-            for user in dict.fromkeys(audience.users or ())
-            if user != me.id
-        }
-        unwilling = await self._calls.unwilling(principal_key(me), consent, named.values())
-        message = "has no identity here" if manager else "is not an accepted friend of yours"
-        faults = [
-            Fault("body", f"audience.users.{(audience.users or ()).index(user)}", message)
-            for user, invitee in named.items()
-            if invitee in unwilling
-        ]
-        if faults:
-            raise InvalidRequest(f"Somebody who is named {message}.", faults=faults)
-        return frozenset(named.values()), consent
-
-    async def _make_room(self, owner: str, call_id: str) -> None:
-        """Raises TooManyShared where the owner shares so many calls; one that has ended is removed
-        in favour of a new one. What is under way at the same time is not counted."""
-        rows = await self._listings.list_for(owner, "role eq @role", {"role": Role.OWNER.value})
-        if len(rows) < MOST_CALLS or call_id in {row.row_key for row in rows}:
-            return
-        now = self._now()
-        ended = [one for one in map(Invitation.of, rows) if not one.is_live(now)]
-        if not ended:
-            raise TooManyShared(f"You share {MOST_CALLS} calls: unshare one first.")
-        await self._calls.end(ended[0].call_id, lambda record: not record.is_live(now))
-        await self._calls.finish(owner, ended[0].call_id)
-
-    async def _refuse_crowd(self, space: str, owner: str, call_id: str) -> None:
-        """Raises TooManyShared where the owner has so many live calls in the space beside this."""
-        if not space:
-            return
-        rows = await self._listings.list_for(space, "owner eq @owner", {"owner": owner})
-        now = self._now()
-        others = [
-            one for one in map(Invitation.of, rows) if one.call_id != call_id and one.is_live(now)
-        ]
-        if len(others) >= MOST_IN_SPACE:
-            raise TooManyShared(
-                f"You share {MOST_IN_SPACE} calls in that space: unshare one first."
-            )

@@ -187,12 +187,23 @@ class SharedCalls:
             among = record.invitees & invitee
             return replace(record, invitees=record.invitees - among, leaving=record.leaving | among)
 
-        await self._change(invitation.call_id, leaving)
+        await self.change(invitation.call_id, leaving)
         # Where the row was written anew, its writer looks again after us.
         await self._remove_unchanged(invitation)
-        await self._change(
+        await self.change(
             invitation.call_id, lambda record: replace(record, leaving=record.leaving - invitee)
         )
+
+    async def change(self, call_id: str, change: Callable[[Record], Record]) -> None:
+        """Change a record, where there is one and anything to change."""
+        for _ in range(_TRIES):
+            found = await self.find(call_id)
+            if found is None or found.row is None or (changed := change(found)) == found:
+                return
+            with contextlib.suppress(RowChanged):
+                await self._records.replace(found.row, changed.values())
+                return
+        raise Conflict
 
     async def tidy(self, ended: list[Invitation]) -> None:
         """Remove some rows of ended calls: of one's own, everybody's before the record."""
@@ -204,17 +215,6 @@ class SharedCalls:
             if left <= 0:
                 return
             left -= await self._tidy_own(invitation, left)
-
-    async def _change(self, call_id: str, change: Callable[[Record], Record]) -> None:
-        """Change a record, where there is one and anything to change."""
-        for _ in range(_TRIES):
-            found = await self.find(call_id)
-            if found is None or found.row is None or (changed := change(found)) == found:
-                return
-            with contextlib.suppress(RowChanged):
-                await self._records.replace(found.row, changed.values())
-                return
-        raise Conflict
 
     async def _follow(self, record: Record, touched: set[str]) -> None:
         """Write the rows of the audience, and remove those that are not of it."""

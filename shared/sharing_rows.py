@@ -6,7 +6,7 @@ What a listing shows stands in a row for each person or space (table `invitation
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -24,6 +24,7 @@ class CallKind(StrEnum):
     """What is joined."""
 
     GROUP_CALL = "groupCall"
+    TEAMS_MEETING = "teamsMeeting"
 
 
 class Role(StrEnum):
@@ -102,6 +103,33 @@ class Content:
 
 
 @dataclass(frozen=True)
+class JoinDetails:
+    """What Teams said about joining a meeting: for those who open it, not in listings.
+
+    Attributes:
+        lobby: who need not wait (Graph's lobbyBypassSettings.scope); None where nobody could tell.
+        wished_lobby: what whoever scheduled it asked for; None where nothing.
+    """
+
+    looked_at: datetime
+    meeting_id: str | None = None
+    passcode: str | None = field(default=None, repr=False)
+    toll_number: str | None = field(default=None, repr=False)
+    toll_free_number: str | None = field(default=None, repr=False)
+    conference_id: str | None = field(default=None, repr=False)
+    lobby: str | None = None
+    wished_lobby: str | None = None
+
+    def text(self) -> str:
+        return json.dumps(asdict(self), default=datetime.isoformat)
+
+    @classmethod
+    def of(cls, text: str) -> "JoinDetails":
+        told = json.loads(text)
+        return cls(**{**told, "looked_at": datetime.fromisoformat(told["looked_at"])})
+
+
+@dataclass(frozen=True)
 class Invitation:
     """A row of a listing.
 
@@ -168,6 +196,7 @@ class Record:
     leaving: frozenset[str] = frozenset()
     space: str = ""
     former_space: str = ""
+    details: JoinDetails | None = None
     row: Row | None = field(default=None, compare=False)
 
     @property
@@ -207,6 +236,7 @@ class Record:
             "leaving": _packed(self.leaving),
             "space": self.space,
             "formerSpace": self.former_space,
+            **({} if self.details is None else {"details": self.details.text()}),
             **({} if self.content is None else self.content.values()),
         }
 
@@ -225,6 +255,7 @@ class Record:
             leaving=_unpacked(values["leaving"]),
             space=values["space"],
             former_space=values["formerSpace"],
+            details=JoinDetails.of(values["details"]) if "details" in values else None,
             row=row,
         )
 

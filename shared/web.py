@@ -10,7 +10,7 @@ import math
 import re
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -37,9 +37,10 @@ from shared.settings import SettingsError
 
 logger = logging.getLogger(__name__)
 
-# The largest body that any route means is 350 ids of 256 characters.
-MAX_BODY_BYTES = 128 * 1024
-_WEIGHT = re.compile(r"q=[01](\.[0-9]{0,3})?")
+# The largest body that any route means is 350 ids of 256 characters, each of up to 6 bytes where a
+# client escapes them.
+MAX_BODY_BYTES = 640 * 1024
+_WEIGHT = re.compile(r"q=(0(\.[0-9]{0,3})?|1(\.0{0,3})?)")
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 # Of a request that is wrong in thousands of ways: the answer must not be larger than the question.
 _MOST_FAULTS, _MOST_TOLD, _LONGEST_NAME = 20, 3, 64
@@ -74,11 +75,9 @@ class Request[Q: Query, B: Body]:
         return read_id(self.route.get(name, ""), name)
 
     def prefers(self, media_type: str) -> bool:
-        """Does the client accept this, and not say that it would take JSON as gladly?"""
-        ranges = [_media_range(part) for part in self.headers.get("accept", "").split(",")]
-        weights = dict(ranges)
-        wanted = weights.get(media_type, 0.0)
-        return wanted > 0 and wanted > weights.get("application/json", 0.0)
+        """Would the client rather have this than JSON, which it gets where it does not care?"""
+        weights = dict(map(_media_range, self.headers.get("accept", "").split(",")))
+        return _weight(weights, media_type) > _weight(weights, "application/json")
 
 
 @dataclass(frozen=True)
@@ -149,12 +148,20 @@ async def serve_public[Q: Query](
 
 
 def _media_range(text: str) -> tuple[str, float]:
-    """A part of an Accept header: media type and weight (RFC 9110, section 12.5.1)."""
+    """A part of an Accept header: media type or range, and weight (RFC 9110, section 12.5.1)."""
     name, *parameters = (piece.strip().lower() for piece in text.split(";"))
     for parameter in parameters:
         if _WEIGHT.fullmatch(parameter):
             return name, float(parameter[2:])
     return name, 1.0
+
+
+def _weight(weights: Mapping[str, float], media_type: str) -> float:
+    """What the most specific range says that the media type is in; 0 where it is in none."""
+    for name in (media_type, f"{media_type.partition('/')[0]}/*", "*/*"):
+        if name in weights:
+            return weights[name]
+    return 0.0
 
 
 def _admit(caller: Caller, role: str | None, service_role: str | None) -> None:
@@ -194,12 +201,10 @@ def _validated[T](validate: Callable[[], T], where: str, faults: list[Fault]) ->
         return validate()
     except ValidationError as error:
         listed = error.errors(include_url=False, include_input=False, include_context=False)
-        for found in listed[:_MOST_FAULTS]:
+        for found in listed:
             name = ".".join(str(part) for part in found["loc"])[:_LONGEST_NAME]
             unknown = found["type"] == "extra_forbidden"
             faults.append(Fault(where, name, "is unknown here" if unknown else found["msg"]))
-        if len(listed) > _MOST_FAULTS:
-            faults.append(Fault(where, "", f"{len(listed) - _MOST_FAULTS} more faults"))
         return None
 
 
@@ -264,7 +269,7 @@ def _problem(problem: Problem, context: func.Context) -> func.HttpResponse:
     if problem.faults:
         document["errors"] = [
             {"in": fault.where, "field": fault.field, "message": fault.message}
-            for fault in problem.faults
+            for fault in _most(problem.faults)
         ]
     headers = {}
     if problem.retry_after is not None:
@@ -272,6 +277,12 @@ def _problem(problem: Problem, context: func.Context) -> func.HttpResponse:
     if problem.www_authenticate:
         headers["WWW-Authenticate"] = problem.www_authenticate
     return _json(problem.status, json.dumps(document), "application/problem+json", headers)
+
+
+def _most(faults: Sequence[Fault]) -> list[Fault]:
+    left = len(faults) - _MOST_FAULTS
+    more = [Fault(faults[-1].where, "", f"{left} more faults")] if left > 0 else []
+    return [*faults[:_MOST_FAULTS], *more]
 
 
 def _json(

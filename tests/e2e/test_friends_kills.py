@@ -4,28 +4,16 @@ import asyncio
 import itertools
 import random
 from collections import Counter
-from collections.abc import Awaitable
 from dataclasses import dataclass, field
 
 import aiohttp
-import pytest
 
-from tests.control import Control
 from tests.e2e.api import Reply, ask
-from tests.e2e.kills import Step, kill_at
-from tests.e2e.test_friends import People, Person, befriend, coded
-from tests.stack import Host, Stack, StartHost
+from tests.e2e.kills import Step
+from tests.e2e.people import People, Person, befriend, coded
+from tests.e2e.storage import Kill, every_step
+from tests.stack import Host, StartHost
 from tests.table_proxy import TableProxy
-
-
-@pytest.fixture
-def people(client: aiohttp.ClientSession, stack: Stack, request: pytest.FixtureRequest) -> People:
-    return People(client, stack.issuer, request.node.name)
-
-
-@pytest.fixture
-async def host(start_host: StartHost, tables: TableProxy) -> Host:
-    return await start_host(TABLES_CONNECTION_STRING=tables.connection_string)
 
 
 async def can_call_each_other(one: Person, other: Person) -> None:
@@ -41,36 +29,21 @@ async def can_call_each_other(one: Person, other: Person) -> None:
         assert (await me.friends()).json == {"friends": [shown]}
 
 
-async def every_step(tables: TableProxy, request: Awaitable[Reply]) -> list[Step]:
-    """All that the request asks of storage; of a read, the moment before it is the one after, too.
-
-    Each test kills one host at every step, for a host takes longer to start than all the rest.
-    """
-    tables.requests.clear()
-    assert (await request).status < 300
-    return [
-        Step("tables", operation, skip, moment)
-        for operation, number in tables.requests.items()
-        for skip in range(number)
-        for moment in (("before",) if operation in ("get", "query") else ("before", "after"))
-    ]
-
-
 async def test_an_acceptance_killed_at_any_step_is_finished_by_its_repetition(
-    host: Host, tables: TableProxy, people: People, acs: Control, table_faults: Control
+    counted_host: Host, tables: TableProxy, people: People, kill: Kill
 ) -> None:
-    alice, bob = people(host, "alice", "bob")
+    alice, bob = people(counted_host, "alice", "bob")
     await alice.add(bob.id)
     await bob.token()
     steps = await every_step(tables, bob.add(alice.id))
     assert {step.operation for step in steps} >= {"get", "update"}
 
     for step in steps:
-        alice, bob = people(host, f"alice at {step}", f"bob at {step}")
+        alice, bob = people(counted_host, f"alice at {step}", f"bob at {step}")
         await alice.add(bob.id)
         await bob.token()
 
-        await kill_at(step, host, acs, table_faults, bob.add(alice.id))
+        await kill(step, bob.add(alice.id))
         repeated = await bob.add(alice.id)
 
         assert repeated.status in (200, 201)
@@ -79,18 +52,18 @@ async def test_an_acceptance_killed_at_any_step_is_finished_by_its_repetition(
 
 
 async def test_a_removal_killed_at_any_step_is_finished_by_its_repetition(
-    host: Host, tables: TableProxy, people: People, acs: Control, table_faults: Control
+    counted_host: Host, tables: TableProxy, people: People, kill: Kill
 ) -> None:
-    alice, bob = people(host, "alice", "bob")
+    alice, bob = people(counted_host, "alice", "bob")
     await befriend(alice, bob)
     steps = await every_step(tables, bob.remove(alice.id))
     assert {step.operation for step in steps} >= {"get", "update"}
 
     for step in steps:
-        alice, bob = people(host, f"alice at {step}", f"bob at {step}")
+        alice, bob = people(counted_host, f"alice at {step}", f"bob at {step}")
         await befriend(alice, bob)
 
-        await kill_at(step, host, acs, table_faults, bob.remove(alice.id))
+        await kill(step, bob.remove(alice.id))
         # Whatever was done of it counts for both.
         found = [(await alice.resolve(bob.id)).status, (await bob.resolve(alice.id)).status]
         assert found in ([200, 200], [404, 404]), step
@@ -119,14 +92,14 @@ TELLING = [
 
 
 async def test_a_new_name_whose_telling_was_killed_reaches_all_friends_with_the_next_token(
-    host: Host, tables: TableProxy, people: People, acs: Control, table_faults: Control
+    counted_host: Host, tables: TableProxy, people: People, kill: Kill
 ) -> None:
     for step in TELLING:
         names = (f"{name} at {step}" for name in ("alice", "bob", "carol", "dave"))
-        alice, *friends = people(host, *names)
+        alice, *friends = people(counted_host, *names)
         await befriend(alice, *friends)
 
-        await kill_at(step, host, acs, table_faults, alice.renamed(f"Alicia at {step}"))
+        await kill(step, alice.renamed(f"Alicia at {step}"))
         assert (await alice.token()).status == 200
 
         for friend in friends:

@@ -3,6 +3,7 @@
 import base64
 import hmac
 import json
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -12,7 +13,28 @@ from joserfc.jwk import RSAKey
 
 from devstack.tokens import issuer_key, mint
 from tests.e2e.api import ask
-from tests.stack import Host, Stack, StartHost
+from tests.stack import ROOT, Host, Stack, StartHost
+
+OPEN = {"Health"}
+FOR_APPS = {
+    "IssueToken",
+    "RevokeTokens",
+    "RegisterBot",
+    "RemoveBot",
+    "IssueBotToken",
+    "RevokeBotTokens",
+}
+
+
+def routes(besides: set[str]) -> list[tuple[str, str]]:
+    """Method and path of every route there is, but for those of some functions."""
+    return [
+        (method.upper(), "/" + re.sub(r"\{\w+\??\}", "x", trigger["route"]))
+        for declared in sorted(ROOT.glob("*/function.json"))
+        if declared.parent.name not in besides
+        for trigger in json.loads(declared.read_text("utf-8"))["bindings"][:1]
+        for method in trigger["methods"]
+    ]
 
 
 def part(content: object) -> str:
@@ -73,11 +95,33 @@ async def test_a_forged_token_is_refused_on_every_route(
 ) -> None:
     token = forge(stack)
 
-    for path in ("/token", "/user"):
-        reply = await ask(client, one_host, path, token)
+    for method, path in routes(besides=OPEN):
+        reply = await ask(client, one_host, path, token, method=method)
         assert (reply.status, reply.json["code"]) == (401, "unauthenticated")
         assert reply.headers["WWW-Authenticate"].startswith('Bearer realm="api", error="invalid_')
     assert token not in one_host.log.read_text()
+
+
+@pytest.mark.parametrize(("method", "path"), routes(besides=OPEN))
+async def test_a_route_is_for_those_who_are_signed_in(
+    one_host: Host, client: aiohttp.ClientSession, method: str, path: str
+) -> None:
+    reply = await ask(client, one_host, path, method=method)
+
+    assert (reply.status, reply.json["code"]) == (401, "unauthenticated")
+    assert reply.headers["WWW-Authenticate"] == 'Bearer realm="api"'
+
+
+@pytest.mark.parametrize(("method", "path"), routes(besides=OPEN | FOR_APPS))
+async def test_a_route_for_people_refuses_an_app_whatever_its_roles(
+    stack: Stack, one_host: Host, client: aiohttp.ClientSession, method: str, path: str
+) -> None:
+    roles = ["Tokens.Issue", "Bots.Operate", "Calls.Manage"]
+    app = stack.token("daemon", roles=roles, azp="daemon")
+
+    reply = await ask(client, one_host, path, app, method=method)
+
+    assert (reply.status, reply.json["code"]) == (403, "forbidden")
 
 
 async def test_no_token_and_spoofed_platform_headers_are_refused(

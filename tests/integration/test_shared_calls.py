@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.invitations import MOST_CALLS, MOST_IN_SPACE, Audience
+from shared.audiences import MOST_CALLS, MOST_IN_SPACE, Audience
 from shared.principals import Caller
 from shared.problems import InvalidRequest, NotFound, TooManyShared, Unauthenticated
 from shared.settings import load

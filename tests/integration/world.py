@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from shared.acs_identity import Grant
 from shared.app import table_client
+from shared.audiences import Audience
 from shared.erasure import IdentityErasure
 from shared.friends import Friend, Friends
 from shared.friendships import Friendships
 from shared.group_calls import GroupCalls
 from shared.identities import Identities
 from shared.identity_rows import principal_key
-from shared.invitations import Audience, Invitations, Shared
+from shared.invitations import Invitations, Shared
 from shared.people import Holder, People
 from shared.principals import Caller, Kind, Principal
 from shared.problems import BeingErased, Conflict, Problem
