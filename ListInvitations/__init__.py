@@ -2,7 +2,8 @@
 
 import azure.functions as func
 
-from shared.contract import Body, InvitationAnswer, InvitationsAnswer, InvitationsQuery
+from shared.contract import Body
+from shared.sharing_contract import InvitationsAnswer, InvitationsQuery, ListedAnswer
 from shared.web import Request, serve
 
 
@@ -12,4 +13,4 @@ async def main(req: func.HttpRequest, context: func.Context) -> func.HttpRespons
 
 async def list_invitations(request: Request[InvitationsQuery, Body]) -> InvitationsAnswer:
     found = await request.app.invitations.list_for(request.caller, request.query.space)
-    return InvitationsAnswer(invitations=[InvitationAnswer.of(shared) for shared in found])
+    return InvitationsAnswer(invitations=[ListedAnswer.of(shared) for shared in found])

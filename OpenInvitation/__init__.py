@@ -2,7 +2,8 @@
 
 import azure.functions as func
 
-from shared.contract import Body, InvitationAnswer, Query
+from shared.contract import Body, Query
+from shared.sharing_contract import InvitationAnswer
 from shared.web import Document, Request, serve
 
 

@@ -2,7 +2,8 @@
 
 import azure.functions as func
 
-from shared.contract import GroupCallBody, Query, SharedAnswer
+from shared.contract import Query
+from shared.sharing_contract import GroupCallBody, SharedAnswer
 from shared.web import Created, Request, serve
 
 

@@ -96,12 +96,13 @@ class Faults:
     """The faults of one server, oldest first; at most one happens to a request."""
 
     def __init__(
-        self, operations: Collection[str], default_body: Callable[[int], JsonValue]
+        self, operations: Collection[str], default_body: Callable[[int, web.Request], JsonValue]
     ) -> None:
         """
         Args:
             operations: the names that a fault may be for, besides `*`.
-            default_body: the service's own error body for a status, for faults that give none.
+            default_body: the service's own error body for a status and a request, for faults that
+                give none.
         """
         self._operations = operations
         self._default_body = default_body
@@ -141,18 +142,18 @@ class Faults:
         if spec.drop == "before":
             raise _DroppedError
         if spec.status is not None and spec.hold != "after":
-            return self._answer(spec.status, spec)
+            return self._answer(spec.status, spec, request)
         answer = await effect()
         if spec.hold == "after":
             await fault.hold(request)
         if spec.drop == "after":
             raise _DroppedError
-        return answer if spec.status is None else self._answer(spec.status, spec)
+        return answer if spec.status is None else self._answer(spec.status, spec, request)
 
-    def _answer(self, status: int, spec: FaultSpec) -> web.Response:
+    def _answer(self, status: int, spec: FaultSpec, request: web.Request) -> web.Response:
         body = spec.body
         if body is None and status >= HTTPStatus.BAD_REQUEST:
-            body = self._default_body(status)
+            body = self._default_body(status, request)
         headers = {} if spec.retry_after is None else {"Retry-After": str(spec.retry_after)}
         if isinstance(body, str):  # such as the HTML of a gateway
             return web.Response(status=status, text=body, headers=headers)
@@ -164,6 +165,12 @@ class Faults:
         """Let nobody hold the server up while it stops: the held are dropped, without effect."""
         for fault in self._faults.values():
             fault.end(drop_held=True)
+
+    def clear(self) -> None:
+        """End all faults, and let the held go."""
+        for fault in self._faults.values():
+            fault.end()
+        self._faults.clear()
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -195,9 +202,7 @@ class Faults:
         return web.Response(status=HTTPStatus.NO_CONTENT)
 
     async def _remove_all(self, _request: web.Request) -> web.Response:
-        for fault in self._faults.values():
-            fault.end()
-        self._faults.clear()
+        self.clear()
         return web.Response(status=HTTPStatus.NO_CONTENT)
 
     async def _release(self, request: web.Request) -> web.Response:

@@ -16,7 +16,7 @@ from http import HTTPStatus
 import flask
 from joserfc.jwk import RSAKey
 
-from devstack.tokens import ACS_AUDIENCE, mint
+from devstack.tokens import ACS_AUDIENCE, GRAPH_AUDIENCE, mint
 from devstack.well_known import (
     IDENTITY_HEADER,
     MANAGED_IDENTITY_CLIENT_ID,
@@ -34,6 +34,9 @@ STORAGE_AUDIENCE = "https://storage.azure.com"
 # Azurite takes tokens of Entra's v1 issuers alone, whose signatures it does not check.
 ENTRA_ISSUER = f"https://sts.windows.net/{TENANT_ID}/"
 
+# What an admin has granted the identity in Graph. ACS and Storage have no roles in their tokens.
+GRAPH_ROLES = ("OnlineMeetings.ReadWrite.All",)
+
 PARAMETERS = ("api-version", "resource", "client_id")
 
 
@@ -49,15 +52,20 @@ def managed_identity_token(
     """A token of the identity for a service of the stack.
 
     Args:
-        issuer: the stack's, which signs what is for ACS.
+        issuer: the stack's, which signs what is for ACS and for Graph.
         resource: who it is for, with or without a slash at the end: it becomes the audience as it
             stands, as with Entra.
 
     Raises:
         ValueError: the stack stands in for no such service.
     """
-    issuers = {ACS_AUDIENCE.rstrip("/"): issuer, STORAGE_AUDIENCE: ENTRA_ISSUER}
-    known = issuers.get(resource.removesuffix("/"))
+    issuers = {
+        ACS_AUDIENCE.rstrip("/"): issuer,
+        GRAPH_AUDIENCE: issuer,
+        STORAGE_AUDIENCE: ENTRA_ISSUER,
+    }
+    name = resource.removesuffix("/")
+    known = issuers.get(name)
     if known is None:
         raise ValueError(f"the stack has no resource {resource!r}; it has {', '.join(issuers)}")
     return mint(
@@ -66,6 +74,7 @@ def managed_identity_token(
         subject=MANAGED_IDENTITY_ID,
         audience=resource,
         lifetime=LIFETIME,
+        roles=GRAPH_ROLES if name == GRAPH_AUDIENCE else (),
         oid=MANAGED_IDENTITY_ID,
         appid=client_id,
         tid=TENANT_ID,

@@ -26,6 +26,9 @@ from devstack.well_known import (
 # Whose Teams token is in stack.json.
 TEAMS_USER = "alice"
 
+# In whose name the app schedules meetings.
+MEETING_ORGANIZER = "dave"
+
 
 @dataclass(frozen=True)
 class Part:
@@ -65,6 +68,14 @@ class Plan:
         return f"https://127.0.0.1:{self.ports['acsTls']}"
 
     @property
+    def graph(self) -> str:
+        return f"http://127.0.0.1:{self.ports['graph']}"
+
+    @property
+    def graph_tls(self) -> str:
+        return f"https://127.0.0.1:{self.ports['graphTls']}"
+
+    @property
     def identity_endpoint(self) -> str:
         return f"{self.issuer}{PATH}"
 
@@ -73,10 +84,11 @@ class Plan:
         return {
             "COMMUNICATION_CONNECTION_STRING": f"endpoint={self.acs}/;accesskey={ACS_ACCESS_KEY}",
             **self._common_settings(),
+            "GRAPH_ENDPOINT": self.graph,
         }
 
     def managed_identity_settings(self) -> dict[str, str]:
-        """The same without a key for ACS, as in Azure.
+        """The same without a key for ACS, and over TLS, as in Azure.
 
         Tables keep theirs: Azurite takes a token over TLS only, and on one port it speaks either
         TLS or the http that everybody else uses.
@@ -84,10 +96,7 @@ class Plan:
         return {
             "COMMUNICATION_ENDPOINT": self.acs_tls,
             **self._common_settings(),
-            "IDENTITY_ENDPOINT": self.identity_endpoint,
-            "IDENTITY_HEADER": IDENTITY_HEADER,
-            # DefaultAzureCredential would try others first, and on a laptop find one of them.
-            "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
+            "GRAPH_ENDPOINT": self.graph_tls,
             "SSL_CERT_FILE": str(self.certificates.authority),
         }
 
@@ -98,11 +107,17 @@ class Plan:
             "AUTH_ISSUER": self.issuer,
             "AUTH_AUDIENCE": API_AUDIENCE,
             "TEAMS_APP_ID": TEAMS_APP_ID,
+            "MEETING_ORGANIZER_ID": object_id(MEETING_ORGANIZER),
+            # Graph knows no keys: the app has a managed identity even where ACS has one.
+            "IDENTITY_ENDPOINT": self.identity_endpoint,
+            "IDENTITY_HEADER": IDENTITY_HEADER,
+            # DefaultAzureCredential would try others first, and on a laptop find one of them.
+            "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
         }
 
     def emulators(self) -> tuple[Part, ...]:
         """The parts that need no other part to start."""
-        return (self._issuer(), self._tables(), self._acs())
+        return (self._issuer(), self._tables(), self._acs(), self._graph())
 
     def _issuer(self) -> Part:
         port = self.ports["issuer"]
@@ -120,19 +135,25 @@ class Plan:
         return Part("tables", azurite.command(port=port, folder=self.state.tables), (probe,))
 
     def _acs(self) -> Part:
-        port, tls_port = self.ports["acs"], self.ports["acsTls"]
-        options = {
+        options = {"--database": self.state.acs_database, "--key-file": self.state.acs_key}
+        return self._emulator("acs", "devstack.acs_emulator", options)
+
+    def _graph(self) -> Part:
+        options = {"--database": self.state.graph_database}
+        return self._emulator("graph", "devstack.graph_emulator", options)
+
+    def _emulator(self, name: str, module: str, options: Mapping[str, object]) -> Part:
+        port, tls_port = self.ports[name], self.ports[f"{name}Tls"]
+        usual = {
             "--port": port,
             "--tls-port": tls_port,
-            "--database": self.state.acs_database,
-            "--key-file": self.state.acs_key,
             "--certificate": self.certificates.server,
             "--issuer": self.issuer,
         }
         path = "/_emulator/state"
         return Part(
-            "acs",
-            [*_python("devstack.acs_emulator", options), "--stop-with-stdin"],
+            name,
+            [*_python(module, {**usual, **options}), "--stop-with-stdin"],
             (Probe(port, path), Probe(tls_port, path, trust=self.certificates.authority)),
         )
 
@@ -161,6 +182,8 @@ class Plan:
             # Microsoft's Python from_connection_string drops the scheme and speaks https.
             "acsConnectionString": f"endpoint={self.acs_tls}/;accesskey={ACS_ACCESS_KEY}",
             "acsBearer": managed_identity_token(key, issuer=self.issuer, resource=ACS_AUDIENCE),
+            "graph": self.graph,
+            "graphTls": self.graph_tls,
             "identityEndpoint": self.identity_endpoint,
             "identityHeader": IDENTITY_HEADER,
             "caFile": str(self.certificates.authority),

@@ -19,6 +19,7 @@ def ready_report(plan: Plan, default_state: bool) -> str:
         f"  API      {host}",
         f"  Issuer   {plan.issuer}  (log in as any of the users)",
         f"  ACS      {plan.acs}  and  {plan.acs_tls}  (trust {plan.certificates.authority})",
+        f"  Graph    {plan.graph}  and  {plan.graph_tls}",
         f"  Tables   {azurite.endpoint(plan.ports['tables'])}",
         f"  State    {plan.state.folder}  (stack.json has all of this for programs; logs/)",
         f"  Users    {users}",

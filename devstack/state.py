@@ -16,7 +16,15 @@ from pathlib import Path
 
 from devstack.files import write_secret, write_whole
 
-DEFAULT_PORTS = {"host": 7071, "issuer": 7072, "acs": 7073, "acsTls": 7074, "tables": 10002}
+DEFAULT_PORTS = {
+    "host": 7071,
+    "issuer": 7072,
+    "acs": 7073,
+    "acsTls": 7074,
+    "graph": 7075,
+    "graphTls": 7076,
+    "tables": 10002,
+}
 
 # Below the ports that Linux and macOS lend to outgoing connections (32768 and 49152 upwards): a
 # port that is kept over restarts must not be lent to a browser in between.
@@ -28,7 +36,7 @@ LEFTOVER_SECONDS = 20
 # `token` holds the lock for an instant to see whether anybody else does.
 INSTANT_SECONDS = 0.5
 
-LOGS = ("issuer", "tables", "acs", "provision", "host")
+LOGS = ("issuer", "tables", "acs", "graph", "provision", "host")
 
 
 class CannotStart(Exception):
@@ -47,6 +55,7 @@ class State:
         self.issuer_key = self.folder / "issuer-key.json"
         self.acs_key = self.folder / "acs-signing-key.pem"
         self.acs_database = self.folder / "acs.sqlite"
+        self.graph_database = self.folder / "graph.sqlite"
         self.tables = self.folder / "tables"
         self.logs = self.folder / "logs"
 
@@ -134,7 +143,11 @@ class State:
         """Remove what earlier stacks made here, and folders only when that leaves them empty."""
         made = [self.stack_file, self.ports_file, self.issuer_key, self.acs_key]
         made += self._certificates()
-        made += [Path(f"{self.acs_database}{end}") for end in ("", "-wal", "-shm", "-journal")]
+        made += [
+            Path(f"{database}{end}")
+            for database in (self.acs_database, self.graph_database)
+            for end in ("", "-wal", "-shm", "-journal")
+        ]
         made += [path for name in LOGS for path in (self.log(name), previous(self.log(name)))]
         made += self.tables.glob("__azurite_db_*")
         for path in made:

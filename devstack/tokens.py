@@ -24,6 +24,9 @@ API_AUDIENCE = "api://trusted-service"
 # Who ACS is, to a managed identity that asks for a token.
 ACS_AUDIENCE = "https://communication.azure.com/"
 
+# Who Microsoft Graph is.
+GRAPH_AUDIENCE = "https://graph.microsoft.com"
+
 ACCESS_TOKEN_LIFETIME = timedelta(hours=1)
 
 

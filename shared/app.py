@@ -15,13 +15,17 @@ from shared.bots import Bots
 from shared.erasure import IdentityErasure
 from shared.friends import Friends
 from shared.friendships import Friendships
+from shared.graph import GraphApi
 from shared.group_calls import GroupCalls
 from shared.health import Health
 from shared.identities import Identities
 from shared.invitations import Invitations
 from shared.issuer_keys import IssuerKeys
-from shared.people import People
+from shared.made_meetings import MadeMeetings
+from shared.meetings import Meetings
+from shared.people import Holder, People
 from shared.settings import Settings, load
+from shared.shared_calls import SharedCalls
 from shared.teams import Teams
 from shared.token_policy import Policy
 from shared.tokens import Tokens
@@ -46,6 +50,8 @@ class App:
     friends: Friends
     invitations: Invitations
     group_calls: GroupCalls
+    meetings: Meetings
+    graph: GraphApi | None
     health: Health
 
 
@@ -82,15 +88,20 @@ def build(settings: Settings) -> App:
         settings.token_max_minutes,
     )
     friendships = Friendships(stored[tables.FRIENDS])
-    invitations = Invitations(
-        stored[tables.INVITATIONS], stored[tables.SHARED_CALLS], friendships, identities
-    )
+    listings = stored[tables.INVITATIONS]
+    calls = SharedCalls(listings, stored[tables.SHARED_CALLS], friendships, identities)
+    invitations = Invitations(listings, calls, friendships, identities)
+    graph = GraphApi(settings.graph_endpoint, upstream) if settings.graph_endpoint else None
+    made_meetings = MadeMeetings(stored[tables.MEETINGS], graph)
     tokens = Tokens(identities, friendships, acs, policy, settings.upstream_timeout)
     # Whatever module stores something about people joins here.
     erasure = IdentityErasure(identity_table, identities, resource)
-    people = People(
-        identities, erasure, acs, holders={"friends": friendships, "invitations": invitations}
-    )
+    holders: dict[str, Holder] = {
+        "friends": friendships,
+        "invitations": invitations,
+        "meetings": made_meetings,
+    }
+    people = People(identities, erasure, acs, holders)
 
     async def check_storage() -> None:
         await each(stored.values(), lambda table: table.check())
@@ -114,6 +125,16 @@ def build(settings: Settings) -> App:
         friends=Friends(friendships, identities, tokens, invitations, resource),
         invitations=invitations,
         group_calls=GroupCalls(invitations),
+        meetings=Meetings(
+            invitations,
+            calls,
+            made_meetings,
+            identities,
+            graph,
+            settings.meeting_organizer,
+            settings.upstream_timeout,
+        ),
+        graph=graph,
         health=Health(checks, min(_HEALTH_SECONDS, settings.upstream_timeout)),
     )
 

@@ -18,6 +18,8 @@ MOST_INVITEES = 350
 # Calls that one person shares at a time, and those of them in one space.
 MOST_CALLS = 100
 MOST_IN_SPACE = 10
+# Ended calls that one sharing removes where there are too many.
+_MOST_REMOVED = 5
 # The app role whose holders may name anyone of their realm.
 MANAGER = "Calls.Manage"
 
@@ -43,6 +45,16 @@ class Invited:
     invitees: frozenset[str]
     consent: Consent
     space: str
+
+
+def partitions_of(realm: str, audience: Audience | None) -> list[str]:
+    """Where the rows of an audience are, as far as it names them."""
+    users = audience.users or () if audience else ()
+    spaces = [audience.space] if audience and audience.space is not None else []
+    return [
+        *(principal_key(Principal(Kind.USER, realm, user)) for user in users),
+        *(space_key(realm, space) for space in spaces),
+    ]
 
 
 class Audiences:
@@ -129,7 +141,9 @@ class Audiences:
             return
         now = self._now()
         ended = [one for one in map(Invitation.of, rows) if not one.is_live(now)]
-        if not ended:
+        too_many = len(rows) - MOST_CALLS + 1
+        for one in ended[: min(too_many, _MOST_REMOVED)]:
+            await self._calls.end(one.call_id, lambda record: not record.is_live(now))
+            await self._calls.finish(owner, one.call_id)
+        if too_many > min(len(ended), _MOST_REMOVED):
             raise TooManyShared(f"You share {MOST_CALLS} calls: unshare one first.")
-        await self._calls.end(ended[0].call_id, lambda record: not record.is_live(now))
-        await self._calls.finish(owner, ended[0].call_id)

@@ -3,34 +3,26 @@
 Requests forbid what they do not know, and pydantic reports all their faults at once.
 """
 
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from datetime import datetime
+from typing import Annotated, Literal
 from urllib.parse import urlencode
-from uuid import UUID
 
 from pydantic import (
     AfterValidator,
-    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     PlainSerializer,
-    ValidationInfo,
-    field_validator,
-    model_validator,
 )
 from pydantic.alias_generators import to_camel
 
 from shared.acs_identity import Grant
-from shared.audiences import MOST_INVITEES, Audience
 from shared.friend_rows import State
 from shared.friends import Friend
 from shared.identity_rows import Identity
-from shared.invitations import Shared
 from shared.principals import MAX_ID_LENGTH, Caller, visible
 from shared.settings import MAX_TOKEN_MINUTES, MIN_TOKEN_MINUTES
-from shared.sharing_rows import CallKind
 
 type Scope = Literal["chat", "chat.join", "chat.join.limited", "voip", "voip.join"]
 
@@ -43,20 +35,10 @@ def timestamp(moment: datetime) -> str:
 type Timestamp = Annotated[datetime, PlainSerializer(timestamp)]
 
 
-def _soon(moment: datetime) -> datetime:
-    """In UTC; nobody plans for longer, and no sum of times overflows."""
-    if moment > datetime.now(UTC) + timedelta(days=5 * 366):
-        raise ValueError("is over five years away")
-    if moment < datetime.now(UTC) - timedelta(days=366):
-        raise ValueError("is long over")
-    return moment.astimezone(UTC)
-
-
-type EventTime = Annotated[AwareDatetime, AfterValidator(_soon)]
 type PersonId = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)]
 
 
-def _is_absent(value: object) -> bool:
+def is_absent(value: object) -> bool:
     return value is None
 
 
@@ -164,7 +146,7 @@ class ExportAnswer(Answer):
     held: dict[str, list[dict[str, str | int | float | bool | Timestamp]]]
 
 
-def _shown(name: str) -> str:
+def shown(name: str) -> str:
     """A name that others are shown."""
     name = name.strip()
     if not name or visible(name) != name:
@@ -173,7 +155,7 @@ def _shown(name: str) -> str:
 
 
 class BotBody(Body):
-    display_name: Annotated[str, Field(max_length=256), AfterValidator(_shown)]
+    display_name: Annotated[str, Field(max_length=256), AfterValidator(shown)]
 
 
 class BotAnswer(Answer):
@@ -214,7 +196,7 @@ class FriendAnswer(Answer):
     id: str
     display_name: str | None
     state: FriendState
-    communication_user_id: str | None = Field(exclude_if=_is_absent)
+    communication_user_id: str | None = Field(exclude_if=is_absent)
 
     @classmethod
     def of(cls, friend: Friend) -> "FriendAnswer":
@@ -225,125 +207,13 @@ class FriendsAnswer(Answer):
     """A page of the buddy list; `nextLink` is there while there may be more."""
 
     friends: list[FriendAnswer]
-    next_link: str | None = Field(exclude_if=_is_absent)
+    next_link: str | None = Field(exclude_if=is_absent)
 
     @classmethod
     def of(cls, friends: list[Friend], after: str | None, state: State | None) -> "FriendsAnswer":
         asked = {} if state is None else {"state": state}
         link = f"/api/friends?{urlencode({**asked, 'page': after})}" if after else None
         return cls(friends=[FriendAnswer.of(friend) for friend in friends], next_link=link)
-
-
-def _is_true(value: bool) -> bool:
-    if not value:
-        raise ValueError("has to be true")
-    return value
-
-
-class AudienceBody(Body):
-    """Exactly one of the three."""
-
-    # Not Literal[True], which 1 is equal to.
-    friends: Annotated[bool, AfterValidator(_is_true)] | None = None
-    users: Annotated[list[PersonId], Field(max_length=MOST_INVITEES)] | None = None
-    space: Annotated[str, Field(max_length=256), AfterValidator(_shown)] | None = None
-
-    @model_validator(mode="after")
-    def _is_one(self) -> "AudienceBody":
-        if len([part for part in (self.friends, self.users, self.space) if part is not None]) != 1:
-            raise ValueError("has to be one of friends, users and space")
-        return self
-
-    def read(self) -> Audience:
-        users = None if self.users is None else tuple(self.users)
-        return Audience(bool(self.friends), users, self.space)
-
-
-class GroupCallBody(Body):
-    group_id: UUID
-    title: Annotated[str, Field(max_length=256), AfterValidator(_shown)] | None = None
-    starts_at: EventTime | None = None
-    ends_at: EventTime | None = None
-    audience: AudienceBody
-
-    @field_validator("starts_at")
-    @classmethod
-    def _is_not_long_ago(cls, starts_at: datetime | None) -> datetime | None:
-        if starts_at is not None and starts_at < datetime.now(UTC) - timedelta(days=1):
-            raise ValueError("is over a day ago")
-        return starts_at
-
-    @field_validator("ends_at")
-    @classmethod
-    def _is_to_come(cls, ends_at: datetime | None, info: ValidationInfo) -> datetime | None:
-        starts_at = info.data.get("starts_at")
-        if ends_at is not None and starts_at is not None and ends_at <= starts_at:
-            raise ValueError("is not after startsAt")
-        if ends_at is not None and ends_at <= datetime.now(UTC):
-            raise ValueError("is over")
-        return ends_at
-
-
-class InvitationsQuery(Query):
-    """Of the caller's own invitations, or of a space's."""
-
-    space: Annotated[str, Field(max_length=256), AfterValidator(_shown)] | None = None
-
-
-class HostAnswer(Answer):
-    id: str
-    display_name: str | None
-
-
-class InvitationAnswer(Answer):
-    """A call that the caller may join: `locator` is what the Calling SDK's `join` takes."""
-
-    id: str
-    kind: CallKind
-    title: str | None
-    locator: dict[str, str]
-    alternatives: list[dict[str, str]]
-    starts_at: Timestamp | None = Field(exclude_if=_is_absent)
-    ends_at: Timestamp | None = Field(exclude_if=_is_absent)
-    host: HostAnswer
-    mine: bool
-
-    @classmethod
-    def of(cls, shared: Shared) -> "InvitationAnswer":
-        return cls(**_invitation(shared))
-
-
-class SharedAnswer(InvitationAnswer):
-    """What the owner is told: `invited` counts people, none for a space."""
-
-    invited: int
-
-    @classmethod
-    def sharing(cls, shared: Shared, invited: int) -> "SharedAnswer":
-        return cls(**_invitation(shared), invited=invited)
-
-    @property
-    def path(self) -> str:
-        return f"/api/invitations/{self.id}"
-
-
-class InvitationsAnswer(Answer):
-    invitations: list[InvitationAnswer]
-
-
-def _invitation(shared: Shared) -> dict[str, Any]:
-    content = shared.content
-    return {
-        "id": shared.call_id,
-        "kind": content.kind,
-        "title": content.title,
-        "locator": dict(content.locator),
-        "alternatives": [],
-        "starts_at": content.starts_at,
-        "ends_at": content.ends_at,
-        "host": HostAnswer(id=content.host.id, display_name=content.host.display_name),
-        "mine": shared.mine,
-    }
 
 
 class HealthAnswer(Answer):

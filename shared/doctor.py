@@ -15,6 +15,7 @@ from shared.app import App, build, table_client
 from shared.health import Check
 from shared.problems import (
     CommunicationRefused,
+    GraphRefused,
     KeysUnavailable,
     Problem,
     StorageRefused,
@@ -92,13 +93,28 @@ def _checks(settings: Settings, app: App) -> dict[str, Check]:
             for name, check in app.health.checks.items()
             if name != "storage"
         },
+        **_graph_check(settings, app),
     }
+
+
+def _graph_check(settings: Settings, app: App) -> dict[str, Check]:
+    """May the app hold meetings? No part of readiness: everything else works without."""
+    graph = app.graph
+    if graph is None:
+        return {}
+    organizer = settings.meeting_organizer
+    what = f"graph {settings.graph_endpoint}"
+    if not organizer:
+        return {f"{what} (an organizer is not looked at: MEETING_ORGANIZER_ID)": graph.check_role}
+    return {what: lambda: graph.check(organizer)}
 
 
 async def _look(what: str, check: Check) -> Finding:
     try:
         async with asyncio.timeout(_SECONDS):
             await check()
+    except GraphRefused as refused:
+        return Finding(what, f"{refused.title} -> {refused.remedy}")
     except Problem as problem:
         return Finding(what, f"{problem.title} -> {_FIXES.get(type(problem), _UNREACHABLE)}")
     except TimeoutError:

@@ -3,13 +3,12 @@ come to say so `shared.shared_calls`."""
 
 import asyncio
 import contextlib
-import re
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from shared.audiences import Audience, Audiences, Invited
+from shared.audiences import Audience, Audiences, Invited, partitions_of
 from shared.friendships import Friendships
 from shared.identities import Identities
 from shared.identity_rows import principal_key
@@ -32,6 +31,7 @@ from shared.sharing_rows import (
     JoinDetails,
     Record,
     Role,
+    is_call_id,
     space_key,
 )
 from shared.tables import Table, Value
@@ -44,7 +44,6 @@ MOST_LISTED = 1000
 _MOST_SHARINGS = 120
 # Seconds that a listing gives to removing what it met of ended calls.
 _TIDYING = 1.0
-_CALL_ID = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -68,14 +67,14 @@ class Invitations:
     def __init__(
         self,
         listings: Table,
-        records: Table,
+        calls: SharedCalls,
         friendships: Friendships,
         identities: Identities,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._listings = listings
-        self._calls = SharedCalls(listings, records, friendships, identities, now)
-        self._audiences = Audiences(listings, self._calls, friendships, now)
+        self._calls = calls
+        self._audiences = Audiences(listings, calls, friendships, now)
         self._friendships = friendships
         self._identities = identities
         self._now = now
@@ -100,7 +99,7 @@ class Invitations:
             TooManyShared: the caller's calls, those of them in the space, or sharings in a minute.
         """
         self._sharings.spend(caller.principal)
-        await self._admitted(caller, call_id)
+        await self._admitted(caller, call_id, audience)
         try:
             return await self._audiences.admit(caller, call_id, audience)
         except (InvalidRequest, TooManyShared):
@@ -142,7 +141,7 @@ class Invitations:
             space=invited.space,
             details=details,
         )
-        before = await self._calls.claim(wanted)
+        before = await self._calls.claim(wanted, lambda: self._admitted(caller, call_id))
         settled = await self._calls.settle(call_id)
         try:
             await self._audiences.refuse_crowd(invited.space, owner, call_id)
@@ -160,12 +159,15 @@ class Invitations:
     async def unshare(self, caller: Caller, call_id: str, kind: CallKind) -> None:
         """Take a call back from everybody; fine where there is none of the caller's."""
         await self._admitted(caller, call_id)
-        if not _CALL_ID.fullmatch(call_id):
+        if not is_call_id(call_id):
             return
         owner = principal_key(caller.principal)
-        record = await self._calls.find(call_id)
+        record, pointer = await asyncio.gather(
+            self._calls.find(call_id), self._listings.find(owner, call_id)
+        )
         if record is None:
-            await self._calls.finish(owner, call_id)
+            if pointer is not None:
+                await self._calls.finish(owner, call_id)
         elif record.owner == owner and (record.content is None or record.content.kind is kind):
             await self._calls.end(call_id)
 
@@ -175,7 +177,7 @@ class Invitations:
         Raises:
             NotFound: for whatever reason.
         """
-        if not _CALL_ID.fullmatch(call_id):
+        if not is_call_id(call_id):
             call_id = "0" * 64
         me = principal_key(caller.principal)
         _, record, row = await asyncio.gather(
@@ -248,18 +250,22 @@ class Invitations:
             if row.content is not None
         ]
 
-    async def _admitted(self, caller: Caller, call_id: str) -> None:
+    async def _admitted(
+        self, caller: Caller, call_id: str, audience: Audience | None = None
+    ) -> None:
         """Admit the caller. One who was erased while a request of theirs died may have left the
         call behind, which its repetition ends; not one of who came after them by the same name."""
         owner = principal_key(caller.principal)
         try:
             await self._identities.admit(caller)
         except (Unauthenticated, BeingErased):
-            if _CALL_ID.fullmatch(call_id):
+            if is_call_id(call_id):
                 await self._calls.end(
                     call_id,
                     lambda found: found.owner == owner and found.proven_at <= caller.issued_at,
                 )
+                await self._calls.finish(owner, call_id)
+                await self._calls.clear(call_id, partitions_of(caller.principal.realm, audience))
             raise
 
     async def _holds(self, record: Record, invitee: str) -> bool:

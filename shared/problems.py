@@ -187,6 +187,36 @@ class IdentityGone(CommunicationUnavailable):
     title = "Azure Communication Services no longer knows the caller's identity."
 
 
+class GraphUnavailable(Unavailable):
+    code = "graph-unavailable"
+    title = "Microsoft Graph cannot be used right now; try again later."
+
+
+class GraphRefused(GraphUnavailable):
+    """
+    Attributes:
+        remedy: what the operator has to do; for logs and the doctor, not for clients.
+    """
+
+    code = "graph-refused"
+    title = "This service may not use Microsoft Graph; its operator has to mend that."
+
+    def __init__(self, remedy: str) -> None:
+        super().__init__(retry_after=OPERATOR_RETRY_AFTER)
+        self.remedy = remedy
+
+
+class OrganizerRefused(GraphRefused):
+    code = "organizer-refused"
+    title = "This service may not act for that organizer of meetings; its operator can mend that."
+
+
+class MeetingRefused(Problem):
+    status = HTTPStatus.BAD_REQUEST
+    code = "meeting-refused"
+    title = "Teams does not take this meeting."
+
+
 class KeysUnavailable(Unavailable):
     code = "issuer-unavailable"
     title = "The token cannot be checked: its issuer's keys cannot be had right now."

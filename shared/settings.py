@@ -8,13 +8,28 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from shared.issuers import Issuer, listed, read_issuers
-from shared.urls import hostname, is_safe_url
+from shared.urls import hostname, is_loopback, is_safe_url
 
 SCOPES = ("chat", "chat.join", "chat.join.limited", "voip", "voip.join")
 # Minutes; ACS itself accepts no others (reference: expiresInMinutes 60..1440).
 MIN_TOKEN_MINUTES, MAX_TOKEN_MINUTES = 60, 1440
 
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+# Graph for the world, for two parts of the US government, and for China.
+_GRAPH_CLOUDS = (
+    "https://graph.microsoft.com",
+    "https://graph.microsoft.us",
+    "https://dod-graph.microsoft.us",
+    "https://microsoftgraph.chinacloudapi.cn",
+)
+
+
+def graph_scope(endpoint: str) -> str:
+    """What to ask a token for; a Graph on this machine stands in for the world's."""
+    cloud = endpoint if endpoint in _GRAPH_CLOUDS else _GRAPH_CLOUDS[0]
+    return f"{cloud}/.default"
 
 
 class SettingsError(Exception):
@@ -38,6 +53,8 @@ class Settings:
         communication_resource: names the resource in storage keys.
         tables_connection_string: empty means managed identity at `tables_endpoint`.
         upstream_timeout: seconds for one request, all its upstream calls and retries included.
+        graph_endpoint: empty where there are no meetings to be scheduled.
+        meeting_organizer: object id of an Entra user, or empty.
     """
 
     communication_endpoint: str
@@ -53,6 +70,8 @@ class Settings:
     token_max_minutes: int
     upstream_timeout: float
     teams_app_id: str
+    graph_endpoint: str
+    meeting_organizer: str
 
 
 def load(environment: Mapping[str, str]) -> Settings:
@@ -95,6 +114,8 @@ class _Reader:
             token_max_minutes=most,
             upstream_timeout=self._seconds("UPSTREAM_TIMEOUT_SECONDS", 10, 1, 60),
             teams_app_id=self._guid("TEAMS_APP_ID", "the Entra app that Teams users sign in with"),
+            graph_endpoint=self._graph(),
+            meeting_organizer=self._guid("MEETING_ORGANIZER_ID", "an Entra user's object id"),
         )
         if self._faults:
             raise SettingsError(self._faults)
@@ -166,6 +187,14 @@ class _Reader:
         ):
             self._fault(name, "must use DefaultEndpointsProtocol=https")
         return text, ""
+
+    def _graph(self) -> str:
+        url = self._get("GRAPH_ENDPOINT").rstrip("/")
+        if url and not (is_safe_url(url) and (url in _GRAPH_CLOUDS or is_loopback(url))):
+            self._fault("GRAPH_ENDPOINT", f"is none of {', '.join(_GRAPH_CLOUDS)}")
+        if not url and self._get("MEETING_ORGANIZER_ID"):
+            self._fault("MEETING_ORGANIZER_ID", "has no effect without GRAPH_ENDPOINT")
+        return url
 
     def _scopes(self) -> frozenset[str]:
         scopes = frozenset(listed(self._get("TOKEN_SCOPES"))) or frozenset({"voip"})

@@ -7,16 +7,17 @@ after: of the two, one always sees the other. A request that was killed in betwe
 its repetition; until then a listing may show what the record no longer says, and `find` never.
 """
 
+import asyncio
 import contextlib
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from shared.friendships import Friendships
 from shared.identities import Identities
 from shared.problems import Conflict
-from shared.sharing_rows import RECORD_ROW, Consent, Invitation, Record, Role
+from shared.sharing_rows import RECORD_ROW, Consent, Invitation, JoinDetails, Record, Role
 from shared.tables import RowChanged, Table
 from shared.upstream import each
 
@@ -72,8 +73,15 @@ class SharedCalls:
         await each(asked, look)
         return frozenset(unwilling)
 
-    async def claim(self, wanted: Record) -> Record | None:
-        """Make the record say what is wanted; returns what it said before."""
+    async def claim(
+        self, wanted: Record, admitted: Callable[[], Awaitable[None]] | None = None
+    ) -> Record | None:
+        """Make the record say what is wanted; returns what it said before.
+
+        Args:
+            admitted: raises where the owner was erased; asked before a record is replaced that
+                whoever signed in later has written.
+        """
         pointer = replace(wanted, content=None).row_for(wanted.owner, Role.OWNER)
         for _ in range(_TRIES):
             found = await self.find(wanted.call_id)
@@ -90,6 +98,8 @@ class SharedCalls:
                 elif found.leaving or found.former_space:
                     await self.settle(wanted.call_id)  # what an earlier request did not finish
                 elif found.row is not None:
+                    if admitted is not None and found.proven_at > wanted.proven_at:
+                        await admitted()
                     await self._records.replace(found.row, wanted.after(found).values())
                     return found
             except RowChanged:
@@ -130,13 +140,29 @@ class SharedCalls:
         raise Conflict
 
     async def finish(self, owner: str, call_id: str) -> None:
-        """Finish what a killed request may have left; nothing where none has."""
-        pointer = await self._listings.find(owner, call_id)
-        if await self.settle(call_id) is None and pointer is not None:
+        """Finish what a killed request of the owner's may have left; nothing where none has."""
+        record, pointer = await asyncio.gather(
+            self.find(call_id), self._listings.find(owner, call_id)
+        )
+        if record is not None:
+            if record.owner == owner:
+                await self.settle(call_id)
+        elif pointer is not None:
             # At most the beginning of a sharing that never came to its record, or comes just now.
             with contextlib.suppress(RowChanged):
                 await self._listings.remove_unchanged(pointer)
             await self.settle(call_id)
+
+    async def clear(self, call_id: str, partitions: Iterable[str]) -> None:
+        """Remove the rows of a call that has no record: a request died before it could."""
+
+        async def remove(partition: str) -> None:
+            row = await self._listings.find(partition, call_id)
+            # Read before the record, so that a row of who shares it just now is not taken for one.
+            if row is not None and await self.find(call_id) is None:
+                await self._remove_unchanged(Invitation.of(row))
+
+        await each(partitions, remove)
 
     async def settle(self, call_id: str) -> Record | None:
         """Make all rows say what the record says, whoever else is at it.
@@ -154,14 +180,15 @@ class SharedCalls:
                 touched.clear()
                 continue  # who shares it anew may have written theirs meanwhile
             await self._follow(record, touched)
-            settled = replace(record, leaving=frozenset(), former_space="")
+            unwilling = frozenset[str]()
             if record.content is not None:
                 unwilling = await self.unwilling(record.owner, record.consent, record.invitees)
                 await self._remove(unwilling, call_id)
-                settled = replace(settled, invitees=record.invitees - unwilling)
             now = await self.find(call_id)
             if now is None or now.row is None or now != record:
                 continue  # others have changed it, and may have done so before our writes
+            invitees = now.invitees - unwilling
+            settled = replace(now, invitees=invitees, leaving=frozenset(), former_space="")
             try:
                 if record.content is None:
                     # The record first: an erasure finds it by the owner's row.
@@ -171,11 +198,30 @@ class SharedCalls:
                         with contextlib.suppress(RowChanged):
                             await self._listings.remove_unchanged(pointer)
                     return None
-                if settled != record:
+                if settled != now:
                     return Record.of(await self._records.replace(now.row, settled.values()))
             except RowChanged:
                 continue
-            return record
+            return now
+        raise Conflict
+
+    async def follow(
+        self, call_id: str, tell: Callable[[Record], Awaitable[JoinDetails]]
+    ) -> JoinDetails:
+        """Let Teams follow what a record says, and the record what Teams answers; repeatable.
+
+        Raises:
+            Conflict: it is shared no longer.
+        """
+        for _ in range(_TRIES):
+            record = await self.find(call_id)
+            if record is None or record.row is None or record.content is None:
+                break
+            details = await tell(record)
+            # Others who changed it meanwhile may have told Teams before we did: so once more.
+            with contextlib.suppress(RowChanged):
+                await self._records.replace(record.row, replace(record, details=details).values())
+                return details
         raise Conflict
 
     async def drop(self, invitation: Invitation) -> None:
@@ -209,7 +255,7 @@ class SharedCalls:
         """Remove some rows of ended calls: of one's own, everybody's before the record."""
         own = [one for one in ended if one.role is Role.OWNER]
         others = [one for one in ended if one.role is not Role.OWNER][:_FEW]
-        await each(others, self._remove_unchanged)
+        await each(others, self._drop_ended)
         left = _FEW - len(others)
         for invitation in own:
             if left <= 0:
@@ -243,7 +289,8 @@ class SharedCalls:
         if record.is_live(self._now()):
             return 0  # shared anew just now
         some = sorted(record.everybody)[:most]
-        await each(some, lambda partition: self._remove_ended(partition, own.call_id))
+        shared_at = record.content.shared_at if record.content else self._now()
+        await each(some, lambda partition: self._remove_ended(partition, own.call_id, shared_at))
         with contextlib.suppress(RowChanged):
             if len(some) == most:
                 await self._records.replace(record.row, record.without(some).values())
@@ -252,12 +299,25 @@ class SharedCalls:
                 await self._remove_unchanged(own)
         return len(some) + 1
 
-    async def _remove_ended(self, partition: str, call_id: str) -> None:
+    async def _remove_ended(self, partition: str, call_id: str, shared_at: datetime) -> None:
+        """Remove a row of a sharing that has ended, or of one before it."""
         row = await self._listings.find(partition, call_id)
         if row is not None:
             invitation = Invitation.of(row)
-            if invitation.content is not None and invitation.content.gone_at <= self._now():
+            content = invitation.content
+            if content and (content.gone_at <= self._now() or content.shared_at <= shared_at):
                 await self._remove_unchanged(invitation)
+
+    async def _drop_ended(self, invitation: Invitation) -> None:
+        """Remove a row of an ended call. The record forgets the invitee first, whose erasure would
+        find it by that row alone."""
+        if invitation.role is Role.INVITEE:
+            gone, now = {invitation.partition}, self._now()
+            await self.change(
+                invitation.call_id,
+                lambda record: record if record.is_live(now) else record.without(gone),
+            )
+        await self._remove_unchanged(invitation)
 
     async def _remove_unchanged(self, invitation: Invitation) -> None:
         if invitation.row is not None:

@@ -5,6 +5,7 @@ What a listing shows stands in a row for each person or space (table `invitation
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from shared.principals import Principal
 from shared.tables import Row, Value, key
 
 RECORD_ROW = "call"
+_CALL_ID = re.compile("[0-9a-f]{64}")
 # How long a call is there that says no end.
 _UNTIL = timedelta(hours=24)
 
@@ -183,6 +185,7 @@ class Record:
         leaving: those of earlier sharings whose rows may still be there.
         space: the partition of a space, or "".
         former_space: one whose row may still be there, or "".
+        details: of a Teams meeting. They follow what Teams says, and make no other record.
     """
 
     call_id: str
@@ -196,7 +199,7 @@ class Record:
     leaving: frozenset[str] = frozenset()
     space: str = ""
     former_space: str = ""
-    details: JoinDetails | None = None
+    details: JoinDetails | None = field(default=None, compare=False)
     row: Row | None = field(default=None, compare=False)
 
     @property
@@ -267,6 +270,11 @@ def call_key(owner: Principal, kind: CallKind, name: str) -> str:
     """The id of a shared call. Two people who share one group id own two records, and nobody can
     tell the group id from it, which is a capability."""
     return key("shared call", principal_key(owner), kind.value, name)
+
+
+def is_call_id(text: str) -> bool:
+    """Could this be an id of a shared call?"""
+    return bool(_CALL_ID.fullmatch(text))
 
 
 def space_key(realm: str, name: str) -> str:

@@ -33,8 +33,9 @@ IDENTITIES = "identities"
 FRIENDS = "friends"
 INVITATIONS = "invitations"
 SHARED_CALLS = "sharedcalls"
+MEETINGS = "meetings"
 # What deployment creates; `python -m shared.provision` does it.
-ALL = (IDENTITIES, FRIENDS, INVITATIONS, SHARED_CALLS)
+ALL = (IDENTITIES, FRIENDS, INVITATIONS, SHARED_CALLS, MEETINGS)
 # The most rows that Table Storage gives at once.
 PAGE_ROWS = 1000
 

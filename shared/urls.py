@@ -29,6 +29,11 @@ def hostname(url: str) -> str | None:
         return None
 
 
+def is_loopback(url: str) -> bool:
+    """Is what it names on this very machine?"""
+    return _is_loopback(hostname(url) or "")
+
+
 def _is_loopback(host: str) -> bool:
     try:
         return host == "localhost" or ip_address(host).is_loopback

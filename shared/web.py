@@ -41,7 +41,12 @@ logger = logging.getLogger(__name__)
 # client escapes them.
 MAX_BODY_BYTES = 640 * 1024
 _WEIGHT = re.compile(r"q=(0(\.[0-9]{0,3})?|1(\.0{0,3})?)")
-_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    # What scripts of other origins may read beside the usual.
+    "Access-Control-Expose-Headers": "Location, Retry-After, WWW-Authenticate",
+}
 # Of a request that is wrong in thousands of ways: the answer must not be larger than the question.
 _MOST_FAULTS, _MOST_TOLD, _LONGEST_NAME = 20, 3, 64
 
@@ -204,7 +209,8 @@ def _validated[T](validate: Callable[[], T], where: str, faults: list[Fault]) ->
         for found in listed:
             name = ".".join(str(part) for part in found["loc"])[:_LONGEST_NAME]
             unknown = found["type"] == "extra_forbidden"
-            faults.append(Fault(where, name, "is unknown here" if unknown else found["msg"]))
+            message = found["msg"].removeprefix("Value error, ")  # pydantic's word for ours
+            faults.append(Fault(where, name, "is unknown here" if unknown else message))
         return None
 
 

@@ -34,6 +34,14 @@ async def acs(stack: Stack) -> AsyncIterator[Control]:
 
 
 @pytest.fixture
+async def graph(stack: Stack) -> AsyncIterator[Control]:
+    """The Graph emulator's inspection and faults; faults and the tenant are as before after it."""
+    async with Control(stack.values["graph"]) as control:
+        yield control
+        await control.tenant()
+
+
+@pytest.fixture
 async def tables(stack: Stack) -> AsyncIterator[TableProxy]:
     """A counting, failing proxy in front of the stack's tables."""
     async with TableProxy(stack.values["tablesConnectionString"]).running() as proxy:

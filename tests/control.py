@@ -35,6 +35,18 @@ class Control:
         async with self._session.post(url, json={"token": token}) as response:
             return dict(await response.json())
 
+    async def tenant(self, **spec: object) -> None:
+        """What the Graph emulator's tenant lets apps do; as it starts where nothing is said."""
+        async with self._session.put(f"{self._base}/tenant", json=spec) as response:
+            assert response.status == 200, await response.text()
+
+    async def meeting(self, user: str, **meeting: object) -> dict[str, Any]:
+        """A meeting as people make them in Outlook, Teams or Bookings."""
+        body = {"user": user, "meeting": meeting}
+        async with self._session.post(f"{self._base}/meetings", json=body) as response:
+            assert response.status == 201, await response.text()
+            return dict(await response.json())
+
     async def fault(self, operation: str, **spec: object) -> str:
         """Get something wrong; returns the fault's id."""
         body = {"operation": operation, **spec}

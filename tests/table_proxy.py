@@ -40,7 +40,7 @@ class TableProxy:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["TableProxy"]:
-        faults = Faults(OPERATIONS, lambda status: {"odata.error": {"code": f"Fault{status}"}})
+        faults = Faults(OPERATIONS, lambda status, _: {"odata.error": {"code": f"Fault{status}"}})
         async with aiohttp.ClientSession(auto_decompress=False) as session:
 
             async def handle(request: web.Request) -> web.StreamResponse:

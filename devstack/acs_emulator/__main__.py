@@ -1,29 +1,20 @@
 """python -m devstack.acs_emulator: run the emulator until told to stop."""
 
-import argparse
-import asyncio
 import base64
-import logging
 import sys
 import uuid
 from pathlib import Path
 
 from devstack import well_known
 from devstack.acs_emulator.access_key import CLOCK_SKEW
-from devstack.acs_emulator.server import Settings, serving
-from devstack.lifetime import until_told_to_stop
+from devstack.acs_emulator.server import Settings, build_app
+from devstack.emulator_process import read_options, run, usual_options
 
 
 def read_arguments(arguments: list[str]) -> tuple[Settings, bool]:
     """The settings, and whether to stop with standard input. Exits on a wrong command line."""
-    parser = argparse.ArgumentParser(prog="python -m devstack.acs_emulator", description=__doc__)
-    parser.add_argument("--host", default="127.0.0.1", help="default: %(default)s")
-    parser.add_argument("--port", type=int, default=7073, help="for http; default: %(default)s")
-    parser.add_argument("--tls-port", type=int, help="also serve TLS here")
-    parser.add_argument("--certificate", type=Path, help="PEM: private key and chain, for TLS")
-    parser.add_argument("--database", type=Path, required=True, help="made if absent")
+    parser = usual_options("python -m devstack.acs_emulator", __doc__, port=7073)
     parser.add_argument("--key-file", type=Path, required=True, help="PEM, made if absent")
-    parser.add_argument("--issuer", required=True, help="whose bearer tokens to accept")
     parser.add_argument(
         "--access-key",
         type=_access_key,
@@ -43,11 +34,7 @@ def read_arguments(arguments: list[str]) -> tuple[Settings, bool]:
         help="seconds that a signed request's date may be off; default: %(default)s",
     )
     parser.add_argument("--limits", action="store_true", help="the documented limits per 30 s")
-    parser.add_argument("--stop-with-stdin", action="store_true", help="stop at EOF there")
-    given = vars(parser.parse_args(arguments))
-    if given["tls_port"] is not None and given["certificate"] is None:
-        parser.error("--tls-port needs --certificate")
-    stop_with_stdin: bool = given.pop("stop_with_stdin")
+    given, stop_with_stdin = read_options(parser, arguments)
     return Settings(**given), stop_with_stdin
 
 
@@ -61,20 +48,9 @@ def _access_key(text: str) -> str:
     return text
 
 
-async def run(settings: Settings, *, stop_with_stdin: bool) -> None:
-    told_to_stop = asyncio.create_task(until_told_to_stop(watch_stdin=stop_with_stdin))
-    async with serving(settings) as urls:
-        print("ready", *urls, flush=True)
-        await told_to_stop
-
-
 def main() -> None:
     settings, stop_with_stdin = read_arguments(sys.argv[1:])
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
-    try:
-        asyncio.run(run(settings, stop_with_stdin=stop_with_stdin))
-    except OSError as error:
-        sys.exit(f"acs_emulator: {error}")
+    run("acs_emulator", build_app, settings, stop_with_stdin=stop_with_stdin)
 
 
 if __name__ == "__main__":

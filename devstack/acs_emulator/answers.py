@@ -104,3 +104,8 @@ def too_many_requests(retry_after_seconds: int) -> AcsError:
         "The limit of requests for this operation was reached.",
         headers={"Retry-After": str(retry_after_seconds)},
     )
+
+
+def issuer_unreachable() -> AcsError:
+    message = "The emulator cannot get the keys of its token issuer; its log says why."
+    return AcsError(503, "ServiceUnavailable", message, headers={"Retry-After": "1"})

@@ -2,16 +2,22 @@
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
 from devstack.acs_emulator.access_key import AccessKey, CredentialError
-from devstack.acs_emulator.answers import AcsError, too_many_requests
-from devstack.acs_emulator.issuer import AUDIENCE, Issuer
+from devstack.acs_emulator.answers import (
+    AcsError,
+    denied,
+    issuer_unreachable,
+    too_many_requests,
+)
 from devstack.acs_emulator.limits import Limits
-from devstack.acs_emulator.state import State
-from devstack.faults import Faults
+from devstack.bearer import BearerError, IssuerUnreachableError, TrustedIssuer
+from devstack.front_door import FrontDoor, Handler
+
+# What every SDK asks for is this, plus "/.default".
+AUDIENCE = "https://communication.azure.com/"
 
 # The stable versions; the differences between them (scopes since 2023-10-01, expiry since
 # 2022-10-01) are not enforced.
@@ -25,45 +31,35 @@ API_VERSIONS = (
     "2026-09-23",
 )
 
-type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
 log = logging.getLogger(__name__)
 
 
 class Gate:
-    """Counts a request, lets faults happen to it, and admits it by credential, version and limit.
+    """Admits a request that came through the front door by credential, version and limit.
 
-    In that order: whoever is refused learns nothing but that, and a fault comes before everything,
-    as trouble in Azure's front door does.
+    In that order: whoever is refused learns nothing but that.
     """
 
     def __init__(
         self,
         *,
         access_key: AccessKey,
-        issuer: Issuer,
+        issuer: TrustedIssuer,
         limits: Limits,
-        faults: Faults,
-        state: State,
+        front_door: FrontDoor,
     ) -> None:
         self._access_key = access_key
         self._issuer = issuer
         self._limits = limits
-        self._faults = faults
-        self._state = state
+        self._front_door = front_door
 
     def guard(self, operation: str, handler: Handler) -> Handler:
         """The handler for the route of `operation`; `handler` gets the admitted requests."""
 
-        async def serve(request: web.Request) -> web.StreamResponse:
-            self._state.count_request(operation)
+        async def answer(request: web.Request) -> web.StreamResponse:
+            return await self._answer(operation, request, handler)
 
-            async def effect() -> web.StreamResponse:
-                return await self._answer(operation, request, handler)
-
-            return await self._faults.around(operation, request, effect)
-
-        return serve
+        return self._front_door.before(operation, answer)
 
     async def _answer(
         self, operation: str, request: web.Request, handler: Handler
@@ -78,6 +74,11 @@ class Gate:
         except CredentialError as refusal:
             log.warning("%s refused: %s", operation, refusal)
             return refusal.answer.answer()
+        except BearerError as refusal:
+            log.warning("%s refused: %s", operation, refusal)
+            return denied().answer()
+        except IssuerUnreachableError:
+            return issuer_unreachable().answer()
         except AcsError as error:
             # Readiness probes ask about nobody's identity all day long: no news in their answer.
             level = logging.DEBUG if error.code == "IdentityNotOwned" else logging.INFO
@@ -87,7 +88,7 @@ class Gate:
     async def _authenticate(self, request: web.Request) -> None:
         scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer":
-            await self._issuer.claims_of(credentials.strip(), audience=AUDIENCE)
+            await self._issuer.claims_of(credentials.strip(), audiences=[AUDIENCE])
         elif scheme == "HMAC-SHA256":
             self._access_key.verify(
                 method=request.method,

@@ -11,7 +11,6 @@ from typing import Any
 from aiohttp import web
 from pydantic import JsonValue
 
-from devstack.acs_emulator.access_key import CredentialError
 from devstack.acs_emulator.answers import (
     AcsError,
     identity_not_found,
@@ -20,9 +19,9 @@ from devstack.acs_emulator.answers import (
     json_answer,
     validation_error,
 )
-from devstack.acs_emulator.issuer import Issuer
 from devstack.acs_emulator.state import State
 from devstack.acs_emulator.tokens import IssuedToken, TokenMint
+from devstack.bearer import BearerError, TrustedIssuer
 
 SCOPES = ("chat", "voip", "chat.join", "chat.join.limited", "voip.join")
 SHORTEST_MINUTES = 60
@@ -41,7 +40,9 @@ class IdentityApi:
     model binding does. [assumed] Fields that are not known are ignored.
     """
 
-    def __init__(self, *, state: State, mint: TokenMint, issuer: Issuer, resource_id: str) -> None:
+    def __init__(
+        self, *, state: State, mint: TokenMint, issuer: TrustedIssuer, resource_id: str
+    ) -> None:
         self._state = state
         self._mint = mint
         self._issuer = issuer
@@ -112,8 +113,8 @@ class IdentityApi:
         if not isinstance(unverified_token, str):
             raise invalid_access_token()
         try:
-            return await self._issuer.claims_of(unverified_token, audience=None)
-        except CredentialError as refusal:
+            return await self._issuer.claims_of(unverified_token, audiences=None)
+        except BearerError as refusal:
             log.warning("exchangeTeams: %s", refusal)
             raise invalid_access_token() from refusal
 

@@ -1,21 +1,12 @@
-"""`/_emulator`: what the real service does not have, for tests and for people.
-
-Without credentials, and therefore for peers on loopback only, whatever the server is bound to.
-"""
-
-import ipaddress
-from collections.abc import Awaitable, Callable
+"""What there is in the emulated resource, and its limits, at `/_emulator`."""
 
 from aiohttp import web
-from pydantic import JsonValue
 
 from devstack.acs_emulator.limits import DOCUMENTED, Limits
-from devstack.acs_emulator.state import REQUESTS, State
+from devstack.acs_emulator.state import State
 from devstack.acs_emulator.tokens import SigningKey
 from devstack.faults import bad_request
-from devstack.origins import may_ask
-
-PREFIX = "/_emulator/"
+from devstack.inspection import json_of
 
 
 class Inspection:
@@ -41,9 +32,7 @@ class Inspection:
                 "deleted": counters.get("deleted", 0),
                 "tokensIssued": counters.get("tokensIssued", 0),
                 "tokensRevoked": counters.get("tokensRevoked", 0),
-                "requests": {
-                    operation: counters.get(REQUESTS + operation, 0) for operation in DOCUMENTED
-                },
+                "requests": self._state.requests(DOCUMENTED),
             }
         )
 
@@ -51,7 +40,7 @@ class Inspection:
         return web.json_response(self._key.jwks())
 
     async def _introspect(self, request: web.Request) -> web.Response:
-        match await _json_of(request):
+        match await json_of(request):
             case {"token": str(unverified_token)}:
                 claims = self._key.claims_of(unverified_token)
             case _:
@@ -62,7 +51,7 @@ class Inspection:
         return web.json_response({"active": True, **claims})
 
     async def _set_limits(self, request: web.Request) -> web.Response:
-        numbers = await _json_of(request)
+        numbers = await json_of(request)
         if not isinstance(numbers, dict):
             message = 'the body must be an object such as {"create": 2}; {} is no limits'
             return bad_request([{"field": "", "message": message}])
@@ -86,27 +75,3 @@ class Inspection:
             )
         self._limits.set(accepted)
         return web.json_response(accepted)
-
-
-@web.middleware
-async def loopback_only(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    """Refuse inspection to peers on other machines, and to web pages from elsewhere."""
-    if request.path.startswith(PREFIX) and not (
-        _is_loopback(request.remote) and may_ask(request.host, request.headers.get("Origin"))
-    ):
-        raise web.HTTPForbidden
-    return await handler(request)
-
-
-def _is_loopback(address: str | None) -> bool:
-    return address is not None and ipaddress.ip_address(address).is_loopback
-
-
-async def _json_of(request: web.Request) -> JsonValue:
-    try:
-        body: JsonValue = await request.json()
-    except (ValueError, RecursionError):
-        return None  # no caller accepts null
-    return body

@@ -1,10 +1,7 @@
-"""The emulator put together, and served over http and TLS."""
+"""The emulator put together."""
 
-import ssl
 import time
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -15,29 +12,22 @@ from devstack.acs_emulator.access_key import AccessKey
 from devstack.acs_emulator.answers import fault_body
 from devstack.acs_emulator.gate import API_VERSIONS, Gate, time_requests
 from devstack.acs_emulator.identity_api import IdentityApi
-from devstack.acs_emulator.inspection import PREFIX, Inspection, loopback_only
-from devstack.acs_emulator.issuer import Issuer
+from devstack.acs_emulator.inspection import Inspection
 from devstack.acs_emulator.limits import DOCUMENTED, Limits
 from devstack.acs_emulator.state import State
 from devstack.acs_emulator.tokens import SigningKey, TokenMint
+from devstack.bearer import TrustedIssuer
+from devstack.emulator_process import ProcessSettings
 from devstack.faults import Faults
-
-# Bearer tokens may be 16 KiB; aiohttp's own limit is 8,190 bytes for one header.
-LONGEST_HEADER_BYTES = 65_536
-STOP_SECONDS = 1.0
+from devstack.front_door import FrontDoor
+from devstack.inspection import PREFIX, loopback_only
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
-    """How one emulator is run. Times in seconds, `access_key` in base64, ports on `host`."""
+class Settings(ProcessSettings):
+    """How one emulator is run. `clock_skew` in seconds, `access_key` in base64."""
 
-    host: str
-    port: int
-    tls_port: int | None
-    certificate: Path | None
-    database: Path
     key_file: Path
-    issuer: str
     access_key: str
     resource_id: str
     clock_skew: int
@@ -45,15 +35,15 @@ class Settings:
 
 
 def build_app(settings: Settings) -> web.Application:
-    """Open the state and wire the parts; one app serves every port, so all see the same state."""
+    """Open the state and wire the parts."""
     state = State(settings.database)
     state.forget_tokens_expired_before(int(time.time()))
     key = SigningKey(settings.key_file)
-    issuer = Issuer(settings.issuer)
+    issuer = TrustedIssuer(settings.issuer)
     limits = Limits()
     if settings.limits:
         limits.set(DOCUMENTED)
-    faults = Faults(list(DOCUMENTED), fault_body)
+    faults = Faults(list(DOCUMENTED), lambda status, _request: fault_body(status))
     api = IdentityApi(
         state=state,
         mint=TokenMint(key, settings.resource_id),
@@ -66,8 +56,7 @@ def build_app(settings: Settings) -> web.Application:
         ),
         issuer=issuer,
         limits=limits,
-        faults=faults,
-        state=state,
+        front_door=FrontDoor(state, faults),
     )
 
     async def release_the_held(_app: web.Application) -> None:
@@ -94,35 +83,6 @@ def build_app(settings: Settings) -> web.Application:
     app.on_shutdown.append(release_the_held)
     app.on_cleanup.append(close_state)
     return app
-
-
-@asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[list[str]]:
-    """Listen, and stop listening at the end; yields the base URLs.
-
-    Raises:
-        OSError: a port is taken, or a file cannot be used.
-    """
-    runner = web.AppRunner(
-        build_app(settings),
-        access_log=None,
-        max_line_size=LONGEST_HEADER_BYTES,
-        max_field_size=LONGEST_HEADER_BYTES,
-        shutdown_timeout=STOP_SECONDS,
-    )
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, settings.host, settings.port).start()
-        urls = [f"http://{settings.host}:{settings.port}"]
-        if settings.tls_port is not None and settings.certificate is not None:
-            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-            context.load_cert_chain(settings.certificate)
-            site = web.TCPSite(runner, settings.host, settings.tls_port, ssl_context=context)
-            await site.start()
-            urls.append(f"https://{settings.host}:{settings.tls_port}")
-        yield urls
-    finally:
-        await runner.cleanup()
 
 
 async def _add_usual_headers(request: web.Request, response: web.StreamResponse) -> None:

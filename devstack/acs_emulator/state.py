@@ -1,10 +1,9 @@
 """What the emulator remembers: identities, tokens and counters, in SQLite."""
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from devstack.database import Database
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS identities (id TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -17,9 +16,7 @@ CREATE TABLE IF NOT EXISTS tokens (
     revoked INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS tokens_of_identity ON tokens (identity);
-CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """
-REQUESTS = "requests."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,32 +30,16 @@ class TokenRecord:
     scopes: str
 
 
-class State:
-    """The database. Every change is one transaction, so a kill at any point leaves no half of one.
-
-    Blocking on purpose: a statement takes some 20 microseconds, less than a hop to a thread, and
-    one thread means that nothing can come between a check and its change.
-    """
+class State(Database):
+    """The database."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Autocommit mode: transactions are those of `_change` and no others.
-        self._db = sqlite3.connect(path, isolation_level=None)
-        # What the process wrote survives its death either way; only a power cut needs the syncs.
-        self._db.execute("PRAGMA synchronous = OFF")
-        self._db.executescript(SCHEMA)
-
-    def close(self) -> None:
-        self._db.close()
+        super().__init__(path, SCHEMA)
 
     def forget_tokens_expired_before(self, now: int) -> None:
         """Make room: nothing asks about an expired token except to hear that it is not live."""
         with self._change():
             self._db.execute("DELETE FROM tokens WHERE exp < ?", (now,))
-
-    def count_request(self, operation: str) -> None:
-        with self._change():
-            self._count(REQUESTS + operation)
 
     def add_identity(self, identity: str, token: TokenRecord | None) -> None:
         """Store a new identity, and its first token where one was asked for, or neither."""
@@ -95,9 +76,6 @@ class State:
     def identities(self) -> list[str]:
         return [id_ for (id_,) in self._db.execute("SELECT id FROM identities ORDER BY id")]
 
-    def counters(self) -> dict[str, int]:
-        return dict(self._db.execute("SELECT name, value FROM counters"))
-
     def _insert_token(self, token: TokenRecord) -> None:
         self._db.execute(
             "INSERT INTO tokens (jti, identity, iat, exp, scopes) VALUES (?, ?, ?, ?, ?)",
@@ -112,20 +90,3 @@ class State:
             (identity, now),
         )
         self._count("tokensRevoked", revoked.rowcount)
-
-    def _count(self, name: str, by: int = 1) -> None:
-        self._db.execute(
-            "INSERT INTO counters (name, value) VALUES (?, ?)"
-            " ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
-            (name, by),
-        )
-
-    @contextmanager
-    def _change(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")

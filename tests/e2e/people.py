@@ -5,6 +5,7 @@ import copy
 from typing import Any
 
 import aiohttp
+import vobject
 
 from tests.e2e.api import Reply, ask
 from tests.stack import Host, Issuer
@@ -31,6 +32,10 @@ class Person:
     def others(self, *users: str) -> "list[Person]":
         """People with these ids, at the same host."""
         return [Person(self._client, self.host, self._issuer, id_, id_.title()) for id_ in users]
+
+    def sign_in(self, *roles: str) -> None:
+        """Anew, with these app roles."""
+        self.bearer = self._issuer.token(self.id, name=self.name, roles=roles)
 
     async def ask(
         self, path: str, method: str = "GET", json: object = None, **headers: str
@@ -77,6 +82,15 @@ class Person:
 
     async def open(self, call: str) -> Reply:
         return await self.ask(f"/invitations/{call}")
+
+    async def calendar(self, call: str) -> Any:
+        """The invitation as another library than the one that wrote it reads it."""
+        url = f"{self.host.api}/invitations/{call}"
+        headers = {"Authorization": f"Bearer {self.bearer}", "Accept": "text/calendar"}
+        async with self._client.get(url, headers=headers) as response:
+            assert response.status == 200
+            assert response.headers["Content-Type"].startswith("text/calendar")
+            return vobject.readOne(await response.text())
 
     async def invitations(self, space: str | None = None) -> list[dict[str, Any]]:
         reply = await self.ask(f"/invitations?space={space}" if space else "/invitations")

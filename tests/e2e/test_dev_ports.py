@@ -90,7 +90,7 @@ def test_a_damaged_ports_file_costs_the_ports_and_no_more(
     state.mkdir()
     (state / "ports.json").write_text(content)
 
-    assert len(_ports(dev_run(state, "--without-host", ports=ports).until_ready())) == 5
+    assert len(_ports(dev_run(state, "--without-host", ports=ports).until_ready())) == 7
 
 
 @contextmanager

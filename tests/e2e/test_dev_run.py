@@ -50,7 +50,7 @@ def test_stack_json_says_all_that_a_program_needs(running: DevRun) -> None:
         assert all(isinstance(value, str) for value in settings.values())
     assert set(stack["users"]) == {"alice", "bob", "carol", "dave"}
     assert stack["users"]["alice"] == {"id": "alice", "displayName": "Alice Adams"}
-    assert set(stack["pids"]) == {"dev", "issuer", "tables", "acs", "host"}
+    assert set(stack["pids"]) == {"dev", "issuer", "tables", "acs", "graph", "host"}
     assert stack["pids"]["dev"] == running.process.pid
 
 
@@ -107,7 +107,8 @@ def test_a_restart_keeps_addresses_keys_and_identities(
     second = dev_run(tmp_path / "state").until_ready()
 
     assert _sign_in(second, dev) == alice
-    for name in ("api", "issuer", "acs", "acsTls", "acsConnectionString", "tablesConnectionString"):
+    addresses = ("api", "issuer", "acs", "acsTls", "graph", "graphTls")
+    for name in (*addresses, "acsConnectionString", "tablesConnectionString"):
         assert second.stack[name] == before[name]
     assert _jwks(second.stack["issuer"]) == keys
 
@@ -226,6 +227,7 @@ def test_fresh_forgets_the_stack_and_spares_what_is_not_its_own(
         mine.write_text("mine")
     (state / "issuer-key.json").write_text("an old key")
     (state / "acs.sqlite").write_text("an old database")
+    (state / "graph.sqlite").write_text("an old database")
 
     dev_run(state, "--fresh", "--without-host").until_ready()
 

@@ -23,6 +23,8 @@ FOR_APPS = {
     "RemoveBot",
     "IssueBotToken",
     "RevokeBotTokens",
+    "ScheduleMeeting",
+    "CancelMeeting",
 }
 
 

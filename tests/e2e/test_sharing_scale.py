@@ -25,8 +25,8 @@ def costs(friends: int) -> dict[str, dict[str, int]]:
         "share": {"get": 5 + friends, "query": 3, "insert": 1, "update": 2 + friends},
         # The record is written over, and there is a pointer to it.
         "share again": {"get": 5 + friends, "query": 3, "update": 2 + friends},
-        # Who am I: 1. The record: 4. My row: 1. That says so, and goes with all rows: N + 2.
-        "unshare": {"get": 6, "update": 1, "remove": 2 + friends},
+        # Who am I: 1. The record: 4. My row: 2. That says so, and goes with all rows: N + 2.
+        "unshare": {"get": 7, "update": 1, "remove": 2 + friends},
         # Who am I, and one friend too many; whether a request that was killed has left anything.
         "refuse": {"get": 3, "query": 1},
     }

@@ -15,19 +15,17 @@ from cryptography.hazmat.primitives import serialization
 from multidict import CIMultiDict
 
 from devstack.acs_emulator.access_key import AccessKey, CredentialError
-from devstack.acs_emulator.answers import AcsError
-from devstack.acs_emulator.issuer import Issuer
+from devstack.bearer import BearerError, IssuerUnreachableError, TrustedIssuer
 from devstack.well_known import ACS_ACCESS_KEY
 from tests.integration.acs_fixtures import (
     ACS_AUDIENCE,
     AcsCaller,
-    TokenIssuer,
     acs,
     emulator,
     issuer,
-    serving_issuer,
     signed_headers,
 )
+from tests.integration.emulator_fixtures import TokenIssuer, serving_issuer
 
 __all__ = ["acs", "emulator", "issuer"]
 
@@ -270,14 +268,14 @@ class TestBearer:
 class TestTheIssuersKeys:
     @pytest.fixture
     def fresh_issuer(self) -> Iterator[TokenIssuer]:
-        with serving_issuer() as running:
+        with serving_issuer(ACS_AUDIENCE) as running:
             yield running
 
     async def test_are_fetched_once(self, fresh_issuer: TokenIssuer) -> None:
-        trusted = Issuer(fresh_issuer.url)
+        trusted = TrustedIssuer(fresh_issuer.url)
 
         for _ in range(3):
-            await trusted.claims_of(fresh_issuer.token(), audience=ACS_AUDIENCE)
+            await trusted.claims_of(fresh_issuer.token(), audiences=[ACS_AUDIENCE])
 
         assert fresh_issuer.requests == ["/.well-known/openid-configuration", "/jwks"]
 
@@ -285,36 +283,32 @@ class TestTheIssuersKeys:
         self, fresh_issuer: TokenIssuer
     ) -> None:
         now = 0.0
-        trusted = Issuer(fresh_issuer.url, cooldown_seconds=10, clock=lambda: now)
-        await trusted.claims_of(fresh_issuer.token(), audience=ACS_AUDIENCE)
+        trusted = TrustedIssuer(fresh_issuer.url, cooldown_seconds=10, clock=lambda: now)
+        await trusted.claims_of(fresh_issuer.token(), audiences=[ACS_AUDIENCE])
         fresh_issuer.requests.clear()
 
         for number in range(100):
-            with pytest.raises(CredentialError, match="has no key"):
+            with pytest.raises(BearerError, match="has no key"):
                 await trusted.claims_of(
-                    fresh_issuer.token(header={"kid": str(number)}), audience=ACS_AUDIENCE
+                    fresh_issuer.token(header={"kid": str(number)}), audiences=[ACS_AUDIENCE]
                 )
         assert fresh_issuer.requests == []
 
         fresh_issuer.kid = "rotated"
         now = 10.0
-        await trusted.claims_of(fresh_issuer.token(), audience=ACS_AUDIENCE)
+        await trusted.claims_of(fresh_issuer.token(), audiences=[ACS_AUDIENCE])
         assert fresh_issuer.requests.count("/jwks") == 1
 
     async def test_without_any_nothing_is_judged(self, fresh_issuer: TokenIssuer) -> None:
-        trusted = Issuer(fresh_issuer.url + "/elsewhere")
+        trusted = TrustedIssuer(fresh_issuer.url + "/elsewhere")
 
-        with pytest.raises(AcsError) as unavailable:
-            await trusted.claims_of(fresh_issuer.token(), audience=ACS_AUDIENCE)
-
-        assert unavailable.value.status == 503
+        with pytest.raises(IssuerUnreachableError):
+            await trusted.claims_of(fresh_issuer.token(), audiences=[ACS_AUDIENCE])
 
     async def test_an_issuer_that_is_somebody_else_has_none(
         self, fresh_issuer: TokenIssuer
     ) -> None:
-        trusted = Issuer(fresh_issuer.url + "/")
+        trusted = TrustedIssuer(fresh_issuer.url + "/")
 
-        with pytest.raises(AcsError) as unavailable:
-            await trusted.claims_of(fresh_issuer.token(), audience=ACS_AUDIENCE)
-
-        assert unavailable.value.status == 503
+        with pytest.raises(IssuerUnreachableError):
+            await trusted.claims_of(fresh_issuer.token(), audiences=[ACS_AUDIENCE])

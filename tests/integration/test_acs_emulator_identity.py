@@ -13,7 +13,8 @@ import jwt
 import pytest
 
 from devstack.well_known import ACS_RESOURCE_ID
-from tests.integration.acs_fixtures import AcsCaller, TokenIssuer, acs, emulator, issuer
+from tests.integration.acs_fixtures import AcsCaller, acs, emulator, issuer
+from tests.integration.emulator_fixtures import TokenIssuer
 
 __all__ = ["acs", "emulator", "issuer"]
 

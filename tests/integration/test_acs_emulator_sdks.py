@@ -23,14 +23,8 @@ from azure.core.exceptions import (
 )
 
 from devstack.well_known import ACS_ACCESS_KEY
-from tests.integration.acs_fixtures import (
-    AcsCaller,
-    Emulator,
-    TokenIssuer,
-    acs,
-    emulator,
-    issuer,
-)
+from tests.integration.acs_fixtures import AcsCaller, AcsEmulator, acs, emulator, issuer
+from tests.integration.emulator_fixtures import TokenIssuer
 
 __all__ = ["acs", "emulator", "issuer"]
 
@@ -129,19 +123,19 @@ def teams_token(issuer: TokenIssuer) -> str:
     return issuer.token(appid=APP_ID, oid=USER_ID)
 
 
-def test_python_by_key_over_http(emulator: Emulator, teams_token: str) -> None:
+def test_python_by_key_over_http(emulator: AcsEmulator, teams_token: str) -> None:
     key = AzureKeyCredential(ACS_ACCESS_KEY)
     use_every_operation(CommunicationIdentityClient(emulator.url, key), teams_token)
 
 
-async def test_python_aio_by_key_over_http(emulator: Emulator, teams_token: str) -> None:
+async def test_python_aio_by_key_over_http(emulator: AcsEmulator, teams_token: str) -> None:
     key = AzureKeyCredential(ACS_ACCESS_KEY)
     async with AioIdentityClient(emulator.url, key) as client:
         await use_every_operation_async(client, teams_token)
 
 
 def test_python_by_bearer_token_over_tls(
-    emulator: Emulator, issuer: TokenIssuer, teams_token: str
+    emulator: AcsEmulator, issuer: TokenIssuer, teams_token: str
 ) -> None:
     client = CommunicationIdentityClient(
         emulator.tls_url, ManagedIdentity(issuer), connection_verify=str(emulator.authority)
@@ -150,7 +144,7 @@ def test_python_by_bearer_token_over_tls(
 
 
 async def test_python_aio_by_bearer_token_over_tls(
-    emulator: Emulator, issuer: TokenIssuer, teams_token: str
+    emulator: AcsEmulator, issuer: TokenIssuer, teams_token: str
 ) -> None:
     async with AioIdentityClient(
         emulator.tls_url, AioManagedIdentity(issuer), connection_verify=str(emulator.authority)
@@ -158,7 +152,7 @@ async def test_python_aio_by_bearer_token_over_tls(
         await use_every_operation_async(client, teams_token)
 
 
-async def test_python_by_connection_string_over_tls(emulator: Emulator, acs: AcsCaller) -> None:
+async def test_python_by_connection_string_over_tls(emulator: AcsEmulator, acs: AcsCaller) -> None:
     before = (await acs.state())["deleted"]
     authority = str(emulator.authority)
 
@@ -171,7 +165,7 @@ async def test_python_by_connection_string_over_tls(emulator: Emulator, acs: Acs
     assert (await acs.state())["deleted"] == before + 2
 
 
-async def test_a_limit_reaches_the_sdk_as_429(emulator: Emulator, acs: AcsCaller) -> None:
+async def test_a_limit_reaches_the_sdk_as_429(emulator: AcsEmulator, acs: AcsCaller) -> None:
     await acs.inspect("PUT", "limits", {"create": 1})
     key = AzureKeyCredential(ACS_ACCESS_KEY)
     async with AioIdentityClient(emulator.url, key, retry_total=0) as client:
@@ -183,7 +177,7 @@ async def test_a_limit_reaches_the_sdk_as_429(emulator: Emulator, acs: AcsCaller
 
 
 def test_javascript_by_connection_string_and_by_bearer_token_over_tls(
-    emulator: Emulator, issuer: TokenIssuer, teams_token: str
+    emulator: AcsEmulator, issuer: TokenIssuer, teams_token: str
 ) -> None:
     wanted = {
         "connectionString": emulator.tls_connection_string,

@@ -14,18 +14,18 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
-from devstack.acs_emulator.inspection import loopback_only
 from devstack.acs_emulator.limits import DOCUMENTED, Limits
+from devstack.inspection import loopback_only
 from tests.integration.acs_fixtures import (
-    REPOSITORY,
     AcsCaller,
-    Emulator,
+    AcsEmulator,
     acs,
     calling,
     emulator,
     issuer,
     running_emulator,
 )
+from tests.integration.emulator_fixtures import REPOSITORY
 
 __all__ = ["acs", "emulator", "issuer"]
 
@@ -278,7 +278,7 @@ def test_a_taken_port_is_told_in_one_line(tmp_path: Path) -> None:
     "headers", [{"Origin": "https://evil.example"}, {"Host": "rebound.example"}]
 )
 async def test_a_web_page_from_elsewhere_may_not_look_or_meddle(
-    emulator: Emulator, headers: dict[str, str]
+    emulator: AcsEmulator, headers: dict[str, str]
 ) -> None:
     async with aiohttp.ClientSession() as session:
         for method, path in (("GET", "state"), ("POST", "faults"), ("PUT", "limits")):

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.acs_fixtures import AcsCaller, TokenIssuer, acs, emulator, issuer
+from tests.integration.acs_fixtures import AcsCaller, acs, emulator, issuer
+from tests.integration.emulator_fixtures import TokenIssuer
 
 __all__ = ["acs", "emulator", "issuer"]
 

@@ -7,12 +7,21 @@ from subprocess import PIPE, Popen
 import pytest
 
 from devstack import azurite
+from devstack.well_known import MANAGED_IDENTITY_CLIENT_ID as APP_ID
 from shared.doctor import examine
 from shared.provision import provision
 from shared.settings import load
 from shared.tables import ALL
+from tests.control import Control
 from tests.ports import free_port
 from tests.stack import ROOT, Stack, wait_until_open
+
+
+@pytest.fixture(autouse=True)
+def managed_identity(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """azure-identity reads the process' own environment."""
+    for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER", "AZURE_TOKEN_CREDENTIALS"):
+        monkeypatch.setenv(name, stack.settings[name])
 
 
 async def report(settings: dict[str, str]) -> list[str]:
@@ -28,7 +37,38 @@ async def test_all_is_well_on_the_stack(stack: Stack) -> None:
         *(f"ok    table {name}" for name in ALL),
         f"ok    communication {stack.values['acs']}",
         f"ok    issuer 1 {stack.values['issuer']}",
+        f"ok    graph {stack.values['graph']}",
     ]
+
+
+async def test_it_says_how_the_app_is_let_hold_meetings(
+    stack: Stack, graph: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    organizer = stack.settings["MEETING_ORGANIZER_ID"]
+    await graph.tenant(policy=False)
+    [no_policy] = [line for line in await report(stack.settings) if line.startswith("FIX")]
+    [nobody] = await graph_lines({**stack.settings, "MEETING_ORGANIZER_ID": ""})
+    elsewhere = {**stack.settings, "GRAPH_ENDPOINT": f"http://127.0.0.1:{free_port()}"}
+    [gone] = await graph_lines(elsewhere)
+    monkeypatch.setenv("IDENTITY_HEADER", "guessed")
+    [no_identity] = await graph_lines(stack.settings)
+    without = await graph_lines(
+        {**stack.settings, "GRAPH_ENDPOINT": "", "MEETING_ORGANIZER_ID": ""}
+    )
+
+    assert no_policy.startswith(f"FIX   graph {stack.values['graph']}: This service may not act")
+    policy = f"New-CsApplicationAccessPolicy -Identity trusted-service -AppIds {APP_ID};"
+    assert policy in no_policy
+    grant = f"Grant-CsApplicationAccessPolicy -PolicyName trusted-service -Identity {organizer};"
+    assert grant in no_policy
+    assert nobody.startswith("ok    graph")
+    assert "is it running" in gone
+    assert "managed identity" in no_identity
+    assert without == []
+
+
+async def graph_lines(settings: dict[str, str]) -> list[str]:
+    return [line for line in await report(settings) if " graph " in line]
 
 
 async def test_it_warns_of_voip_and_of_an_easy_auth_that_is_not_on(stack: Stack) -> None:

@@ -15,6 +15,7 @@ from tests.stack import Stack
 
 ACS = "https://communication.azure.com/"
 STORAGE = "https://storage.azure.com"
+GRAPH = "https://graph.microsoft.com"
 GOOD = {"api-version": "2019-08-01", "resource": ACS}
 CLIENT_ID = "33333333-cccc-4ccc-8ccc-333333333333"
 
@@ -59,6 +60,18 @@ async def test_the_token_for_acs_is_one_of_the_stacks_issuer(
     assert isinstance(answer["expires_on"], str)
     assert abs(int(answer["expires_on"]) - claims["exp"]) <= 1
     assert claims["exp"] - claims["iat"] == 24 * 3600
+    assert "roles" not in claims
+
+
+@pytest.mark.parametrize("resource", [GRAPH, f"{GRAPH}/"])
+async def test_the_token_for_graph_has_the_role_for_meetings(
+    stack: Stack, client: aiohttp.ClientSession, resource: str
+) -> None:
+    _, answer = await ask(client, stack, {**GOOD, "resource": resource})
+
+    claims = await verified(client, stack, answer["access_token"], stack.values["issuer"], resource)
+    assert claims["roles"] == ["OnlineMeetings.ReadWrite.All"]
+    assert claims["appid"] == answer["client_id"] == MANAGED_IDENTITY_CLIENT_ID
 
 
 @pytest.mark.parametrize("resource", [STORAGE, f"{STORAGE}/"])

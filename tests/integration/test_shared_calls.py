@@ -13,7 +13,17 @@ from shared.principals import Caller
 from shared.problems import InvalidRequest, NotFound, TooManyShared, Unauthenticated
 from shared.settings import load
 from shared.shared_calls import SharedCalls
-from shared.sharing_rows import RECORD_ROW, CallKind, Consent, Content, Host, Record, Role, call_key
+from shared.sharing_rows import (
+    RECORD_ROW,
+    CallKind,
+    Consent,
+    Content,
+    Host,
+    Record,
+    Role,
+    call_key,
+    space_key,
+)
 from shared.tables import INVITATIONS, SHARED_CALLS
 from shared.upstream import Upstream
 from tests.integration.interleaving import Schedule
@@ -88,6 +98,100 @@ async def test_a_refused_repetition_removes_a_beginning_that_came_to_nothing(wor
     await world.alone(Wish("share", ANN, audience="1"))
 
     assert await _stored(world, GROUP) == []
+
+
+async def test_who_was_erased_leaves_neither_a_beginning_nor_a_row_without_a_record(
+    world: World,
+) -> None:
+    erased = world.caller(ANN)
+    await world.alone(Wish("forget", ANN))
+    record, listings = _record(world, erased), world.table(INVITATIONS)
+    space = space_key(world.realm, SPACE)
+    for partition, role in ((world.key_of(ANN), Role.OWNER), (space, Role.SPACE)):
+        row = record.row_for(partition, role)
+        await world.quietly(listings.put(partition, record.call_id, row.values()))
+
+    refused = await _shared(world, erased, GROUP, Audience(space=SPACE))
+
+    assert isinstance(refused, Unauthenticated)
+    for partition in (world.key_of(ANN), space):
+        assert await world.quietly(listings.find(partition, record.call_id)) is None
+
+
+async def test_a_late_request_of_who_was_erased_does_not_touch_who_came_after(
+    world: World,
+) -> None:
+    erased = world.caller(ANN)
+    await world.alone(Wish("forget", ANN))
+    await world.alone(Wish("share", ANN, audience="friends", title="of who came after"))
+    admit = world.quiet().identities.admit
+
+    with pytest.raises(Unauthenticated):
+        await world.quietly(_calls(world).claim(_record(world, erased), lambda: admit(erased)))
+
+    found = await world.quietly(_calls(world).find(world.call_of(ANN)))
+    assert found is not None
+    assert found.content is not None
+    assert found.content.title == "of who came after"
+
+
+async def test_who_met_the_end_of_a_call_is_not_in_its_record_any_more(world: World) -> None:
+    await world.alone(Wish("share", ANN, audience="friends"))
+    world.wait(hours=25)
+    assert (await world.alone(Wish("list", BEN))).listed == []
+
+    found = await world.quietly(_calls(world).find(world.call_of(ANN)))
+
+    assert found is not None
+    assert world.key_of(BEN) not in found.everybody
+    assert await _stored(world, GROUP) == [SHARED_CALLS, "owner"]
+
+
+async def test_a_row_of_an_earlier_sharing_goes_with_the_call(world: World) -> None:
+    await world.alone(Wish("share", ANN, audience="friends"))
+    found = await world.quietly(_calls(world).find(world.call_of(ANN)))
+    assert found is not None
+    assert found.content is not None
+    # Shared again until soon; Ben's row still is of the first sharing, which lasts for a day.
+    again = found.content.shared_at + timedelta(minutes=1)
+    soon_over = replace(found.content, shared_at=again, ends_at=again + timedelta(minutes=1))
+    await _store(world, replace(found, content=soon_over))
+    world.wait(minutes=5)
+
+    assert (await world.alone(Wish("list", ANN))).listed == []
+
+    assert await _stored(world, GROUP) == []
+
+
+async def test_bursts_of_calls_that_end_at_once_do_not_pile_up(world: World) -> None:
+    ann = world.caller(ANN)
+    for n in range(MOST_CALLS):
+        call = _call(ann, str(uuid.UUID(int=n)))
+        await _store(world, _ended(replace(_record(world, ann), call_id=call)))
+
+    at_once, counts = 5, []
+    for burst in range(1, 4):
+        ends_at = world.caller(ANN).issued_at + timedelta(seconds=5)
+        shares = [
+            asyncio.ensure_future(
+                world.quiet().group_calls.share(
+                    world.caller(ANN),
+                    str(uuid.UUID(int=1000 * burst + n)),
+                    None,
+                    None,
+                    ends_at,
+                    FRIENDS,
+                )
+            )
+            for n in range(at_once)
+        ]
+        await world.schedule.drain()
+        await asyncio.gather(*shares, return_exceptions=True)
+        world.wait(minutes=1)
+        rows = await world.quietly(world.table(INVITATIONS).list_for(world.key_of(ANN)))
+        counts.append(len(rows))
+
+    assert max(counts) <= MOST_CALLS + at_once, counts
 
 
 async def test_of_too_many_calls_an_ended_one_makes_room(world: World) -> None:

@@ -23,6 +23,7 @@ from shared.people import Holder, People
 from shared.principals import Caller, Kind, Principal
 from shared.problems import BeingErased, Conflict, Problem
 from shared.settings import Settings
+from shared.shared_calls import SharedCalls
 from shared.sharing_rows import CallKind, call_key
 from shared.tables import ALL, FRIENDS, IDENTITIES, INVITATIONS, SHARED_CALLS, Table
 from shared.token_policy import Policy
@@ -124,6 +125,10 @@ class World:
         self._now += timedelta(seconds=2)
         return Caller(self.principal(who), name or WHO[who].title(), frozenset(), self._now)
 
+    def wait(self, **delta: float) -> None:
+        """Let time pass."""
+        self._now += timedelta(**delta)
+
     def service(self, instance: Instance) -> Service:
         tables = {name: Table(instance.client(self._clients[name])) for name in ALL}
         identity_table = tables[IDENTITIES]
@@ -138,9 +143,9 @@ class World:
         async def no_wait(seconds: float) -> None:
             """The clock moves on with the next caller."""
 
-        invitations = Invitations(
-            tables[INVITATIONS], tables[SHARED_CALLS], friendships, identities, now
-        )
+        listings = tables[INVITATIONS]
+        calls = SharedCalls(listings, tables[SHARED_CALLS], friendships, identities, now)
+        invitations = Invitations(listings, calls, friendships, identities, now)
         holders: dict[str, Holder] = {"friends": friendships, "invitations": invitations}
         people = People(identities, erasure, acs, holders, sleep=no_wait)
         friends = Friends(friendships, identities, tokens, invitations, "resource", now)

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from shared.audiences import Audience
-from shared.contract import AudienceBody
+from shared.sharing_contract import AudienceBody
 
 ONE = "has to be one of friends, users and space"
 BOOLEAN = "should be a valid boolean"

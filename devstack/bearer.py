@@ -1,34 +1,43 @@
-"""Bearer tokens of the stack's OIDC issuer, and the keys to judge them by."""
+"""Bearer tokens of the stack's OIDC issuer, judged by the emulators with the issuer's own keys."""
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from enum import Enum, auto
 from typing import Any
 
 import aiohttp
 import jwt
 
-from devstack.acs_emulator.access_key import CredentialError
-from devstack.acs_emulator.answers import AcsError
-
-# What every SDK asks for is this, plus "/.default".
-AUDIENCE = "https://communication.azure.com/"
 COOLDOWN_SECONDS = 10.0
 FETCH_TIMEOUT = aiohttp.ClientTimeout(total=5)
 
 log = logging.getLogger(__name__)
 
 
-class IssuerUnreachableError(AcsError):
+class Flaw(Enum):
+    """What is wrong with a token, as far as a service tells its clients apart."""
+
+    MALFORMED = auto()
+    EXPIRED = auto()
+    AUDIENCE = auto()
+    OTHER = auto()
+
+
+class BearerError(Exception):
+    """A token that is not accepted. The message is for the developer's log and holds no secret."""
+
+    def __init__(self, why: str, flaw: Flaw = Flaw.OTHER) -> None:
+        super().__init__(f"bearer token: {why}")
+        self.flaw = flaw
+
+
+class IssuerUnreachableError(Exception):
     """No keys yet: the token could not be judged at all, which is not the client's fault."""
 
-    def __init__(self) -> None:
-        message = "The emulator cannot get the keys of its token issuer; its log says why."
-        super().__init__(503, "ServiceUnavailable", message, headers={"Retry-After": "1"})
 
-
-class Issuer:
+class TrustedIssuer:
     """Trusts one issuer, and fetches its keys when they are first needed.
 
     Args:
@@ -52,14 +61,16 @@ class Issuer:
         self._fetched_at: float | None = None
         self._fetching = asyncio.Lock()
 
-    async def claims_of(self, unverified_token: str, *, audience: str | None) -> dict[str, Any]:
-        """Verify a token: RS256, a key of the issuer, `iss`, `exp`, and `aud` where one is given.
+    async def claims_of(
+        self, unverified_token: str, *, audiences: Collection[str] | None
+    ) -> dict[str, Any]:
+        """Verify a token: RS256, a key of the issuer, `iss`, `exp`, and `aud` where it matters.
 
         Args:
-            audience: exactly this string, never one of several. None: not checked.
+            audiences: `aud` is exactly one of these strings, and no list. None: not checked.
 
         Raises:
-            CredentialError: says why.
+            BearerError: says why.
             IssuerUnreachableError: there are no keys to judge by.
         """
         try:
@@ -70,26 +81,28 @@ class Issuer:
                 key,
                 algorithms=["RS256"],
                 issuer=self._url,
-                audience=audience,
-                options={
-                    "require": ["exp", "iss"],
-                    "verify_aud": audience is not None,
-                    "strict_aud": audience is not None,
-                },
+                options={"require": ["exp", "iss"], "verify_aud": False},
             )
-        except (jwt.PyJWTError, ValueError) as error:  # ValueError: a lone surrogate
-            raise CredentialError(f"bearer token: {error}") from error
+        except jwt.ExpiredSignatureError as error:
+            raise BearerError(str(error), Flaw.EXPIRED) from error
+        except jwt.PyJWTError as error:
+            malformed = type(error) is jwt.DecodeError  # its subclasses are about the signature
+            raise BearerError(str(error), Flaw.MALFORMED if malformed else Flaw.OTHER) from error
+        except ValueError as error:  # a lone surrogate
+            raise BearerError(str(error), Flaw.MALFORMED) from error
+        if audiences is not None and claims.get("aud") not in list(audiences):
+            raise BearerError(f"its audience is {claims.get('aud')!r}", Flaw.AUDIENCE)
         return claims
 
     async def _key(self, kid: object) -> jwt.PyJWK:
         if not isinstance(kid, str):
-            raise CredentialError("bearer token: its header names no key (kid)")
+            raise BearerError("its header names no key (kid)")
         if kid not in self._keys:
             await self._refresh(kid)
         try:
             return self._keys[kid]
         except KeyError:
-            raise CredentialError(f"bearer token: {self._url} has no key {kid!r}") from None
+            raise BearerError(f"{self._url} has no key {kid!r}") from None
 
     async def _refresh(self, kid: str) -> None:
         async with self._fetching:

@@ -1,0 +1,21 @@
+"""POST /api/meetings: make a meeting in Teams, and share how to join it."""
+
+import azure.functions as func
+
+from shared.contract import Query
+from shared.meetings import SCHEDULER
+from shared.sharing_contract import MeetingBody, SharedAnswer
+from shared.web import Created, Request, serve
+
+
+async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    return await serve(req, context, schedule_meeting, body=MeetingBody, role=SCHEDULER)
+
+
+async def schedule_meeting(request: Request[Query, MeetingBody]) -> SharedAnswer | Created:
+    wanted = request.body
+    shared, invited, new = await request.app.meetings.schedule(
+        request.caller, wanted.external_id, wanted.read(), wanted.audience.read()
+    )
+    answer = SharedAnswer.sharing(shared, invited)
+    return Created(answer, answer.path) if new else answer

@@ -1,0 +1,25 @@
+"""PUT /api/meetings: share a meeting that was made in Outlook, Teams or Bookings, by its link."""
+
+import azure.functions as func
+
+from shared.contract import Query
+from shared.sharing_contract import MeetingLinkBody, SharedAnswer
+from shared.web import Created, Request, serve
+
+
+async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    return await serve(req, context, share_meeting, body=MeetingLinkBody)
+
+
+async def share_meeting(request: Request[Query, MeetingLinkBody]) -> SharedAnswer | Created:
+    wanted = request.body
+    shared, invited, new = await request.app.meetings.share(
+        request.caller,
+        wanted.join_web_url,
+        wanted.title,
+        wanted.starts_at,
+        wanted.ends_at,
+        wanted.audience.read(),
+    )
+    answer = SharedAnswer.sharing(shared, invited)
+    return Created(answer, answer.path) if new else answer
