@@ -137,10 +137,10 @@ class GraphApi:
         path = f"{_meetings(organizer)}?$filter={quote(f"JoinWebUrl eq '{text}'", safe='')}"
         async with self._problems_told(organizer):
             try:
-                found = (await self._send("GET", path)).json().get("value", [])
+                found = _Found.model_validate_json((await self._send("GET", path)).content)
             except MeetingGone:
                 raise await self._refusal(organizer) from None
-            return _parsed(found[0]) if found else None
+            return _told(found.value[0]) if found.value else None
 
     async def check(self, organizer: str) -> None:
         """May the app act for an organizer? Changes nothing."""
@@ -209,7 +209,7 @@ class GraphApi:
             raise GraphUnavailable from error
         except ValidationError as error:
             fields = sorted({".".join(map(str, fault["loc"])) for fault in error.errors()})
-            logger.error("Graph answered with a meeting that lacks %s", ", ".join(fields))
+            logger.error("Graph's answer is not a meeting: %s", ", ".join(fields) or "no JSON")
             raise GraphUnavailable from error
 
     async def _refusal(self, organizer: str) -> GraphRefused:
@@ -268,12 +268,15 @@ class _Meeting(_Part):
     audio_conferencing: _AudioConferencing | None = None
 
 
+class _Found(_Part):
+    value: list[_Meeting]
+
+
 def _meeting(response: AsyncHttpResponse) -> OnlineMeeting:
-    return _parsed(response.json())
+    return _told(_Meeting.model_validate_json(response.content))
 
 
-def _parsed(told: object) -> OnlineMeeting:
-    read = _Meeting.model_validate(told)
+def _told(read: _Meeting) -> OnlineMeeting:
     by_id = read.join_meeting_id_settings or _JoinMeetingId()
     by_phone = read.audio_conferencing or _AudioConferencing()
     lobby = read.lobby_bypass_settings or _Lobby()

@@ -9,6 +9,8 @@ import aiohttp
 
 from tests.control import Control
 from tests.e2e.api import ask
+from tests.e2e.people import People
+from tests.e2e.test_meetings import SCHEDULER, meetings, schedule
 from tests.integration.azurite_tls import environment_with, tls_tables
 from tests.stack import ROOT, Stack, StartHost
 
@@ -47,6 +49,19 @@ async def test_the_settings_of_stack_json_work_as_they_are(
 
     assert reply.user_id.startswith("8:acs:")
     assert all(isinstance(value, str) for value in settings.values())
+
+
+async def test_a_meeting_is_scheduled_over_tls(
+    stack: Stack, start_host: StartHost, people: People, graph: Control
+) -> None:
+    host = await start_host(**{**NO_KEYS, **stack.values["managedIdentitySettings"]})
+    [doctor] = people(host, "doctor")
+    doctor.sign_in(*SCHEDULER)
+
+    made = await schedule(doctor, "visit")
+
+    assert made.status == 201
+    assert len(await meetings(graph, made.json["id"])) == 1
 
 
 async def test_who_does_not_prove_to_be_the_app_is_no_managed_identity(
