@@ -91,7 +91,11 @@ def build(settings: Settings) -> App:
     listings = stored[tables.INVITATIONS]
     calls = SharedCalls(listings, stored[tables.SHARED_CALLS], friendships, identities)
     invitations = Invitations(listings, calls, friendships, identities)
-    graph = GraphApi(settings.graph_endpoint, upstream) if settings.graph_endpoint else None
+    graph = (
+        GraphApi(settings.graph_endpoint, upstream, settings.meeting_organizer)
+        if settings.graph_endpoint
+        else None
+    )
     made_meetings = MadeMeetings(stored[tables.MEETINGS], graph)
     tokens = Tokens(identities, friendships, acs, policy, settings.upstream_timeout)
     # Whatever module stores something about people joins here.

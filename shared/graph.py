@@ -4,6 +4,7 @@ Not Microsoft's msgraph-sdk, which takes 433 MB and over a second for its first 
 four requests, on the pipeline that the other SDKs bring along.
 """
 
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -25,6 +26,7 @@ from pydantic.alias_generators import to_camel
 from shared.problems import (
     DEFAULT_RETRY_AFTER,
     GraphRefused,
+    GraphTokenRefused,
     GraphUnavailable,
     MeetingRefused,
     OrganizerRefused,
@@ -56,6 +58,7 @@ class OnlineMeeting:
     Attributes:
         link: what people, and the Calling SDK, join by. A capability, like the passcode.
         lobby: who need not wait: a `lobbyBypassSettings.scope`.
+        presenters_admit: whether presenters may let in who waits.
     """
 
     id: str
@@ -64,6 +67,7 @@ class OnlineMeeting:
     starts_at: datetime | None
     ends_at: datetime | None
     lobby: str | None
+    presenters_admit: bool
     meeting_id: str | None
     passcode: str | None = field(repr=False)
     toll_number: str | None = field(repr=False)
@@ -89,8 +93,13 @@ class GraphApi:
     organizer: an unknown one, one without a licence, or one whom no access policy covers.
     """
 
-    def __init__(self, endpoint: str, upstream: Upstream) -> None:
+    def __init__(self, endpoint: str, upstream: Upstream, organizer: str = "") -> None:
+        """
+        Args:
+            organizer: object id of the service's own, whom logs may name.
+        """
         self._endpoint = endpoint
+        self._organizer = organizer
         self._upstream = upstream
 
     async def create_or_get(self, organizer: str, external_id: str, plan: Plan) -> OnlineMeeting:
@@ -144,7 +153,8 @@ class GraphApi:
 
     async def check(self, organizer: str) -> None:
         """May the app act for an organizer? Changes nothing."""
-        await self.find_by_link(organizer, _NOWHERE)
+        with contextlib.suppress(MeetingRefused):  # no link, it says: so it had let us ask
+            await self.find_by_link(organizer, _NOWHERE)
 
     async def check_role(self) -> None:
         """May the app use Graph at all? Sends nothing but for a token."""
@@ -176,6 +186,8 @@ class GraphApi:
                 request, enforce_https=not is_loopback(self._endpoint)
             )
             response.raise_for_status()
+            if response.status_code >= HTTPStatus.MULTIPLE_CHOICES:  # nothing is elsewhere
+                raise HttpResponseError(response=response)
             return response
 
         try:
@@ -211,13 +223,23 @@ class GraphApi:
             fields = sorted({".".join(map(str, fault["loc"])) for fault in error.errors()})
             logger.error("Graph's answer is not a meeting: %s", ", ".join(fields) or "no JSON")
             raise GraphUnavailable from error
+        except ValueError as error:
+            logger.error("Graph answered with what is no JSON")
+            raise GraphUnavailable from error
 
     async def _refusal(self, organizer: str) -> GraphRefused:
         """Why Graph refuses us: our own token says whether it is the app, or this organizer."""
         token = await self._upstream.managed_identity.get_token(graph_scope(self._endpoint))
-        claims = jwt.decode(token.token, options={"verify_signature": False})
+        try:
+            claims = jwt.decode(token.token, options={"verify_signature": False})
+        except jwt.PyJWTError:
+            claims = {}  # Entra's are JWTs; nobody promises it
         app_id = claims.get("appid", claims.get("azp", "the app's client id"))
         object_id = claims.get("oid", "the object id of the app's identity")
+        if "scp" in claims:
+            return GraphRefused(
+                "the token is a person's and not the app's: run this where the app runs"
+            )
         if ROLE not in claims.get("roles", []):
             return GraphRefused(
                 f"the app's identity lacks the role {ROLE}. Give it: az rest --method POST --uri"
@@ -225,12 +247,13 @@ class GraphApi:
                 f' \'{{"principalId": "{object_id}", "appRoleId": "{_ROLE_ID}", "resourceId":'
                 f' "<id>"}}\' with the id of: az ad sp show --id {_GRAPH_APP_ID} --query id'
             )
+        who = organizer if organizer == self._organizer else "<object id of the caller>"
         return OrganizerRefused(
             "the organizer is no user of the app's tenant, has no licence for Teams, or no access"
             " policy lets the app act for them. Grant one in Teams PowerShell:"
             f" New-CsApplicationAccessPolicy -Identity trusted-service -AppIds {app_id}; then"
             " Grant-CsApplicationAccessPolicy -PolicyName trusted-service -Identity"
-            f" {organizer}; it takes up to 30 minutes"
+            f" {who}; it takes up to 30 minutes"
         )
 
 
@@ -265,6 +288,7 @@ class _Meeting(_Part):
     end_date_time: AwareDatetime | None = None
     join_meeting_id_settings: _JoinMeetingId | None = None
     lobby_bypass_settings: _Lobby | None = None
+    allowed_lobby_admitters: str | None = None
     audio_conferencing: _AudioConferencing | None = None
 
 
@@ -287,6 +311,7 @@ def _told(read: _Meeting) -> OnlineMeeting:
         starts_at=read.start_date_time and read.start_date_time.astimezone(UTC),
         ends_at=read.end_date_time and read.end_date_time.astimezone(UTC),
         lobby=lobby.scope,
+        presenters_admit=read.allowed_lobby_admitters != "organizerAndCoOrganizers",
         meeting_id=by_id.join_meeting_id,
         passcode=by_id.passcode,
         toll_number=by_phone.toll_number,
@@ -315,7 +340,7 @@ def _code(error: HttpResponseError) -> str:
 def _no_credential(error: HttpResponseError) -> GraphUnavailable:
     if error.status_code is None and not isinstance(error, ClientAuthenticationError):
         return GraphUnavailable()
-    return GraphRefused(
+    return GraphTokenRefused(
         "Graph takes no token of this app: does the app have a managed identity, in the tenant of"
         " GRAPH_ENDPOINT's cloud?"
     )

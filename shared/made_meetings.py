@@ -19,6 +19,7 @@ from shared.principals import Principal
 from shared.problems import (
     Conflict,
     GraphRefused,
+    GraphTokenRefused,
     MeetingRefused,
     NotConfigured,
     OrganizerRefused,
@@ -72,20 +73,30 @@ class MadeMeetings:
                 await self.delete(made)
                 continue
             try:
-                meeting = await graph.create_or_get(made.organizer, call_id, plan)
+                meeting = await graph.create_or_get(made.organizer, made.external_id, plan)
             except OrganizerRefused as refused:
                 if not await self._pass_on(made, organizers):
                     logger.error("no meeting can be made: %s", refused.remedy)
                     raise
                 continue
-            except (GraphRefused, MeetingRefused) as refused:
-                if isinstance(refused, GraphRefused):
-                    logger.error("no meeting can be made: %s", refused.remedy)
+            except GraphRefused as refused:  # whether it was made earlier is not known
+                logger.error("no meeting can be made: %s", refused.remedy)
+                raise
+            except MeetingRefused:
                 await self._abandon(made)
                 raise
-            known = replace(made, graph_id=meeting.id, proven_at=proven_at, ends_at=plan.ends_at)
-            with contextlib.suppress(RowChanged):
+            known = replace(
+                made,
+                graph_id=meeting.id,
+                # Later ones only: an earlier request must not take over what came after it, nor a
+                # change that fails later shorten how long the row is kept.
+                proven_at=max(made.proven_at, proven_at),
+                ends_at=max(made.ends_at, plan.ends_at),
+            )
+            try:
                 return await self._write(made, known), meeting
+            except RowChanged:
+                await self._disown(made, meeting)
         raise Conflict
 
     async def still(self, made: Made) -> None:
@@ -107,11 +118,25 @@ class MadeMeetings:
     async def delete(self, made: Made) -> None:
         """Delete a meeting in Teams, then our row of it; repeatable."""
         graph, graph_id = self._configured(), made.graph_id
-        if graph_id is None:
+        if graph_id is None and made.row is not None:
             # Graph may have made it, and its answer was lost. It tells the id to who asks again.
+            # The row stays until the last who asks has deleted: asking may make it.
+            try:
+                made = Made.of(await self._table.replace(made.row, made.values()))
+            except RowChanged:
+                now = await self._find(made.owner, made.call_id)
+                if now is not None and now.making == made.making:
+                    await self.delete(now)
+                return
             plan = Plan("Cancelled", made.ends_at - timedelta(hours=1), made.ends_at, None)
-            graph_id = (await graph.create_or_get(made.organizer, made.call_id, plan)).id
-        await graph.delete(made.organizer, graph_id)
+            try:
+                graph_id = (await graph.create_or_get(made.organizer, made.external_id, plan)).id
+            except OrganizerRefused:  # who most likely never had it
+                logger.error("a meeting that was perhaps made is left alone: organizer-refused")
+                await self._remove(made)
+                return
+        if graph_id is not None:
+            await graph.delete(made.organizer, graph_id)
         await self._remove(made)
 
     async def retract(self, owner: str, call_id: str, proven_at: datetime) -> None:
@@ -119,7 +144,8 @@ class MadeMeetings:
         who came after them by the same name."""
         made = await self._find(owner, call_id)
         if made is not None and made.proven_at <= proven_at:
-            await self.delete(made)
+            with contextlib.suppress(RowChanged):  # by who came after them, or is erasing them
+                await self.delete(await self._write(made, replace(made, cancelling=True)))
 
     async def forget(self, principal: Principal) -> None:
         """Delete every meeting that a person made here and that is not long over; repeatable."""
@@ -127,7 +153,9 @@ class MadeMeetings:
         async def forget_one(made: Made) -> None:
             try:
                 await self.delete(made)
-            except (GraphRefused, NotConfigured) as refused:
+            except GraphTokenRefused:  # that may pass: the erasure is repeated
+                raise
+            except (GraphRefused, MeetingRefused, NotConfigured) as refused:
                 # The tenant lets us touch it no longer; the person's wish must not wait for that.
                 logger.error("a meeting of who is erased stays in Teams: %s", refused.code)
                 await self._remove(made)
@@ -183,6 +211,13 @@ class MadeMeetings:
         with contextlib.suppress(RowChanged):  # somebody else has
             await self._write(made, replace(made, organizer=later[0]))
         return True
+
+    async def _disown(self, made: Made, meeting: OnlineMeeting) -> None:
+        """Delete what was made for a row that is gone, going, or another organizer's since."""
+        now = await self._find(made.owner, made.call_id)
+        ours = (made.making, made.organizer, False)
+        if now is None or (now.making, now.organizer, now.cancelling) != ours:
+            await self._configured().delete(made.organizer, meeting.id)
 
     async def _abandon(self, made: Made) -> None:
         """Remove the row of what Graph has refused to make."""

@@ -18,7 +18,7 @@ class Made:
 
     Attributes:
         owner: PartitionKey of the mapping of whoever scheduled it.
-        call_id: what it is shared under; in Graph its external id.
+        call_id: what it is shared under.
         making: names one act of making it: one that was cancelled and made anew differs.
         organizer: object id of the Entra user in whose name it is.
         graph_id: None until Graph has answered.
@@ -35,6 +35,12 @@ class Made:
     ends_at: datetime
     cancelling: bool = False
     row: Row | None = field(default=None, compare=False)
+
+    @property
+    def external_id(self) -> str:
+        """What Graph knows it by. Another act of making has another: who deletes late what an
+        earlier one made does not meet what came after it."""
+        return f"{self.call_id}.{self.making}"
 
     def values(self) -> dict[str, Value]:
         return {

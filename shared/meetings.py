@@ -1,8 +1,10 @@
 """Teams meetings that ACS users join: scheduled here, or made by people in Outlook, Teams or
 Bookings and shared by their link."""
 
+import contextlib
 import logging
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
@@ -19,6 +21,7 @@ from shared.problems import (
     BeingErased,
     Conflict,
     GraphRefused,
+    MeetingRefused,
     NotConfigured,
     Unauthenticated,
 )
@@ -41,6 +44,8 @@ logger = logging.getLogger(__name__)
 SCHEDULER = "Meetings.Schedule"
 # Characters of a title; also what other calls' titles may have.
 LONGEST_TITLE = 256
+# How often a cancelling is tried anew because the meeting is made anew meanwhile.
+_TRIES = 10
 # Where Teams itself is: worldwide, under its newer name, and for the US government.
 _TEAMS_HOSTS = frozenset(
     {
@@ -51,6 +56,8 @@ _TEAMS_HOSTS = frozenset(
     }
 )
 _JOINING = ("/l/meetup-join/", "/meet/")
+# What browsers leave out with what is before it: /meet/../l/app is no meeting.
+_DOTS = re.compile(r"/(\.|%2e){1,2}(/|$)", re.IGNORECASE)
 
 
 def is_teams_link(url: str) -> bool:
@@ -59,7 +66,10 @@ def is_teams_link(url: str) -> bool:
         return False
     parts = urlsplit(url)
     return (
-        parts.scheme == "https" and parts.netloc in _TEAMS_HOSTS and parts.path.startswith(_JOINING)
+        parts.scheme == "https"
+        and parts.netloc in _TEAMS_HOSTS
+        and parts.path.startswith(_JOINING)
+        and not _DOTS.search(parts.path)
     )
 
 
@@ -145,10 +155,20 @@ class Meetings:
         await self._identities.admit(caller)
         if not is_call_id(call_id):
             return
-        made = await self._made.cancel(principal_key(caller.principal), call_id)
-        await self._invitations.unshare(caller, call_id, CallKind.TEAMS_MEETING)
-        if made is not None:
-            await self._made.delete(made)
+        owner = principal_key(caller.principal)
+        made = await self._made.cancel(owner, call_id)
+        for _ in range(_TRIES):
+            await self._invitations.unshare(caller, call_id, CallKind.TEAMS_MEETING)
+            # Made anew meanwhile? Then what we have unshared may have been that.
+            now = await self._made.cancel(owner, call_id)
+            if now is None:
+                return
+            if made is not None and now.making == made.making:
+                with _remedies_logged():
+                    await self._made.delete(now)
+                return
+            made = now
+        raise Conflict
 
     async def _schedule(
         self, caller: Caller, external_id: str, plan: Plan, audience: Audience
@@ -168,7 +188,7 @@ class Meetings:
     async def _publish(
         self, caller: Caller, call_id: str, plan: Plan, invited: Invited
     ) -> tuple[Shared, int, bool]:
-        owner = principal_key(caller.principal)
+        owner, before = principal_key(caller.principal), await self._calls.find(call_id)
         made, meeting = await self._made.ensure(
             call_id, owner, plan, caller.issued_at, self._organizers(caller)
         )
@@ -181,7 +201,19 @@ class Meetings:
             self._details(meeting, wished_lobby=plan.lobby),
             still=lambda: self._made.still(made),
         )
-        details = await self._calls.follow(call_id, lambda record: self._tell_teams(made, record))
+        try:
+            with _remedies_logged():
+                details = await self._calls.follow(
+                    call_id, lambda record: self._tell_teams(made, record)
+                )
+        except MeetingRefused:  # as it was: nobody repeats what was refused
+            if before is None or before.content is None:
+                await self.cancel(caller, call_id)
+            else:
+                now = await self._calls.find(call_id)
+                if now is not None and now.content == content:
+                    await self._calls.undo(now, before)
+            raise
         return replace(shared, details=details), invited_people, new
 
     async def _tell_teams(self, made: Made, record: Record) -> JoinDetails:
@@ -208,7 +240,8 @@ class Meetings:
             return None
         try:
             return await self._graph.find_by_link(own, link)
-        except GraphRefused as refused:  # not theirs, or we may not look: the link will do
+        except (GraphRefused, MeetingRefused) as refused:
+            # Not theirs, or we may not look, or Graph knows no such link: the link will do.
             logger.info("a shared meeting was not looked up: %s", refused.code)
             return None
 
@@ -239,5 +272,16 @@ class Meetings:
             toll_free_number=meeting.toll_free_number,
             conference_id=meeting.conference_id,
             lobby=meeting.lobby,
+            presenters_admit=meeting.presenters_admit,
             wished_lobby=wished_lobby,
         )
+
+
+@contextlib.contextmanager
+def _remedies_logged() -> Iterator[None]:
+    """Say what the operator has to do, where Graph refuses what it has let us begin."""
+    try:
+        yield
+    except GraphRefused as refused:
+        logger.error("a meeting is as it was: %s", refused.remedy)
+        raise

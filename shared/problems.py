@@ -206,6 +206,10 @@ class GraphRefused(GraphUnavailable):
         self.remedy = remedy
 
 
+class GraphTokenRefused(GraphRefused):
+    """No token was to be had, or Graph took none. That may pass by itself."""
+
+
 class OrganizerRefused(GraphRefused):
     code = "organizer-refused"
     title = "This service may not act for that organizer of meetings; its operator can mend that."

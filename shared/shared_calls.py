@@ -131,7 +131,7 @@ class SharedCalls:
                 return
             try:
                 if found.content is not None:
-                    ended = replace(found, content=None, sharing=uuid.uuid4().hex)
+                    ended = replace(found, content=None, details=None, sharing=uuid.uuid4().hex)
                     await self._records.replace(found.row, ended.values())
             except RowChanged:
                 continue

@@ -178,14 +178,21 @@ class LobbyAnswer(Answer):
 
     waits: bool | None
     scope: str | None
-    admitted_by: tuple[str, ...] = ("organizer", "coOrganizer", "presenter")
+    admitted_by: tuple[str, ...]
     policy_may_refuse: bool = True
-    checked_at: Timestamp
+    checked_at: Timestamp | None
 
     @classmethod
     def of(cls, details: JoinDetails) -> "LobbyAnswer":
-        waits = None if details.lobby is None else details.lobby != "everyone"
-        return cls(waits=waits, scope=details.lobby, checked_at=details.looked_at)
+        told = details.lobby is not None
+        waits = details.lobby != "everyone" if told else None
+        presenter = ("presenter",) if details.presenters_admit else ()
+        return cls(
+            waits=waits,
+            scope=details.lobby,
+            admitted_by=("organizer", "coOrganizer", *presenter),
+            checked_at=details.looked_at if told else None,
+        )
 
 
 class DialInAnswer(Answer):

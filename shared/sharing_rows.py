@@ -120,6 +120,7 @@ class JoinDetails:
     toll_free_number: str | None = field(default=None, repr=False)
     conference_id: str | None = field(default=None, repr=False)
     lobby: str | None = None
+    presenters_admit: bool = True
     wished_lobby: str | None = None
 
     def text(self) -> str:

@@ -27,7 +27,7 @@ class Employee:
     """Somebody whom Entra has signed in, as App Service authentication passes them on."""
 
     def __init__(self, client: aiohttp.ClientSession, host: Host, oid: str) -> None:
-        self._client, self._host = client, host
+        self._client, self.host = client, host
         self.oid = oid
 
     async def ask(self, path: str, method: str = "GET", json_: object = None) -> Reply:
@@ -43,7 +43,7 @@ class Employee:
         listed = [{"typ": name, "val": value} for name, value in claims.items()]
         principal = base64.b64encode(json.dumps({"claims": listed}).encode()).decode()
         headers = {"X-MS-CLIENT-PRINCIPAL": principal}
-        return await ask(self._client, self._host, path, method=method, headers=headers, json=json_)
+        return await ask(self._client, self.host, path, method=method, headers=headers, json=json_)
 
     async def schedule(self, external_id: str) -> Reply:
         starts = datetime.now(UTC) + timedelta(days=1)
@@ -61,14 +61,17 @@ class Employee:
         return await self.ask("/meetings", "PUT", body)
 
 
+# Behind App Service authentication, where Entra's tenant is that of Graph.
+BEHIND_ENTRA = {
+    "AUTH_ISSUERS": json.dumps([{"issuer": ENTRA, "audience": AUDIENCE}]),
+    "AUTH_EASY_AUTH": "true",
+    "WEBSITE_AUTH_ENABLED": "true",
+}
+
+
 @pytest.fixture
 async def alice(client: aiohttp.ClientSession, start_host: StartHost) -> Employee:
-    """On a host behind App Service authentication, where Entra's tenant is that of Graph."""
-    issuers = json.dumps([{"issuer": ENTRA, "audience": AUDIENCE}])
-    host = await start_host(
-        AUTH_ISSUERS=issuers, AUTH_EASY_AUTH="true", WEBSITE_AUTH_ENABLED="true"
-    )
-    return Employee(client, host, ALICE)
+    return Employee(client, await start_host(**BEHIND_ENTRA), ALICE)
 
 
 def organizer_of(meeting: dict[str, Any]) -> str:

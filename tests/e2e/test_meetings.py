@@ -45,7 +45,11 @@ async def schedule(person: Person, external_id: str, *args: Any, **changed: obje
 async def meetings(graph: Control, *external_ids: str) -> list[dict[str, Any]]:
     """Those in Teams of these ids, which are the invitations'."""
     state = await graph.state()
-    return [one for one in state["meetings"] if one.get("externalId") in external_ids]
+    return [
+        one
+        for one in state["meetings"]
+        if (one.get("externalId") or "").partition(".")[0] in external_ids
+    ]
 
 
 async def deleted_in_teams(client: aiohttp.ClientSession, stack: Stack, meeting: str) -> None:
