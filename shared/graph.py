@@ -121,6 +121,15 @@ class GraphApi:
             except MeetingGone:
                 raise await self._refusal(organizer) from None
 
+    async def get(self, organizer: str, meeting_id: str) -> OnlineMeeting:
+        """A meeting as it is.
+
+        Raises:
+            MeetingGone: it is not there.
+        """
+        async with self._problems_told(organizer):
+            return _meeting(await self._send("GET", _meetings(organizer, meeting_id)))
+
     async def update(self, organizer: str, meeting_id: str, plan: Plan) -> OnlineMeeting:
         """Make a meeting what is planned; repeatable.
 

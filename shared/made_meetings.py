@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from shared.graph import GraphApi, OnlineMeeting, Plan
+from shared.graph import GraphApi, MeetingGone, OnlineMeeting, Plan
 from shared.identity_rows import principal_key
 from shared.meeting_rows import Made
 from shared.principals import Principal
@@ -73,7 +73,17 @@ class MadeMeetings:
                 await self.delete(made)
                 continue
             try:
-                meeting = await graph.create_or_get(made.organizer, made.external_id, plan)
+                # One that was made is never made again without a row that says so: whoever deletes
+                # it meanwhile removes the row, and we may die right after Graph has made another.
+                meeting = (
+                    await graph.create_or_get(made.organizer, made.external_id, plan)
+                    if made.graph_id is None
+                    else await graph.get(made.organizer, made.graph_id)
+                )
+            except MeetingGone:  # somebody deleted it in Teams, or cancels it just now
+                with contextlib.suppress(RowChanged):
+                    await self._write(made, replace(made, graph_id=None, making=uuid.uuid4().hex))
+                continue
             except OrganizerRefused as refused:
                 if not await self._pass_on(made, organizers):
                     logger.error("no meeting can be made: %s", refused.remedy)

@@ -1,7 +1,7 @@
 """Killing a host at a chosen moment of a request."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass
 
 import aiohttp
@@ -17,7 +17,7 @@ class Step:
     """A moment at which something outside the host has happened or not.
 
     Attributes:
-        where: who is asked, "acs" or "tables".
+        where: who is asked: "acs", "graph" or "tables".
         operation: for what.
         skip: how many such requests go by first.
         moment: the host dies "before" or "after" the effect.
@@ -33,17 +33,35 @@ class Step:
 
 
 async def kill_at(
-    step: Step, host: Host, acs: Control, table_faults: Control, request: Awaitable[Reply]
+    step: Step, host: Host, controls: Mapping[str, Control], request: Awaitable[Reply]
 ) -> None:
     """Send the request, kill the host at the step, and start it again."""
-    control = acs if step.where == "acs" else table_faults
-    for _ in range(step.skip):
-        await control.fault(step.operation, delayMs=0, times=1)
-    fault = await control.fault(step.operation, hold=step.moment, times=1)
-    cut_short = asyncio.ensure_future(request)
-    await control.held(fault)
+    await kill_all([(step, request)], host, controls)
+
+
+async def kill_all(
+    cut_short: Iterable[tuple[Step, Awaitable[Reply]]], host: Host, controls: Mapping[str, Control]
+) -> None:
+    """Send each request, kill the host once each is held at its step, and start it again.
+
+    Only the last may be held while it asks for more of the same at the same time: those would be
+    taken for the next one's.
+
+    Args:
+        controls: of whom to hold requests at, by where a step is.
+    """
+    sent = []
+    for step, request in cut_short:
+        control = controls[step.where]
+        for _ in range(step.skip):
+            await control.fault(step.operation, delayMs=0, times=1)
+        fault = await control.fault(step.operation, hold=step.moment, times=1)
+        sent.append(asyncio.ensure_future(request))
+        await control.held(fault)
     host.kill()
-    with pytest.raises(aiohttp.ClientError):
-        await cut_short
-    await control.clear()
+    for one in sent:
+        with pytest.raises(aiohttp.ClientError):
+            await one
+    for control in controls.values():
+        await control.clear()
     await host.start()

@@ -22,6 +22,7 @@ from tests.stack import Stack
 from tests.table_proxy import TableProxy
 
 type Kill = Callable[[Step, Awaitable[Reply]], Awaitable[None]]
+type KillEach = Callable[[Iterable[tuple[Step, Awaitable[Reply]]]], Awaitable[None]]
 
 # Of rows in one request, and of requests at a time.
 BATCH, AT_ONCE = 100, 64

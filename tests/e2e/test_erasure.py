@@ -60,7 +60,7 @@ async def test_an_erasure_that_was_killed_is_finished_by_its_retry(
     stored = rows_about(stack, user, name, granted.user_id)
 
     erase = ask(client, host, "/user", bearer, method="DELETE")
-    await kill_at(step, host, acs, table_faults, erase)
+    await kill_at(step, host, {"acs": acs, "tables": table_faults}, erase)
     erased = await ask(client, host, "/user", bearer, method="DELETE")
 
     assert erased.status == 204

@@ -149,7 +149,7 @@ async def test_a_revocation_that_was_killed_is_finished_by_its_retry(
     old = (await ask(client, host, "/token", token)).json["token"]
 
     revoke = ask(client, host, "/token", token, method="DELETE")
-    await kill_at(step, host, acs, table_faults, revoke)
+    await kill_at(step, host, {"acs": acs, "tables": table_faults}, revoke)
     revoked = await ask(client, host, "/token", token, method="DELETE")
     new = (await ask(client, host, "/token", token)).json["token"]
 

@@ -43,7 +43,9 @@ async def test_a_kill_at_any_step_of_a_first_sign_in_leaves_one_mapping(
     host = await start_host(TABLES_CONNECTION_STRING=tables.connection_string)
     before = await acs.state()
 
-    await kill_at(step, host, acs, table_faults, ask(client, host, "/token", token))
+    await kill_at(
+        step, host, {"acs": acs, "tables": table_faults}, ask(client, host, "/token", token)
+    )
     replies = [await ask(client, host, "/token", token) for _ in range(2)]
 
     assert {reply.status for reply in replies} == {200}
