@@ -54,6 +54,10 @@ class Database:
 
     @contextmanager
     def _change(self) -> Iterator[None]:
+        """One transaction; inside of another change, a part of that one."""
+        if self._db.in_transaction:
+            yield
+            return
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield

@@ -18,8 +18,14 @@ from devstack.tokens import ACS_AUDIENCE, API_AUDIENCE, issuer_key
 from devstack.users import STACK_USERS, object_id
 from devstack.well_known import (
     ACS_ACCESS_KEY,
+    ACS_CALLBACK_ISSUER,
+    ACS_CALLBACK_KEYS_PATH,
+    ACS_CALLER_ID,
     ACS_RESOURCE_ID,
+    AUDIO_HOST,
+    DIAL_PREFIX,
     IDENTITY_HEADER,
+    SPEECH_ENDPOINT,
     TEAMS_APP_ID,
 )
 
@@ -108,6 +114,12 @@ class Plan:
             "AUTH_AUDIENCE": API_AUDIENCE,
             "TEAMS_APP_ID": TEAMS_APP_ID,
             "MEETING_ORGANIZER_ID": object_id(MEETING_ORGANIZER),
+            "CALLER_ID_NUMBER": ACS_CALLER_ID,
+            "DIAL_PREFIXES": DIAL_PREFIX,
+            "PLAY_SOURCE_HOSTS": AUDIO_HOST,
+            "COGNITIVE_SERVICES_ENDPOINT": SPEECH_ENDPOINT,
+            "CALLBACK_BASE_URL": f"http://127.0.0.1:{self.ports['host']}",
+            "CALLBACK_JWKS_URL": f"{self.acs}{ACS_CALLBACK_KEYS_PATH}",
             # Graph knows no keys: the app has a managed identity even where ACS has one.
             "IDENTITY_ENDPOINT": self.identity_endpoint,
             "IDENTITY_HEADER": IDENTITY_HEADER,
@@ -135,7 +147,11 @@ class Plan:
         return Part("tables", azurite.command(port=port, folder=self.state.tables), (probe,))
 
     def _acs(self) -> Part:
-        options = {"--database": self.state.acs_database, "--key-file": self.state.acs_key}
+        options = {
+            "--database": self.state.acs_database,
+            "--key-file": self.state.acs_key,
+            "--callback-key-file": self.state.acs_callback_key,
+        }
         return self._emulator("acs", "devstack.acs_emulator", options)
 
     def _graph(self) -> Part:
@@ -182,6 +198,9 @@ class Plan:
             # Microsoft's Python from_connection_string drops the scheme and speaks https.
             "acsConnectionString": f"endpoint={self.acs_tls}/;accesskey={ACS_ACCESS_KEY}",
             "acsBearer": managed_identity_token(key, issuer=self.issuer, resource=ACS_AUDIENCE),
+            "callerId": ACS_CALLER_ID,
+            "callbackIssuer": ACS_CALLBACK_ISSUER,
+            "callbackJwksUrl": f"{self.acs}{ACS_CALLBACK_KEYS_PATH}",
             "graph": self.graph,
             "graphTls": self.graph_tls,
             "identityEndpoint": self.identity_endpoint,

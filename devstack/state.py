@@ -54,6 +54,7 @@ class State:
         self.parts_lock_file = self.folder / "parts.lock"
         self.issuer_key = self.folder / "issuer-key.json"
         self.acs_key = self.folder / "acs-signing-key.pem"
+        self.acs_callback_key = self.folder / "acs-callback-key.pem"
         self.acs_database = self.folder / "acs.sqlite"
         self.graph_database = self.folder / "graph.sqlite"
         self.tables = self.folder / "tables"
@@ -141,7 +142,8 @@ class State:
 
     def make_fresh(self) -> None:
         """Remove what earlier stacks made here, and folders only when that leaves them empty."""
-        made = [self.stack_file, self.ports_file, self.issuer_key, self.acs_key]
+        made = [self.stack_file, self.ports_file]
+        made += [self.issuer_key, self.acs_key, self.acs_callback_key]
         made += self._certificates()
         made += [
             Path(f"{database}{end}")

@@ -15,6 +15,21 @@ ACS_ACCESS_KEY = base64.b64encode(
 # The immutable id of the emulated resource: the first half of every ACS identity made here.
 ACS_RESOURCE_ID = "acde0000-0000-4000-8000-000000007073"
 
+# The phone number that the emulated resource has: what calls to phones come from. 555-01xx numbers
+# belong to nobody.
+ACS_CALLER_ID = "+14255550100"
+
+# What callbacks' tokens say of their issuer: Azure's own name, so that what is checked here is what
+# will be checked there. The keys are the emulator's, below this path.
+ACS_CALLBACK_ISSUER = "https://acscallautomation.communication.azure.com"
+ACS_CALLBACK_KEYS_PATH = "/calling/keys"
+
+# What an app may dial, play from, and let speak where it wants to try these out: the area of the
+# caller id, and hosts that nobody can own (RFC 2606). The emulator fetches nothing from them.
+DIAL_PREFIX = "+1425"
+AUDIO_HOST = "audio.example.com"
+SPEECH_ENDPOINT = "https://speech.example.com"
+
 # The Entra tenant that tokens of Entra's own shape name.
 TENANT_ID = "acde0000-0000-4000-8000-000000007072"
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from devstack import well_known
 from devstack.acs_emulator.access_key import CLOCK_SKEW
+from devstack.acs_emulator.identifiers import checked_number
 from devstack.acs_emulator.server import Settings, build_app
 from devstack.emulator_process import read_options, run, usual_options
 
@@ -15,6 +16,22 @@ def read_arguments(arguments: list[str]) -> tuple[Settings, bool]:
     """The settings, and whether to stop with standard input. Exits on a wrong command line."""
     parser = usual_options("python -m devstack.acs_emulator", __doc__, port=7073)
     parser.add_argument("--key-file", type=Path, required=True, help="PEM, made if absent")
+    parser.add_argument(
+        "--callback-key-file",
+        type=Path,
+        help="PEM, made if absent; default: beside --key-file",
+    )
+    parser.add_argument(
+        "--callback-issuer",
+        default=well_known.ACS_CALLBACK_ISSUER,
+        help="the issuer in callbacks' tokens; default: %(default)s",
+    )
+    parser.add_argument(
+        "--caller-id",
+        type=checked_number,
+        default=well_known.ACS_CALLER_ID,
+        help="the phone number that the resource has; default: %(default)s",
+    )
     parser.add_argument(
         "--access-key",
         type=_access_key,
@@ -35,6 +52,9 @@ def read_arguments(arguments: list[str]) -> tuple[Settings, bool]:
     )
     parser.add_argument("--limits", action="store_true", help="the documented limits per 30 s")
     given, stop_with_stdin = read_options(parser, arguments)
+    key_file: Path = given["key_file"]
+    if given["callback_key_file"] is None:
+        given["callback_key_file"] = key_file.with_stem(f"{key_file.stem}-callbacks")
     return Settings(**given), stop_with_stdin
 
 

@@ -31,6 +31,18 @@ API_VERSIONS = (
     "2026-09-23",
 )
 
+# Those of Call Automation; the oldest behaves like the newest.
+CALL_VERSIONS = (
+    "2023-03-06",
+    "2023-10-15",
+    "2024-04-15",
+    "2024-09-15",
+    "2025-05-15",
+    "2025-06-15",
+    "2026-03-12",
+)
+CALLS_PATH = "/calling/"
+
 log = logging.getLogger(__name__)
 
 
@@ -100,13 +112,18 @@ class Gate:
             raise CredentialError(f"it has no HMAC-SHA256 or Bearer credential but {scheme!r}")
 
 
+def supported_versions(path: str) -> tuple[str, ...]:
+    """The api-versions of the API that a path belongs to."""
+    return CALL_VERSIONS if path.startswith(CALLS_PATH) else API_VERSIONS
+
+
 def _check_api_version(request: web.Request) -> None:
     match request.query.getall("api-version", []):
         case []:
             # [assumed] ASP.NET's answer; the one below was recorded.
             message = "An API version is required, but was not specified."
             raise AcsError(400, "ApiVersionUnspecified", message)
-        case [version] if version in API_VERSIONS:
+        case [version] if version in supported_versions(request.path):
             return
         case versions:
             raise AcsError(

@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from devstack.acs_emulator.call_automation import CALL_OPERATIONS, CallAutomation
 from devstack.acs_emulator.limits import DOCUMENTED, Limits
 from devstack.acs_emulator.state import State
 from devstack.acs_emulator.tokens import SigningKey
@@ -10,10 +11,13 @@ from devstack.inspection import json_of
 
 
 class Inspection:
-    def __init__(self, *, state: State, key: SigningKey, limits: Limits) -> None:
+    def __init__(
+        self, *, state: State, key: SigningKey, limits: Limits, calls: CallAutomation
+    ) -> None:
         self._state = state
         self._key = key
         self._limits = limits
+        self._calls = calls
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -32,7 +36,8 @@ class Inspection:
                 "deleted": counters.get("deleted", 0),
                 "tokensIssued": counters.get("tokensIssued", 0),
                 "tokensRevoked": counters.get("tokensRevoked", 0),
-                "requests": self._state.requests(DOCUMENTED),
+                "requests": self._state.requests([*DOCUMENTED, *CALL_OPERATIONS]),
+                "calls": self._calls.inspected(),
             }
         )
 

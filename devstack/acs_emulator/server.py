@@ -10,11 +10,12 @@ from aiohttp import web
 
 from devstack.acs_emulator.access_key import AccessKey
 from devstack.acs_emulator.answers import fault_body
-from devstack.acs_emulator.gate import API_VERSIONS, Gate, time_requests
+from devstack.acs_emulator.call_automation import CALL_OPERATIONS, CallAutomation
+from devstack.acs_emulator.call_state import CallState
+from devstack.acs_emulator.gate import Gate, supported_versions, time_requests
 from devstack.acs_emulator.identity_api import IdentityApi
 from devstack.acs_emulator.inspection import Inspection
 from devstack.acs_emulator.limits import DOCUMENTED, Limits
-from devstack.acs_emulator.state import State
 from devstack.acs_emulator.tokens import SigningKey, TokenMint
 from devstack.bearer import TrustedIssuer
 from devstack.emulator_process import ProcessSettings
@@ -22,12 +23,23 @@ from devstack.faults import Faults
 from devstack.front_door import FrontDoor
 from devstack.inspection import PREFIX, loopback_only
 
+# Ended calls are kept for inspection, and the answers to repeatable requests: a day's work.
+CALLS_KEPT_SECONDS = 24 * 3600
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(ProcessSettings):
-    """How one emulator is run. `clock_skew` in seconds, `access_key` in base64."""
+    """How one emulator is run. `clock_skew` in seconds, `access_key` in base64.
+
+    Args:
+        callback_issuer: the `iss` of the tokens that callbacks carry.
+        caller_id: the phone number that the resource has.
+    """
 
     key_file: Path
+    callback_key_file: Path
+    callback_issuer: str
+    caller_id: str
     access_key: str
     resource_id: str
     clock_skew: int
@@ -36,14 +48,16 @@ class Settings(ProcessSettings):
 
 def build_app(settings: Settings) -> web.Application:
     """Open the state and wire the parts."""
-    state = State(settings.database)
+    state = CallState(settings.database)
     state.forget_tokens_expired_before(int(time.time()))
+    state.forget_calls_before(int(time.time()) - CALLS_KEPT_SECONDS)
     key = SigningKey(settings.key_file)
     issuer = TrustedIssuer(settings.issuer)
     limits = Limits()
     if settings.limits:
         limits.set(DOCUMENTED)
-    faults = Faults(list(DOCUMENTED), lambda status, _request: fault_body(status))
+    operations = [*DOCUMENTED, *CALL_OPERATIONS]
+    faults = Faults(operations, lambda status, _request: fault_body(status))
     api = IdentityApi(
         state=state,
         mint=TokenMint(key, settings.resource_id),
@@ -58,6 +72,20 @@ def build_app(settings: Settings) -> web.Application:
         limits=limits,
         front_door=FrontDoor(state, faults),
     )
+
+    calls = CallAutomation(
+        state=state,
+        callback_key=SigningKey(settings.callback_key_file),
+        callback_issuer=settings.callback_issuer,
+        resource_id=settings.resource_id,
+        caller_id=settings.caller_id,
+    )
+
+    async def start_calls(_app: web.Application) -> None:
+        await calls.start()
+
+    async def stop_calls(_app: web.Application) -> None:
+        await calls.stop()
 
     async def release_the_held(_app: web.Application) -> None:
         faults.close()
@@ -75,12 +103,15 @@ def build_app(settings: Settings) -> web.Application:
             web.post(
                 "/teamsUser/:exchangeAccessToken", gate.guard("exchangeTeams", api.exchange_teams)
             ),
-            *Inspection(state=state, key=key, limits=limits).routes(),
+            *calls.routes(gate),
+            *Inspection(state=state, key=key, limits=limits, calls=calls).routes(),
             *faults.routes(),
         ]
     )
     app.on_response_prepare.append(_add_usual_headers)
+    app.on_startup.append(start_calls)
     app.on_shutdown.append(release_the_held)
+    app.on_cleanup.append(stop_calls)
     app.on_cleanup.append(close_state)
     return app
 
@@ -93,7 +124,7 @@ async def _add_usual_headers(request: web.Request, response: web.StreamResponse)
     if request.path.startswith(PREFIX):
         return
     headers = response.headers
-    headers["api-supported-versions"] = ", ".join(API_VERSIONS)
+    headers["api-supported-versions"] = ", ".join(supported_versions(request.path))
     headers["MS-CV"] = f"{uuid.uuid4().hex[:22]}.0"
     headers["X-Azure-Ref"] = uuid.uuid4().hex
     # Requests that aiohttp refuses itself never reached the middleware that notes the time.

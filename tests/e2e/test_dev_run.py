@@ -39,6 +39,9 @@ def test_stack_json_says_all_that_a_program_needs(running: DevRun) -> None:
     )
     assert stack["settings"]["TEAMS_APP_ID"] == stack["teams"]["appId"]
     assert set(stack["teams"]) == {"appId", "token", "userId"}
+    assert stack["callerId"].startswith("+1425")
+    assert stack["callbackIssuer"].startswith("https://")
+    assert stack["callbackJwksUrl"] == f"{stack['acs']}/calling/keys"
     assert stack["identityEndpoint"].startswith(f"{stack['issuer']}/")
     keyless = stack["managedIdentitySettings"]
     assert keyless["COMMUNICATION_ENDPOINT"] == stack["acsTls"]

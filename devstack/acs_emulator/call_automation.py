@@ -1,0 +1,107 @@
+"""Call Automation put together."""
+
+from aiohttp import web
+from pydantic import JsonValue
+
+from devstack.acs_emulator.call_events import Events
+from devstack.acs_emulator.call_inspection import CallInspection
+from devstack.acs_emulator.call_state import CallState
+from devstack.acs_emulator.callback_tokens import CallbackTokens
+from devstack.acs_emulator.callbacks import Callbacks
+from devstack.acs_emulator.calls_api import CallsApi
+from devstack.acs_emulator.far_ends import FarEnds
+from devstack.acs_emulator.gate import Gate
+from devstack.acs_emulator.incoming_calls import IncomingCalls
+from devstack.acs_emulator.media_api import MediaApi
+from devstack.acs_emulator.participants import Participants
+from devstack.acs_emulator.repeatability import Repeatability
+from devstack.acs_emulator.switchboard import Switchboard
+from devstack.acs_emulator.tokens import SigningKey
+
+# For counts and faults.
+CALL_OPERATIONS = (
+    "createCall",
+    "answerCall",
+    "connectCall",
+    "redirectCall",
+    "rejectCall",
+    "getCall",
+    "hangUp",
+    "terminateCall",
+    "listParticipants",
+    "getParticipant",
+    "addParticipant",
+    "removeParticipant",
+    "muteParticipants",
+    "cancelAddParticipant",
+    "play",
+    "recognize",
+    "cancelMedia",
+    "startContinuousDtmf",
+    "stopContinuousDtmf",
+    "sendDtmf",
+    "notEmulated",
+)
+
+
+class CallAutomation:
+    """The parts, and what starts and ends them."""
+
+    def __init__(
+        self,
+        *,
+        state: CallState,
+        callback_key: SigningKey,
+        callback_issuer: str,
+        resource_id: str,
+        caller_id: str,
+    ) -> None:
+        self._tokens = CallbackTokens(callback_key, issuer=callback_issuer, resource_id=resource_id)
+        self._callbacks = Callbacks(state, self._tokens)
+        far_ends = FarEnds(state, resource_id)
+        events = Events(self._callbacks)
+        self._switchboard = Switchboard(
+            state=state, events=events, far_ends=far_ends, resource_id=resource_id
+        )
+        participants = Participants(
+            switchboard=self._switchboard, state=state, events=events, far_ends=far_ends
+        )
+        incoming = IncomingCalls(far_ends)
+        repeatability = Repeatability(state)
+        self._calls_api = CallsApi(
+            switchboard=self._switchboard,
+            participants=participants,
+            incoming=incoming,
+            repeatability=repeatability,
+            caller_id=caller_id,
+        )
+        self._media_api = MediaApi(
+            switchboard=self._switchboard, events=events, repeatability=repeatability
+        )
+        self._inspection = CallInspection(
+            switchboard=self._switchboard,
+            participants=participants,
+            incoming=incoming,
+            far_ends=far_ends,
+            callbacks=self._callbacks,
+        )
+
+    def routes(self, gate: Gate) -> list[web.RouteDef]:
+        return [
+            *self._calls_api.routes(gate),
+            *self._media_api.routes(gate),
+            *self._tokens.routes(),
+            *self._inspection.routes(),
+        ]
+
+    async def start(self) -> None:
+        """Deliver what an earlier process left, and end its calls."""
+        await self._callbacks.start()
+        self._switchboard.end_leftovers()
+
+    async def stop(self) -> None:
+        await self._switchboard.stop()
+        await self._callbacks.stop()
+
+    def inspected(self) -> list[dict[str, JsonValue]]:
+        return self._switchboard.inspected()

@@ -1,0 +1,86 @@
+"""Who somebody is: raw ids such as `4:+14255550100`, and the objects that stand for them."""
+
+import re
+from collections.abc import Mapping
+
+from pydantic import JsonValue
+
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
+PHONE = "4:"
+ACS_USER = "8:acs:"
+TEAMS_USER = "8:orgid:"
+TEAMS_APP = "28:orgid:"
+
+
+class IdentifierError(ValueError):
+    """Not an identifier; the message says why."""
+
+
+def raw_id_of(given: object) -> str:
+    """The raw id of an identifier as clients send it: with or without `kind` and `rawId`.
+
+    What the identifier is of wins over its `rawId`, which the service makes itself, too.
+
+    Raises:
+        IdentifierError: it is none, or of a kind that cannot be called.
+    """
+    match given:
+        case {"communicationUser": {"id": str(user)}} if user.startswith("8:"):
+            return user
+        case {"phoneNumber": {"value": str(number)}}:
+            return PHONE + checked_number(number)
+        case {"microsoftTeamsUser": {"userId": str(user)}} if user:
+            return TEAMS_USER + user
+        case {"microsoftTeamsApp": {"appId": str(app)}} if app:
+            return TEAMS_APP + app
+        case {"rawId": str(raw_id)}:
+            return checked_raw_id(raw_id)
+    raise IdentifierError("is no communicationUser, phoneNumber, microsoftTeamsUser or -App")
+
+
+def checked_raw_id(raw_id: str) -> str:
+    """The raw id itself.
+
+    Raises:
+        IdentifierError: it is of no kind that can be called.
+    """
+    if raw_id.startswith(PHONE):
+        checked_number(raw_id.removeprefix(PHONE))
+    elif not re.match(r"(8|28):.+", raw_id):
+        raise IdentifierError(f"{raw_id!r} is no raw id such as 8:acs:... or 4:+14255550100")
+    return raw_id
+
+
+def checked_number(number: str) -> str:
+    """The number itself.
+
+    Raises:
+        IdentifierError: it is not in E.164.
+    """
+    if not _E164.fullmatch(number):
+        raise IdentifierError(f"{number!r} is no phone number in E.164, such as +14255550100")
+    return number
+
+
+def is_phone(raw_id: str) -> bool:
+    return raw_id.startswith(PHONE)
+
+
+def described(raw_id: str) -> dict[str, JsonValue]:
+    """As the service answers it: `rawId`, `kind`, and the object of that kind."""
+    if is_phone(raw_id):
+        return _model(raw_id, "phoneNumber", {"value": raw_id.removeprefix(PHONE)})
+    if raw_id.startswith(TEAMS_USER):
+        teams_user: dict[str, JsonValue] = {"isAnonymous": False, "cloud": "public"}
+        teams_user["userId"] = raw_id.removeprefix(TEAMS_USER)
+        return _model(raw_id, "microsoftTeamsUser", teams_user)
+    if raw_id.startswith(TEAMS_APP):
+        teams_app = {"appId": raw_id.removeprefix(TEAMS_APP), "cloud": "public"}
+        return _model(raw_id, "microsoftTeamsApp", teams_app)
+    if raw_id.startswith("8:"):
+        return _model(raw_id, "communicationUser", {"id": raw_id})
+    return {"rawId": raw_id, "kind": "unknown"}
+
+
+def _model(raw_id: str, kind: str, properties: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    return {"rawId": raw_id, "kind": kind, kind: {**properties}}
