@@ -3,6 +3,7 @@
 import logging
 import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from azure.communication.identity.aio import CommunicationIdentityClient
 from azure.core.credentials import AzureKeyCredential
@@ -12,6 +13,11 @@ from shared import tables
 from shared.acs_identity import IdentityApi
 from shared.auth import Authenticator
 from shared.bots import Bots
+from shared.call_automation import CallAutomation
+from shared.call_records import CallRecords
+from shared.call_steering import Steering
+from shared.calls import Calls
+from shared.dialling import Dialling
 from shared.erasure import IdentityErasure
 from shared.friends import Friends
 from shared.friendships import Friendships
@@ -30,6 +36,10 @@ from shared.teams import Teams
 from shared.token_policy import Policy
 from shared.tokens import Tokens
 from shared.upstream import Upstream, each
+from shared.webhooks import Callbacks
+
+if TYPE_CHECKING:
+    from azure.communication.callautomation.aio import CallAutomationClient
 
 # Seconds; a readiness probe's own patience is seldom longer.
 _HEALTH_SECONDS = 3.0
@@ -52,6 +62,9 @@ class App:
     group_calls: GroupCalls
     meetings: Meetings
     graph: GraphApi | None
+    calls: Calls
+    steering: Steering
+    callbacks: Callbacks
     health: Health
 
 
@@ -96,6 +109,15 @@ def build(settings: Settings) -> App:
         if settings.graph_endpoint
         else None
     )
+    callback_keys = IssuerKeys(
+        settings.calls.callback_issuer,
+        upstream.session,
+        keys_url=settings.calls.callback_keys_url,
+    )
+    automation = CallAutomation(lambda: _call_automation_client(settings, upstream))
+    dialling = Dialling(identities, settings.calls)
+    records = CallRecords(stored[tables.CALLS], settings.calls.retention_days)
+    phone_calls = Calls(records, automation, identities, dialling, settings.calls)
     made_meetings = MadeMeetings(stored[tables.MEETINGS], graph)
     tokens = Tokens(identities, friendships, acs, policy, settings.upstream_timeout)
     # Whatever module stores something about people joins here.
@@ -104,6 +126,7 @@ def build(settings: Settings) -> App:
         "friends": friendships,
         "invitations": invitations,
         "meetings": made_meetings,
+        "calls": phone_calls,
     }
     people = People(identities, erasure, acs, holders)
 
@@ -139,6 +162,9 @@ def build(settings: Settings) -> App:
             settings.upstream_timeout,
         ),
         graph=graph,
+        calls=phone_calls,
+        steering=Steering(phone_calls, automation, dialling),
+        callbacks=Callbacks(callback_keys, settings.calls.callback_issuer, settings.resource_id),
         health=Health(checks, min(_HEALTH_SECONDS, settings.upstream_timeout)),
     )
 
@@ -155,6 +181,19 @@ def table_client(settings: Settings, upstream: Upstream, name: str) -> TableClie
         table_name=name,
         credential=upstream.managed_identity,
         **options,
+    )
+
+
+def _call_automation_client(settings: Settings, upstream: Upstream) -> "CallAutomationClient":
+    from azure.communication.callautomation.aio import CallAutomationClient
+
+    credential = (
+        AzureKeyCredential(settings.communication_key)
+        if settings.communication_key
+        else upstream.managed_identity
+    )
+    return CallAutomationClient(
+        settings.communication_endpoint, credential, **upstream.client_options()
     )
 
 

@@ -22,7 +22,7 @@ from shared.identity_rows import (
     resource_key,
     standing,
 )
-from shared.principals import Caller, Principal
+from shared.principals import Caller, Kind, Principal
 from shared.problems import (
     BeingErased,
     Conflict,
@@ -96,6 +96,17 @@ class Identities:
         """Is there an identity under this PartitionKey, and is it not being erased?"""
         row = await self._table.find(mapping, self._resource_key)
         return row is not None and not is_tombstone(row) and not is_erasing(row)
+
+    async def owner_of(self, communication_user_id: str) -> Principal | None:
+        """Whose identity this is; None where it is nobody's, or no longer. Two point reads."""
+        reverse = await self._table.find(owner_key(communication_user_id), REVERSE_ROW)
+        if reverse is None:
+            return None
+        row = await self._table.find(str(reverse.values["principal"]), self._resource_key)
+        if row is None or row.values.get("communicationUserId") != communication_user_id:
+            return None
+        values = row.values
+        return Principal(Kind(str(values["kind"])), str(values["realm"]), str(values["id"]))
 
     async def enrol(
         self,

@@ -41,10 +41,17 @@ class IssuerKeys:
         issuer_url: str,
         session: aiohttp.ClientSession,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        keys_url: str = "",
     ) -> None:
+        """
+        Args:
+            keys_url: where the keys are; by default the issuer's discovery document says so.
+        """
         self._issuer_url = issuer_url
         self._session = session
         self._clock = clock
+        self._keys_url = keys_url
         self._keys: dict[str, jwt.PyJWK] = {}
         self._fetched = self._tried = float("-inf")
         self._fresh_for = _FRESH
@@ -105,15 +112,7 @@ class IssuerKeys:
     async def _load(self) -> None:
         try:
             async with asyncio.timeout(FETCH_SECONDS):
-                metadata, _ = await self._get_json(
-                    self._issuer_url.rstrip("/") + "/.well-known/openid-configuration"
-                )
-                if metadata.get("issuer") != self._issuer_url:
-                    raise ValueError("the discovery document names another issuer")
-                keys_url = metadata.get("jwks_uri")
-                if not isinstance(keys_url, str) or not is_safe_url(keys_url):
-                    raise ValueError("the discovery document has no https jwks_uri")
-                key_set, fresh_for = await self._get_json(keys_url)
+                key_set, fresh_for = await self._get_json(await self._discovered())
             self._keys = _signing_keys(key_set)
             self._fetched, self._fresh_for, self._failed = self._clock(), fresh_for, False
             logger.info("keys of %s: %d", self._issuer_url, len(self._keys))
@@ -124,6 +123,19 @@ class IssuerKeys:
             logger.warning("keys of %s cannot be had: %s", self._issuer_url, reason)
         finally:
             self._fetching = None
+
+    async def _discovered(self) -> str:
+        if self._keys_url:
+            return self._keys_url
+        metadata, _ = await self._get_json(
+            self._issuer_url.rstrip("/") + "/.well-known/openid-configuration"
+        )
+        if metadata.get("issuer") != self._issuer_url:
+            raise ValueError("the discovery document names another issuer")
+        keys_url = metadata.get("jwks_uri")
+        if not isinstance(keys_url, str) or not is_safe_url(keys_url):
+            raise ValueError("the discovery document has no https jwks_uri")
+        return keys_url
 
     async def _get_json(self, url: str) -> tuple[dict[str, Any], float]:
         """The JSON object at `url`, and for how many seconds it is fresh."""

@@ -95,6 +95,30 @@ class Conflict(Problem):
     title = "Others changed this at the same time; try again."
 
 
+class KeyReused(Problem):
+    status = HTTPStatus.CONFLICT
+    code = "idempotency-key-reused"
+    title = "This Idempotency-Key came before, with another request."
+
+
+class CallRefused(Problem):
+    status = HTTPStatus.BAD_REQUEST
+    code = "call-refused"
+    title = "Azure Communication Services does not take this for the call."
+
+
+class CallEnded(Problem):
+    status = HTTPStatus.CONFLICT
+    code = "call-ended"
+    title = "The call has ended, or is not connected yet."
+
+
+class TooManyCalls(Problem):
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    code = "too-many-calls"
+    title = "The caller has too many calls."
+
+
 class NotConfigured(Problem):
     status = HTTPStatus.NOT_IMPLEMENTED
     code = "not-configured"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from shared.call_settings import CallSettings, read_call_settings
 from shared.issuers import Issuer, listed, read_issuers
 from shared.urls import hostname, is_loopback, is_safe_url
 
@@ -54,6 +55,7 @@ class Settings:
         tables_connection_string: empty means managed identity at `tables_endpoint`.
         upstream_timeout: seconds for one request, all its upstream calls and retries included.
         graph_endpoint: empty where there are no meetings to be scheduled.
+        resource_id: the immutable id of the ACS resource, or empty.
         meeting_organizer: object id of an Entra user, or empty.
     """
 
@@ -72,6 +74,8 @@ class Settings:
     teams_app_id: str
     graph_endpoint: str
     meeting_organizer: str
+    resource_id: str
+    calls: CallSettings
 
 
 def load(environment: Mapping[str, str]) -> Settings:
@@ -116,7 +120,11 @@ class _Reader:
             teams_app_id=self._guid("TEAMS_APP_ID", "the Entra app that Teams users sign in with"),
             graph_endpoint=self._graph(),
             meeting_organizer=self._guid("MEETING_ORGANIZER_ID", "an Entra user's object id"),
+            resource_id=self._get("COMMUNICATION_RESOURCE_ID").lower(),
+            calls=read_call_settings(self._get, self._fault, self._integer),
         )
+        if settings.calls.callback_base and not settings.resource_id:
+            self._fault("COMMUNICATION_RESOURCE_ID", "is missing, and CALLBACK_BASE_URL needs it")
         if self._faults:
             raise SettingsError(self._faults)
         return settings

@@ -21,7 +21,7 @@ from azure.core.exceptions import (
     ResourceModifiedError,
     ResourceNotFoundError,
 )
-from azure.data.tables import EdmType, EntityProperty, UpdateMode
+from azure.data.tables import EdmType, EntityProperty, TableTransactionError, UpdateMode
 from azure.data.tables.aio import TableClient
 
 from shared.problems import OPERATOR_RETRY_AFTER, StorageRefused, StorageUnavailable, TableMissing
@@ -34,8 +34,9 @@ FRIENDS = "friends"
 INVITATIONS = "invitations"
 SHARED_CALLS = "sharedcalls"
 MEETINGS = "meetings"
+CALLS = "calls"
 # What deployment creates; `python -m shared.provision` does it.
-ALL = (IDENTITIES, FRIENDS, INVITATIONS, SHARED_CALLS, MEETINGS)
+ALL = (IDENTITIES, FRIENDS, INVITATIONS, SHARED_CALLS, MEETINGS, CALLS)
 # The most rows that Table Storage gives at once.
 PAGE_ROWS = 1000
 
@@ -44,6 +45,10 @@ type Value = str | int | float | bool | datetime
 
 class RowChanged(Exception):
     """Somebody else wrote the row, or removed it, since it was read."""
+
+
+class RowThere(Exception):
+    """A row that was to be inserted is there already."""
 
 
 @dataclass(frozen=True)
@@ -220,6 +225,42 @@ class Table:
                 )
         except (_Absent, ResourceModifiedError):
             raise RowChanged from None
+
+    async def insert_with(
+        self,
+        partition_key: str,
+        inserted: Mapping[str, Mapping[str, Value]],
+        replaced: Row | None = None,
+        values: Mapping[str, Value] | None = None,
+    ) -> None:
+        """Insert rows of one partition and replace another row of it: all of it, or nothing.
+
+        Args:
+            inserted: by RowKey.
+            replaced: still as it was read; its new content is `values`.
+
+        Raises:
+            RowThere: one of the rows to be inserted is there. That may have been this very batch,
+                when a retry followed an answer that was lost.
+            RowChanged: the other is not as it was read.
+        """
+        operations: list[Any] = [
+            ("create", _entity(partition_key, row_key, one)) for row_key, one in inserted.items()
+        ]
+        if replaced is not None:
+            entity = _entity(partition_key, replaced.row_key, values or {})
+            conditions = {"etag": replaced.etag, "match_condition": MatchConditions.IfNotModified}
+            operations.append(("update", entity, {"mode": UpdateMode.REPLACE, **conditions}))
+        async with self._outages_told():
+            try:
+                await with_retries(lambda: self._client.submit_transaction(operations))
+            except TableTransactionError as error:
+                if error.status_code == HTTPStatus.CONFLICT:
+                    raise RowThere from None
+                changed = error.status_code == HTTPStatus.PRECONDITION_FAILED
+                if changed or _code(error) in _ABSENT_CODES:
+                    raise RowChanged from None
+                raise
 
     async def check(self) -> None:
         """Is the table there, and may we read it? One point read."""

@@ -41,6 +41,7 @@ logger = logging.getLogger(__name__)
 # client escapes them.
 MAX_BODY_BYTES = 640 * 1024
 _WEIGHT = re.compile(r"q=(0(\.[0-9]{0,3})?|1(\.0{0,3})?)")
+_KEY = re.compile("[!-~]{1,256}")
 _HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -79,6 +80,20 @@ class Request[Q: Query, B: Body]:
         """An id in the path, written plainly or as `~` and base64url of its UTF-8."""
         return read_id(self.route.get(name, ""), name)
 
+    @property
+    def idempotency_key(self) -> str:
+        """What the client calls this request, so that a repetition has its effect once.
+
+        Raises:
+            InvalidRequest: the header is missing, or no name.
+        """
+        name = "Idempotency-Key"
+        value = self.headers.get(name.lower(), "")
+        if not _KEY.fullmatch(value):
+            message = "has to name this request, in 1 to 256 visible ASCII characters"
+            raise InvalidRequest(f"{name} {message}.", faults=[Fault("header", name, message)])
+        return value
+
     def prefers(self, media_type: str) -> bool:
         """Would the client rather have this than JSON, which it gets where it does not care?"""
         weights = dict(map(_media_range, self.headers.get("accept", "").split(",")))
@@ -94,6 +109,13 @@ class Created:
 
 
 @dataclass(frozen=True)
+class Accepted:
+    """An answer with status 202: what was asked for has begun."""
+
+    body: BaseModel
+
+
+@dataclass(frozen=True)
 class Document:
     """An answer that is not JSON."""
 
@@ -102,7 +124,7 @@ class Document:
 
 
 # What a handler gives back: None is 204.
-type Result = BaseModel | Created | Document | None
+type Result = BaseModel | Created | Accepted | Document | None
 
 
 async def serve[Q: Query, B: Body](
@@ -150,6 +172,34 @@ async def serve_public[Q: Query](
         return await handler(PublicRequest(read_query, dict(req.route_params)))
 
     return await _answer(req, context, anybody)
+
+
+@dataclass(frozen=True)
+class Callback:
+    """A request that a service has proven to have sent; what it says is still a stranger's word."""
+
+    app: App
+    route: dict[str, str]
+    body: bytes
+
+
+async def serve_callback(
+    req: func.HttpRequest,
+    context: func.Context,
+    handler: Callable[[Callback], Awaitable[Result]],
+) -> func.HttpResponse:
+    """Answer ACS, whose proof is judged before anything else is looked at."""
+
+    async def proven() -> Result:
+        app = current()
+        async with asyncio.timeout(app.settings.upstream_timeout):
+            await app.callbacks.prove(req.headers)
+            raw = req.get_body() or b""
+            if len(raw) > MAX_BODY_BYTES:
+                raise BodyTooLarge(f"The body is over {MAX_BODY_BYTES} bytes.")
+            return await handler(Callback(app, dict(req.route_params), raw))
+
+    return await _answer(req, context, proven)
 
 
 def _media_range(text: str) -> tuple[str, float]:
@@ -256,6 +306,8 @@ def _success(result: Result) -> func.HttpResponse:
             headers = {"Location": location} if location else {}
             text = body.model_dump_json(by_alias=True)
             return _json(HTTPStatus.CREATED, text, headers=headers)
+        case Accepted(body):
+            return _json(HTTPStatus.ACCEPTED, body.model_dump_json(by_alias=True))
         case Document(text, mimetype):
             return _json(HTTPStatus.OK, text, mimetype)
         case _:

@@ -28,9 +28,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture
 async def acs(stack: Stack) -> AsyncIterator[Control]:
-    """The ACS emulator's inspection and faults, which end with the test."""
+    """The ACS emulator's inspection; what a test makes of it ends with the test."""
     async with Control(stack.values["acs"]) as control:
         yield control
+        await control.put("farEnds", {})
+        await control.put("callbacks", {})
 
 
 @pytest.fixture

@@ -47,6 +47,11 @@ class Control:
             assert response.status == 201, await response.text()
             return dict(await response.json())
 
+    async def put(self, what: str, spec: object) -> None:
+        """Set a part of the inspection, such as `farEnds`; see the emulator's README."""
+        async with self._session.put(f"{self._base}/{what}", json=spec) as response:
+            assert response.status == 200, await response.text()
+
     async def fault(self, operation: str, **spec: object) -> str:
         """Get something wrong; returns the fault's id."""
         body = {"operation": operation, **spec}

@@ -121,7 +121,8 @@ class Stack:
 
     def host(self, **settings: str) -> "Host":
         """A functions host on this stack, not started yet; settings given here win."""
-        return Host(self.folder / "hosts", {**self.settings, **settings})
+        usual = {k: v for k, v in self.settings.items() if k != "CALLBACK_BASE_URL"}
+        return Host(self.folder / "hosts", {**usual, **settings})
 
 
 class Host:
@@ -129,8 +130,9 @@ class Host:
 
     def __init__(self, logs: Path, settings: dict[str, str]) -> None:
         logs.mkdir(exist_ok=True)
-        self._settings = settings
         self.port = free_port()
+        # ACS calls back the host that placed the call.
+        self._settings = {"CALLBACK_BASE_URL": f"http://127.0.0.1:{self.port}", **settings}
         self.log = logs / f"{self.port}.log"
         self.api = f"http://127.0.0.1:{self.port}/api"
         self._process: subprocess.Popen[bytes] | None = None

@@ -15,7 +15,7 @@ from devstack.tokens import issuer_key, mint
 from tests.e2e.api import ask
 from tests.stack import ROOT, Host, Stack, StartHost
 
-OPEN = {"Health"}
+OPEN = {"Health", "CallEvents"}  # which proves its sender by itself
 FOR_APPS = {
     "IssueToken",
     "RevokeTokens",
@@ -25,6 +25,13 @@ FOR_APPS = {
     "RevokeBotTokens",
     "ScheduleMeeting",
     "CancelMeeting",
+    "PlaceCall",
+    "GetCall",
+    "HangUp",
+    "InviteToCall",
+    "RemoveFromCall",
+    "PlayAudio",
+    "CollectTones",
 }
 
 

@@ -91,6 +91,21 @@ def test_every_missing_setting_is_named_at_once() -> None:
         ("TOKEN_MAX_LIFETIME_MINUTES", "1441"),
         ("UPSTREAM_TIMEOUT_SECONDS", "-17"),
         ("UPSTREAM_TIMEOUT_SECONDS", "nan"),
+        ("GRAPH_ENDPOINT", "https://graph.evil.example"),
+        ("GRAPH_ENDPOINT", "http://graph.microsoft.com"),
+        ("GRAPH_ENDPOINT", "https://graph.microsoft.com/v1.0"),
+        ("MEETING_ORGANIZER_ID", "dave@contoso.example"),
+        ("CALLER_ID_NUMBER", "425-555-0100"),
+        ("DIAL_PREFIXES", "0044"),
+        ("DIAL_PREFIXES", "+1425;+44"),
+        ("DIAL_PREFIXES", "+x"),
+        ("MAX_CALLS_PER_CALLER", "-7"),
+        ("PLAY_SOURCE_HOSTS", "https://sounds.example.com"),
+        ("PLAY_SOURCE_HOSTS", "*.example.com"),
+        ("COGNITIVE_SERVICES_ENDPOINT", "http://speech.example.com"),
+        ("CALL_RETENTION_DAYS", "forever"),
+        ("CALLBACK_ISSUER", "acs"),
+        ("CALLBACK_JWKS_URL", "http://keys.example.com"),
     ],
 )
 def test_a_wrong_value_is_named_and_not_repeated(name: str, value: str) -> None:
@@ -104,6 +119,25 @@ def test_a_lifetime_above_the_ceiling_is_a_fault() -> None:
     found = faults(TOKEN_LIFETIME_MINUTES="120", TOKEN_MAX_LIFETIME_MINUTES="60")
 
     assert list(found) == ["TOKEN_LIFETIME_MINUTES"]
+
+
+def test_a_setting_that_needs_another_says_so() -> None:
+    organizer = faults(MEETING_ORGANIZER_ID="acde0000-0000-4000-8000-00000000da7e")
+    callbacks = faults(CALLBACK_BASE_URL="https://app.example", COMMUNICATION_RESOURCE_ID="")
+
+    assert "GRAPH_ENDPOINT" in organizer["MEETING_ORGANIZER_ID"]
+    assert "CALLBACK_BASE_URL" in callbacks["COMMUNICATION_RESOURCE_ID"]
+
+
+def test_what_may_be_dialled_and_played_is_nothing_unless_it_is_said() -> None:
+    least = load(GOOD).calls
+    some = load({**GOOD, "DIAL_PREFIXES": "+1425, +44", "PLAY_SOURCE_HOSTS": "A.Example.com"}).calls
+    none = load({**GOOD, "DIAL_PREFIXES": "none"}).calls
+
+    assert (least.dial_prefixes, least.play_hosts) == ((), frozenset())
+    assert some.dial_prefixes == ("+1425", "+44")
+    assert some.play_hosts == {"a.example.com"}
+    assert none.dial_prefixes == ()
 
 
 def test_two_ways_to_the_same_service_are_a_fault() -> None:

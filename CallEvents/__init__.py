@@ -1,0 +1,17 @@
+"""POST /api/callEvents/{callId}: what ACS tells about a call, proven by its token."""
+
+import azure.functions as func
+
+from shared.call_contract import EventsAnswer
+from shared.call_events import read_events
+from shared.web import Callback, serve_callback
+
+
+async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    return await serve_callback(req, context, apply_events)
+
+
+async def apply_events(callback: Callback) -> EventsAnswer:
+    events = read_events(callback.body)
+    await callback.app.calls.land(callback.route["callId"], events)
+    return EventsAnswer(applied=len(events))

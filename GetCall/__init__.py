@@ -1,0 +1,25 @@
+"""GET /api/calls/{callId?}: what has become of a call, or the caller's calls, the newest first."""
+
+import azure.functions as func
+
+from shared.call_contract import CallsAnswer, CallsQuery, WatchedCallAnswer
+from shared.calls import MANAGER
+from shared.contract import Body, Query
+from shared.web import Request, serve
+
+
+async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    if req.route_params.get("callId"):
+        return await serve(req, context, get_call, service_role=MANAGER)
+    return await serve(req, context, list_calls, query=CallsQuery, service_role=MANAGER)
+
+
+async def get_call(request: Request[Query, Body]) -> WatchedCallAnswer:
+    seen = await request.app.calls.get(request.caller, request.route["callId"])
+    return WatchedCallAnswer.watching(seen)
+
+
+async def list_calls(request: Request[CallsQuery, Body]) -> CallsAnswer:
+    return CallsAnswer.of(
+        *await request.app.calls.list_for(request.caller, request.query.page or "")
+    )

@@ -1,0 +1,15 @@
+"""DELETE /api/calls/{callId}: end a call for everyone."""
+
+import azure.functions as func
+
+from shared.calls import MANAGER
+from shared.contract import Body, Query
+from shared.web import Request, serve
+
+
+async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    return await serve(req, context, hang_up, role=MANAGER)
+
+
+async def hang_up(request: Request[Query, Body]) -> None:
+    await request.app.calls.hang_up(request.caller, request.route["callId"])

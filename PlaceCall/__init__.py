@@ -1,0 +1,25 @@
+"""POST /api/calls: call users, bots and phone numbers, or join a group call."""
+
+import azure.functions as func
+
+from shared.call_contract import CallAnswer, CallBody
+from shared.calls import MANAGER
+from shared.contract import Query
+from shared.web import Created, Request, serve
+
+
+async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    return await serve(req, context, place_call, body=CallBody, role=MANAGER)
+
+
+async def place_call(request: Request[Query, CallBody]) -> Created:
+    wanted = request.body
+    seen = await request.app.calls.place(
+        request.caller,
+        request.idempotency_key,
+        [target.read() for target in wanted.to or ()],
+        wanted.caller_id,
+        None if wanted.group_id is None else str(wanted.group_id),
+    )
+    answer = CallAnswer.of(seen)
+    return Created(answer, answer.path)

@@ -1,0 +1,20 @@
+"""POST /api/calls/{callId}/play: play an audio file, or speak a text, to somebody or to all."""
+
+import azure.functions as func
+
+from shared.call_contract import ActionAnswer, PlayBody
+from shared.calls import MANAGER
+from shared.contract import Query
+from shared.web import Accepted, Request, serve
+
+
+async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    return await serve(req, context, play_audio, body=PlayBody, role=MANAGER)
+
+
+async def play_audio(request: Request[Query, PlayBody]) -> Accepted:
+    wanted = request.body
+    action = await request.app.steering.play(
+        request.caller, request.route["callId"], wanted.read(), wanted.to, loop=wanted.loop
+    )
+    return Accepted(ActionAnswer.of(action))

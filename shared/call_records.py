@@ -1,0 +1,222 @@
+"""The records of calls: each request once, each event once, whoever dies or comes twice."""
+
+import asyncio
+import contextlib
+import random
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from shared.call_events import CallEvent, applied
+from shared.call_rows import (
+    RECORD_ROW,
+    Call,
+    CallState,
+    event_row,
+    index_row,
+    request_row,
+)
+from shared.identity_rows import principal_key
+from shared.principals import Principal
+from shared.problems import Conflict, KeyReused
+from shared.tables import Row, RowChanged, RowThere, Table, Value
+from shared.upstream import each
+
+# A call's events come many at a time, and all of them change its record.
+_TRIES = 30
+# Seconds slept before another try, at most: those who met should not meet again.
+_PAUSE = 0.05
+# Calls that one request removes because their time is over.
+_FEW = 10
+
+
+@dataclass(frozen=True)
+class Known:
+    """An event as the call's log shows it."""
+
+    kind: str
+    at: datetime
+
+
+class CallRecords:
+    """All rows of the table `calls`."""
+
+    def __init__(
+        self,
+        table: Table,
+        retention_days: int,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._table = table
+        self._kept = timedelta(days=retention_days)
+        self._now = now
+
+    async def begin(self, creator: Principal, idempotency_key: str, wish: str) -> Call:
+        """The call of a request: that of an earlier one with the same key, or a new one.
+
+        The index comes first, so that whoever erases the creator finds whatever there will be.
+
+        Args:
+            wish: names what is wanted.
+
+        Raises:
+            KeyReused: the key came before with another wish.
+        """
+        owner, request = principal_key(creator), request_row(idempotency_key)
+        for _ in range(_TRIES):
+            found = await self._table.find(owner, request)
+            if found is None:
+                created_at = self._now()
+                call_id = uuid.uuid4().hex  # nobody can guess where its callbacks go
+                asked: dict[str, Value] = {"callId": call_id, "wish": wish, "createdAt": created_at}
+                index: dict[str, Value] = {"callId": call_id, "request": request, "live": True}
+                with contextlib.suppress(RowThere):
+                    await self._table.insert_with(
+                        owner, {request: asked, index_row(created_at, call_id): index}
+                    )
+                continue
+            if found.values["wish"] != wish:
+                raise KeyReused
+            call_id, placed_at = str(found.values["callId"]), found.values["createdAt"]
+            assert isinstance(placed_at, datetime)  # noqa: S101
+            call = Call(call_id, owner, creator.realm, placed_at)
+            return Call.of(await self._table.insert_if_absent(call_id, RECORD_ROW, call.values()))
+        raise Conflict
+
+    async def find(self, call_id: str) -> Call | None:
+        """The record of a call. One point read."""
+        row = await self._table.find(call_id, RECORD_ROW)
+        return None if row is None else Call.of(row)
+
+    async def change(self, call_id: str, change: Callable[[Call], Call]) -> Call | None:
+        """Change a record, and nothing where there is nothing to change; None without a record."""
+        for _ in range(_TRIES):
+            found = await self.find(call_id)
+            if found is None or found.row is None:
+                return None
+            changed = change(found)
+            if changed == found:
+                return found
+            try:
+                return Call.of(await self._table.replace(found.row, changed.values()))
+            except RowChanged:
+                await self._step_aside()
+        raise Conflict
+
+    async def land(self, call: Call, event: CallEvent) -> None:
+        """Apply an event, once however often it comes: its row and its effect are one batch."""
+        row_key = event_row(event.id)
+        row: dict[str, Value] = {"kind": event.kind, "at": event.time.astimezone(UTC)}
+        found: Call | None = call
+        for _ in range(_TRIES):
+            if found is None or found.row is None:
+                return  # removed, since its time was over
+            values = applied(found, event).values()
+            try:
+                await self._table.insert_with(found.call_id, {row_key: row}, found.row, values)
+            except RowThere:
+                return
+            except RowChanged:
+                await self._step_aside()
+                found = await self.find(call.call_id)
+                continue
+            return
+        raise Conflict
+
+    async def events_of(self, call_id: str) -> list[Known]:
+        """What has happened, in the order in which ACS says that it did."""
+        rows = await self._table.list_for(
+            call_id, "RowKey ge @first and RowKey lt @last", {"first": "event-", "last": "event."}
+        )
+        return sorted((_known(row) for row in rows), key=lambda one: (one.at, one.kind))
+
+    async def page(
+        self, creator: Principal, after: str, most: int
+    ) -> tuple[list[Call], str | None]:
+        """Some calls of a creator, the newest first, and what the next page is `after`."""
+        owner = principal_key(creator)
+        rows, more = await self._index(owner, after, most)
+        found = dict[str, Call]()
+
+        async def read(row: Row) -> None:
+            call = await self.find(str(row.values["callId"]))
+            if call is not None:
+                found[row.row_key] = call
+
+        await each(rows, read)
+        calls = [found[row.row_key] for row in rows if row.row_key in found]
+        return calls, rows[-1].row_key if more else None
+
+    async def live_of(self, creator: Principal) -> list[Call]:
+        """The calls of a creator that have not ended, as far as is known. The index learns which
+        have, so that nobody reads them again."""
+        live = list[Call]()
+
+        async def read(row: Row) -> None:
+            call = await self.find(str(row.values["callId"]))
+            if call is not None and call.state is not CallState.DISCONNECTED:
+                live.append(call)
+                return
+            with contextlib.suppress(RowChanged):
+                await self._table.merge(row, {"live": False})
+
+        await each(await self._table.list_for(principal_key(creator), "live eq true"), read)
+        return sorted(live, key=lambda call: (call.created_at, call.call_id))
+
+    async def abandon(self, creator: Principal, call: Call) -> None:
+        """Remove a call that never was: its key may come again, with whatever is wanted then."""
+        owner = principal_key(creator)
+        index = await self._table.find(owner, index_row(call.created_at, call.call_id))
+        if index is not None:
+            await self._remove(owner, index)
+
+    async def tidy(self, creator: Principal) -> None:
+        """Remove a few calls of a creator that were placed too long ago to be kept."""
+        owner, oldest = principal_key(creator), self._now() - self._kept
+        rows, _ = await self._index(owner, index_row(oldest, ""), _FEW)
+        for row in rows:
+            await self._remove(owner, row)
+
+    async def forget(self, principal: Principal) -> None:
+        """Remove every call of a person, with its events; repeatable."""
+        owner, more = principal_key(principal), True
+        while more:
+            rows, more = await self._index(owner, "", 1000)
+            await each(rows, lambda row: self._remove(owner, row))
+
+    async def export(self, principal: Principal) -> list[dict[str, Value]]:
+        """The calls that a person has placed."""
+        calls, after = [], ""
+        while after is not None:
+            page, following = await self.page(principal, after, 1000)
+            calls += page
+            if following is None:
+                break
+            after = following
+        return [
+            {"callId": call.call_id, "state": call.state.value, "createdAt": call.created_at}
+            for call in calls
+        ]
+
+    async def _index(self, owner: str, after: str, most: int) -> tuple[list[Row], bool]:
+        only = "RowKey ge @first and RowKey lt @last"
+        named: Mapping[str, str] = {"first": "call-", "last": "call."}
+        return await self._table.page(owner, only, named, after=after, most=most)
+
+    async def _remove(self, owner: str, index: Row) -> None:
+        """The events, the record, and last the index, which points to them."""
+        call_id = str(index.values["callId"])
+        rows = await self._table.list_for(call_id)
+        await each(rows, lambda row: self._table.remove(call_id, row.row_key))
+        await self._table.remove(owner, str(index.values["request"]))
+        await self._table.remove(owner, index.row_key)
+
+    async def _step_aside(self) -> None:
+        await asyncio.sleep(random.uniform(0, _PAUSE))  # noqa: S311
+
+
+def _known(row: Row) -> Known:
+    at = row.values["at"]
+    assert isinstance(at, datetime)  # noqa: S101
+    return Known(str(row.values["kind"]), at)

@@ -1,0 +1,280 @@
+"""Call management: placing calls, and what has become of them; to steer one is `call_steering`.
+
+Whatever costs money is named before ACS is asked: a lost answer, a kill, and the same request again
+are one call.
+"""
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from shared import audit
+from shared.call_automation import (
+    CallAutomation,
+    CallGone,
+    Connection,
+    Repeatable,
+)
+from shared.call_events import CallEvent
+from shared.call_records import CallRecords, Known
+from shared.call_rows import Call, CallState
+from shared.call_settings import CallSettings
+from shared.dialling import Dialling, Target
+from shared.identities import Identities
+from shared.identity_rows import principal_key
+from shared.principals import Caller, Principal
+from shared.problems import (
+    BeingErased,
+    CallEnded,
+    CallRefused,
+    Forbidden,
+    NotConfigured,
+    NotFound,
+    TooManyCalls,
+    Unauthenticated,
+)
+from shared.tables import Value, key
+from shared.upstream import each
+
+# The app role for all that costs money or steers calls.
+MANAGER = "Calls.Manage"
+# People, bots and numbers that are called at once.
+MOST_TARGETS = 50
+# ACS gives up a call that nobody answers after at most 180 s (reference: invitation timeout).
+_STALE_SECONDS = 300.0
+# How long a list of calls is.
+PAGE = 50
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A call as its creator or a manager sees it.
+
+    Attributes:
+        names: `user:…` or `bot:…` of members, by ACS id, as far as they are of the realm.
+        events: where one call was asked for.
+    """
+
+    call: Call
+    names: dict[str, str]
+    events: tuple[Known, ...] = ()
+
+
+class Calls:
+    """All calls of this service. Not yours and not there are one answer."""
+
+    def __init__(
+        self,
+        records: CallRecords,
+        acs: CallAutomation,
+        identities: Identities,
+        dialling: Dialling,
+        settings: CallSettings,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._records = records
+        self._acs = acs
+        self._identities = identities
+        self._dialling = dialling
+        self._settings = settings
+        self._now = now
+
+    async def place(
+        self,
+        caller: Caller,
+        idempotency_key: str,
+        targets: Sequence[Target],
+        caller_id: str | None,
+        group_id: str | None,
+    ) -> Seen:
+        """Call somebody, or join a group call; the same key again is the same call.
+
+        Raises:
+            InvalidRequest: who is to be called is not here, or may not be dialled.
+            KeyReused: the key came before with something else.
+            TooManyCalls: so many of the caller's calls go on.
+            CallRefused: ACS does not take it.
+            NotConfigured: a setting is missing.
+        """
+        if not self._settings.callback_base:
+            raise NotConfigured("CALLBACK_BASE_URL is not set.")
+        creator = caller.principal
+        await self._identities.admit(caller)
+        known = await self._dialling.raw_ids(creator.realm, targets, "to.{}.")
+        number = self._dialling.caller_id(known, caller_id)
+        wish = key("call", *sorted(known), number or "", group_id or "")
+        call = await self._records.begin(creator, idempotency_key, wish)
+        if call.state is not CallState.PLACING:
+            return Seen(call, dict(call.known))
+        if not call.was_asked_for:
+            await self._refuse_many(creator, call)
+            await self._records.tidy(creator)
+            call = await self._named(call, known, group_id)
+        connection = await self._connect(call, list(known), number, group_id)
+        audit.record("call-placed", creator, creator, call=call.call_id)
+        try:
+            await self._identities.admit(caller)
+        except (Unauthenticated, BeingErased):
+            await self._acs.hang_up(connection.id, _once(self._now()))
+            await self._records.abandon(creator, call)
+            raise
+        call = await self.change(call, lambda found: _bound(found, connection))
+        return Seen(call, dict(call.known))
+
+    async def get(self, caller: Caller, call_id: str) -> Seen:
+        """One call, with its events.
+
+        Raises:
+            NotFound: for whatever reason.
+        """
+        call = await self.find_for(caller, call_id)
+        events = await self._records.events_of(call_id)
+        names = dict(call.known)
+
+        async def look_up(raw_id: str) -> None:
+            owner = await self._identities.owner_of(raw_id)
+            if owner is not None and owner.realm == call.realm:
+                names[raw_id] = f"{owner.kind.value}:{owner.id}"
+
+        unknown = [one.raw_id for one in call.members if one.phone_number is None]
+        await each([raw_id for raw_id in unknown if raw_id not in names], look_up)
+        return Seen(call, names, tuple(events))
+
+    async def list_for(self, caller: Caller, after: str) -> tuple[list[Seen], str | None]:
+        """The caller's calls, the newest first, some at a time; what the next page is after."""
+        await self._identities.admit(caller)
+        calls, following = await self._records.page(caller.principal, after, PAGE)
+        return [Seen(call, dict(call.known)) for call in calls], following
+
+    async def hang_up(self, caller: Caller, call_id: str) -> None:
+        """End a call for everyone; fine where it has ended."""
+        call = await self.find_for(caller, call_id)
+        if call.state is CallState.PLACING and call.connection_id is None:
+            raise CallEnded
+        await self._end(call)
+
+    async def land(self, call_id: str, events: Sequence[CallEvent]) -> None:
+        """Apply the events of a callback that is ACS's own.
+
+        Raises:
+            NotFound: there is no such call.
+            Forbidden: it is about another call of the resource.
+        """
+        for event in events:
+            call = await self._records.find(call_id)
+            if call is None:
+                raise NotFound("There is no such call.")
+            if call.connection_id not in (None, event.data.call_connection_id):
+                raise Forbidden("This is about another call.")
+            await self._records.land(call, event)
+
+    async def forget(self, principal: Principal) -> None:
+        """End and remove every call of a person; repeatable."""
+        for call in await self._records.live_of(principal):
+            await self._end(call)
+        await self._records.forget(principal)
+
+    async def export(self, principal: Principal) -> list[dict[str, Value]]:
+        """The calls that a person has placed."""
+        return await self._records.export(principal)
+
+    async def find_for(self, caller: Caller, call_id: str) -> Call:
+        """A call that the caller placed, or that a manager of its realm may see.
+
+        Raises:
+            NotFound: for whatever reason.
+        """
+        await self._identities.admit(caller)
+        call = await self._records.find(call_id) if call_id.isalnum() else None
+        if call is not None:
+            manages = MANAGER in caller.roles and call.realm == caller.principal.realm
+            if manages or call.creator == principal_key(caller.principal):
+                return call
+        raise NotFound("There is no such call.")
+
+    async def _connect(
+        self, call: Call, raw_ids: list[str], number: str | None, group_id: str | None
+    ) -> Connection:
+        """Have ACS make the call. Where it refuses, an earlier request for it may have been taken:
+        so the record stays, to be bound by the first event."""
+        url = f"{self._settings.callback_base}/api/callEvents/{call.call_id}"
+        once = repeatable(call.call_id, call.created_at)
+        speech = self._settings.speech_endpoint or None
+        try:
+            if group_id is not None:
+                return await self._acs.join(group_id, url, speech_endpoint=speech, repeatable=once)
+            return await self._acs.create(
+                raw_ids, url, caller_id=number, speech_endpoint=speech, repeatable=once
+            )
+        except (CallRefused, CallGone) as refused:
+            await self.change(call, lambda found: replace(found, is_refused=True))
+            if isinstance(refused, CallGone):
+                raise CallRefused("ACS knows nothing of what is to be joined.") from refused
+            raise
+
+    async def _named(self, call: Call, known: dict[str, str], group_id: str | None) -> Call:
+        """Write down who is called, before they are."""
+        named = {raw_id: name for raw_id, name in known.items() if name}
+        return await self.change(
+            call,
+            lambda found: replace(found, known=named, group_id=group_id, targets=tuple(known)),
+        )
+
+    async def _refuse_many(self, creator: Principal, call: Call) -> None:
+        """Raises TooManyCalls where so many older ones go on, and forgets this one; of those that
+        seem to be forgotten ACS is asked."""
+        now, older = self._now(), 0
+        for other in await self._records.live_of(creator):
+            was_never = other.is_refused and other.connection_id is None
+            is_later = (other.created_at, other.call_id) >= (call.created_at, call.call_id)
+            if was_never or is_later:
+                continue
+            age = (now - other.created_at).total_seconds()
+            if age > _STALE_SECONDS and not await self._lives(other):
+                await self.change(other, _over)
+                continue
+            older += 1
+        if older >= self._settings.most_live:
+            await self._records.abandon(creator, call)
+            raise TooManyCalls(f"{older} of your calls go on: hang one up first.")
+
+    async def _lives(self, call: Call) -> bool:
+        return call.connection_id is not None and await self._acs.lives(call.connection_id)
+
+    async def _end(self, call: Call) -> None:
+        if call.state is not CallState.DISCONNECTED and call.connection_id is not None:
+            # Ending it twice is ending it once: each request is one of its own.
+            await self._acs.hang_up(call.connection_id, _once(self._now()))
+
+    async def change(self, call: Call, change: Callable[[Call], Call]) -> Call:
+        """Change the record of a call; raises NotFound where it was removed."""
+        changed = await self._records.change(call.call_id, change)
+        if changed is None:
+            raise NotFound("There is no such call.")
+        return changed
+
+
+def _bound(found: Call, connection: Connection) -> Call:
+    """The call after ACS's answer; an event may have come before it."""
+    advanced = found.state if found.state is not CallState.PLACING else CallState.CONNECTING
+    return replace(
+        found,
+        state=advanced,
+        connection_id=found.connection_id or connection.id,
+        server_call_id=found.server_call_id or connection.server_call_id,
+        own_id=connection.own_id,
+    )
+
+
+def _over(found: Call) -> Call:
+    return replace(found, state=CallState.DISCONNECTED, ended_at=found.ended_at or found.created_at)
+
+
+def repeatable(name: str, first_sent: datetime) -> Repeatable:
+    """A GUID that follows from a name, so that a repetition has the same."""
+    return Repeatable(str(uuid.uuid5(uuid.NAMESPACE_OID, name)), first_sent)
+
+
+def _once(now: datetime) -> Repeatable:
+    return Repeatable(str(uuid.uuid4()), now)

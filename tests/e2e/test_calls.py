@@ -1,0 +1,295 @@
+"""Call management over HTTP: placed, watched and steered, with ACS calling back over HTTP."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.control import Control
+from tests.e2e.api import Reply
+from tests.e2e.people import People, Person
+from tests.e2e.test_erasure import rows_about
+from tests.stack import Host, Stack, StartHost
+
+MANAGER = ["Calls.Manage"]
+PHONE = "+14255550123"
+AUDIO = "https://audio.example.com/hello.wav"
+DONE_SECONDS = 10.0
+
+
+async def place(
+    person: Person, *targets: dict[str, str], key: str | None = None, **more: object
+) -> Reply:
+    body = {**({"to": list(targets)} if targets else {}), **more}
+    headers = {"Idempotency-Key": key or uuid.uuid4().hex}
+    return await person.ask("/calls", "POST", body, **headers)
+
+
+async def invite(person: Person, call: str, target: dict[str, str], key: str) -> Reply:
+    path = f"/calls/{call}/participants"
+    return await person.ask(path, "POST", target, **{"Idempotency-Key": key})
+
+
+async def watched(
+    person: Person, call: str, wanted: Callable[[dict[str, Any]], object]
+) -> dict[str, Any]:
+    """The call once it is as wanted; its events come by themselves."""
+    deadline = time.monotonic() + DONE_SECONDS
+    while True:
+        reply = await person.ask(f"/calls/{call}")
+        assert reply.status == 200, reply
+        if wanted(reply.json):
+            return dict(reply.json)
+        assert time.monotonic() < deadline, reply.json
+        await asyncio.sleep(0.02)
+
+
+def is_connected(call: dict[str, Any]) -> bool:
+    return bool(call["state"] == "connected")
+
+
+def has(number: int) -> Callable[[dict[str, Any]], bool]:
+    return lambda call: len(call["participants"]) == number
+
+
+def done(action: str) -> Callable[[dict[str, Any]], bool]:
+    """Has an action ended?"""
+    return lambda call: any(one["id"] == action and "endedAt" in one for one in call["actions"])
+
+
+def of(call: dict[str, Any], action: str) -> dict[str, Any]:
+    return next(one for one in call["actions"] if one["id"] == action)
+
+
+@pytest.fixture
+async def manager(one_host: Host, people: People) -> Person:
+    [manager] = people(one_host, "manager")
+    manager.sign_in(*MANAGER)
+    await manager.token()
+    return manager
+
+
+async def test_a_call_from_the_first_ring_to_the_last(
+    one_host: Host, people: People, manager: Person, acs: Control
+) -> None:
+    bob, carol = people(one_host, "bob", "carol")
+    for person in (bob, carol):
+        await person.token()
+    await acs.put("farEnds", {"farEnds": {PHONE: {"tones": "1 2 #"}}})
+
+    placed = await place(manager, {"user": bob.id}, {"phoneNumber": PHONE})
+    assert placed.status == 201
+    call = placed.json["id"]
+    assert placed.headers["Location"] == f"/api/calls/{call}"
+    seen = await watched(manager, call, lambda now: is_connected(now) and has(2)(now))
+    names = {one.get("user") or one.get("phoneNumber") for one in seen["participants"]}
+    assert names == {bob.id, "•" * 10 + "23"}
+
+    invited = await invite(manager, call, {"user": carol.id}, "carol-too")
+    assert invited.status == 202
+    seen = await watched(manager, call, has(3))
+    assert (
+        of(await watched(manager, call, done(invited.json["id"])), invited.json["id"])["state"]
+        == "succeeded"
+    )
+
+    played = await manager.ask(f"/calls/{call}/play", "POST", {"url": AUDIO})
+    spoken = await manager.ask(
+        f"/calls/{call}/play", "POST", {"text": "Hello", "voice": "en-US-JennyNeural"}
+    )
+    for action in (played, spoken):
+        assert action.status == 202
+        ended = await watched(manager, call, done(action.json["id"]))
+        assert of(ended, action.json["id"])["state"] == "succeeded"
+
+    listening = await manager.ask(
+        f"/calls/{call}/tones",
+        "POST",
+        {"from": {"phoneNumber": PHONE}, "maxTones": 3},
+    )
+    assert listening.status == 202
+    heard = of(await watched(manager, call, done(listening.json["id"])), listening.json["id"])
+    assert (heard["state"], heard["tones"]) == ("succeeded", "12#")
+
+    [carols] = [one["id"] for one in seen["participants"] if one.get("user") == carol.id]
+    removed = await manager.ask(f"/calls/{call}/participants/{carols}", "DELETE")
+    assert removed.status == 202
+    await watched(manager, call, has(2))
+
+    assert (await manager.ask(f"/calls/{call}", "DELETE")).status == 204
+    ended = await watched(manager, call, lambda now: now["state"] == "disconnected")
+    assert ended["endedAt"]
+    kinds = [event["type"] for event in ended["events"]]
+    assert kinds.count("CallConnected") >= 1
+    assert "RecognizeCompleted" in kinds
+    listed = (await manager.ask("/calls")).json["calls"]
+    assert [one["id"] for one in listed] == [call]
+    assert (await manager.ask(f"/calls/{call}", "DELETE")).status == 204
+    log = one_host.log.read_text()
+    assert PHONE not in log
+    assert "12#" not in log
+
+
+async def test_a_key_that_comes_again_is_the_same_call(
+    manager: Person, people: People, one_host: Host, start_host: StartHost, acs: Control
+) -> None:
+    [bob] = people(one_host, "bob")
+    await bob.token()
+    before = len((await acs.state())["calls"])
+    base = manager.host.api.removesuffix("/api")
+    elsewhere = manager.at(await start_host(CALLBACK_BASE_URL=base))
+
+    replies = await asyncio.gather(
+        *(place(one, {"user": bob.id}, key="k") for one in (manager, elsewhere) for _ in range(10))
+    )
+
+    assert {reply.status for reply in replies} == {201}, [one.json for one in replies]
+    [call] = {reply.json["id"] for reply in replies}
+    assert {reply.status for reply in replies} == {201}
+    await watched(manager, call, is_connected)
+    assert len((await acs.state())["calls"]) == before + 1
+    other = await place(manager, {"phoneNumber": PHONE}, key="k")
+    assert (other.status, other.json["code"]) == (409, "idempotency-key-reused")
+
+
+async def test_only_managers_place_calls_and_only_who_may_sees_them(
+    manager: Person, people: People, one_host: Host, stack: Stack
+) -> None:
+    bob, stranger, colleague = people(one_host, "bob", "stranger", "colleague")
+    await bob.token()
+    colleague.sign_in(*MANAGER)
+    assert (await place(bob, {"user": manager.id})).status == 403
+    call = (await place(manager, {"user": bob.id})).json["id"]
+
+    for path in (f"/calls/{call}", f"/calls/{uuid.uuid4().hex}"):
+        assert (await stranger.ask(path)).status == 404
+    assert (await colleague.ask(f"/calls/{call}")).status == 200
+    assert (await colleague.ask("/calls")).json["calls"] == []
+    for method, path, body in (
+        ("DELETE", f"/calls/{call}", None),
+        ("POST", f"/calls/{call}/play", {"url": AUDIO}),
+        ("DELETE", f"/calls/{call}/participants/{'0' * 32}", None),
+    ):
+        assert (await stranger.ask(path, method, body)).status == 403
+
+
+WRONG: list[tuple[dict[str, object], set[str]]] = [
+    ({}, {""}),
+    ({"to": [], "groupId": "x"}, {"to", "groupId"}),
+    ({"to": [{"user": "a", "bot": "b"}, {}]}, {"to.0", "to.1"}),
+    (
+        {"to": [{"phoneNumber": "911"}, {"phoneNumber": "tel:1"}]},
+        {"to.0.phoneNumber", "to.1.phoneNumber"},
+    ),
+    (
+        {"to": [{"phoneNumber": "+19005550123"}, {"user": "nobody"}]},
+        {"to.0.phoneNumber", "to.1.user"},
+    ),
+    ({"to": [{"phoneNumber": PHONE}], "callerId": "+14255550199"}, {"callerId"}),
+]
+
+
+@pytest.mark.parametrize(("body", "fields"), WRONG)
+async def test_who_may_not_be_called_is_named(
+    manager: Person, acs: Control, body: dict[str, object], fields: set[str]
+) -> None:
+    before = (await acs.state())["requests"]["createCall"]
+
+    reply = await manager.ask("/calls", "POST", body, **{"Idempotency-Key": "k"})
+
+    assert reply.status == 400
+    assert {fault["field"] for fault in reply.json["errors"]} == fields
+    assert (await acs.state())["requests"]["createCall"] == before
+
+
+async def test_a_call_needs_a_key(manager: Person) -> None:
+    reply = await manager.ask("/calls", "POST", {"to": [{"phoneNumber": PHONE}]})
+
+    [fault] = reply.json["errors"]
+    assert (reply.status, fault["field"]) == (400, "Idempotency-Key")
+
+
+async def test_a_caller_has_so_many_calls_and_hanging_up_makes_room(
+    manager: Person, people: People, one_host: Host
+) -> None:
+    [bob] = people(one_host, "bob")
+    await bob.token()
+    calls = [(await place(manager, {"user": bob.id})).json["id"] for _ in range(5)]
+
+    refused = await place(manager, {"user": bob.id}, key="the-sixth")
+    assert (refused.status, refused.json["code"]) == (429, "too-many-calls")
+    await watched(manager, calls[0], is_connected)
+    await manager.ask(f"/calls/{calls[0]}", "DELETE")
+    await watched(manager, calls[0], lambda now: now["state"] == "disconnected")
+
+    assert (await place(manager, {"user": bob.id}, key="the-sixth")).status == 201
+
+
+async def test_audio_comes_from_known_hosts_only(
+    manager: Person, people: People, one_host: Host
+) -> None:
+    [bob] = people(one_host, "bob")
+    await bob.token()
+    call = (await place(manager, {"user": bob.id})).json["id"]
+    for url in (
+        "http://audio.example.com/x.wav",
+        "https://evil.example/x.wav",
+        "https://audio.example.com@evil.example/x.wav",
+        "https://audio.example.com:8443/x.wav",
+        "file:///etc/passwd",
+    ):
+        reply = await manager.ask(f"/calls/{call}/play", "POST", {"url": url})
+        assert (reply.status, reply.json["errors"][0]["field"]) == (400, "url"), url
+
+
+@pytest.mark.parametrize("answer", ["busy", "decline", "none", "unreachable"])
+async def test_who_does_not_answer_ends_the_call(
+    manager: Person, acs: Control, answer: str
+) -> None:
+    await acs.put("farEnds", {"farEnds": {PHONE: {"answer": answer}}})
+
+    call = (await place(manager, {"phoneNumber": PHONE})).json["id"]
+
+    ended = await watched(manager, call, lambda now: now["state"] == "disconnected")
+    assert ended["reason"]["code"] >= 400
+
+
+@pytest.mark.parametrize("mode", [{"order": "shuffled"}, {"repeat": 3}, {"delayMs": 100}])
+async def test_events_shuffled_doubled_or_late_come_to_the_same(
+    manager: Person, people: People, one_host: Host, acs: Control, mode: dict[str, object]
+) -> None:
+    [bob] = people(one_host, "bob")
+    await bob.token()
+    await acs.put("callbacks", mode)
+
+    call = (await place(manager, {"user": bob.id})).json["id"]
+    await watched(manager, call, lambda now: is_connected(now) and has(1)(now))
+    assert (await manager.ask(f"/calls/{call}", "DELETE")).status == 204
+
+    ended = await watched(manager, call, lambda now: now["state"] == "disconnected")
+    assert ended["connectedAt"] <= ended["endedAt"]
+    kinds = [event["type"] for event in ended["events"]]
+    assert kinds.count("CallDisconnected") == 1
+
+
+async def test_the_service_joins_a_group_call(manager: Person) -> None:
+    call = (await place(manager, groupId=str(uuid.uuid4()))).json["id"]
+
+    await watched(manager, call, is_connected)
+
+
+async def test_erasing_who_placed_a_call_ends_it_and_leaves_nothing(
+    manager: Person, people: People, one_host: Host, stack: Stack, acs: Control
+) -> None:
+    [bob] = people(one_host, "bob")
+    await bob.token()
+    call = (await place(manager, {"user": bob.id})).json["id"]
+    await watched(manager, call, is_connected)
+    assert [one["callId"] for one in (await manager.export()).json["held"]["calls"]] == [call]
+
+    assert (await manager.forget()).status == 204
+
+    assert rows_about(stack, manager.id, call) == []

@@ -1,0 +1,151 @@
+"""A call's record is the same in whatever order its events come, and however often."""
+
+import itertools
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.call_events import applied, read_events
+from shared.call_rows import Action, ActionState, Call, CallState, Member, Reason
+from shared.problems import InvalidRequest
+from shared.tables import Row
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+BOB, PHONE = "8:acs:bob", "4:+14255550123"
+CALL = Call(
+    "call",
+    "creator",
+    "realm",
+    NOON,
+    actions={name: Action(name, "play", "", NOON) for name in ("one", "two")},
+)
+
+
+def event(kind: str, seconds: int, **data: object) -> dict[str, Any]:
+    return {
+        "id": f"{kind} at {seconds}",
+        "specversion": "1.0",
+        "type": f"Microsoft.Communication.{kind}",
+        "source": "calling/callConnections/x",
+        "time": (NOON + timedelta(seconds=seconds)).isoformat(),
+        "data": {"callConnectionId": "x", "serverCallId": "s", **data},
+    }
+
+
+def outcome(code: int, sub_code: int = 0) -> dict[str, object]:
+    return {"code": code, "subCode": sub_code, "message": "as it is"}
+
+
+def there(*raw_ids: str) -> list[dict[str, object]]:
+    return [{"identifier": {"rawId": raw_id}, "isMuted": False} for raw_id in raw_ids]
+
+
+HISTORY = [
+    event("ParticipantsUpdated", 1, sequenceNumber=1, participants=there(BOB)),
+    event("CallConnected", 2),
+    event("ParticipantsUpdated", 3, sequenceNumber=2, participants=there(BOB, PHONE)),
+    event("PlayStarted", 4, operationContext="one"),
+    event("PlayCompleted", 5, operationContext="one", resultInformation=outcome(200)),
+    event("RecognizeCompleted", 6, operationContext="two", resultInformation=outcome(200, 8514),
+          recognitionType="dtmf", dtmfResult={"tones": ["one", "two", "pound"]}),
+    event("PlayCompleted", 7, operationContext="somebody else's"),
+    event("SomethingNew", 8, novelty=[1, {"deep": True}]),
+    event("ParticipantsUpdated", 9, sequenceNumber=5, participants=there(BOB)),
+    event("CallDisconnected", 10, resultInformation=outcome(200, 7000)),
+    event("CallDisconnected", 11, resultInformation=outcome(500)),
+]  # fmt: skip
+
+
+def after(events: list[dict[str, Any]]) -> Call:
+    call = CALL
+    for one in read_events(json.dumps(events).encode()):
+        call = applied(call, one)
+    return call
+
+
+EXPECTED = after(HISTORY)
+
+
+def test_a_history_is_read_as_it_was() -> None:
+    assert EXPECTED.state is CallState.DISCONNECTED
+    assert EXPECTED.reason == Reason(200, 7000, "as it is")
+    assert EXPECTED.connected_at == NOON + timedelta(seconds=2)
+    assert EXPECTED.ended_at == NOON + timedelta(seconds=10)
+    assert EXPECTED.members == (Member(BOB),)
+    assert EXPECTED.actions["one"].state is ActionState.SUCCEEDED
+    assert EXPECTED.actions["two"].tones == "12#"
+    assert (EXPECTED.connection_id, EXPECTED.server_call_id) == ("x", "s")
+
+
+@settings(derandomize=True, database=None, max_examples=300)
+@given(
+    order=st.permutations(range(len(HISTORY))),
+    again=st.lists(st.integers(0, len(HISTORY) - 1), max_size=8),
+)
+def test_in_any_order_and_repeated_it_is_the_same(order: list[int], again: list[int]) -> None:
+    assert after([HISTORY[n] for n in (*order, *again)]) == EXPECTED
+
+
+@pytest.mark.parametrize("ending", ["CreateCallFailed", "ConnectFailed", "AnswerFailed"])
+def test_a_call_that_never_came_to_be_has_ended(ending: str) -> None:
+    failed = after([event(ending, 1, resultInformation=outcome(486, 560486))])
+
+    assert failed.state is CallState.DISCONNECTED
+    assert failed.reason == Reason(486, 560486, "as it is")
+
+
+def test_of_two_endings_of_an_action_the_earlier_stands_whichever_comes_first() -> None:
+    endings = [
+        event("PlayFailed", 2, operationContext="one", resultInformation=outcome(400, 8536)),
+        event("PlayCanceled", 1, operationContext="one", resultInformation=outcome(400, 8508)),
+        event("PlayStarted", 3, operationContext="one"),
+    ]
+    for order in itertools.permutations(endings):
+        assert after(list(order)).actions["one"].state is ActionState.CANCELED
+
+
+def test_a_record_is_stored_and_read_as_it_is() -> None:
+    stored = replace(EXPECTED, known={BOB: "user:bob"}, group_id="g", targets=(BOB, PHONE))
+
+    row = Row(stored.call_id, "call", stored.values(), "etag")
+
+    assert Call.of(row) == stored
+    fullest = replace(CALL, members=tuple(Member(f"8:acs:{n:075}", True) for n in range(350)))
+    assert len(str(fullest.values()["members"])) < 32_768
+
+
+GOOD = event("CallConnected", 1)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"null",
+        b"[1]",
+        b"\xff",
+        json.dumps(GOOD).encode(),
+        json.dumps([{**GOOD, "specversion": "0.3"}]).encode(),
+        json.dumps([{**GOOD, "id": ""}]).encode(),
+        json.dumps([{**GOOD, "time": "yesterday"}]).encode(),
+        json.dumps([{**GOOD, "data": {}}]).encode(),
+        json.dumps([{**GOOD, "data": {"callConnectionId": "x" * 2000}}]).encode(),
+        json.dumps([GOOD] * 101).encode(),
+        json.dumps(
+            [event("ParticipantsUpdated", 1, participants=there(*map(str, range(351))))]
+        ).encode(),
+        b"[" * 100_000,
+    ],
+)
+def test_what_is_no_event_is_refused_without_detail(body: bytes) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        read_events(body)
+
+    assert refused.value.faults == ()
