@@ -205,8 +205,9 @@ class CallRecords:
         return await self._table.page(owner, only, named, after=after, most=most)
 
     async def _remove(self, owner: str, index: Row) -> None:
-        """The events, the record, and last the index, which points to them."""
+        """The record first: no event lands without it. Last the index, which points to all."""
         call_id = str(index.values["callId"])
+        await self._table.remove(call_id, RECORD_ROW)
         rows = await self._table.list_for(call_id)
         await each(rows, lambda row: self._table.remove(call_id, row.row_key))
         await self._table.remove(owner, str(index.values["request"]))
