@@ -126,6 +126,11 @@ class _SteppedClient:
             lambda: self._client.delete_entity(*args, **options), write=True
         )
 
+    async def submit_transaction(self, *args: Any, **options: Any) -> Any:
+        return await self._instance.do(
+            lambda: self._client.submit_transaction(*args, **options), write=True
+        )
+
     def query_entities(self, *args: Any, **options: Any) -> "_SteppedPager":
         return _SteppedPager(self._client.query_entities(*args, **options), self._instance)
 

@@ -17,6 +17,7 @@ from shared.problems import KeyReused
 from shared.settings import load
 from shared.tables import CALLS, Table
 from shared.upstream import Upstream
+from tests.integration.interleaving import Instance, Schedule
 from tests.stack import Stack
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -115,6 +116,33 @@ async def test_an_event_of_a_call_that_is_gone_leaves_nothing(
     assert await records.find(call.call_id) is None
     assert await table.list_for(call.call_id) == []
     assert await records.live_of(alice) == []
+
+
+async def test_an_event_that_lands_during_an_erasure_leaves_nothing(
+    stack: Stack, clock: Clock, table: Table
+) -> None:
+    upstream, schedule = Upstream(), Schedule()
+    client = table_client(load(stack.settings), upstream, CALLS)
+    stepped = [Table(Instance(schedule).client(client)) for _ in range(2)]
+    erasing, telling = (CallRecords(one, 30, clock) for one in stepped)
+    for steps in range(9):
+        alice = Principal(Kind.USER, "realm", uuid.uuid4().hex)
+        call = await CallRecords(table, 30, clock).begin(alice, "key", "wish")
+        [told] = events("CallDisconnected")
+
+        forgetting = asyncio.ensure_future(erasing.forget(alice))
+        for _ in range(steps):
+            await schedule.settle()
+            if schedule.waiting:
+                await schedule.step(0)
+        landing = asyncio.ensure_future(telling.land(call, told))
+        await schedule.settle()
+        await schedule.step(len(schedule.waiting) - 1)
+        await schedule.drain()
+        await asyncio.gather(forgetting, landing)
+
+        assert await table.list_for(call.call_id) == [], steps
+    await upstream.close()
 
 
 async def test_the_list_is_newest_first_in_pages_and_ends(
