@@ -18,6 +18,7 @@ from typing import Any
 import azure.functions as func
 from pydantic import BaseModel, ValidationError
 
+from shared.accept import prefers
 from shared.app import App, current
 from shared.contract import Body, Query
 from shared.principals import Caller, Kind
@@ -40,7 +41,6 @@ logger = logging.getLogger(__name__)
 # The largest body that any route means is 350 ids of 256 characters, each of up to 6 bytes where a
 # client escapes them.
 MAX_BODY_BYTES = 640 * 1024
-_WEIGHT = re.compile(r"q=(0(\.[0-9]{0,3})?|1(\.0{0,3})?)")
 _KEY = re.compile("[!-~]{1,256}")
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -96,8 +96,7 @@ class Request[Q: Query, B: Body]:
 
     def prefers(self, media_type: str) -> bool:
         """Would the client rather have this than JSON, which it gets where it does not care?"""
-        weights = dict(map(_media_range, self.headers.get("accept", "").split(",")))
-        return _weight(weights, media_type) > _weight(weights, "application/json")
+        return prefers(self.headers.get("accept", ""), media_type)
 
 
 @dataclass(frozen=True)
@@ -200,23 +199,6 @@ async def serve_callback(
             return await handler(Callback(app, dict(req.route_params), raw))
 
     return await _answer(req, context, proven)
-
-
-def _media_range(text: str) -> tuple[str, float]:
-    """A part of an Accept header: media type or range, and weight (RFC 9110, section 12.5.1)."""
-    name, *parameters = (piece.strip().lower() for piece in text.split(";"))
-    for parameter in parameters:
-        if _WEIGHT.fullmatch(parameter):
-            return name, float(parameter[2:])
-    return name, 1.0
-
-
-def _weight(weights: Mapping[str, float], media_type: str) -> float:
-    """What the most specific range says that the media type is in; 0 where it is in none."""
-    for name in (media_type, f"{media_type.partition('/')[0]}/*", "*/*"):
-        if name in weights:
-            return weights[name]
-    return 0.0
 
 
 def _admit(caller: Caller, role: str | None, service_role: str | None) -> None:

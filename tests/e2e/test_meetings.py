@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aiohttp
-import pytest
 
 from devstack.managed_identity import managed_identity_token
 from devstack.tokens import issuer_key
@@ -290,73 +289,6 @@ async def test_an_erasure_that_overtakes_a_scheduling_leaves_nothing_of_it(
         assert len((await graph.state())["meetings"]) == before
         doctor.sign_in(*SCHEDULER)
         elsewhere.sign_in(*SCHEDULER)
-
-
-@pytest.mark.parametrize("found", [True, False])
-async def test_a_link_is_shared_as_people_made_it(
-    one_host: Host, people: People, graph: Control, found: bool
-) -> None:
-    alice, bob = people(one_host, "alice", "bob")
-    await befriend(alice, bob)
-    link = "https://teams.microsoft.com/meet/2345678901234?p=abc"
-    if found:
-        link = (await graph.meeting("alice", subject="Planning"))["joinWebUrl"]
-    body = {"joinWebUrl": link, "title": "Ours", "audience": FRIENDS}
-
-    first = await alice.ask("/meetings", "PUT", body)
-    again = await alice.ask("/meetings", "PUT", body)
-
-    # Entra did not sign her in: nobody looks for it.
-    assert (first.status, again.status) == (201, 200)
-    opened = (await bob.open(first.json["id"])).json
-    assert (opened["locator"], opened["alternatives"]) == ({"meetingLink": link}, [])
-    assert (opened["title"], opened["lobby"]["waits"]) == ("Ours", None)
-
-
-async def test_cancelling_a_shared_link_deletes_nothing_in_teams(
-    one_host: Host, people: People, graph: Control
-) -> None:
-    alice, bob = people(one_host, "alice", "bob")
-    await befriend(alice, bob)
-    made = await graph.meeting("alice", subject="Planning")
-    body = {"joinWebUrl": made["joinWebUrl"], "audience": FRIENDS}
-    call = (await alice.ask("/meetings", "PUT", body)).json["id"]
-    before = await graph.state()
-
-    assert (await alice.ask(f"/meetings/{call}", "DELETE")).status == 204
-
-    assert await bob.calls() == []
-    assert await graph.state() == before
-
-
-@pytest.mark.parametrize(
-    "link",
-    [
-        "http://teams.microsoft.com/meet/1?p=a",
-        "https://teams.microsoft.com.evil.example/meet/1",
-        "https://evil.example/l/meetup-join/1",
-        "https://teams.microsoft.com@evil.example/meet/1",
-        "https://teams.microsoft.com:8443/meet/1",
-        "https://teams.microsoft.com/other",
-        "https://teams.live.com/meet/1",
-        "https://teams.microsoft.com/meet/1 2",
-        "javascript:alert(1)",
-        "",
-    ],
-)
-async def test_what_is_no_link_of_teams_is_refused(
-    one_host: Host, people: People, link: str
-) -> None:
-    [alice] = people(one_host, "alice")
-
-    reply = await alice.ask("/meetings", "PUT", {"joinWebUrl": link, "audience": FRIENDS})
-
-    assert reply.status == 400
-    [fault] = reply.json["errors"]
-    assert (fault["field"], fault["message"]) == (
-        "joinWebUrl",
-        "is no link to join a Teams meeting",
-    )
 
 
 async def test_every_fault_of_a_meeting_is_told_at_once_and_none_is_made(

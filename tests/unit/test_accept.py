@@ -1,19 +1,12 @@
 """What an Accept header wants: JSON, unless something else is wanted more (RFC 9110, 12.5.1)."""
 
-from typing import cast
-
 import pytest
 
-from shared.app import App
-from shared.contract import Body, Query
-from shared.principals import Caller
-from shared.web import Request
+from shared.accept import prefers
 
 
-def prefers_calendar(**headers: str) -> bool:
-    nobody, nowhere = cast(Caller, None), cast(App, None)  # neither is asked
-    request = Request(nowhere, nobody, Query(), Body(), route={}, headers=headers)
-    return request.prefers("text/calendar")
+def prefers_calendar(accept: str = "") -> bool:
+    return prefers(accept, "text/calendar")
 
 
 @pytest.mark.parametrize(
