@@ -117,9 +117,9 @@ def build(settings: Settings) -> App:
     automation = CallAutomation(lambda: _call_automation_client(settings, upstream))
     dialling = Dialling(identities, settings.calls)
     records = CallRecords(stored[tables.CALLS], settings.calls.retention_days)
-    phone_calls = Calls(records, automation, identities, dialling, settings.calls)
-    made_meetings = MadeMeetings(stored[tables.MEETINGS], graph)
     tokens = Tokens(identities, friendships, acs, policy, settings.upstream_timeout)
+    phone_calls = Calls(records, automation, identities, dialling, settings.calls, tokens.enrolled)
+    made_meetings = MadeMeetings(stored[tables.MEETINGS], graph)
     # Whatever module stores something about people joins here.
     erasure = IdentityErasure(identity_table, identities, resource)
     holders: dict[str, Holder] = {

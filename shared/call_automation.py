@@ -208,14 +208,10 @@ class CallAutomation:
             )
         )
 
-    async def hang_up(self, connection_id: str, repeatable: Repeatable) -> None:
-        """End a call for everyone; fine where it has ended."""
+    async def hang_up(self, connection_id: str) -> None:
+        """End a call for everyone; fine where it has ended, so a second effect is fine too."""
         try:
-            await self._ask(
-                lambda: self._connection(connection_id).hang_up(
-                    is_for_everyone=True, **repeatable.options()
-                )
-            )
+            await self._ask(lambda: self._connection(connection_id).hang_up(is_for_everyone=True))
         except CallGone:
             return
 

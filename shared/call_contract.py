@@ -1,5 +1,6 @@
 """The types of what is asked and answered about calls; the rest of `shared.contract`."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -121,7 +122,7 @@ class ParticipantAnswer(Answer):
     is_on_hold: bool
 
     @classmethod
-    def of(cls, call: Call, member: Member, names: dict[str, str]) -> "ParticipantAnswer":
+    def of(cls, call: Call, member: Member, names: Mapping[str, str]) -> "ParticipantAnswer":
         kind, _, name = names.get(member.raw_id, "").partition(":")
         number = member.phone_number
         return cls(

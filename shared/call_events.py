@@ -6,7 +6,7 @@ not looked at, and what is too long is refused.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -24,6 +24,12 @@ _TONES = {
     "pound": "#", "asterisk": "*",
 }  # fmt: skip
 
+# A record has room for so much of each action's.
+_MOST_OF_MESSAGE = 120
+# No clock is further off; and what Python and Table Storage have no words for is far beyond.
+_FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+
+type Code = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 type Name = Annotated[str, Field(max_length=1024)]
 
 
@@ -32,9 +38,9 @@ class _Part(BaseModel):
 
 
 class ResultInformation(_Part):
-    code: int = 0
-    sub_code: int = 0
-    message: Annotated[str, Field(max_length=4096)] = ""
+    code: Code = 0
+    sub_code: Code = 0
+    message: Annotated[str, Field(max_length=4096)] | None = None
 
 
 class Identifier(_Part):
@@ -59,7 +65,7 @@ class EventData(_Part):
     operation_context: Name | None = None
     result_information: ResultInformation | None = None
     participants: Annotated[list[Participant], Field(max_length=_MOST_MEMBERS)] = []
-    sequence_number: int = 0
+    sequence_number: Annotated[int, Field(ge=0, lt=2**63)] = 0
     dtmf_result: DtmfResult | None = None
 
 
@@ -69,7 +75,7 @@ class CallEvent(_Part):
     id: Annotated[str, Field(min_length=1, max_length=256)]
     specversion: Literal["1.0"]
     type: Name
-    time: AwareDatetime
+    time: Annotated[AwareDatetime, Field(ge=_FIRST, le=_LAST)]
     data: EventData
 
     @property
@@ -164,7 +170,9 @@ def _joined(call: Call, event: CallEvent) -> Call:
 
 def _reason(event: CallEvent) -> Reason | None:
     told = event.data.result_information
-    return None if told is None else Reason(told.code, told.sub_code, told.message)
+    if told is None:
+        return None
+    return Reason(told.code, told.sub_code, (told.message or "")[:_MOST_OF_MESSAGE])
 
 
 def _tones(event: CallEvent) -> str | None:

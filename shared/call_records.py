@@ -19,14 +19,15 @@ from shared.call_rows import (
 )
 from shared.identity_rows import principal_key
 from shared.principals import Principal
-from shared.problems import Conflict, KeyReused
+from shared.problems import Conflict, Forbidden, KeyReused
 from shared.tables import Row, RowChanged, RowThere, Table, Value
 from shared.upstream import each
 
 # A call's events come many at a time, and all of them change its record.
 _TRIES = 30
-# Seconds slept before another try, at most: those who met should not meet again.
-_PAUSE = 0.05
+# Seconds slept before another try, at most: those who met should not meet again. Longer each time,
+# so that however many there are, the request's time limit ends it and not the tries.
+_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 # Calls that one request removes because their time is over.
 _FEW = 10
 
@@ -80,9 +81,18 @@ class CallRecords:
                 raise KeyReused
             call_id, placed_at = str(found.values["callId"]), found.values["createdAt"]
             assert isinstance(placed_at, datetime)  # noqa: S101
-            call = Call(call_id, owner, creator.realm, placed_at)
-            return Call.of(await self._table.insert_if_absent(call_id, RECORD_ROW, call.values()))
+            call = await self._recorded(call_id, creator, placed_at)
+            # Whoever removes a call begins with this row: one of the two sees the other.
+            standing = await self._table.find(owner, request)
+            if standing is None or standing.values["callId"] != call_id:
+                await self._table.remove(call_id, RECORD_ROW)
+                raise Conflict
+            return call
         raise Conflict
+
+    async def _recorded(self, call_id: str, creator: Principal, placed_at: datetime) -> Call:
+        call = Call(call_id, principal_key(creator), creator.realm, placed_at)
+        return Call.of(await self._table.insert_if_absent(call_id, RECORD_ROW, call.values()))
 
     async def find(self, call_id: str) -> Call | None:
         """The record of a call. One point read."""
@@ -91,7 +101,7 @@ class CallRecords:
 
     async def change(self, call_id: str, change: Callable[[Call], Call]) -> Call | None:
         """Change a record, and nothing where there is nothing to change; None without a record."""
-        for _ in range(_TRIES):
+        for tried in range(_TRIES):
             found = await self.find(call_id)
             if found is None or found.row is None:
                 return None
@@ -101,7 +111,7 @@ class CallRecords:
             try:
                 return Call.of(await self._table.replace(found.row, changed.values()))
             except RowChanged:
-                await self._step_aside()
+                await self._step_aside(tried)
         raise Conflict
 
     async def land(self, call: Call, event: CallEvent) -> None:
@@ -109,16 +119,18 @@ class CallRecords:
         row_key = event_row(event.id)
         row: dict[str, Value] = {"kind": event.kind, "at": event.time.astimezone(UTC)}
         found: Call | None = call
-        for _ in range(_TRIES):
+        for tried in range(_TRIES):
             if found is None or found.row is None:
                 return  # removed, since its time was over
+            if found.connection_id not in (None, event.data.call_connection_id):
+                raise Forbidden("This is about another call.")
             values = applied(found, event).values()
             try:
                 await self._table.insert_with(found.call_id, {row_key: row}, found.row, values)
             except RowThere:
                 return
             except RowChanged:
-                await self._step_aside()
+                await self._step_aside(tried)
                 found = await self.find(call.call_id)
                 continue
             return
@@ -151,24 +163,47 @@ class CallRecords:
     async def live_of(self, creator: Principal) -> list[Call]:
         """The calls of a creator that have not ended, as far as is known. The index learns which
         have, so that nobody reads them again."""
-        live = list[Call]()
+        live, owner = list[Call](), principal_key(creator)
 
         async def read(row: Row) -> None:
-            call = await self.find(str(row.values["callId"]))
-            if call is not None and call.state is not CallState.DISCONNECTED:
+            call_id = str(row.values["callId"])
+            call = await self.find(call_id)
+            if call is None:  # its request comes to that yet, here or when it is repeated
+                asked = await self._table.find(owner, str(row.values["request"]))
+                if asked is None or asked.values["callId"] != call_id:
+                    return  # being removed
+                placed_at = asked.values["createdAt"]
+                assert isinstance(placed_at, datetime)  # noqa: S101
+                call = await self._recorded(call_id, creator, placed_at)
+            if call.state is not CallState.DISCONNECTED:
                 live.append(call)
                 return
             with contextlib.suppress(RowChanged):
                 await self._table.merge(row, {"live": False})
 
-        await each(await self._table.list_for(principal_key(creator), "live eq true"), read)
+        await each(await self._table.list_for(owner, "live eq true"), read)
         return sorted(live, key=lambda call: (call.created_at, call.call_id))
 
     async def abandon(self, creator: Principal, call: Call) -> None:
-        """Remove a call that never was: its key may come again, with whatever is wanted then."""
+        """Remove a call that never was: its key may come again, with whatever is wanted then.
+        It stays where a repetition of its request has come further."""
+        row = await self._table.find(call.call_id, RECORD_ROW)
+        if row is not None:
+            if Call.of(row).was_asked_for:
+                return
+            try:
+                await self._table.remove_unchanged(row)
+            except RowChanged:
+                return
+        await self.discard(creator, call)
+
+    async def discard(self, creator: Principal, call: Call) -> None:
+        """Remove a call, whatever of it is left."""
         owner = principal_key(creator)
         index = await self._table.find(owner, index_row(call.created_at, call.call_id))
-        if index is not None:
+        if index is None:
+            await self._empty(call.call_id)
+        else:
             await self._remove(owner, index)
 
     async def tidy(self, creator: Principal) -> None:
@@ -176,7 +211,9 @@ class CallRecords:
         owner, oldest = principal_key(creator), self._now() - self._kept
         rows, _ = await self._index(owner, index_row(oldest, ""), _FEW)
         for row in rows:
-            await self._remove(owner, row)
+            call = await self.find(str(row.values["callId"]))
+            if call is None or not call.goes_on:
+                await self._remove(owner, row)
 
     async def forget(self, principal: Principal) -> None:
         """Remove every call of a person, with its events; repeatable."""
@@ -205,16 +242,19 @@ class CallRecords:
         return await self._table.page(owner, only, named, after=after, most=most)
 
     async def _remove(self, owner: str, index: Row) -> None:
-        """The record first: no event lands without it. Last the index, which points to all."""
-        call_id = str(index.values["callId"])
-        await self._table.remove(call_id, RECORD_ROW)
-        rows = await self._table.list_for(call_id)
-        await each(rows, lambda row: self._table.remove(call_id, row.row_key))
+        """The request, the record, its events, and last the index, which points to them."""
         await self._table.remove(owner, str(index.values["request"]))
+        await self._empty(str(index.values["callId"]))
         await self._table.remove(owner, index.row_key)
 
-    async def _step_aside(self) -> None:
-        await asyncio.sleep(random.uniform(0, _PAUSE))  # noqa: S311
+    async def _empty(self, call_id: str) -> None:
+        await self._table.remove(call_id, RECORD_ROW)  # first: no event comes after it
+        rows = await self._table.list_for(call_id)
+        await each(rows, lambda row: self._table.remove(call_id, row.row_key))
+
+    async def _step_aside(self, tried: int) -> None:
+        longest = min(_PAUSE * 1.3**tried, _LONGEST_PAUSE)
+        await asyncio.sleep(random.uniform(0, longest))  # noqa: S311
 
 
 def _known(row: Row) -> Known:

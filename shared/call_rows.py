@@ -111,7 +111,6 @@ class Call:
         creator: PartitionKey of the mapping of whoever placed it.
         connection_id: ACS's, once it is known; callbacks of any other are refused.
         sequence: of the last list of participants; -1 for none.
-        known: whom we invited, by ACS id: `user:…` or `bot:…`.
         targets: whom ACS was to call first, by raw id; before ACS is asked there are none.
         own_id: as whom the service is in the call, by raw id.
         is_refused: whether ACS took the last request for it for wrong.
@@ -129,7 +128,6 @@ class Call:
     ended_at: datetime | None = None
     sequence: int = -1
     members: tuple[Member, ...] = ()
-    known: Mapping[str, str] = field(default_factory=dict)
     actions: Mapping[str, Action] = field(default_factory=dict)
     group_id: str | None = None
     targets: tuple[str, ...] = ()
@@ -141,6 +139,11 @@ class Call:
     def was_asked_for(self) -> bool:
         """Has ACS perhaps been asked to make it?"""
         return bool(self.targets) or self.group_id is not None
+
+    @property
+    def goes_on(self) -> bool:
+        """Has ACS made it, and not told its end?"""
+        return self.connection_id is not None and self.state is not CallState.DISCONNECTED
 
     @property
     def people(self) -> tuple[Member, ...]:
@@ -164,7 +167,6 @@ class Call:
             "state": self.state,
             "sequence": self.sequence,
             "members": "\n".join(one.text() for one in self.members),
-            "known": _packed(dict(self.known)),
             "targets": _packed(self.targets),
             "isRefused": self.is_refused,
             "actions": _packed([asdict(one) for one in self.actions.values()]),
@@ -187,7 +189,6 @@ class Call:
             ended_at=values.get("endedAt"),
             sequence=int(values["sequence"]),
             members=tuple(Member.of(line) for line in values["members"].splitlines()),
-            known=json.loads(values["known"]),
             targets=tuple(json.loads(values["targets"])),
             actions={one["id"]: _action(one) for one in json.loads(values["actions"])},
             group_id=values.get("groupId"),
@@ -223,7 +224,9 @@ def masked(phone_number: str) -> str:
 
 
 def _packed(content: object) -> str:
-    return json.dumps(content, separators=(",", ":"), default=datetime.isoformat)
+    return json.dumps(
+        content, separators=(",", ":"), default=datetime.isoformat, ensure_ascii=False
+    )
 
 
 def _reason(told: Mapping[str, Any] | None) -> Reason | None:

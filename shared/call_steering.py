@@ -18,8 +18,8 @@ from shared.principals import Caller
 from shared.problems import CallEnded, CallRefused, KeyReused, NotFound
 from shared.tables import key
 
-# Actions that a record has room for.
-MOST_ACTIONS = 100
+# Actions that a record has room for: each has up to 450 characters, and a property 32,768.
+MOST_ACTIONS = 64
 
 
 class Steering:
@@ -44,11 +44,11 @@ class Steering:
         """Invite somebody to a call; the same key again is the same invitation."""
         call = await self._calls.find_for(caller, call_id)
         known = await self._dialling.raw_ids(caller.principal.realm, [target], "")
-        [(raw_id, name)] = known.items()
+        [raw_id] = known
         number = self._dialling.caller_id(known, None)
         connection = _connection_of(call)
         action = self._action("invite", key("invite", call_id, idempotency_key)[:32], raw_id)
-        action = await self._asked(call, action, {raw_id: name} if name else {})
+        action = await self._asked(call, action)
         if action.state is not ActionState.REQUESTED:
             return action
         return await self._tell(
@@ -124,9 +124,7 @@ class Steering:
     def _action(self, kind: str, id_: str, wish: str) -> Action:
         return Action(id=id_, kind=kind, wish=key("wish", kind, wish), asked_at=self._now())
 
-    async def _asked(
-        self, call: Call, action: Action, known: dict[str, str] | None = None
-    ) -> Action:
+    async def _asked(self, call: Call, action: Action) -> Action:
         """Note an action before ACS is asked; the one that stands, where its id came before."""
 
         def noted(found: Call) -> Call:
@@ -135,7 +133,7 @@ class Steering:
             if len(found.actions) >= MOST_ACTIONS:
                 raise CallRefused(f"A call takes {MOST_ACTIONS} actions.")
             actions = {**found.actions, action.id: action}
-            return replace(found, actions=actions, known={**found.known, **(known or {})})
+            return replace(found, actions=actions)
 
         standing = (await self._calls.change(call, noted)).actions[action.id]
         if standing.wish != action.wish:
@@ -150,6 +148,8 @@ class Steering:
             failed = replace(action, state=ActionState.FAILED, told_at=self._now())
 
             def fail(found: Call) -> Call:
+                if found.actions[action.id].state.is_final:
+                    return found  # an event was first: it is ACS's own word
                 return replace(found, actions={**found.actions, action.id: failed})
 
             await self._calls.change(call, fail)

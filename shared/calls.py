@@ -5,8 +5,8 @@ are one call.
 """
 
 import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from shared import audit
@@ -18,7 +18,7 @@ from shared.call_automation import (
 )
 from shared.call_events import CallEvent
 from shared.call_records import CallRecords, Known
-from shared.call_rows import Call, CallState
+from shared.call_rows import Call, CallState, Member
 from shared.call_settings import CallSettings
 from shared.dialling import Dialling, Target
 from shared.identities import Identities
@@ -28,7 +28,6 @@ from shared.problems import (
     BeingErased,
     CallEnded,
     CallRefused,
-    Forbidden,
     NotConfigured,
     NotFound,
     TooManyCalls,
@@ -43,6 +42,8 @@ MANAGER = "Calls.Manage"
 MOST_TARGETS = 50
 # ACS gives up a call that nobody answers after at most 180 s (reference: invitation timeout).
 _STALE_SECONDS = 300.0
+# So long the same request may be made again: ACS forgets it after a day, and would call anew.
+_REPEATABLE_SECONDS = 12 * 3600.0
 # How long a list of calls is.
 PAGE = 50
 
@@ -52,12 +53,12 @@ class Seen:
     """A call as its creator or a manager sees it.
 
     Attributes:
-        names: `user:…` or `bot:…` of members, by ACS id, as far as they are of the realm.
-        events: where one call was asked for.
+        names: `user:…` or `bot:…` of members, by ACS id, as far as they are of the realm; where one
+            call was asked for, as are its events.
     """
 
     call: Call
-    names: dict[str, str]
+    names: Mapping[str, str] = field(default_factory=dict)
     events: tuple[Known, ...] = ()
 
 
@@ -71,9 +72,15 @@ class Calls:
         identities: Identities,
         dialling: Dialling,
         settings: CallSettings,
+        enrolled: Callable[[Caller], Awaitable[object]],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        """
+        Args:
+            enrolled: gives a caller an identity who has none.
+        """
         self._records = records
+        self._enrolled = enrolled
         self._acs = acs
         self._identities = identities
         self._dialling = dialling
@@ -100,27 +107,34 @@ class Calls:
         if not self._settings.callback_base:
             raise NotConfigured("CALLBACK_BASE_URL is not set.")
         creator = caller.principal
-        await self._identities.admit(caller)
+        await self._enrolled(caller)  # an erasure marks it, which we see at the end
         known = await self._dialling.raw_ids(creator.realm, targets, "to.{}.")
         number = self._dialling.caller_id(known, caller_id)
         wish = key("call", *sorted(known), number or "", group_id or "")
         call = await self._records.begin(creator, idempotency_key, wish)
         if call.state is not CallState.PLACING:
-            return Seen(call, dict(call.known))
+            return Seen(call)
         if not call.was_asked_for:
             await self._refuse_many(creator, call)
             await self._records.tidy(creator)
-            call = await self._named(call, known, group_id)
-        connection = await self._connect(call, list(known), number, group_id)
+            call = await self._named(call, tuple(known), group_id)
+        elif not self._is_repeatable(call):
+            raise CallEnded("The request is too old to be repeated: use another Idempotency-Key.")
+        elif call.is_refused:  # so it did not count, and counts again from here on
+            call = await self.change(call, lambda found: replace(found, is_refused=False))
+            await self._refuse_many(creator, call, again=True)
+        connection = await self._connect(call)
         audit.record("call-placed", creator, creator, call=call.call_id)
         try:
+            # First bound, then looked: an erasure sees the one, or we see the other.
+            call = await self.change(call, lambda found: _bound(found, connection))
             await self._identities.admit(caller)
-        except (Unauthenticated, BeingErased):
-            await self._acs.hang_up(connection.id, _once(self._now()))
-            await self._records.abandon(creator, call)
+        except (NotFound, Unauthenticated, BeingErased):
+            await self._acs.hang_up(connection.id)
+            await self._records.discard(creator, call)
+            await self._identities.admit(caller)  # which tells why the record is gone
             raise
-        call = await self.change(call, lambda found: _bound(found, connection))
-        return Seen(call, dict(call.known))
+        return Seen(call)
 
     async def get(self, caller: Caller, call_id: str) -> Seen:
         """One call, with its events.
@@ -130,27 +144,27 @@ class Calls:
         """
         call = await self.find_for(caller, call_id)
         events = await self._records.events_of(call_id)
-        names = dict(call.known)
+        names = dict[str, str]()
 
         async def look_up(raw_id: str) -> None:
             owner = await self._identities.owner_of(raw_id)
             if owner is not None and owner.realm == call.realm:
                 names[raw_id] = f"{owner.kind.value}:{owner.id}"
 
-        unknown = [one.raw_id for one in call.members if one.phone_number is None]
-        await each([raw_id for raw_id in unknown if raw_id not in names], look_up)
+        # Looked up each time: of who was erased since nothing is left.
+        await each([one.raw_id for one in call.people if one.phone_number is None], look_up)
         return Seen(call, names, tuple(events))
 
     async def list_for(self, caller: Caller, after: str) -> tuple[list[Seen], str | None]:
         """The caller's calls, the newest first, some at a time; what the next page is after."""
         await self._identities.admit(caller)
         calls, following = await self._records.page(caller.principal, after, PAGE)
-        return [Seen(call, dict(call.known)) for call in calls], following
+        return [Seen(call) for call in calls], following
 
     async def hang_up(self, caller: Caller, call_id: str) -> None:
         """End a call for everyone; fine where it has ended."""
         call = await self.find_for(caller, call_id)
-        if call.state is CallState.PLACING and call.connection_id is None:
+        if not call.was_asked_for and call.connection_id is None:
             raise CallEnded
         await self._end(call)
 
@@ -165,8 +179,6 @@ class Calls:
             call = await self._records.find(call_id)
             if call is None:
                 raise NotFound("There is no such call.")
-            if call.connection_id not in (None, event.data.call_connection_id):
-                raise Forbidden("This is about another call.")
             await self._records.land(call, event)
 
     async def forget(self, principal: Principal) -> None:
@@ -193,19 +205,24 @@ class Calls:
                 return call
         raise NotFound("There is no such call.")
 
-    async def _connect(
-        self, call: Call, raw_ids: list[str], number: str | None, group_id: str | None
-    ) -> Connection:
-        """Have ACS make the call. Where it refuses, an earlier request for it may have been taken:
-        so the record stays, to be bound by the first event."""
+    async def _connect(self, call: Call) -> Connection:
+        """Have ACS make the call, each time by the same request. Where it refuses, an earlier
+        request for it may have been taken: so the record stays, to be bound by the first event."""
         url = f"{self._settings.callback_base}/api/callEvents/{call.call_id}"
         once = repeatable(call.call_id, call.created_at)
         speech = self._settings.speech_endpoint or None
         try:
-            if group_id is not None:
-                return await self._acs.join(group_id, url, speech_endpoint=speech, repeatable=once)
+            if call.group_id is not None:
+                return await self._acs.join(
+                    call.group_id, url, speech_endpoint=speech, repeatable=once
+                )
+            phones = any(Member(raw_id).phone_number for raw_id in call.targets)
             return await self._acs.create(
-                raw_ids, url, caller_id=number, speech_endpoint=speech, repeatable=once
+                call.targets,
+                url,
+                caller_id=self._settings.caller_id if phones else None,
+                speech_endpoint=speech,
+                repeatable=once,
             )
         except (CallRefused, CallGone) as refused:
             await self.change(call, lambda found: replace(found, is_refused=True))
@@ -213,39 +230,57 @@ class Calls:
                 raise CallRefused("ACS knows nothing of what is to be joined.") from refused
             raise
 
-    async def _named(self, call: Call, known: dict[str, str], group_id: str | None) -> Call:
+    async def _named(self, call: Call, targets: tuple[str, ...], group_id: str | None) -> Call:
         """Write down who is called, before they are."""
-        named = {raw_id: name for raw_id, name in known.items() if name}
         return await self.change(
-            call,
-            lambda found: replace(found, known=named, group_id=group_id, targets=tuple(known)),
+            call, lambda found: replace(found, group_id=group_id, targets=targets)
         )
 
-    async def _refuse_many(self, creator: Principal, call: Call) -> None:
+    async def _refuse_many(self, creator: Principal, call: Call, *, again: bool = False) -> None:
         """Raises TooManyCalls where so many older ones go on, and forgets this one; of those that
-        seem to be forgotten ACS is asked."""
+        seem to be forgotten ACS is asked.
+
+        Args:
+            again: ACS has refused it before: then all others count, and it is not forgotten.
+        """
         now, older = self._now(), 0
         for other in await self._records.live_of(creator):
-            was_never = other.is_refused and other.connection_id is None
+            is_stale = (now - other.created_at).total_seconds() > _STALE_SECONDS
             is_later = (other.created_at, other.call_id) >= (call.created_at, call.call_id)
-            if was_never or is_later:
+            if other.call_id == call.call_id or (is_later and not again):
                 continue
-            age = (now - other.created_at).total_seconds()
-            if age > _STALE_SECONDS and not await self._lives(other):
+            if other.connection_id is None and (other.is_refused or is_stale):
+                continue  # perhaps it never was; its first event, or its key, still binds it
+            if is_stale and not await self._lives(other):
                 await self.change(other, _over)
                 continue
             older += 1
         if older >= self._settings.most_live:
-            await self._records.abandon(creator, call)
+            if again:
+                await self.change(call, lambda found: replace(found, is_refused=True))
+            else:
+                await self._records.abandon(creator, call)
             raise TooManyCalls(f"{older} of your calls go on: hang one up first.")
+
+    def _is_repeatable(self, call: Call) -> bool:
+        return (self._now() - call.created_at).total_seconds() < _REPEATABLE_SECONDS
 
     async def _lives(self, call: Call) -> bool:
         return call.connection_id is not None and await self._acs.lives(call.connection_id)
 
     async def _end(self, call: Call) -> None:
-        if call.state is not CallState.DISCONNECTED and call.connection_id is not None:
-            # Ending it twice is ending it once: each request is one of its own.
-            await self._acs.hang_up(call.connection_id, _once(self._now()))
+        """Where ACS's answer was lost, the same request again tells which call it is."""
+        if call.state is CallState.DISCONNECTED or not (call.was_asked_for or call.connection_id):
+            return
+        connection_id = call.connection_id
+        if connection_id is None:
+            if not self._is_repeatable(call):
+                return
+            try:
+                connection_id = (await self._connect(call)).id
+            except (CallRefused, NotFound):
+                return
+        await self._acs.hang_up(connection_id)
 
     async def change(self, call: Call, change: Callable[[Call], Call]) -> Call:
         """Change the record of a call; raises NotFound where it was removed."""
@@ -274,7 +309,3 @@ def _over(found: Call) -> Call:
 def repeatable(name: str, first_sent: datetime) -> Repeatable:
     """A GUID that follows from a name, so that a repetition has the same."""
     return Repeatable(str(uuid.uuid5(uuid.NAMESPACE_OID, name)), first_sent)
-
-
-def _once(now: datetime) -> Repeatable:
-    return Repeatable(str(uuid.uuid4()), now)

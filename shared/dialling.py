@@ -12,6 +12,7 @@ from shared.call_settings import CallSettings
 from shared.identities import Identities
 from shared.principals import Kind, Principal
 from shared.problems import Fault, InvalidRequest, NotConfigured
+from shared.urls import is_safe_url
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,12 @@ class Dialling:
             raise NotConfigured("COGNITIVE_SERVICES_ENDPOINT is not set.")
         if sound.url is None:
             return
-        parts = urlsplit(sound.url)
-        if parts.scheme != "https" or parts.netloc.lower() not in self._settings.play_hosts:
+        parts = urlsplit(sound.url) if is_safe_url(sound.url) else None
+        if (
+            parts is None
+            or parts.scheme != "https"
+            or parts.netloc.lower() not in self._settings.play_hosts
+        ):
             message = "is not https of a host in PLAY_SOURCE_HOSTS"
             fault = Fault("body", f"{where}url", message)
             raise InvalidRequest(f"url {message}.", faults=[fault])

@@ -239,6 +239,8 @@ async def test_audio_comes_from_known_hosts_only(
         "https://evil.example/x.wav",
         "https://audio.example.com@evil.example/x.wav",
         "https://audio.example.com:8443/x.wav",
+        "https://[",
+        "https://audio.example.com\t/x.wav",
         "file:///etc/passwd",
     ):
         reply = await manager.ask(f"/calls/{call}/play", "POST", {"url": url})
@@ -279,6 +281,82 @@ async def test_the_service_joins_a_group_call(manager: Person) -> None:
     call = (await place(manager, groupId=str(uuid.uuid4()))).json["id"]
 
     await watched(manager, call, is_connected)
+
+
+async def test_who_is_erased_is_named_in_no_call_of_others(
+    manager: Person, people: People, one_host: Host, stack: Stack
+) -> None:
+    [bob] = people(one_host, "bob")
+    await bob.token()
+    call = (await place(manager, {"user": bob.id})).json["id"]
+    seen = await watched(manager, call, has(1))
+    assert [one["user"] for one in seen["participants"]] == [bob.id]
+
+    assert (await bob.forget()).status == 204
+
+    assert "user" not in (await manager.ask(f"/calls/{call}")).json["participants"][0]
+    assert rows_about(stack, bob.id) == []
+
+
+async def test_hanging_up_may_be_repeated(
+    manager: Person, people: People, one_host: Host, acs: Control
+) -> None:
+    [bob] = people(one_host, "bob")
+    await bob.token()
+    call = (await place(manager, {"user": bob.id})).json["id"]
+    await watched(manager, call, is_connected)
+    await acs.put("callbacks", {"hold": ["CallDisconnected"]})
+
+    ended = [(await manager.ask(f"/calls/{call}", "DELETE")).status for _ in range(3)]
+
+    assert ended == [204] * 3
+    assert (await manager.forget()).status == 204
+
+
+async def test_a_request_again_in_another_order_is_the_same_call(
+    manager: Person, people: People, one_host: Host, acs: Control
+) -> None:
+    [bob] = people(one_host, "bob")
+    await bob.token()
+    to = [{"user": bob.id}, {"phoneNumber": PHONE}]
+    await acs.fault("createCall", drop="after")
+    assert (await place(manager, *to, key="again")).status == 503
+    await acs.clear()
+
+    again = await place(manager, *to[::-1], key="again")
+
+    assert again.status == 201
+    await watched(manager, again.json["id"], is_connected)
+
+
+async def test_refused_calls_do_not_get_past_the_ceiling(
+    manager: Person, people: People, one_host: Host, acs: Control
+) -> None:
+    [bob] = people(one_host, "bob")
+    await bob.token()
+    await acs.fault("createCall", status=400)
+    for n in range(7):
+        assert (await place(manager, {"user": bob.id}, key=f"k{n}")).status == 400
+    await acs.clear()
+
+    again = [(await place(manager, {"user": bob.id}, key=f"k{n}")).status for n in range(7)]
+
+    assert again == [201] * 5 + [429] * 2
+
+
+async def test_a_call_whose_answer_was_lost_ends_with_who_placed_it(
+    manager: Person, stack: Stack, acs: Control
+) -> None:
+    await acs.put("callbacks", {"hold": True})
+    await acs.fault("createCall", drop="after")
+    assert (await place(manager, {"phoneNumber": PHONE}, key="lost")).status == 503
+    await acs.clear()
+
+    assert (await manager.forget()).status == 204
+
+    [in_acs] = (await acs.state())["calls"][-1:]
+    assert in_acs["callConnectionState"] == "disconnected"
+    assert rows_about(stack, manager.id) == []
 
 
 async def test_erasing_who_placed_a_call_ends_it_and_leaves_nothing(

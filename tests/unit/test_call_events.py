@@ -110,7 +110,7 @@ def test_of_two_endings_of_an_action_the_earlier_stands_whichever_comes_first() 
 
 
 def test_a_record_is_stored_and_read_as_it_is() -> None:
-    stored = replace(EXPECTED, known={BOB: "user:bob"}, group_id="g", targets=(BOB, PHONE))
+    stored = replace(EXPECTED, group_id="g", targets=(BOB, PHONE))
 
     row = Row(stored.call_id, "call", stored.values(), "etag")
 
