@@ -87,10 +87,9 @@ async def test_an_app_pointed_at_a_recreated_resource_heals_user_by_user(
 ) -> None:
     token = stack.token("moved")
     # Without the resource's id its host name names it, and that stays when it is recreated.
-    before = await start_host(COMMUNICATION_RESOURCE_ID="")
-    after = await start_host(
-        COMMUNICATION_RESOURCE_ID="", COMMUNICATION_CONNECTION_STRING=recreated_resource
-    )
+    unnamed = {"COMMUNICATION_RESOURCE_ID": "", "CALLBACK_BASE_URL": ""}
+    before = await start_host(**unnamed)
+    after = await start_host(**unnamed, COMMUNICATION_CONNECTION_STRING=recreated_resource)
     old = await ask(client, before, "/token", token)
     new = await ask(client, after, "/token", token)
 

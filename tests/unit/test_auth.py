@@ -57,7 +57,9 @@ def authenticator(*issuers: Issuer, easy_auth: bool = False) -> Authenticator:
 def claims(**changes: object) -> dict[str, object]:
     """Claims of a good token of the plain issuer; None removes one."""
     now = int(time.time())
-    good = {"iss": PLAIN, "aud": "api://plain", "sub": "alice", "iat": now, "exp": now + 600}
+    # For longer than all tests take: some tokens are made when they are collected.
+    ends = now + 24 * 3600
+    good = {"iss": PLAIN, "aud": "api://plain", "sub": "alice", "iat": now, "exp": ends}
     return {name: value for name, value in {**good, **changes}.items() if value is not None}
 
 
