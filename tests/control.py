@@ -52,6 +52,18 @@ class Control:
         async with self._session.put(f"{self._base}/{what}", json=spec) as response:
             assert response.status == 200, await response.text()
 
+    async def events_held(self, number: int) -> None:
+        """Return once ACS holds so many events about calls."""
+        wait = f"{self._base}/callbacks/wait?held={number}&timeoutMs=20000"
+        async with self._session.get(wait) as response:
+            assert response.status == 200, await response.text()
+
+    async def tell(self, **which: object) -> None:
+        """Send events that are held, and return after the first attempt at each."""
+        url = f"{self._base}/callbacks/release"
+        async with self._session.post(url, json=which) as response:
+            assert response.status == 200, await response.text()
+
     async def fault(self, operation: str, **spec: object) -> str:
         """Get something wrong; returns the fault's id."""
         body = {"operation": operation, **spec}

@@ -74,18 +74,18 @@ ERASING_HALF = around(("graph", "createOrGet", 0), ("graph", "delete", 0), ("tab
 
 
 async def asked(
-    tables: TableProxy, graph: Control, request: Awaitable[Reply]
+    tables: TableProxy, service: Control, request: Awaitable[Reply], where: str = "graph"
 ) -> Counter[tuple[str, str]]:
-    """How often the request writes, and asks Graph, for what."""
-    before = Counter((await graph.state())["requests"])
+    """How often the request writes, and asks Graph or ACS, for what."""
+    before = Counter((await service.state())["requests"])
     tables.requests.clear()
     assert (await request).status < 300
-    told = Counter((await graph.state())["requests"]) - before
+    told = Counter((await service.state())["requests"]) - before
     wrote = {name: number for name, number in tables.requests.items() if name in WRITES}
     return Counter(
         {
             (where, name): number
-            for where, counts in (("tables", wrote), ("graph", told))
+            for where, counts in (("tables", wrote), (where, told))
             for name, number in counts.items()
         }
     )
