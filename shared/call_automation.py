@@ -215,6 +215,14 @@ class CallAutomation:
         except CallGone:
             return
 
+    async def callback_of(self, connection_id: str) -> str | None:
+        """Where ACS tells about a call; None where there is no such call."""
+        try:
+            found = await self._ask(lambda: self._connection(connection_id).get_call_properties())
+        except CallGone:
+            return None
+        return str(found.callback_url)
+
     async def lives(self, connection_id: str) -> bool:
         """Does ACS still have the call?"""
         try:

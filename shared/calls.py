@@ -171,6 +171,8 @@ class Calls:
     async def land(self, call_id: str, events: Sequence[CallEvent]) -> None:
         """Apply the events of a callback that is ACS's own.
 
+        A call that nobody can see any more ends: its creator was erased while its answer was lost.
+
         Raises:
             NotFound: there is no such call.
             Forbidden: it is about another call of the resource.
@@ -178,6 +180,7 @@ class Calls:
         for event in events:
             call = await self._records.find(call_id)
             if call is None:
+                await self._end_unseen(call_id, event.data.call_connection_id)
                 raise NotFound("There is no such call.")
             await self._records.land(call, event)
 
@@ -208,7 +211,7 @@ class Calls:
     async def _connect(self, call: Call) -> Connection:
         """Have ACS make the call, each time by the same request. Where it refuses, an earlier
         request for it may have been taken: so the record stays, to be bound by the first event."""
-        url = f"{self._settings.callback_base}/api/callEvents/{call.call_id}"
+        url = self._callback_url(call.call_id)
         once = repeatable(call.call_id, call.created_at)
         speech = self._settings.speech_endpoint or None
         try:
@@ -281,6 +284,15 @@ class Calls:
             except (CallRefused, NotFound):
                 return
         await self._acs.hang_up(connection_id)
+
+    async def _end_unseen(self, call_id: str, connection_id: str) -> None:
+        """Only where ACS itself says that this path is where it tells about the call: whoever has
+        seen a token of ACS's could name any."""
+        if await self._acs.callback_of(connection_id) == self._callback_url(call_id):
+            await self._acs.hang_up(connection_id)
+
+    def _callback_url(self, call_id: str) -> str:
+        return f"{self._settings.callback_base}/api/callEvents/{call_id}"
 
     async def change(self, call: Call, change: Callable[[Call], Call]) -> Call:
         """Change the record of a call; raises NotFound where it was removed."""

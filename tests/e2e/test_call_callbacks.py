@@ -13,9 +13,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from devstack.acs_emulator.tokens import SigningKey
 from devstack.well_known import ACS_CALLBACK_ISSUER, ACS_RESOURCE_ID
+from shared.call_rows import RECORD_ROW
+from shared.tables import CALLS
 from tests.control import Control
 from tests.e2e.api import Reply, ask
 from tests.e2e.people import People, Person
+from tests.e2e.storage import table
 from tests.e2e.test_calls import MANAGER, is_connected, place, watched
 from tests.stack import Host, Stack
 
@@ -157,7 +160,21 @@ async def test_events_about_another_call_are_refused(
     odd = await acs_itself.tell("~x", [event(own)])
 
     assert (other.status, unknown.status, odd.status) == (403, 404, 404)
+    assert (await acs.state())["calls"][-1]["callConnectionState"] == "connected"
     assert await state_of(manager, call) == before
+
+
+async def test_a_call_that_nobody_can_see_any_more_ends(
+    stack: Stack, call: str, acs: Control, acs_itself: Acs
+) -> None:
+    connection = await connection_of(acs, call)
+    async with table(stack, CALLS) as rows:
+        await rows.delete_entity(call, RECORD_ROW)
+
+    reply = await acs_itself.tell(call, [event(connection, "PlayStarted")])
+
+    assert reply.status == 404
+    assert (await acs.state())["calls"][-1]["callConnectionState"] == "disconnected"
 
 
 @pytest.mark.parametrize(
