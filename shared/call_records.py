@@ -206,6 +206,10 @@ class CallRecords:
         else:
             await self._remove(owner, index)
 
+    def is_kept(self, call: Call) -> bool:
+        """Is a call young enough to be shown, or going on?"""
+        return call.goes_on or call.created_at >= self._now() - self._kept
+
     async def tidy(self, creator: Principal) -> None:
         """Remove a few calls of a creator that were placed too long ago to be kept."""
         owner, oldest = principal_key(creator), self._now() - self._kept

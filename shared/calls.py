@@ -158,8 +158,9 @@ class Calls:
     async def list_for(self, caller: Caller, after: str) -> tuple[list[Seen], str | None]:
         """The caller's calls, the newest first, some at a time; what the next page is after."""
         await self._identities.admit(caller)
+        await self._records.tidy(caller.principal)
         calls, following = await self._records.page(caller.principal, after, PAGE)
-        return [Seen(call) for call in calls], following
+        return [Seen(call) for call in calls if self._records.is_kept(call)], following
 
     async def hang_up(self, caller: Caller, call_id: str) -> None:
         """End a call for everyone; fine where it has ended."""
@@ -202,7 +203,7 @@ class Calls:
         """
         await self._identities.admit(caller)
         call = await self._records.find(call_id) if call_id.isalnum() else None
-        if call is not None:
+        if call is not None and self._records.is_kept(call):
             manages = MANAGER in caller.roles and call.realm == caller.principal.realm
             if manages or call.creator == principal_key(caller.principal):
                 return call

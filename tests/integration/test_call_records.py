@@ -173,6 +173,10 @@ async def test_calls_go_when_their_time_is_over(
     young = await records.begin(alice, "young", "wish")
     clock.now = START + timedelta(days=31)
 
+    found = await records.find(old.call_id)
+    assert found is not None
+    assert not records.is_kept(found)
+    assert records.is_kept(young)
     await records.tidy(alice)
 
     assert [call.call_id for call in await records.live_of(alice)] == [young.call_id]
