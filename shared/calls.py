@@ -165,7 +165,7 @@ class Calls:
     async def hang_up(self, caller: Caller, call_id: str) -> None:
         """End a call for everyone; fine where it has ended."""
         call = await self.find_for(caller, call_id)
-        if not call.was_asked_for and call.connection_id is None:
+        if call.connection_id is None:
             raise CallEnded
         await self._end(call)
 
@@ -273,18 +273,10 @@ class Calls:
         return call.connection_id is not None and await self._acs.lives(call.connection_id)
 
     async def _end(self, call: Call) -> None:
-        """Where ACS's answer was lost, the same request again tells which call it is."""
-        if call.state is CallState.DISCONNECTED or not (call.was_asked_for or call.connection_id):
-            return
-        connection_id = call.connection_id
-        if connection_id is None:
-            if not self._is_repeatable(call):
-                return
-            try:
-                connection_id = (await self._connect(call)).id
-            except (CallRefused, NotFound):
-                return
-        await self._acs.hang_up(connection_id)
+        """Where ACS's answer was lost nobody knows which call it is, and whether there is one: its
+        first event ends it, once the record is gone. To ask again would ring if there is none."""
+        if call.goes_on and call.connection_id is not None:
+            await self._acs.hang_up(call.connection_id)
 
     async def _end_unseen(self, call_id: str, connection_id: str) -> None:
         """Only where ACS itself says that this path is where it tells about the call: whoever has
