@@ -22,7 +22,7 @@ from tests.integration.interleaving import Schedule
 from tests.integration.world import Wish, World
 from tests.stack import Stack
 
-EXAMPLES = int(os.environ.get("FRIENDS_EXAMPLES", "70"))
+EXAMPLES = int(os.environ.get("FRIENDS_EXAMPLES", "40"))
 wishes = st.builds(
     Wish,
     kind=st.sampled_from(

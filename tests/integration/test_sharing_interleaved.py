@@ -18,7 +18,7 @@ from tests.integration.interleaving import Schedule
 from tests.integration.world import SPACE, Deed, Wish, World
 from tests.stack import Stack
 
-EXAMPLES = int(os.environ.get("SHARING_EXAMPLES", "50"))
+EXAMPLES = int(os.environ.get("SHARING_EXAMPLES", "30"))
 
 # Ann shares, and sometimes Ben; the others are invited, part, and are erased.
 sharings = st.builds(
