@@ -24,7 +24,7 @@ from shared.problems import (
     CommunicationUnavailable,
     Throttled,
 )
-from shared.upstream import retry_after, with_retries
+from shared.upstream import error_code, retry_after, with_retries
 
 if TYPE_CHECKING:
     from azure.communication.callautomation.aio import CallAutomationClient, CallConnectionClient
@@ -259,7 +259,7 @@ async def _problems_told() -> AsyncIterator[None]:
     try:
         yield
     except HttpResponseError as error:
-        status, code = error.status_code, _code(error)
+        status, code = error.status_code, error_code(error)
         if status in (HTTPStatus.NOT_FOUND, HTTPStatus.PRECONDITION_FAILED):
             raise CallGone from error
         if status == HTTPStatus.TOO_MANY_REQUESTS:
@@ -303,11 +303,6 @@ def _source(sound: Sound) -> Any:
     if sound.url is not None:
         return FileSource(url=sound.url)
     return TextSource(text=sound.text or "", voice_name=sound.voice)
-
-
-def _code(error: HttpResponseError) -> str:
-    code = str(getattr(error.error, "code", None) or "no code")
-    return code if code.isalnum() else "no code"
 
 
 _TONE_NAMES = {

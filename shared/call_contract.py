@@ -50,6 +50,9 @@ class CallBody(Body):
     def _is_one(self) -> "CallBody":
         if (self.to is None) == (self.group_id is None):
             raise ValueError("has to have one of to and groupId")
+        phones = any(target.phone_number for target in self.to or ())
+        if self.caller_id is not None and not phones:
+            raise ValueError("has a callerId, which is for phone numbers only")
         return self
 
 

@@ -11,7 +11,8 @@ from shared.call_automation import Sound
 from shared.call_settings import CallSettings
 from shared.identities import Identities
 from shared.principals import Kind, Principal
-from shared.problems import Fault, InvalidRequest, NotConfigured
+from shared.problems import BeingErased, Fault, InvalidRequest, NotConfigured
+from shared.upstream import each
 from shared.urls import is_safe_url
 
 
@@ -22,6 +23,20 @@ class Target:
     user: str | None = None
     bot: str | None = None
     phone_number: str | None = None
+
+    @property
+    def field(self) -> str:
+        """The one that it is, as bodies name it."""
+        if self.phone_number is not None:
+            return "phoneNumber"
+        return "user" if self.user is not None else "bot"
+
+
+_REFUSED = {
+    "user": "has no identity here",
+    "bot": "has no identity here",
+    "phoneNumber": "may not be called from here",
+}
 
 
 class Dialling:
@@ -40,25 +55,35 @@ class Dialling:
         Raises:
             InvalidRequest: somebody has no identity here, or a number may not be dialled.
         """
-        found, faults = dict[str, str](), list[Fault]()
-        for n, target in enumerate(targets):
-            if target.phone_number is not None:
-                if not target.phone_number.startswith(self._settings.dial_prefixes or ("none",)):
-                    field = f"{where.format(n)}phoneNumber"
-                    faults.append(Fault("body", field, "may not be called from here"))
-                found[f"4:{target.phone_number}"] = ""
-                continue
-            kind = Kind.USER if target.user is not None else Kind.BOT
-            name = target.user or target.bot or ""
-            identity = await self._identities.find(Principal(kind, realm, name))
-            if identity is None:
-                field = f"{where.format(n)}{kind.value}"
-                faults.append(Fault("body", field, "has no identity here"))
-            else:
-                found[identity.communication_user_id] = f"{kind.value}:{name}"
+        named = list(enumerate(targets))
+        found = dict[int, tuple[str, str] | None]()
+
+        async def look_up(one: tuple[int, Target]) -> None:
+            n, target = one
+            found[n] = await self._raw_id(realm, target)
+
+        await each(named, look_up)
+        faults = [
+            Fault("body", f"{where.format(n)}{target.field}", _REFUSED[target.field])
+            for n, target in named
+            if found[n] is None
+        ]
         if faults:
             raise InvalidRequest("Not everybody can be called.", faults=faults)
-        return found
+        return dict(pair for n, _ in named if (pair := found[n]) is not None)
+
+    async def _raw_id(self, realm: str, target: Target) -> tuple[str, str] | None:
+        """ACS id and name; None for who may not be called."""
+        if target.phone_number is not None:
+            may = target.phone_number.startswith(self._settings.dial_prefixes)
+            return (f"4:{target.phone_number}", "") if may else None
+        kind = Kind.USER if target.user is not None else Kind.BOT
+        name = target.user or target.bot or ""
+        try:
+            identity = await self._identities.find(Principal(kind, realm, name))
+        except BeingErased:  # theirs, which is not the caller's to know
+            return None
+        return (identity.communication_user_id, f"{kind.value}:{name}") if identity else None
 
     def caller_id(self, known: dict[str, str], given: str | None) -> str | None:
         """The number that phones show: the resource's own, whatever was asked for."""

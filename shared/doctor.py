@@ -20,6 +20,7 @@ from shared.problems import (
     Problem,
     StorageRefused,
     TableMissing,
+    Throttled,
 )
 from shared.settings import Settings, SettingsError, load
 
@@ -32,6 +33,7 @@ _FIXES: dict[type[Problem], str] = {
     " 'Storage Table Data Contributor' on the storage account",
     CommunicationRefused: "check COMMUNICATION_CONNECTION_STRING, or give the app's identity the"
     " role 'Communication and Email Service Owner' on the ACS resource",
+    Throttled: "it limits us just now: look again in a minute",
     KeysUnavailable: "AUTH_ISSUER must be reachable from here and be, to the letter, what"
     " <AUTH_ISSUER>/.well-known/openid-configuration calls 'issuer'",
 }

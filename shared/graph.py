@@ -8,11 +8,11 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import quote
 
 import jwt
@@ -20,9 +20,9 @@ from azure.core import AsyncPipelineClient
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
 from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy, HeadersPolicy
 from azure.core.rest import AsyncHttpResponse, HttpRequest
-from pydantic import AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import ValidationError
 
+from shared.graph_answers import OnlineMeeting, read_found, read_meeting
 from shared.problems import (
     DEFAULT_RETRY_AFTER,
     GraphRefused,
@@ -33,7 +33,7 @@ from shared.problems import (
     Throttled,
 )
 from shared.settings import graph_scope
-from shared.upstream import Upstream, retry_after, with_retries
+from shared.upstream import Upstream, error_code, retry_after, with_retries
 from shared.urls import is_loopback
 
 logger = logging.getLogger(__name__)
@@ -49,30 +49,6 @@ _NOWHERE = "https://teams.microsoft.com/l/meetup-join/nowhere"
 
 class MeetingGone(Exception):
     """Graph has no such meeting, or no longer."""
-
-
-@dataclass(frozen=True)
-class OnlineMeeting:
-    """A Teams meeting as Graph tells it.
-
-    Attributes:
-        link: what people, and the Calling SDK, join by. A capability, like the passcode.
-        lobby: who need not wait: a `lobbyBypassSettings.scope`.
-        presenters_admit: whether presenters may let in who waits.
-    """
-
-    id: str
-    link: str = field(repr=False)
-    subject: str | None
-    starts_at: datetime | None
-    ends_at: datetime | None
-    lobby: str | None
-    presenters_admit: bool
-    meeting_id: str | None
-    passcode: str | None = field(repr=False)
-    toll_number: str | None = field(repr=False)
-    toll_free_number: str | None = field(repr=False)
-    conference_id: str | None = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -117,7 +93,7 @@ class GraphApi:
         path = f"{_meetings(organizer)}/createOrGet"
         async with self._problems_told(organizer):
             try:
-                return _meeting(await self._send("POST", path, body))
+                return read_meeting(await self._send("POST", path, body))
             except MeetingGone:
                 raise await self._refusal(organizer) from None
 
@@ -128,7 +104,7 @@ class GraphApi:
             MeetingGone: it is not there.
         """
         async with self._problems_told(organizer):
-            return _meeting(await self._send("GET", _meetings(organizer, meeting_id)))
+            return read_meeting(await self._send("GET", _meetings(organizer, meeting_id)))
 
     async def update(self, organizer: str, meeting_id: str, plan: Plan) -> OnlineMeeting:
         """Make a meeting what is planned; repeatable.
@@ -139,7 +115,7 @@ class GraphApi:
         lobby = {} if plan.lobby is None else {"lobbyBypassSettings": {"scope": plan.lobby}}
         body = {"subject": plan.subject, **_times(plan), **lobby}
         async with self._problems_told(organizer):
-            return _meeting(await self._send("PATCH", _meetings(organizer, meeting_id), body))
+            return read_meeting(await self._send("PATCH", _meetings(organizer, meeting_id), body))
 
     async def delete(self, organizer: str, meeting_id: str) -> None:
         """Delete a meeting; fine where it is gone."""
@@ -155,10 +131,9 @@ class GraphApi:
         path = f"{_meetings(organizer)}?$filter={quote(f"JoinWebUrl eq '{text}'", safe='')}"
         async with self._problems_told(organizer):
             try:
-                found = _Found.model_validate_json((await self._send("GET", path)).content)
+                return read_found(await self._send("GET", path))
             except MeetingGone:
                 raise await self._refusal(organizer) from None
-            return _told(found.value[0]) if found.value else None
 
     async def check(self, organizer: str) -> None:
         """May the app act for an organizer? Changes nothing."""
@@ -185,10 +160,10 @@ class GraphApi:
             transport=options["transport"],
         )
 
-    async def _send(
-        self, method: str, path: str, body: Mapping[str, Any] | None = None
-    ) -> AsyncHttpResponse:
-        async def send() -> AsyncHttpResponse:
+    async def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> bytes:
+        """The body of the answer."""
+
+        async def send() -> bytes:
             request = HttpRequest(method, f"{self._endpoint}/v1.0{path}", json=body)
             # A token goes over TLS, but for an emulator on this machine.
             response = await self._client.send_request(
@@ -197,7 +172,7 @@ class GraphApi:
             response.raise_for_status()
             if response.status_code >= HTTPStatus.MULTIPLE_CHOICES:  # nothing is elsewhere
                 raise HttpResponseError(response=response)
-            return response
+            return response.content
 
         try:
             return await with_retries(send)  # each of them may be repeated
@@ -213,7 +188,7 @@ class GraphApi:
         try:
             yield
         except HttpResponseError as error:
-            status, code = error.status_code, _code(error)
+            status, code = error.status_code, error_code(error)
             if status == HTTPStatus.TOO_MANY_REQUESTS:
                 logger.warning("Graph throttles us")
                 raise Throttled(retry_after=retry_after(error) or DEFAULT_RETRY_AFTER) from error
@@ -266,69 +241,6 @@ class GraphApi:
         )
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel)
-
-
-class _JoinMeetingId(_Part):
-    join_meeting_id: str | None = None
-    passcode: str | None = None
-
-
-class _Lobby(_Part):
-    scope: str | None = None
-
-
-class _AudioConferencing(_Part):
-    toll_number: str | None = None
-    toll_free_number: str | None = None
-    conference_id: Annotated[
-        str | None, Field(validation_alias=AliasChoices("conferenceId", "ConferenceId"))
-    ] = None
-
-
-class _Meeting(_Part):
-    """What we read of Graph's `onlineMeeting`; old meetings lack much of it."""
-
-    id: str
-    join_web_url: str
-    subject: str | None = None
-    start_date_time: AwareDatetime | None = None
-    end_date_time: AwareDatetime | None = None
-    join_meeting_id_settings: _JoinMeetingId | None = None
-    lobby_bypass_settings: _Lobby | None = None
-    allowed_lobby_admitters: str | None = None
-    audio_conferencing: _AudioConferencing | None = None
-
-
-class _Found(_Part):
-    value: list[_Meeting]
-
-
-def _meeting(response: AsyncHttpResponse) -> OnlineMeeting:
-    return _told(_Meeting.model_validate_json(response.content))
-
-
-def _told(read: _Meeting) -> OnlineMeeting:
-    by_id = read.join_meeting_id_settings or _JoinMeetingId()
-    by_phone = read.audio_conferencing or _AudioConferencing()
-    lobby = read.lobby_bypass_settings or _Lobby()
-    return OnlineMeeting(
-        id=read.id,
-        link=read.join_web_url,
-        subject=read.subject,
-        starts_at=read.start_date_time and read.start_date_time.astimezone(UTC),
-        ends_at=read.end_date_time and read.end_date_time.astimezone(UTC),
-        lobby=lobby.scope,
-        presenters_admit=read.allowed_lobby_admitters != "organizerAndCoOrganizers",
-        meeting_id=by_id.join_meeting_id,
-        passcode=by_id.passcode,
-        toll_number=by_phone.toll_number,
-        toll_free_number=by_phone.toll_free_number,
-        conference_id=by_phone.conference_id,
-    )
-
-
 def _meetings(organizer: str, meeting_id: str = "") -> str:
     one = f"/{quote(meeting_id, safe='')}" if meeting_id else ""
     return f"/users/{quote(organizer, safe='')}/onlineMeetings{one}"
@@ -339,11 +251,6 @@ def _times(plan: Plan) -> dict[str, str]:
         "startDateTime": plan.starts_at.astimezone(UTC).isoformat(),
         "endDateTime": plan.ends_at.astimezone(UTC).isoformat(),
     }
-
-
-def _code(error: HttpResponseError) -> str:
-    code = str(getattr(error.error, "code", None) or "no code")
-    return code if code.isalnum() else "no code"
 
 
 def _no_credential(error: HttpResponseError) -> GraphUnavailable:

@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from shared.graph import GraphApi, MeetingGone, OnlineMeeting, Plan
+from shared.graph import GraphApi, MeetingGone, Plan
+from shared.graph_answers import OnlineMeeting
 from shared.identity_rows import principal_key
 from shared.meeting_rows import Made
 from shared.principals import Principal

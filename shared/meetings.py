@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from shared.audiences import Audience, Invited
-from shared.graph import GraphApi, MeetingGone, OnlineMeeting, Plan
+from shared.graph import GraphApi, MeetingGone, Plan
+from shared.graph_answers import OnlineMeeting
 from shared.identities import Identities
 from shared.identity_rows import principal_key
 from shared.invitations import Invitations, Shared

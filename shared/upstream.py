@@ -105,6 +105,12 @@ def retry_after(error: AzureError) -> float | None:
     return min(float(text), _MOST_RETRY_AFTER) if _SECONDS.fullmatch(text) else None
 
 
+def error_code(error: HttpResponseError) -> str:
+    """What the service calls the error: one word, or `no code`; its texts may hold anything."""
+    code = str(getattr(error.error, "code", None) or "no code")
+    return code if code.isalnum() else "no code"
+
+
 def _may_pass(error: AzureError) -> bool:
     if isinstance(error, HttpResponseError):
         return error.status_code in _PASSING

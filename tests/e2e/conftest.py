@@ -5,7 +5,7 @@ import pytest
 
 from tests.control import Control
 from tests.e2e.kills import kill_all, kill_at
-from tests.e2e.people import People
+from tests.e2e.people import People, Person
 from tests.e2e.storage import Kill, KillEach
 from tests.stack import Host, Stack, StartHost
 from tests.table_proxy import TableProxy
@@ -15,6 +15,15 @@ from tests.table_proxy import TableProxy
 def people(client: aiohttp.ClientSession, stack: Stack, request: pytest.FixtureRequest) -> People:
     """Makes users whose ids no other test has."""
     return People(client, stack.issuer, request.node.name)
+
+
+@pytest.fixture
+async def manager(one_host: Host, people: People) -> Person:
+    """Somebody who may place calls, and is known here."""
+    [manager] = people(one_host, "manager")
+    manager.sign_in("Calls.Manage")
+    await manager.token()
+    return manager
 
 
 @pytest.fixture

@@ -70,13 +70,6 @@ def acs_itself(stack: Stack, client: aiohttp.ClientSession, one_host: Host) -> A
 
 
 @pytest.fixture
-async def manager(one_host: Host, people: People) -> Person:
-    [manager] = people(one_host, "manager")
-    manager.sign_in(*MANAGER)
-    return manager
-
-
-@pytest.fixture
 async def call(manager: Person, people: People, one_host: Host) -> str:
     """A connected call."""
     [bob] = people(one_host, "bob")

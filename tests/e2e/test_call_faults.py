@@ -12,13 +12,6 @@ from tests.e2e.test_calls import MANAGER, PHONE, done, has, invite, is_connected
 from tests.stack import Host, StartHost
 
 
-@pytest.fixture
-async def manager(one_host: Host, people: People) -> Person:
-    [manager] = people(one_host, "manager")
-    manager.sign_in(*MANAGER)
-    return manager
-
-
 @pytest.mark.parametrize(
     ("fault", "status"),
     [

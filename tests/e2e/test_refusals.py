@@ -133,6 +133,26 @@ async def test_a_route_for_people_refuses_an_app_whatever_its_roles(
     assert (reply.status, reply.json["code"]) == (403, "forbidden")
 
 
+WITH_BODIES = [one for one in routes(besides=OPEN) if one[0] in ("POST", "PUT")]
+ROLES = ["Tokens.Issue", "Bots.Operate", "Calls.Manage", "Meetings.Schedule"]
+
+
+@pytest.mark.parametrize(("method", "path"), WITH_BODIES)
+async def test_a_body_that_is_too_long_or_of_another_type_is_refused(
+    stack: Stack, one_host: Host, client: aiohttp.ClientSession, method: str, path: str
+) -> None:
+    bearer, as_json = stack.token("sender", roles=ROLES), {"Content-Type": "application/json"}
+
+    async def send(body: bytes, headers: dict[str, str] = as_json) -> int:
+        reply = await ask(client, one_host, path, bearer, method=method, headers=headers, data=body)
+        return reply.status
+
+    assert await send(b" " * 10 * 1024 * 1024) == 413
+    for body in (b"[1]", b'"text"', b"7", b"{", b"\xff", b'{"unknown": 1}'):
+        assert await send(body) == 400, body
+    assert await send(b"{}", {"Content-Type": "text/plain"}) == 415
+
+
 async def test_no_token_and_spoofed_platform_headers_are_refused(
     stack: Stack, one_host: Host, client: aiohttp.ClientSession
 ) -> None:

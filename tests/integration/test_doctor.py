@@ -1,5 +1,6 @@
 """What operators run: the doctor names what is wrong and how to mend it; provision makes tables."""
 
+import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 from subprocess import PIPE, Popen
@@ -47,6 +48,13 @@ async def test_it_says_how_the_app_is_let_hold_meetings(
     organizer = stack.settings["MEETING_ORGANIZER_ID"]
     await graph.tenant(policy=False)
     [no_policy] = [line for line in await report(stack.settings) if line.startswith("FIX")]
+    await graph.tenant(users={organizer: {"licensed": False}})
+    [unlicensed] = await graph_lines(stack.settings)
+    await graph.tenant()
+    [unknown] = await graph_lines({**stack.settings, "MEETING_ORGANIZER_ID": str(uuid.uuid4())})
+    await graph.fault("find", status=429, retryAfter=60)
+    [throttled] = await graph_lines(stack.settings)
+    await graph.clear()
     [nobody] = await graph_lines({**stack.settings, "MEETING_ORGANIZER_ID": ""})
     elsewhere = {**stack.settings, "GRAPH_ENDPOINT": f"http://127.0.0.1:{free_port()}"}
     [gone] = await graph_lines(elsewhere)
@@ -61,6 +69,9 @@ async def test_it_says_how_the_app_is_let_hold_meetings(
     assert policy in no_policy
     grant = f"Grant-CsApplicationAccessPolicy -PolicyName trusted-service -Identity {organizer};"
     assert grant in no_policy
+    for line in (unlicensed, unknown):
+        assert "is no user of the app's tenant, has no licence for Teams, or no access" in line
+    assert "it limits us just now" in throttled
     assert nobody.startswith("ok    graph")
     assert "is it running" in gone
     assert "managed identity" in no_identity

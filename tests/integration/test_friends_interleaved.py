@@ -9,7 +9,7 @@ import itertools
 import os
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.friend_rows import State
@@ -19,7 +19,7 @@ from shared.settings import load
 from shared.tables import FRIENDS
 from shared.upstream import Upstream
 from tests.integration.interleaving import Schedule
-from tests.integration.world import Wish, World
+from tests.integration.world import Wish, World, searching
 from tests.stack import Stack
 
 EXAMPLES = int(os.environ.get("FRIENDS_EXAMPLES", "40"))
@@ -38,14 +38,7 @@ pairs = st.builds(
 )
 
 
-@settings(
-    max_examples=EXAMPLES,
-    derandomize=True,
-    database=None,
-    deadline=None,
-    phases=(Phase.explicit, Phase.generate, Phase.shrink),
-    suppress_health_check=list(HealthCheck),
-)
+@searching(EXAMPLES)
 @given(data=st.data())
 @pytest.mark.timeout(0 if EXAMPLES > 100 else 240)
 def test_lists_and_resolves_agree_with_each_other_and_the_last_decisions(

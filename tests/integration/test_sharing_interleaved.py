@@ -7,7 +7,7 @@ import asyncio
 import os
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.settings import load
@@ -15,7 +15,7 @@ from shared.sharing_rows import RECORD_ROW, Record, Role, space_key
 from shared.tables import INVITATIONS, SHARED_CALLS
 from shared.upstream import Upstream
 from tests.integration.interleaving import Schedule
-from tests.integration.world import SPACE, Deed, Wish, World
+from tests.integration.world import SPACE, Deed, Wish, World, searching
 from tests.stack import Stack
 
 EXAMPLES = int(os.environ.get("SHARING_EXAMPLES", "30"))
@@ -44,14 +44,7 @@ looks = st.builds(
 )
 
 
-@settings(
-    max_examples=EXAMPLES,
-    derandomize=True,
-    database=None,
-    deadline=None,
-    phases=(Phase.explicit, Phase.generate, Phase.shrink),
-    suppress_health_check=list(HealthCheck),
-)
+@searching(EXAMPLES)
 @given(data=st.data())
 @pytest.mark.timeout(0 if EXAMPLES > 100 else 240)
 def test_everyone_sees_what_the_records_say_and_nobody_else_ever_saw_anything(

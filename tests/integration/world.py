@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from shared.acs_identity import Grant
@@ -37,6 +38,18 @@ SPACE = "lounge"
 GROUP = "11111111-2222-4333-8444-555555555555"
 VOIP = frozenset({"voip"})
 _worlds = itertools.count()
+
+
+def searching(examples: int) -> settings:
+    """The same examples in each run; each takes its own time."""
+    return settings(
+        max_examples=examples,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=(Phase.explicit, Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+    )
 
 
 @dataclass(frozen=True)
