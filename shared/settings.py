@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from shared.attendant_settings import AttendantSettings, read_attendant_settings
 from shared.call_settings import CallSettings, read_call_settings
 from shared.issuers import Issuer, listed, read_issuers
 from shared.urls import hostname, is_loopback, is_safe_url
@@ -15,6 +16,8 @@ SCOPES = ("chat", "chat.join", "chat.join.limited", "voip", "voip.join")
 # Minutes; ACS itself accepts no others (reference: expiresInMinutes 60..1440).
 MIN_TOKEN_MINUTES, MAX_TOKEN_MINUTES = 60, 1440
 
+# How keys of the local stack begin, which are public.
+_STACKS = "devstack-"
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -76,6 +79,7 @@ class Settings:
     meeting_organizer: str
     resource_id: str
     calls: CallSettings
+    attendant: AttendantSettings
 
 
 def load(environment: Mapping[str, str]) -> Settings:
@@ -122,9 +126,13 @@ class _Reader:
             meeting_organizer=self._guid("MEETING_ORGANIZER_ID", "an Entra user's object id"),
             resource_id=self._get("COMMUNICATION_RESOURCE_ID").lower(),
             calls=read_call_settings(self._get, self._fault, self._integer),
+            attendant=read_attendant_settings(self._get, self._fault, self._guid),
         )
         if settings.calls.callback_base and not settings.resource_id:
             self._fault("COMMUNICATION_RESOURCE_ID", "is missing, and CALLBACK_BASE_URL needs it")
+        is_stacks = any(key.startswith(_STACKS) for key in settings.attendant.keys)
+        if is_stacks and not is_loopback(settings.communication_endpoint):
+            self._fault("EVENT_GRID_KEY", "is that of the local stack, which everybody knows")
         if self._faults:
             raise SettingsError(self._faults)
         return settings

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from shared.attendant_settings import USUAL_VOICE, Connect, HangUp, Menu, Say
 from shared.settings import SettingsError, load
 
 KEY = "c2VjcmV0LWtleS1vZi10aGUtcmVzb3VyY2U="
@@ -106,6 +107,16 @@ def test_every_missing_setting_is_named_at_once() -> None:
         ("CALL_RETENTION_DAYS", "forever"),
         ("CALLBACK_ISSUER", "acs"),
         ("CALLBACK_JWKS_URL", "http://keys.example.com"),
+        ("BOT_GREETING", "http://audio.example.com/hello.wav"),
+        ("BOT_GREETING", "https://user@audio.example.com/hello.wav"),
+        ("BOT_GREETING", "ftp://audio.example.com/hello.wav"),
+        ("BOT_GREETING", "data:audio/wav;base64,AAAA"),
+        ("EVENT_GRID_KEY", ",,"),
+        ("EVENT_GRID_KEY", "devstack-well-known-event-grid-key-for-loopback"),
+        ("BOT_VOICE", "Jenny, please"),
+        ("EVENT_GRID_KEY", "x" * 31),
+        ("EVENT_GRID_KEY", f"{'x' * 32}, {'y' * 31}"),
+        ("EVENT_GRID_KEY", "x" * 32 + " and blanks"),
     ],
 )
 def test_a_wrong_value_is_named_and_not_repeated(name: str, value: str) -> None:
@@ -138,6 +149,102 @@ def test_what_may_be_dialled_and_played_is_nothing_unless_it_is_said() -> None:
     assert some.dial_prefixes == ("+1425", "+44")
     assert some.play_hosts == {"a.example.com"}
     assert none.dial_prefixes == ()
+
+
+SPEECH = {"COGNITIVE_SERVICES_ENDPOINT": "https://speech.example.com"}
+BOT = {**SPEECH, "BOT_GREETING": "Welcome."}
+
+
+def test_nobody_is_answered_unless_it_is_said_what_they_hear() -> None:
+    least = load(GOOD).attendant
+    audio = load({**GOOD, "BOT_GREETING": "https://audio.example.com/hello.wav"}).attendant
+    keys = load({**GOOD, "EVENT_GRID_KEY": f"{'x' * 32},{'y' * 32}"}).attendant
+
+    assert (least.greeting, least.menu, least.keys, least.tenant) == ("", Menu(), (), "")
+    assert (audio.greeting, audio.voice) == ("https://audio.example.com/hello.wav", USUAL_VOICE)
+    assert keys.keys == ("x" * 32, "y" * 32)
+    assert "x" * 32 not in repr(keys)
+
+
+def test_a_menu_says_what_each_tone_does() -> None:
+    menu = {
+        "prompt": "Press a key.",
+        "1": {"connect": "carol"},
+        "2": {"say": "From nine to five."},
+        "#": {"say": "https://audio.example.com/hours.wav"},
+        "0": "hang up",
+    }
+
+    read = load({**GOOD, **BOT, "BOT_MENU": json.dumps(menu)}).attendant.menu
+
+    assert read.prompt == "Press a key."
+    assert read.choices == {
+        "1": Connect("carol"),
+        "2": Say("From nine to five."),
+        "#": Say("https://audio.example.com/hours.wav"),
+        "0": HangUp(),
+    }
+
+
+@pytest.mark.parametrize(
+    ("menu", "wrong"),
+    [
+        ("not json", ""),
+        ("[]", ""),
+        ("[" * 100_000, ""),
+        ("{}", "empty"),
+        ('{"prompt": "Press a key."}', "empty"),
+        ('{"10": "hang up"}', "what is no tone"),
+        ('{"a": "hang up"}', "what is no tone"),
+        ('{"+14255550123": "hang up", "": "hang up", "7": 7}', "7, what is no tone"),
+        ('{"1": "hang up now", "2": "hang up", "3": 3}', "1, 3"),
+        ('{"1": {"dial": "+14255550123"}}', "1"),
+        ('{"1": {"phoneNumber": "+14255550123"}}', "1"),
+        ('{"1": {"connect": "+14255550123"}}', "1"),  # a number is never dialled
+        ('{"1": {"connect": "carol", "say": "Hello"}}', "1"),
+        ('{"1": {"connect": ""}}', "1"),
+        ('{"1": {"connect": ["carol"]}}', "1"),
+        ('{"1": {"connect": "\\ud800"}}', "1"),
+        ('{"1": {"say": "\\udfff"}}', "1"),
+        ('{"1": {"say": "ftp://audio.example.com/a.wav"}}', "1"),
+        ('{"1": {"say": ""}}', "1"),
+        ('{"1": {"say": "http://audio.example.com/a.wav"}}', "1"),
+        ('{"1": "hang up", "prompt": 7}', "prompt"),
+    ],
+)
+def test_what_is_wrong_with_a_menu_is_told_all_at_once(menu: str, wrong: str) -> None:
+    found = faults(**BOT, BOT_MENU=menu)
+
+    assert list(found) == ["BOT_MENU"]
+    assert wrong in found["BOT_MENU"].partition("wrong here")[2 if wrong else 1]
+    assert "4255550123" not in found["BOT_MENU"]
+
+
+def test_what_a_bot_needs_besides_is_named() -> None:
+    menu = '{"1": "hang up"}'
+    unspoken = faults(
+        BOT_GREETING="https://audio.example.com/a.wav", BOT_MENU='{"1": {"say": "x"}}'
+    )
+
+    assert set(faults(BOT_GREETING="Welcome.")) == {"COGNITIVE_SERVICES_ENDPOINT"}
+    assert set(unspoken) == {"COGNITIVE_SERVICES_ENDPOINT"}
+    assert set(faults(BOT_MENU=menu)) == {"BOT_GREETING"}
+
+
+def test_entras_half_of_event_grid_is_no_proof() -> None:
+    assert set(faults(EVENT_GRID_TENANT=TENANT)) == {"EVENT_GRID_AUDIENCE"}
+    assert set(faults(EVENT_GRID_AUDIENCE="api://one")) == {"EVENT_GRID_TENANT"}
+    assert set(faults(EVENT_GRID_AUDIENCE="api://one", EVENT_GRID_TENANT="contoso.example")) == {
+        "EVENT_GRID_TENANT"
+    }
+    both = {"EVENT_GRID_AUDIENCE": "api://one", "EVENT_GRID_TENANT": TENANT.upper()}
+    assert set(faults(**both, EVENT_GRID_JWKS_URL="http://keys.example.com")) == {
+        "EVENT_GRID_JWKS_URL"
+    }
+    whole = load({**GOOD, **both}).attendant
+    assert (whole.tenant, whole.audiences) == (TENANT, ("api://one",))
+    assert set(faults(**{**both, "EVENT_GRID_AUDIENCE": ","})) == {"EVENT_GRID_AUDIENCE"}
+    assert whole.entra_keys_url.startswith(f"https://login.microsoftonline.com/{TENANT}/")
 
 
 def test_two_ways_to_the_same_service_are_a_fault() -> None:
