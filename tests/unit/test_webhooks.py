@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from shared.problems import KeysUnavailable, NotConfigured, Unauthenticated
-from shared.webhooks import Callbacks
+from shared.webhooks import EVENT_GRID_APPS, KEY_HEADER, Callbacks, EventGrid
 
 ISSUER, RESOURCE = "https://acs.example", "acde0000-0000-4000-8000-000000007073"
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -31,6 +31,9 @@ class Keys:
         if not self._reachable:
             raise KeysUnavailable
         return PUBLIC if key_id == "one" else None
+
+    async def check(self) -> None:
+        raise KeysUnavailable
 
 
 def token(key: Any = KEY, *, alg: str = "RS256", kid: str | None = "one", **changed: object) -> str:
@@ -97,3 +100,90 @@ async def test_what_nobody_can_judge_is_not_refused_for_good() -> None:
         await callbacks(keys=Keys(reachable=False)).prove({"authorization": f"Bearer {token()}"})
     with pytest.raises(NotConfigured):
         await callbacks(resource="").prove({"authorization": f"Bearer {token()}"})
+
+
+TENANT, AUDIENCE = "11111111-2222-4333-8444-555555555555", "api://bots"
+EVENT_GRID = "4962773b-9cdb-44cf-a8bf-237846a00ab7"
+SECRET, NEXT_SECRET = "s" * 32, "n" * 32
+
+
+def grid(*keys: str, tenant: str = "", reachable: bool = True) -> EventGrid:
+    return EventGrid(keys, Keys(reachable=reachable), tenant, [AUDIENCE])
+
+
+def entra_token(key: Any = KEY, **changed: Any) -> str:
+    """What Event Grid sends, in the first version of Entra's tokens."""
+    claims = {"iss": f"https://sts.windows.net/{TENANT}/", "aud": AUDIENCE, "appid": EVENT_GRID}
+    return token(key, **{**claims, **changed})
+
+
+async def test_event_grid_is_believed_with_any_of_its_keys() -> None:
+    for key in (SECRET, NEXT_SECRET):
+        await grid(SECRET, NEXT_SECRET).prove({KEY_HEADER: key})
+        await grid(SECRET, NEXT_SECRET, tenant=TENANT).prove({KEY_HEADER: key})
+
+
+@pytest.mark.parametrize(
+    "given", ["", SECRET[:-1], SECRET + "s", f"{SECRET},{NEXT_SECRET}", SECRET.upper(), "\udce9"]
+)
+async def test_who_has_none_of_its_keys_is_refused(given: str) -> None:
+    for headers in ({KEY_HEADER: given}, {"authorization": f"Bearer {given}"}, {}):
+        with pytest.raises(Unauthenticated):
+            await grid(SECRET, NEXT_SECRET).prove(headers)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {},
+        {
+            "iss": f"https://login.microsoftonline.com/{TENANT}/v2.0",
+            "appid": None,
+            "azp": EVENT_GRID,
+        },
+        {"iss": f"https://login.microsoftonline.us/{TENANT}/v2.0", "appid": max(EVENT_GRID_APPS)},
+    ],
+)
+async def test_event_grid_is_believed_with_entras_word_for_it(changed: dict[str, object]) -> None:
+    headers = {"authorization": f"Bearer {entra_token(**changed)}"}
+
+    await grid(tenant=TENANT).prove(headers)
+    await grid(SECRET, tenant=TENANT).prove(headers)
+
+
+NOT_EVENT_GRID: dict[str, dict[str, Any]] = {
+    "another app of the tenant": {"appid": "11111111-0000-4000-8000-000000000000"},
+    "no app": {"appid": None},
+    "no app by the other claim": {"appid": None, "azp": [EVENT_GRID]},
+    "an app that says it is": {"appid": "11111111-0000-4000-8000-000000000000", "azp": EVENT_GRID},
+    "another tenant's": {"iss": "https://sts.windows.net/99999999-2222-4333-8444-555555555555/"},
+    "another tenant's in a claim": {"iss": "https://evil.example/", "tid": TENANT},
+    "another audience": {"aud": "api://other"},
+    "no audience": {"aud": None},
+    "expired": {"exp": int(time.time()) - 3600},
+    "without an end": {"exp": None},
+}
+
+
+@pytest.mark.parametrize("changed", NOT_EVENT_GRID.values(), ids=NOT_EVENT_GRID.keys())
+async def test_who_is_not_event_grid_is_refused(changed: dict[str, Any]) -> None:
+    for proof in (grid(tenant=TENANT), grid(SECRET, tenant=TENANT)):
+        with pytest.raises(Unauthenticated):
+            await proof.prove({"authorization": f"Bearer {entra_token(**changed)}"})
+
+
+async def test_forged_tokens_of_event_grid_are_refused() -> None:
+    for forged in (entra_token(OTHER), entra_token(alg="RS512"), entra_token(kid="two"), "x.y.z"):
+        with pytest.raises(Unauthenticated):
+            await grid(tenant=TENANT).prove({"authorization": f"Bearer {forged}"})
+    with pytest.raises(Unauthenticated):  # where no tenant is trusted, no token is looked at
+        await grid(SECRET).prove({"authorization": f"Bearer {entra_token()}"})
+
+
+async def test_without_a_setting_nobody_knows_who_event_grid_is() -> None:
+    with pytest.raises(NotConfigured, match="EVENT_GRID_KEY"):
+        await grid().prove({KEY_HEADER: SECRET})
+    with pytest.raises(KeysUnavailable):
+        await grid(tenant=TENANT, reachable=False).prove(
+            {"authorization": f"Bearer {entra_token()}"}
+        )
