@@ -6,16 +6,22 @@ The SDK is imported when a call is first made: no other request should pay for i
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import format_datetime
 from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from azure.core.exceptions import AzureError, HttpResponseError
 
-from shared.call_rows import Member
+from shared.call_terms import (
+    TONE_NAMES,
+    Connection,
+    Listening,
+    Repeatable,
+    Sound,
+    identifier_of,
+    phone_of,
+    source_of,
+)
 from shared.problems import (
     DEFAULT_RETRY_AFTER,
     OPERATOR_RETRY_AFTER,
@@ -36,60 +42,8 @@ class CallGone(Exception):
     """ACS has no such call: no longer, or nobody has answered it yet."""
 
 
-@dataclass(frozen=True)
-class Repeatable:
-    """By which ACS knows a repetition of a request: it has its effect once.
-
-    Attributes:
-        id: the Repeatability-Request-ID, a GUID.
-        first_sent: when the request was first made.
-    """
-
-    id: str
-    first_sent: datetime
-
-    def options(self) -> dict[str, Any]:
-        sent = format_datetime(self.first_sent.astimezone(UTC), usegmt=True)
-        headers = {"Repeatability-Request-ID": self.id, "Repeatability-First-Sent": sent}
-        return {"headers": headers}
-
-
-@dataclass(frozen=True)
-class Sound:
-    """What is played: the audio file at a URL, or a text that is spoken by a voice."""
-
-    url: str | None = field(default=None, repr=False)
-    text: str | None = field(default=None, repr=False)
-    voice: str | None = None
-
-
-@dataclass(frozen=True)
-class Listening:
-    """How tones are collected.
-
-    Attributes:
-        stop_tones: `0` to `9`, `*`, `#`, `a` to `d`: each of them ends it.
-        first_within, next_within: seconds until the first tone, and between two.
-    """
-
-    most: int
-    stop_tones: str
-    first_within: int
-    next_within: int
-
-
-@dataclass(frozen=True)
-class Connection:
-    """A call as ACS has made it.
-
-    Attributes:
-        server_call_id: where it is told already.
-        own_id: as whom the service is in it, by raw id.
-    """
-
-    id: str
-    server_call_id: str | None
-    own_id: str | None
+# That in words.
+GONE = "The call had ended, or was not connected yet, or who was meant was not in it."
 
 
 class CallAutomation:
@@ -114,9 +68,9 @@ class CallAutomation:
         """Call people, bots and phone numbers, by ACS raw id."""
         return await self._connected(
             lambda: self._client.create_call(
-                [_identifier(target) for target in targets],
+                [identifier_of(target) for target in targets],
                 callback_url,
-                source_caller_id_number=_phone(caller_id),
+                source_caller_id_number=phone_of(caller_id),
                 cognitive_services_endpoint=speech_endpoint,
                 **repeatable.options(),
             )
@@ -140,6 +94,41 @@ class CallAutomation:
             )
         )
 
+    async def answer(
+        self,
+        incoming_context: str,
+        callback_url: str,
+        *,
+        speech_endpoint: str | None,
+        repeatable: Repeatable,
+    ) -> Connection:
+        """Answer a call that rings; where it rings no more it is gone.
+
+        Args:
+            incoming_context: what Event Grid has told of it: a secret as long as it rings.
+        """
+        answered = await self._ask(
+            lambda: self._client.answer_call(
+                incoming_context,
+                callback_url,
+                cognitive_services_endpoint=speech_endpoint,
+                **repeatable.options(),
+            )
+        )
+        return _connection(answered, answered.answered_by)
+
+    async def turn_away(self, incoming_context: str, *, repeatable: Repeatable) -> None:
+        """Let a call that rings find the line busy."""
+        from azure.communication.callautomation import CallRejectReason
+
+        await self._ask(
+            lambda: self._client.reject_call(
+                incoming_context,
+                call_reject_reason=CallRejectReason.BUSY,
+                **repeatable.options(),
+            )
+        )
+
     async def add(
         self,
         connection_id: str,
@@ -152,8 +141,8 @@ class CallAutomation:
         """Invite somebody to a call."""
         await self._ask(
             lambda: self._connection(connection_id).add_participant(
-                _identifier(raw_id),
-                source_caller_id_number=_phone(caller_id),
+                identifier_of(raw_id),
+                source_caller_id_number=phone_of(caller_id),
                 operation_context=context,
                 **repeatable.options(),
             )
@@ -165,20 +154,32 @@ class CallAutomation:
         """Remove somebody from a call."""
         await self._ask(
             lambda: self._connection(connection_id).remove_participant(
-                _identifier(raw_id), operation_context=context, **repeatable.options()
+                identifier_of(raw_id), operation_context=context, **repeatable.options()
             )
         )
 
     async def play(
-        self, connection_id: str, sound: Sound, to: str | None, *, loop: bool, context: str
+        self,
+        connection_id: str,
+        sound: Sound,
+        to: str | None,
+        *,
+        loop: bool,
+        context: str,
+        interrupts: bool = False,
     ) -> None:
-        """Play to somebody, or to all."""
+        """Play to somebody, or to all.
+
+        Args:
+            interrupts: whatever is played to all, or listened for; else it waits for its end.
+        """
         await self._ask(
             lambda: self._connection(connection_id).play_media(
-                _source(sound),
-                [_identifier(to)] if to else "all",
+                source_of(sound),
+                [identifier_of(to)] if to else "all",
                 loop=loop,
                 operation_context=context,
+                interrupt_call_media_operation=interrupts,
             )
         )
 
@@ -190,20 +191,22 @@ class CallAutomation:
         prompt: Sound | None,
         *,
         context: str,
+        interrupts: bool = False,
     ) -> None:
-        """Hear the tones that somebody presses."""
+        """Hear the tones that somebody presses; `interrupts` as for `play`."""
         from azure.communication.callautomation import RecognizeInputType
 
         await self._ask(
             lambda: self._connection(connection_id).start_recognizing_media(
                 RecognizeInputType.DTMF,
-                _identifier(raw_id),
+                identifier_of(raw_id),
                 initial_silence_timeout=listening.first_within,
-                play_prompt=_source(prompt) if prompt else None,
+                play_prompt=source_of(prompt) if prompt else None,
                 interrupt_prompt=True,
+                interrupt_call_media_operation=interrupts,
                 dtmf_inter_tone_timeout=listening.next_within,
                 dtmf_max_tones_to_collect=listening.most,
-                dtmf_stop_tones=[_TONE_NAMES[tone] for tone in listening.stop_tones],
+                dtmf_stop_tones=[TONE_NAMES[tone] for tone in listening.stop_tones],
                 operation_context=context,
             )
         )
@@ -212,6 +215,13 @@ class CallAutomation:
         """End a call for everyone; fine where it has ended, so a second effect is fine too."""
         try:
             await self._ask(lambda: self._connection(connection_id).hang_up(is_for_everyone=True))
+        except CallGone:
+            return
+
+    async def leave(self, connection_id: str) -> None:
+        """Leave a call, which goes on for others; fine where it has ended."""
+        try:
+            await self._ask(lambda: self._connection(connection_id).hang_up(is_for_everyone=False))
         except CallGone:
             return
 
@@ -239,13 +249,8 @@ class CallAutomation:
         return self._client.get_call_connection(connection_id)
 
     async def _connected(self, call: Callable[[], Awaitable[Any]]) -> Connection:
-        properties = await self._ask(call)
-        source = properties.source
-        return Connection(
-            properties.call_connection_id,
-            properties.server_call_id,
-            None if source is None else source.raw_id,
-        )
+        made = await self._ask(call)
+        return _connection(made, made.source)
 
     async def _ask[T](self, call: Callable[[], Awaitable[T]]) -> T:
         async with _problems_told():
@@ -281,39 +286,6 @@ async def _problems_told() -> AsyncIterator[None]:
         raise CommunicationUnavailable from error
 
 
-def _identifier(raw_id: str) -> Any:
-    from azure.communication.callautomation import (
-        CommunicationUserIdentifier,
-        PhoneNumberIdentifier,
-    )
-
-    number = Member(raw_id).phone_number
-    return PhoneNumberIdentifier(number) if number else CommunicationUserIdentifier(raw_id)
-
-
-def _phone(number: str | None) -> Any:
-    from azure.communication.callautomation import PhoneNumberIdentifier
-
-    return PhoneNumberIdentifier(number) if number else None
-
-
-def _source(sound: Sound) -> Any:
-    from azure.communication.callautomation import FileSource, TextSource
-
-    if sound.url is not None:
-        return FileSource(url=sound.url)
-    return TextSource(text=sound.text or "", voice_name=sound.voice)
-
-
-_TONE_NAMES = {
-    **dict(
-        zip(
-            "0123456789",
-            ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
-            strict=True,
-        )
-    ),
-    **{letter: letter for letter in "abcd"},
-    "#": "pound",
-    "*": "asterisk",
-}
+def _connection(properties: Any, own: Any) -> Connection:
+    raw_id = None if own is None else own.raw_id
+    return Connection(properties.call_connection_id, properties.server_call_id, raw_id)

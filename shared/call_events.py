@@ -31,33 +31,36 @@ _FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UT
 
 type Code = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 type Name = Annotated[str, Field(max_length=1024)]
+type Moment = Annotated[AwareDatetime, Field(ge=_FIRST, le=_LAST)]
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """What a stranger says, in the field names of ACS; unknown fields are not looked at."""
+
     model_config = ConfigDict(alias_generator=to_camel)
 
 
-class ResultInformation(_Part):
+class ResultInformation(Part):
     code: Code = 0
     sub_code: Code = 0
     message: Annotated[str, Field(max_length=4096)] | None = None
 
 
-class Identifier(_Part):
+class Identifier(Part):
     raw_id: Annotated[str, Field(pattern="^[!-~]{1,256}$")]
 
 
-class Participant(_Part):
+class Participant(Part):
     identifier: Identifier
     is_muted: bool = False
     is_on_hold: bool = False
 
 
-class DtmfResult(_Part):
+class DtmfResult(Part):
     tones: Annotated[list[Name], Field(max_length=100)] = []
 
 
-class EventData(_Part):
+class EventData(Part):
     """What of any event's `data` is read here."""
 
     call_connection_id: Name
@@ -69,13 +72,13 @@ class EventData(_Part):
     dtmf_result: DtmfResult | None = None
 
 
-class CallEvent(_Part):
+class CallEvent(Part):
     """A CloudEvent of Call Automation."""
 
     id: Annotated[str, Field(min_length=1, max_length=256)]
     specversion: Literal["1.0"]
     type: Name
-    time: Annotated[AwareDatetime, Field(ge=_FIRST, le=_LAST)]
+    time: Moment
     data: EventData
 
     @property
@@ -102,6 +105,7 @@ def read_events(body: bytes) -> list[CallEvent]:
 
 def applied(call: Call, event: CallEvent) -> Call:
     """The call after an event; whose it is has been judged before."""
+    call = call.revived()
     seen = replace(
         call,
         connection_id=call.connection_id or event.data.call_connection_id,
@@ -128,8 +132,7 @@ class _Outcome:
             reason=_reason(event),
             tones=_tones(event),
         )
-        kept = _earlier(action, told)
-        return replace(call, actions={**call.actions, action.id: kept})
+        return call.with_action(_earlier(action, told))
 
 
 def _earlier(standing: Action, told: Action) -> Action:
@@ -159,6 +162,7 @@ def _ended(call: Call, event: CallEvent) -> Call:
 
 
 def _joined(call: Call, event: CallEvent) -> Call:
+    call = _noted(call, {one.identifier.raw_id for one in event.data.participants})
     if event.data.sequence_number <= call.sequence:
         return call
     members = tuple(
@@ -166,6 +170,14 @@ def _joined(call: Call, event: CallEvent) -> Call:
         for one in event.data.participants
     )
     return replace(call, members=members, sequence=event.data.sequence_number)
+
+
+def _noted(call: Call, there: set[str]) -> Call:
+    """Which guests of a bot have been there; a list that is late tells so too."""
+    if call.attendance is None:
+        return call
+    came = call.attendance.came | (there & set(call.attendance.guests))
+    return replace(call, attendance=replace(call.attendance, came=came))
 
 
 def _reason(event: CallEvent) -> Reason | None:

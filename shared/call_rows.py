@@ -1,16 +1,19 @@
 """Rows of calls that this service places and watches (table `calls`), and what they mean.
 
 A call has a partition: its record, and a row for each event that was applied to it. Its creator has
-an index: the newest first, and what a repeated request was answered with.
+an index: the newest first, and what a repeated request was answered with. The creator of a call to
+a bot is the bot; who has called bots has an index of those.
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
+from http import HTTPStatus
 from typing import Any
 
+from shared.attendances import Attendance
 from shared.identity_rows import milliseconds
 from shared.tables import Row, Value, key
 
@@ -18,12 +21,16 @@ RECORD_ROW = "call"
 # Index rows sort by the time that is left until then, so the newest come first.
 _END_OF_TIME = 10**16
 _RAW_PHONE = "4:"
+# A call that was answered is told of at once, and again for less than a minute.
+_REVIVABLE = timedelta(minutes=5)
+# Actions that a record has room for: each has up to 450 characters, and a property 32,768.
+MOST_ACTIONS = 64
 
 
 class CallState(StrEnum):
     """How far a call has come; it never goes back."""
 
-    PLACING = "placing"  # ACS was not asked yet, or has not answered
+    PLACING = "placing"  # ACS was not asked yet to make or to answer it, or has not said yes
     CONNECTING = "connecting"
     CONNECTED = "connected"
     DISCONNECTED = "disconnected"
@@ -49,7 +56,8 @@ class ActionState(StrEnum):
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a call or an action ended: ACS's own code, subcode and words."""
+    """Why a call or an action ended: ACS's own code, subcode and words; or ours, with subcode 0,
+    where it came to no more than that ACS refused, or was not asked."""
 
     code: int
     sub_code: int
@@ -114,6 +122,7 @@ class Call:
         targets: whom ACS was to call first, by raw id; before ACS is asked there are none.
         own_id: as whom the service is in the call, by raw id.
         is_refused: whether ACS took the last request for it for wrong.
+        attendance: of a call to a bot, which the service answers; None where the service calls.
     """
 
     call_id: str
@@ -133,12 +142,13 @@ class Call:
     targets: tuple[str, ...] = ()
     own_id: str | None = None
     is_refused: bool = False
+    attendance: Attendance | None = None
     row: Row | None = field(default=None, compare=False)
 
     @property
     def was_asked_for(self) -> bool:
-        """Has ACS perhaps been asked to make it?"""
-        return bool(self.targets) or self.group_id is not None
+        """Has ACS perhaps been asked to make it, or to answer it?"""
+        return bool(self.targets) or self.group_id is not None or self.attendance is not None
 
     @property
     def goes_on(self) -> bool:
@@ -150,6 +160,38 @@ class Call:
         """Who is in it, but for the service."""
         return tuple(one for one in self.members if one.raw_id != self.own_id)
 
+    def may_be_revived(self, now: datetime) -> bool:
+        """Is it thought to be missed, so shortly that it may turn out to be answered?"""
+        is_young = now - self.created_at < _REVIVABLE
+        return self.attendance is not None and self.is_refused and is_young
+
+    def missed(self, reason: Reason, at: datetime) -> "Call":
+        """The call of a bot where ACS lets nobody answer; not where it is known to be answered."""
+        if self.connection_id is not None:
+            return self
+        return replace(
+            self, state=CallState.DISCONNECTED, reason=reason, ended_at=at, is_refused=True
+        )
+
+    def revived(self) -> "Call":
+        """The call where it turns out that it was answered, also if it was thought to be missed."""
+        if self.attendance is None or not self.is_refused:
+            return self
+        return replace(self, state=CallState.PLACING, reason=None, ended_at=None, is_refused=False)
+
+    def with_action(self, action: Action) -> "Call":
+        return replace(self, actions={**self.actions, action.id: action})
+
+    def with_refused(self, action_id: str, why: str, at: datetime) -> "Call":
+        """The call where ACS did not take what an action asked for; where an event has told how it
+        ended, that stands: it is ACS's own word."""
+        action = self.actions.get(action_id)
+        if action is None or action.state.is_final:
+            return self
+        reason = Reason(HTTPStatus.BAD_REQUEST, 0, why)
+        failed = replace(action, state=ActionState.FAILED, told_at=at, reason=reason)
+        return self.with_action(failed)
+
     def values(self) -> dict[str, Value]:
         optional: dict[str, Value | None] = {
             "reason": None if self.reason is None else json.dumps(asdict(self.reason)),
@@ -159,6 +201,7 @@ class Call:
             "endedAt": self.ended_at,
             "groupId": self.group_id,
             "ownId": self.own_id,
+            "attendance": None if self.attendance is None else self.attendance.text(),
         }
         return {
             "creator": self.creator,
@@ -194,6 +237,7 @@ class Call:
             group_id=values.get("groupId"),
             own_id=values.get("ownId"),
             is_refused=values["isRefused"],
+            attendance=Attendance.of(values["attendance"]) if "attendance" in values else None,
             row=row,
         )
 
@@ -201,6 +245,11 @@ class Call:
 def index_row(created_at: datetime, call_id: str) -> str:
     """The RowKey of a call in its creator's index: the newest first."""
     return f"call-{_END_OF_TIME - milliseconds(created_at):016}-{call_id}"
+
+
+def rang_row(call_id: str) -> str:
+    """The RowKey of a call to a bot, in the partition of who called."""
+    return f"rang-{call_id}"
 
 
 def request_row(idempotency_key: str) -> str:

@@ -7,19 +7,16 @@ answer of ACS was lost.
 
 import uuid
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 
-from shared.call_automation import CallAutomation, CallGone, Listening, Sound
-from shared.call_rows import Action, ActionState, Call, CallState, Member, member_id
-from shared.calls import Calls, repeatable
+from shared.call_automation import GONE, CallAutomation, CallGone
+from shared.call_rows import MOST_ACTIONS, Action, ActionState, Call, CallState, Member, member_id
+from shared.call_terms import Listening, Repeatable, Sound
+from shared.calls import Calls
 from shared.dialling import Dialling, Target
 from shared.principals import Caller
 from shared.problems import CallEnded, CallRefused, KeyReused, NotFound
 from shared.tables import key
-
-# Actions that a record has room for: each has up to 450 characters, and a property 32,768.
-MOST_ACTIONS = 64
 
 
 class Steering:
@@ -59,7 +56,7 @@ class Steering:
                 raw_id,
                 caller_id=number,
                 context=action.id,
-                repeatable=repeatable(action.id, action.asked_at),
+                repeatable=Repeatable.named(action.id, action.asked_at),
             ),
         )
 
@@ -77,7 +74,7 @@ class Steering:
                 connection,
                 member.raw_id,
                 context=action.id,
-                repeatable=repeatable(action.id, action.asked_at),
+                repeatable=Repeatable.named(action.id, action.asked_at),
             ),
         )
 
@@ -132,8 +129,7 @@ class Steering:
                 return found
             if len(found.actions) >= MOST_ACTIONS:
                 raise CallRefused(f"A call takes {MOST_ACTIONS} actions.")
-            actions = {**found.actions, action.id: action}
-            return replace(found, actions=actions)
+            return found.with_action(action)
 
         standing = (await self._calls.change(call, noted)).actions[action.id]
         if standing.wish != action.wish:
@@ -145,14 +141,9 @@ class Steering:
         try:
             await ask()
         except (CallGone, CallRefused) as refused:
-            failed = replace(action, state=ActionState.FAILED, told_at=self._now())
-
-            def fail(found: Call) -> Call:
-                if found.actions[action.id].state.is_final:
-                    return found  # an event was first: it is ACS's own word
-                return replace(found, actions={**found.actions, action.id: failed})
-
-            await self._calls.change(call, fail)
+            at = self._now()
+            why = refused.detail if isinstance(refused, CallRefused) else GONE
+            await self._calls.change(call, lambda found: found.with_refused(action.id, why, at))
             if isinstance(refused, CallGone):
                 raise CallEnded from refused
             raise

@@ -4,30 +4,27 @@ Whatever costs money is named before ACS is asked: a lost answer, a kill, and th
 are one call.
 """
 
-import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from shared import audit
-from shared.call_automation import (
-    CallAutomation,
-    CallGone,
-    Connection,
-    Repeatable,
-)
+from shared.call_automation import CallAutomation, CallGone
 from shared.call_events import CallEvent
+from shared.call_limits import CallLimit
 from shared.call_records import CallRecords, Known
 from shared.call_rows import Call, CallState, Member
 from shared.call_settings import CallSettings
+from shared.call_terms import Connection, Repeatable
 from shared.dialling import Dialling, Target
 from shared.identities import Identities
 from shared.identity_rows import principal_key
-from shared.principals import Caller, Principal
+from shared.principals import Caller, Kind, Principal
 from shared.problems import (
     BeingErased,
     CallEnded,
     CallRefused,
+    Forbidden,
     NotConfigured,
     NotFound,
     TooManyCalls,
@@ -40,8 +37,6 @@ from shared.upstream import each
 MANAGER = "Calls.Manage"
 # People, bots and numbers that are called at once.
 MOST_TARGETS = 50
-# ACS gives up a call that nobody answers after at most 180 s (reference: invitation timeout).
-_STALE_SECONDS = 300.0
 # So long the same request may be made again: ACS forgets it after a day, and would call anew.
 _REPEATABLE_SECONDS = 12 * 3600.0
 # How long a list of calls is.
@@ -53,13 +48,26 @@ class Seen:
     """A call as its creator or a manager sees it.
 
     Attributes:
-        names: `user:…` or `bot:…` of members, by ACS id, as far as they are of the realm; where one
-            call was asked for, as are its events.
+        names: `user:…` or `bot:…` of members, and of who called which bot, by ACS id, as far as
+            they are of the realm; where one call was asked for, as are its events.
     """
 
     call: Call
     names: Mapping[str, str] = field(default_factory=dict)
     events: tuple[Known, ...] = ()
+
+
+@dataclass(frozen=True)
+class Landed:
+    """What a callback was about.
+
+    Attributes:
+        call: as it was before the last of its events.
+        is_news: whether any of them came for the first time.
+    """
+
+    call: Call
+    is_news: bool
 
 
 class Calls:
@@ -71,6 +79,7 @@ class Calls:
         acs: CallAutomation,
         identities: Identities,
         dialling: Dialling,
+        limit: CallLimit,
         settings: CallSettings,
         enrolled: Callable[[Caller], Awaitable[object]],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -84,6 +93,7 @@ class Calls:
         self._acs = acs
         self._identities = identities
         self._dialling = dialling
+        self._limit = limit
         self._settings = settings
         self._now = now
 
@@ -127,11 +137,11 @@ class Calls:
         audit.record("call-placed", creator, creator, call=call.call_id)
         try:
             # First bound, then looked: an erasure sees the one, or we see the other.
-            call = await self.change(call, lambda found: _bound(found, connection))
+            call = await self.change(call, connection.bind)
             await self._identities.admit(caller)
         except (NotFound, Unauthenticated, BeingErased):
             await self._acs.hang_up(connection.id)
-            await self._records.discard(creator, call)
+            await self._records.discard(call)
             await self._identities.admit(caller)  # which tells why the record is gone
             raise
         return Seen(call)
@@ -144,6 +154,8 @@ class Calls:
         """
         call = await self.find_for(caller, call_id)
         events = await self._records.events_of(call_id)
+        # Once more: whatever the events have changed is to be seen.
+        call = await self._records.find(call_id) or call
         names = dict[str, str]()
 
         async def look_up(raw_id: str) -> None:
@@ -152,15 +164,41 @@ class Calls:
                 names[raw_id] = f"{owner.kind.value}:{owner.id}"
 
         # Looked up each time: of who was erased since nothing is left.
-        await each([one.raw_id for one in call.people if one.phone_number is None], look_up)
+        raw_ids = {one.raw_id for one in call.people if one.phone_number is None}
+        if call.attendance is not None:
+            raw_ids |= {call.attendance.caller, *([call.own_id] if call.own_id else [])}
+        await each(raw_ids, look_up)
         return Seen(call, names, tuple(events))
 
-    async def list_for(self, caller: Caller, after: str) -> tuple[list[Seen], str | None]:
-        """The caller's calls, the newest first, some at a time; what the next page is after."""
+    async def list_for(
+        self, caller: Caller, after: str, bot_id: str | None = None
+    ) -> tuple[list[Seen], str | None]:
+        """The caller's calls, or those to a bot of their realm, the newest first, some at a time;
+        what the next page is after.
+
+        Raises:
+            Forbidden: only managers see the calls to bots.
+            NotFound: there is no such bot.
+        """
         await self._identities.admit(caller)
-        await self._records.tidy(caller.principal)
-        calls, following = await self._records.page(caller.principal, after, PAGE)
+        creator = caller.principal
+        if bot_id is not None:
+            if MANAGER not in caller.roles:
+                raise Forbidden(f"This needs the app role {MANAGER}.")
+            creator = await self._bot(creator.realm, bot_id)
+        await self._records.tidy(creator)
+        calls, following = await self._records.page(creator, after, PAGE)
         return [Seen(call) for call in calls if self._records.is_kept(call)], following
+
+    async def _bot(self, realm: str, bot_id: str) -> Principal:
+        bot = Principal(Kind.BOT, realm, bot_id)
+        try:
+            found = await self._identities.find(bot)
+        except BeingErased:
+            found = None
+        if found is None:
+            raise NotFound("There is no bot by that name.")
+        return bot
 
     async def hang_up(self, caller: Caller, call_id: str) -> None:
         """End a call for everyone; fine where it has ended."""
@@ -169,8 +207,8 @@ class Calls:
             raise CallEnded
         await self._end(call)
 
-    async def land(self, call_id: str, events: Sequence[CallEvent]) -> None:
-        """Apply the events of a callback that is ACS's own.
+    async def land(self, call_id: str, events: Sequence[CallEvent]) -> Landed:
+        """Apply the events of a callback that is ACS's own; there is at least one.
 
         A call that nobody can see any more ends: its creator was erased while its answer was lost.
 
@@ -178,21 +216,24 @@ class Calls:
             NotFound: there is no such call.
             Forbidden: it is about another call of the resource.
         """
+        is_news = False
         for event in events:
-            call = await self._records.find(call_id)
-            if call is None:
-                await self._end_unseen(call_id, event.data.call_connection_id)
-                raise NotFound("There is no such call.")
-            await self._records.land(call, event)
+            call = await self._told_of(call_id, event)
+            is_news |= await self._records.land(call, event)
+        return Landed(call, is_news)
 
     async def forget(self, principal: Principal) -> None:
-        """End and remove every call of a person; repeatable."""
-        for call in await self._records.live_of(principal):
+        """End and remove every call that a person has placed, or made to a bot; repeatable."""
+        live = [
+            *await self._records.live_of(principal),
+            *await self._records.live_from(principal),
+        ]
+        for call in live:
             await self._end(call)
         await self._records.forget(principal)
 
     async def export(self, principal: Principal) -> list[dict[str, Value]]:
-        """The calls that a person has placed."""
+        """The calls that a person has placed, and made to bots."""
         return await self._records.export(principal)
 
     async def find_for(self, caller: Caller, call_id: str) -> Call:
@@ -212,8 +253,8 @@ class Calls:
     async def _connect(self, call: Call) -> Connection:
         """Have ACS make the call, each time by the same request. Where it refuses, an earlier
         request for it may have been taken: so the record stays, to be bound by the first event."""
-        url = self._callback_url(call.call_id)
-        once = repeatable(call.call_id, call.created_at)
+        url = self.callback_url(call.call_id)
+        once = Repeatable.named(call.call_id, call.created_at)
         speech = self._settings.speech_endpoint or None
         try:
             if call.group_id is not None:
@@ -241,36 +282,23 @@ class Calls:
         )
 
     async def _refuse_many(self, creator: Principal, call: Call, *, again: bool = False) -> None:
-        """Raises TooManyCalls where so many older ones go on, and forgets this one; of those that
-        seem to be forgotten ACS is asked.
+        """Raises TooManyCalls where so many others go on, and forgets this one.
 
         Args:
             again: ACS has refused it before: then all others count, and it is not forgotten.
         """
-        now, older = self._now(), 0
-        for other in await self._records.live_of(creator):
-            is_stale = (now - other.created_at).total_seconds() > _STALE_SECONDS
-            is_later = (other.created_at, other.call_id) >= (call.created_at, call.call_id)
-            if other.call_id == call.call_id or (is_later and not again):
-                continue
-            if other.connection_id is None and (other.is_refused or is_stale):
-                continue  # perhaps it never was; its first event, or its key, still binds it
-            if is_stale and not await self._lives(other):
-                await self.change(other, _over)
-                continue
-            older += 1
-        if older >= self._settings.most_live:
-            if again:
-                await self.change(call, lambda found: replace(found, is_refused=True))
-            else:
-                await self._records.abandon(creator, call)
-            raise TooManyCalls(f"{older} of your calls go on: hang one up first.")
+        live = await self._records.live_of(creator)
+        others = await self._limit.others(call, live, later_too=again)
+        if others < self._limit.most:
+            return
+        if again:
+            await self.change(call, lambda found: replace(found, is_refused=True))
+        else:
+            await self._records.abandon(call)
+        raise TooManyCalls(f"{others} of your calls go on: hang one up first.")
 
     def _is_repeatable(self, call: Call) -> bool:
         return (self._now() - call.created_at).total_seconds() < _REPEATABLE_SECONDS
-
-    async def _lives(self, call: Call) -> bool:
-        return call.connection_id is not None and await self._acs.lives(call.connection_id)
 
     async def _end(self, call: Call) -> None:
         """Where ACS's answer was lost nobody knows which call it is, and whether there is one: its
@@ -278,13 +306,21 @@ class Calls:
         if call.goes_on and call.connection_id is not None:
             await self._acs.hang_up(call.connection_id)
 
+    async def _told_of(self, call_id: str, event: CallEvent) -> Call:
+        call = await self._records.find(call_id)
+        if call is None:
+            await self._end_unseen(call_id, event.data.call_connection_id)
+            raise NotFound("There is no such call.")
+        return call
+
     async def _end_unseen(self, call_id: str, connection_id: str) -> None:
         """Only where ACS itself says that this path is where it tells about the call: whoever has
         seen a token of ACS's could name any."""
-        if await self._acs.callback_of(connection_id) == self._callback_url(call_id):
+        if await self._acs.callback_of(connection_id) == self.callback_url(call_id):
             await self._acs.hang_up(connection_id)
 
-    def _callback_url(self, call_id: str) -> str:
+    def callback_url(self, call_id: str) -> str:
+        """Where ACS tells about a call."""
         return f"{self._settings.callback_base}/api/callEvents/{call_id}"
 
     async def change(self, call: Call, change: Callable[[Call], Call]) -> Call:
@@ -293,24 +329,3 @@ class Calls:
         if changed is None:
             raise NotFound("There is no such call.")
         return changed
-
-
-def _bound(found: Call, connection: Connection) -> Call:
-    """The call after ACS's answer; an event may have come before it."""
-    advanced = found.state if found.state is not CallState.PLACING else CallState.CONNECTING
-    return replace(
-        found,
-        state=advanced,
-        connection_id=found.connection_id or connection.id,
-        server_call_id=found.server_call_id or connection.server_call_id,
-        own_id=connection.own_id,
-    )
-
-
-def _over(found: Call) -> Call:
-    return replace(found, state=CallState.DISCONNECTED, ended_at=found.ended_at or found.created_at)
-
-
-def repeatable(name: str, first_sent: datetime) -> Repeatable:
-    """A GUID that follows from a name, so that a repetition has the same."""
-    return Repeatable(str(uuid.uuid5(uuid.NAMESPACE_OID, name)), first_sent)

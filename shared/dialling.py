@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from shared.call_automation import Sound
 from shared.call_settings import CallSettings
+from shared.call_terms import Sound
 from shared.identities import Identities
 from shared.principals import Kind, Principal
 from shared.problems import BeingErased, Fault, InvalidRequest, NotConfigured

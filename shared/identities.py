@@ -98,12 +98,15 @@ class Identities:
         return row is not None and not is_tombstone(row) and not is_erasing(row)
 
     async def owner_of(self, communication_user_id: str) -> Principal | None:
-        """Whose identity this is; None where it is nobody's, or no longer. Two point reads."""
+        """Whose identity this is; None where it is nobody's, or no longer, or of somebody who is
+        being erased. Two point reads."""
         reverse = await self._table.find(owner_key(communication_user_id), REVERSE_ROW)
         if reverse is None:
             return None
         row = await self._table.find(str(reverse.values["principal"]), self._resource_key)
         if row is None or row.values.get("communicationUserId") != communication_user_id:
+            return None
+        if is_erasing(row):
             return None
         values = row.values
         return Principal(Kind(str(values["kind"])), str(values["realm"]), str(values["id"]))

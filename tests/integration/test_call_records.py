@@ -4,14 +4,17 @@ import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from shared.app import table_client
+from shared.attendances import Attendance
 from shared.call_events import CallEvent, read_events
 from shared.call_records import CallRecords
-from shared.call_rows import CallState
+from shared.call_rows import Call, CallState, Reason
+from shared.identity_rows import principal_key
 from shared.principals import Kind, Principal
 from shared.problems import KeyReused
 from shared.settings import load
@@ -145,6 +148,54 @@ async def test_an_event_that_lands_during_an_erasure_leaves_nothing(
 
         assert await table.list_for(call.call_id) == [], steps
     await upstream.close()
+
+
+async def test_calls_to_a_bot_go_with_who_called_and_with_the_bot(
+    records: CallRecords, alice: Principal, table: Table
+) -> None:
+    bots = [Principal(Kind.BOT, "realm", uuid.uuid4().hex) for _ in range(2)]
+    first, second = [await records.begin(bot, "context", "", alice) for bot in bots]
+    live = await records.live_from(alice)
+    assert {one.call_id for one in live} == {first.call_id, second.call_id}
+    assert await records.live_of(alice) == []
+    assert [row["toBot"] for row in await records.export(alice)] == [False, False]  # not noted yet
+
+    await records.forget(bots[0])
+    assert [one.call_id for one in await records.live_from(alice)] == [second.call_id]
+    await records.forget(alice)
+
+    for owner in (alice, *bots):
+        assert await table.list_for(principal_key(owner)) == []
+    for call in (first, second):
+        assert await table.list_for(call.call_id) == []
+
+
+async def test_a_call_that_was_answered_after_all_counts_again(
+    records: CallRecords, alice: Principal, clock: Clock
+) -> None:
+    bot = Principal(Kind.BOT, "realm", uuid.uuid4().hex)
+
+    async def missed(context: str) -> Call:
+        call = await records.begin(bot, context, "", alice)
+        await records.change(
+            call.call_id,
+            lambda found: replace(found, attendance=Attendance(("8:acs:alice",))).missed(
+                Reason(404, 0, "gone"), clock()
+            ),
+        )
+        assert call.call_id not in {one.call_id for one in await records.live_from(alice)}
+        return call
+
+    call = await missed("revived")
+    await records.land(call, events("CallConnected")[0])
+    assert [one.call_id for one in await records.live_from(alice)] == [call.call_id]
+    assert [one.call_id for one in await records.live_of(bot)] == [call.call_id]
+
+    late = await missed("late")
+    clock.now = START + timedelta(minutes=6)
+    assert len(await records.live_from(alice)) == 1  # and the other is looked at no more
+    await records.land(late, events("CallConnected")[0])
+    assert len(await records.live_from(alice)) == 1
 
 
 async def test_the_list_is_newest_first_in_pages_and_ends(

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.attendances import Attendance
 from shared.call_events import applied, read_events
 from shared.call_rows import Action, ActionState, Call, CallState, Member, Reason
 from shared.problems import InvalidRequest
@@ -61,8 +62,7 @@ HISTORY = [
 ]  # fmt: skip
 
 
-def after(events: list[dict[str, Any]]) -> Call:
-    call = CALL
+def after(events: list[dict[str, Any]], call: Call = CALL) -> Call:
     for one in read_events(json.dumps(events).encode()):
         call = applied(call, one)
     return call
@@ -89,6 +89,30 @@ def test_a_history_is_read_as_it_was() -> None:
 )
 def test_in_any_order_and_repeated_it_is_the_same(order: list[int], again: list[int]) -> None:
     assert after([HISTORY[n] for n in (*order, *again)]) == EXPECTED
+
+
+# Answered by a bot, for which the answer of ACS that it was so may have been lost.
+ANSWERED = replace(CALL, attendance=Attendance((BOB, "8:acs:carol")))
+MISSED = ANSWERED.missed(Reason(404, 0, "gone"), NOON)
+
+
+@settings(derandomize=True, database=None, max_examples=100)
+@given(order=st.permutations(range(len(HISTORY))), thought_missed=st.booleans())
+def test_who_has_been_in_a_bots_call_is_known_in_any_order(
+    order: list[int], thought_missed: bool
+) -> None:
+    call = after([HISTORY[n] for n in order], MISSED if thought_missed else ANSWERED)
+
+    assert call == replace(EXPECTED, attendance=call.attendance)
+    assert call.attendance is not None
+    assert call.attendance.came == {BOB}
+
+
+def test_a_call_is_missed_only_as_long_as_nothing_is_told_of_it() -> None:
+    assert (MISSED.state, MISSED.is_refused) == (CallState.DISCONNECTED, True)
+    told = after(HISTORY[:2], ANSWERED)
+    assert told.missed(Reason(404, 0, "gone"), NOON) == told
+    assert after(HISTORY[:2], MISSED) == told
 
 
 @pytest.mark.parametrize("ending", ["CreateCallFailed", "ConnectFailed", "AnswerFailed"])
