@@ -23,7 +23,10 @@ from devstack.well_known import (
     ACS_CALLER_ID,
     ACS_RESOURCE_ID,
     AUDIO_HOST,
+    BOT_GREETING,
+    BOT_MENU,
     DIAL_PREFIX,
+    EVENT_KEY,
     IDENTITY_HEADER,
     SPEECH_ENDPOINT,
     TEAMS_APP_ID,
@@ -120,6 +123,10 @@ class Plan:
             "COGNITIVE_SERVICES_ENDPOINT": SPEECH_ENDPOINT,
             "CALLBACK_BASE_URL": f"http://127.0.0.1:{self.ports['host']}",
             "CALLBACK_JWKS_URL": f"{self.acs}{ACS_CALLBACK_KEYS_PATH}",
+            "EVENT_GRID_KEY": EVENT_KEY,
+            # Examples: somebody's own, of the environment, are tried in their place; also none.
+            "BOT_GREETING": os.environ.get("BOT_GREETING", BOT_GREETING),
+            "BOT_MENU": os.environ.get("BOT_MENU", BOT_MENU),
             # Graph knows no keys: the app has a managed identity even where ACS has one.
             "IDENTITY_ENDPOINT": self.identity_endpoint,
             "IDENTITY_HEADER": IDENTITY_HEADER,
@@ -151,6 +158,7 @@ class Plan:
             "--database": self.state.acs_database,
             "--key-file": self.state.acs_key,
             "--callback-key-file": self.state.acs_callback_key,
+            "--event-webhook": f"{self.api}/incomingCalls",
         }
         return self._emulator("acs", "devstack.acs_emulator", options)
 

@@ -24,6 +24,17 @@ ACS_CALLER_ID = "+14255550100"
 ACS_CALLBACK_ISSUER = "https://acscallautomation.communication.azure.com"
 ACS_CALLBACK_KEYS_PATH = "/calling/keys"
 
+# What Event Grid proves itself with to an app, in which header: a delivery property of its
+# subscription, where whoever makes one in Azure has to put a secret.
+EVENT_KEY_HEADER = "X-Event-Grid-Key"
+EVENT_KEY = "devstack-well-known-event-grid-key-for-loopback"
+
+# What a bot of the stack says to who calls it, and does when they press a key.
+BOT_GREETING = "Welcome. For Carol press 1, for our opening hours 2, and 0 to hang up."
+BOT_MENU = (
+    '{"1": {"connect": "carol"}, "2": {"say": "We are here from nine to five."}, "0": "hang up"}'
+)
+
 # What an app may dial, play from, and let speak where it wants to try these out: the area of the
 # caller id, and hosts that nobody can own (RFC 2606). The emulator fetches nothing from them.
 DIAL_PREFIX = "+1425"

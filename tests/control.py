@@ -52,6 +52,23 @@ class Control:
         async with self._session.put(f"{self._base}/{what}", json=spec) as response:
             assert response.status == 200, await response.text()
 
+    async def post(self, what: str, spec: object) -> Any:
+        """Have something happen, such as `incomingCalls`; what it is answered."""
+        async with self._session.post(f"{self._base}/{what}", json=spec) as response:
+            assert response.status < 300, await response.text()
+            return await response.json() if await response.read() else None
+
+    async def get(self, what: str) -> Any:
+        """See a part of the inspection."""
+        async with self._session.get(f"{self._base}/{what}") as response:
+            assert response.status == 200, await response.text()
+            return await response.json()
+
+    async def unsubscribe(self) -> None:
+        """Event Grid tells whom it tells at the start."""
+        async with self._session.delete(f"{self._base}/eventSubscription") as response:
+            assert response.status == 204
+
     async def events_held(self, number: int) -> None:
         """Return once ACS holds so many events about calls."""
         wait = f"{self._base}/callbacks/wait?held={number}&timeoutMs=20000"

@@ -1,12 +1,15 @@
 """python -m devstack.acs_emulator: run the emulator until told to stop."""
 
 import base64
+import re
 import sys
 import uuid
 from pathlib import Path
 
 from devstack import well_known
 from devstack.acs_emulator.access_key import CLOCK_SKEW
+from devstack.acs_emulator.call_bodies import checked_callback
+from devstack.acs_emulator.event_grid import LONGEST_HEADER
 from devstack.acs_emulator.identifiers import checked_number
 from devstack.acs_emulator.server import Settings, build_app
 from devstack.emulator_process import read_options, run, usual_options
@@ -51,6 +54,15 @@ def read_arguments(arguments: list[str]) -> tuple[Settings, bool]:
         help="seconds that a signed request's date may be off; default: %(default)s",
     )
     parser.add_argument("--limits", action="store_true", help="the documented limits per 30 s")
+    parser.add_argument(
+        "--event-webhook", type=checked_callback, help="where Event Grid tells of calls that ring"
+    )
+    parser.add_argument(
+        "--event-key",
+        type=_header_value,
+        default=well_known.EVENT_KEY,
+        help="what it sends there in a header; default: the well-known key",
+    )
     given, stop_with_stdin = read_options(parser, arguments)
     key_file: Path = given["key_file"]
     if given["callback_key_file"] is None:
@@ -60,6 +72,12 @@ def read_arguments(arguments: list[str]) -> tuple[Settings, bool]:
 
 def _guid(text: str) -> str:
     return str(uuid.UUID(text))
+
+
+def _header_value(text: str) -> str:
+    if not re.fullmatch(rf"[!-~]{{1,{LONGEST_HEADER}}}", text):
+        raise ValueError(text)
+    return text
 
 
 def _access_key(text: str) -> str:

@@ -9,9 +9,11 @@ from devstack.acs_emulator.call_state import CallState
 from devstack.acs_emulator.callback_tokens import CallbackTokens
 from devstack.acs_emulator.callbacks import Callbacks
 from devstack.acs_emulator.calls_api import CallsApi
+from devstack.acs_emulator.event_grid import EventGrid, SubscriptionSpec
 from devstack.acs_emulator.far_ends import FarEnds
 from devstack.acs_emulator.gate import Gate
 from devstack.acs_emulator.incoming_calls import IncomingCalls
+from devstack.acs_emulator.incoming_inspection import IncomingInspection
 from devstack.acs_emulator.media_api import MediaApi
 from devstack.acs_emulator.participants import Participants
 from devstack.acs_emulator.repeatability import Repeatability
@@ -55,6 +57,7 @@ class CallAutomation:
         callback_issuer: str,
         resource_id: str,
         caller_id: str,
+        subscription: SubscriptionSpec | None,
     ) -> None:
         self._tokens = CallbackTokens(callback_key, issuer=callback_issuer, resource_id=resource_id)
         self._callbacks = Callbacks(state, self._tokens)
@@ -81,9 +84,12 @@ class CallAutomation:
         self._inspection = CallInspection(
             switchboard=self._switchboard,
             participants=participants,
-            incoming=incoming,
             far_ends=far_ends,
             callbacks=self._callbacks,
+        )
+        self._event_grid = EventGrid(subscription)
+        self._incoming_inspection = IncomingInspection(
+            incoming=incoming, event_grid=self._event_grid
         )
 
     def routes(self, gate: Gate) -> list[web.RouteDef]:
@@ -92,14 +98,17 @@ class CallAutomation:
             *self._media_api.routes(gate),
             *self._tokens.routes(),
             *self._inspection.routes(),
+            *self._incoming_inspection.routes(),
         ]
 
     async def start(self) -> None:
         """Deliver what an earlier process left, and end its calls."""
         await self._callbacks.start()
+        await self._event_grid.start()
         self._switchboard.end_leftovers()
 
     async def stop(self) -> None:
+        await self._event_grid.stop()
         await self._switchboard.stop()
         await self._callbacks.stop()
 

@@ -35,7 +35,7 @@ TONES = {
 }
 
 
-def _callback(url: str) -> str:
+def checked_callback(url: str) -> str:
     """https anywhere, as the service wants it; http for loopback only, which no service reaches."""
     parts = urlsplit(url)
     if not parts.hostname or parts.username or parts.password or parts.fragment:
@@ -78,7 +78,7 @@ def _user(given: object) -> object:
 type RawId = Annotated[str, BeforeValidator(raw_id_of)]
 type PhoneNumber = Annotated[str, BeforeValidator(_number)]
 type User = Annotated[str, BeforeValidator(_user)]
-type CallbackUrl = Annotated[str, AfterValidator(_callback)]
+type CallbackUrl = Annotated[str, AfterValidator(checked_callback)]
 type Tone = Literal[
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
     "a", "b", "c", "d", "pound", "asterisk",

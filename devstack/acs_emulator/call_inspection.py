@@ -12,8 +12,7 @@ from devstack.acs_emulator.callback_modes import CallbackMode, Release
 from devstack.acs_emulator.callbacks import Callbacks
 from devstack.acs_emulator.calls import Conversation
 from devstack.acs_emulator.far_ends import FarEnds, FarEndsSpec, Keys, Reaction
-from devstack.acs_emulator.identifiers import checked_raw_id, described
-from devstack.acs_emulator.incoming_calls import IncomingCalls
+from devstack.acs_emulator.identifiers import checked_raw_id
 from devstack.acs_emulator.participants import Participants
 from devstack.acs_emulator.specs import LONGEST_MS, Spec
 from devstack.acs_emulator.switchboard import Switchboard
@@ -35,27 +34,17 @@ class KeysSpec(SomebodySpec):
     tones: Keys
 
 
-class IncomingSpec(Spec):
-    """Somebody calls one of the app's identities or its number."""
-
-    caller: RawId
-    callee: RawId
-    display_name: str = ""
-
-
 class CallInspection:
     def __init__(
         self,
         *,
         switchboard: Switchboard,
         participants: Participants,
-        incoming: IncomingCalls,
         far_ends: FarEnds,
         callbacks: Callbacks,
     ) -> None:
         self._switchboard = switchboard
         self._participants = participants
-        self._incoming = incoming
         self._far_ends = far_ends
         self._callbacks = callbacks
 
@@ -71,7 +60,6 @@ class CallInspection:
             web.post("/_emulator/calls/{id}/press", self._press),
             web.post("/_emulator/calls/{id}/hangUp", self._hang_up),
             web.post("/_emulator/calls/{id}/join", self._join),
-            web.post("/_emulator/incomingCalls", self._ring),
         ]
 
     async def _show_far_ends(self, _request: web.Request) -> web.Response:
@@ -81,7 +69,7 @@ class CallInspection:
         try:
             self._far_ends.spec = FarEndsSpec.model_validate(await json_of(request))
         except ValidationError as error:
-            return _refused(error)
+            return refused(error)
         return await self._show_far_ends(request)
 
     async def _show_callbacks(self, _request: web.Request) -> web.Response:
@@ -95,14 +83,14 @@ class CallInspection:
         try:
             self._callbacks.mode = CallbackMode.model_validate(await json_of(request))
         except ValidationError as error:
-            return _refused(error)
+            return refused(error)
         return await self._show_callbacks(request)
 
     async def _release(self, request: web.Request) -> web.Response:
         try:
             wanted = Release.model_validate(await json_of(request) or {})
         except ValidationError as error:
-            return _refused(error)
+            return refused(error)
         return web.json_response({"released": await self._callbacks.release(wanted)})
 
     async def _wait(self, request: web.Request) -> web.Response:
@@ -124,7 +112,7 @@ class CallInspection:
         try:
             wanted = ReactionSpec.model_validate(await json_of(request))
         except ValidationError as error:
-            return _refused(error)
+            return refused(error)
         invitations = self._conversation_of(request).invitations()
         ringing = next((each for each in invitations if each.target == wanted.participant), None)
         if ringing is None or ringing.decided.done():
@@ -136,7 +124,7 @@ class CallInspection:
         try:
             wanted = KeysSpec.model_validate(await json_of(request))
         except ValidationError as error:
-            return _refused(error)
+            return refused(error)
         conversation = self._conversation_of(request)
         if wanted.participant not in conversation.participants:
             return _nobody("is not in the call")
@@ -148,7 +136,7 @@ class CallInspection:
         try:
             wanted = SomebodySpec.model_validate(await json_of(request))
         except ValidationError as error:
-            return _refused(error)
+            return refused(error)
         conversation = self._conversation_of(request)
         if wanted.participant not in conversation.people():
             return _nobody("is not in the call")
@@ -159,33 +147,12 @@ class CallInspection:
         try:
             wanted = SomebodySpec.model_validate(await json_of(request))
         except ValidationError as error:
-            return _refused(error)
+            return refused(error)
         conversation = self._conversation_of(request)
         if conversation.group is None:
             return bad_request([{"field": "", "message": "the call is no group call"}])
         self._participants.join(conversation, wanted.participant)
         return web.Response(status=HTTPStatus.NO_CONTENT)
-
-    async def _ring(self, request: web.Request) -> web.Response:
-        try:
-            wanted = IncomingSpec.model_validate(await json_of(request))
-        except ValidationError as error:
-            return _refused(error)
-        call = self._incoming.ring(
-            caller=wanted.caller, callee=wanted.callee, display_name=wanted.display_name
-        )
-        # As the data of the IncomingCall event, which nobody is sent yet.
-        return web.json_response(
-            {
-                "to": described(call.callee),
-                "from": described(call.caller),
-                "serverCallId": call.conversation.server_call_id,
-                "callerDisplayName": call.display_name,
-                "incomingCallContext": call.context,
-                "correlationId": call.conversation.correlation_id,
-            },
-            status=HTTPStatus.CREATED,
-        )
 
     def _conversation_of(self, request: web.Request) -> Conversation:
         try:
@@ -198,7 +165,8 @@ def _nobody(why: str) -> web.Response:
     return bad_request([{"field": "participant", "message": why}])
 
 
-def _refused(error: ValidationError) -> web.Response:
+def refused(error: ValidationError) -> web.Response:
+    """All that is wrong with a body, at once."""
     return bad_request(
         [
             {"field": ".".join(str(step) for step in fault["loc"]), "message": fault["msg"]}

@@ -30,8 +30,11 @@ class ConnectionState(StrEnum):
 
 @dataclass
 class Participant:
+    """`presses` are keys that they press, one list for each time that tones are collected."""
+
     raw_id: str
     is_muted: bool = False
+    presses: list[list[str]] = field(default_factory=list)
 
     def described(self) -> dict[str, JsonValue]:
         return {

@@ -14,12 +14,14 @@ RINGING_SECONDS = 30  # documented
 
 @dataclass(frozen=True, kw_only=True)
 class IncomingCall:
-    """`context` is what an app gets, and shows to answer; `until` is when it stops ringing."""
+    """`context` is what an app gets, and shows to answer; `until` is when it stops ringing.
+    `presses` are the caller's keys, one list for each time that tones are collected."""
 
     context: str
     caller: str
     callee: str
     display_name: str
+    presses: list[list[str]]
     conversation: Conversation
     until: float
 
@@ -36,13 +38,16 @@ class IncomingCalls:
         self._clock = clock
         self._ringing: dict[str, IncomingCall] = {}
 
-    def ring(self, *, caller: str, callee: str, display_name: str) -> IncomingCall:
+    def ring(
+        self, *, caller: str, callee: str, display_name: str, presses: list[list[str]]
+    ) -> IncomingCall:
         self._forget_the_late()
         call = IncomingCall(
             context=secrets.token_urlsafe(96),
             caller=caller,
             callee=callee,
             display_name=display_name,
+            presses=presses,
             conversation=new_conversation(),
             until=self._clock() + self._far_ends.seconds(RINGING_SECONDS),
         )

@@ -131,7 +131,8 @@ class Player:
     async def _press_keys(self, request: Recognize) -> None:
         target = request.recognize_options.target_participant
         spec = self._far_ends.of(target)
-        for tone in spec.tones:
+        person = self._connection.conversation.participants.get(target)
+        for tone in person.presses.pop(0) if person and person.presses else spec.tones:
             await asyncio.sleep(spec.tone_ms / 1000)
             self._press(target, tone)
 

@@ -12,6 +12,7 @@ from devstack.acs_emulator.access_key import AccessKey
 from devstack.acs_emulator.answers import fault_body
 from devstack.acs_emulator.call_automation import CALL_OPERATIONS, CallAutomation
 from devstack.acs_emulator.call_state import CallState
+from devstack.acs_emulator.event_grid import SubscriptionSpec
 from devstack.acs_emulator.gate import Gate, supported_versions, time_requests
 from devstack.acs_emulator.identity_api import IdentityApi
 from devstack.acs_emulator.inspection import Inspection
@@ -22,6 +23,7 @@ from devstack.emulator_process import ProcessSettings
 from devstack.faults import Faults
 from devstack.front_door import FrontDoor
 from devstack.inspection import PREFIX, loopback_only
+from devstack.well_known import EVENT_KEY_HEADER
 
 # Ended calls are kept for inspection, and the answers to repeatable requests: a day's work.
 CALLS_KEPT_SECONDS = 24 * 3600
@@ -34,6 +36,8 @@ class Settings(ProcessSettings):
     Args:
         callback_issuer: the `iss` of the tokens that callbacks carry.
         caller_id: the phone number that the resource has.
+        event_webhook: where Event Grid tells of calls that ring, or None.
+        event_key: what it proves itself with there.
     """
 
     key_file: Path
@@ -44,6 +48,15 @@ class Settings(ProcessSettings):
     resource_id: str
     clock_skew: int
     limits: bool
+    event_webhook: str | None
+    event_key: str
+
+    @property
+    def subscription(self) -> SubscriptionSpec | None:
+        """The subscription that there is from the start."""
+        if self.event_webhook is None:
+            return None
+        return SubscriptionSpec(url=self.event_webhook, headers={EVENT_KEY_HEADER: self.event_key})
 
 
 def build_app(settings: Settings) -> web.Application:
@@ -79,6 +92,7 @@ def build_app(settings: Settings) -> web.Application:
         callback_issuer=settings.callback_issuer,
         resource_id=settings.resource_id,
         caller_id=settings.caller_id,
+        subscription=settings.subscription,
     )
 
     async def start_calls(_app: web.Application) -> None:

@@ -129,7 +129,8 @@ class Switchboard:
         return connection
 
     def answer(self, request: AnswerCall, incoming: IncomingCall) -> Connection:
-        incoming.conversation.participants[incoming.caller] = Participant(incoming.caller)
+        caller = Participant(incoming.caller, presses=incoming.presses)
+        incoming.conversation.participants[incoming.caller] = caller
         connection = Connection(
             conversation=incoming.conversation,
             callback_uri=request.callback_uri,
