@@ -4,14 +4,15 @@ import azure.functions as func
 
 from shared.call_contract import EventsAnswer
 from shared.call_events import read_events
-from shared.web import Callback, serve_callback
+from shared.callbacks import Callback, serve_callback
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    return await serve_callback(req, context, apply_events)
+    return await serve_callback(req, context, apply_events, sender=lambda app: app.callbacks)
 
 
 async def apply_events(callback: Callback) -> EventsAnswer:
     events = read_events(callback.body)
-    await callback.app.calls.land(callback.route["callId"], events)
+    landed = await callback.app.calls.land(callback.route["callId"], events)
+    await callback.app.attendant.go_on(landed)
     return EventsAnswer(applied=len(events))

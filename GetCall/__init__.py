@@ -1,4 +1,4 @@
-"""GET /api/calls/{callId?}: what has become of a call, or the caller's calls, the newest first."""
+"""GET /api/calls/{callId?}: what has become of a call; or the caller's calls, or those to a bot."""
 
 import azure.functions as func
 
@@ -20,6 +20,6 @@ async def get_call(request: Request[Query, Body]) -> WatchedCallAnswer:
 
 
 async def list_calls(request: Request[CallsQuery, Body]) -> CallsAnswer:
-    return CallsAnswer.of(
-        *await request.app.calls.list_for(request.caller, request.query.page or "")
-    )
+    query = request.query
+    calls, after = await request.app.calls.list_for(request.caller, query.page or "", query.bot)
+    return CallsAnswer.of(calls, after, query)

@@ -11,9 +11,11 @@ from azure.data.tables.aio import TableClient
 
 from shared import tables
 from shared.acs_identity import IdentityApi
+from shared.attendant import Attendant
 from shared.auth import Authenticator
 from shared.bots import Bots
 from shared.call_automation import CallAutomation
+from shared.call_limits import CallLimit
 from shared.call_records import CallRecords
 from shared.call_steering import Steering
 from shared.calls import Calls
@@ -25,6 +27,7 @@ from shared.graph import GraphApi
 from shared.group_calls import GroupCalls
 from shared.health import Health
 from shared.identities import Identities
+from shared.incoming_calls import IncomingCalls
 from shared.invitations import Invitations
 from shared.issuer_keys import IssuerKeys
 from shared.made_meetings import MadeMeetings
@@ -36,7 +39,7 @@ from shared.teams import Teams
 from shared.token_policy import Policy
 from shared.tokens import Tokens
 from shared.upstream import Upstream, each
-from shared.webhooks import Callbacks
+from shared.webhooks import Callbacks, EventGrid
 
 if TYPE_CHECKING:
     from azure.communication.callautomation.aio import CallAutomationClient
@@ -64,7 +67,10 @@ class App:
     graph: GraphApi | None
     calls: Calls
     steering: Steering
+    incoming_calls: IncomingCalls
+    attendant: Attendant
     callbacks: Callbacks
+    event_grid: EventGrid
     health: Health
 
 
@@ -109,16 +115,14 @@ def build(settings: Settings) -> App:
         if settings.graph_endpoint
         else None
     )
-    callback_keys = IssuerKeys(
-        settings.calls.callback_issuer,
-        upstream.session,
-        keys_url=settings.calls.callback_keys_url,
-    )
     automation = CallAutomation(lambda: _call_automation_client(settings, upstream))
     dialling = Dialling(identities, settings.calls)
     records = CallRecords(stored[tables.CALLS], settings.calls.retention_days)
     tokens = Tokens(identities, friendships, acs, policy, settings.upstream_timeout)
-    phone_calls = Calls(records, automation, identities, dialling, settings.calls, tokens.enrolled)
+    limit = CallLimit(records, automation, settings.calls.most_live)
+    phone_calls = Calls(
+        records, automation, identities, dialling, limit, settings.calls, tokens.enrolled
+    )
     made_meetings = MadeMeetings(stored[tables.MEETINGS], graph)
     # Whatever module stores something about people joins here.
     erasure = IdentityErasure(identity_table, identities, resource)
@@ -164,7 +168,10 @@ def build(settings: Settings) -> App:
         graph=graph,
         calls=phone_calls,
         steering=Steering(phone_calls, automation, dialling),
-        callbacks=Callbacks(callback_keys, settings.calls.callback_issuer, settings.resource_id),
+        incoming_calls=IncomingCalls(phone_calls, records, automation, identities, limit, settings),
+        attendant=Attendant(records, automation, identities, settings.attendant),
+        callbacks=_callbacks(settings, upstream),
+        event_grid=_event_grid(settings, upstream),
         health=Health(checks, min(_HEALTH_SECONDS, settings.upstream_timeout)),
     )
 
@@ -182,6 +189,18 @@ def table_client(settings: Settings, upstream: Upstream, name: str) -> TableClie
         credential=upstream.managed_identity,
         **options,
     )
+
+
+def _callbacks(settings: Settings, upstream: Upstream) -> Callbacks:
+    issuer, keys_url = settings.calls.callback_issuer, settings.calls.callback_keys_url
+    keys = IssuerKeys(issuer, upstream.session, keys_url=keys_url)
+    return Callbacks(keys, issuer, settings.resource_id)
+
+
+def _event_grid(settings: Settings, upstream: Upstream) -> EventGrid:
+    told = settings.attendant
+    keys = IssuerKeys("Entra, for Event Grid", upstream.session, keys_url=told.entra_keys_url)
+    return EventGrid(told.keys, keys, told.tenant, told.audiences)
 
 
 def _call_automation_client(settings: Settings, upstream: Upstream) -> "CallAutomationClient":

@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping
 from typing import Annotated, Literal
+from urllib.parse import urlencode
 from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from shared.call_automation import Listening, Sound
 from shared.call_records import Known
 from shared.call_rows import Action, Call, CallState, Member, Reason, masked, member_id
 from shared.call_settings import E164
+from shared.call_terms import Listening, Sound
 from shared.calls import MOST_TARGETS, Seen
 from shared.contract import Answer, Body, PersonId, Query, Timestamp, is_absent
 from shared.dialling import Target
+from shared.incoming_calls import Result
 
 type PhoneNumber = Annotated[str, Field(pattern=f"^{E164.pattern}$")]
 type Tones = Annotated[str, Field(pattern="^[0-9*#a-d]*$", max_length=16)]
@@ -101,6 +103,7 @@ class TonesBody(Body):
 class CallsQuery(Query):
     """Of the list; `page` is what a `nextLink` holds."""
 
+    bot: PersonId | None = None
     page: Annotated[str, Field(pattern="^call-[0-9]{16}-[0-9a-f]{32}$")] | None = None
 
 
@@ -204,20 +207,44 @@ class CallAnswer(Answer):
 
 
 class WatchedCallAnswer(CallAnswer):
-    """One call with everything that has happened to it."""
+    """One call with everything that has happened to it; where a bot has answered, who called it."""
 
+    caller: str | None = Field(exclude_if=is_absent)
+    answered_by: str | None = Field(exclude_if=is_absent)
     events: list[EventAnswer]
 
     @classmethod
     def watching(cls, seen: Seen) -> "WatchedCallAnswer":
         events = [EventAnswer.of(one) for one in seen.events]
-        return cls(**CallAnswer.of(seen).__dict__, events=events)
+        attendance = seen.call.attendance
+
+        def named(raw_id: str | None) -> str | None:
+            return seen.names.get(raw_id or "", "").partition(":")[2] or None
+
+        return cls(
+            **CallAnswer.of(seen).__dict__,
+            caller=named(attendance.caller) if attendance else None,
+            answered_by=named(seen.call.own_id) if attendance and seen.call.connection_id else None,
+            events=events,
+        )
 
 
 class EventsAnswer(Answer):
     """How many events were in a callback; one that came before counts, and changes nothing."""
 
     applied: int
+
+
+class HandshakeAnswer(Answer):
+    """What makes a subscription of Event Grid valid."""
+
+    validation_response: str
+
+
+class IncomingAnswer(Answer):
+    """What became of each event, in their order."""
+
+    results: list[Result]
 
 
 class CallsAnswer(Answer):
@@ -227,6 +254,7 @@ class CallsAnswer(Answer):
     next_link: str | None = Field(exclude_if=is_absent)
 
     @classmethod
-    def of(cls, calls: list[Seen], after: str | None) -> "CallsAnswer":
-        link = f"/api/calls?page={after}" if after else None
+    def of(cls, calls: list[Seen], after: str | None, query: CallsQuery) -> "CallsAnswer":
+        asked = {"bot": query.bot} if query.bot is not None else {}
+        link = f"/api/calls?{urlencode({**asked, 'page': after})}" if after else None
         return cls(calls=[CallAnswer.of(seen) for seen in calls], next_link=link)

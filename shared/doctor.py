@@ -27,6 +27,11 @@ from shared.settings import Settings, SettingsError, load
 # Seconds for one check; a managed identity's first token may take a few.
 _SECONDS = 15.0
 
+
+class _EntraKeysUnavailable(KeysUnavailable):
+    """Of the tenant by which Event Grid is proven."""
+
+
 _FIXES: dict[type[Problem], str] = {
     TableMissing: "create it: python -m shared.provision (with these settings)",
     StorageRefused: "check TABLES_CONNECTION_STRING, or give the app's identity the role"
@@ -36,6 +41,7 @@ _FIXES: dict[type[Problem], str] = {
     Throttled: "it limits us just now: look again in a minute",
     KeysUnavailable: "AUTH_ISSUER must be reachable from here and be, to the letter, what"
     " <AUTH_ISSUER>/.well-known/openid-configuration calls 'issuer'",
+    _EntraKeysUnavailable: "EVENT_GRID_TENANT must be the id of an Entra tenant",
 }
 _UNREACHABLE = "is it running, and is the endpoint in the settings right?"
 
@@ -80,7 +86,23 @@ def _notes(settings: Settings, environment: Mapping[str, str]) -> list[str]:
         )
     if environment.get("AUTH_EASY_AUTH", "").strip() and not settings.easy_auth:
         notes.append("note: AUTH_EASY_AUTH has no effect here: WEBSITE_AUTH_ENABLED is not true")
-    return notes
+    return notes + _notes_on_bots(settings)
+
+
+def _notes_on_bots(settings: Settings) -> list[str]:
+    """Calls to bots need somebody who tells of them, and something to be said."""
+    told = settings.attendant
+    is_told = bool(told.keys or told.tenant)
+    if is_told and not told.greeting:
+        return ["note: calls to bots are told of, and not answered: BOT_GREETING is not set"]
+    if is_told and not settings.calls.callback_base:
+        return ["note: calls to bots are told of, and not answered: CALLBACK_BASE_URL is not set"]
+    if told.greeting and not is_told:
+        return [
+            "note: nobody tells of calls to bots:"
+            " neither EVENT_GRID_KEY nor EVENT_GRID_AUDIENCE is set"
+        ]
+    return []
 
 
 def _checks(settings: Settings, app: App) -> dict[str, Check]:
@@ -96,6 +118,7 @@ def _checks(settings: Settings, app: App) -> dict[str, Check]:
             if name != "storage"
         },
         **_graph_check(settings, app),
+        **_event_grid_check(settings, app),
     }
 
 
@@ -109,6 +132,20 @@ def _graph_check(settings: Settings, app: App) -> dict[str, Check]:
     if not organizer:
         return {f"{what} (an organizer is not looked at: MEETING_ORGANIZER_ID)": graph.check_role}
     return {what: lambda: graph.check(organizer)}
+
+
+def _event_grid_check(settings: Settings, app: App) -> dict[str, Check]:
+    """Can Entra's word for Event Grid be checked?"""
+    if not settings.attendant.tenant:
+        return {}
+
+    async def check() -> None:
+        try:
+            await app.event_grid.check()
+        except KeysUnavailable:
+            raise _EntraKeysUnavailable from None
+
+    return {f"event grid's keys {settings.attendant.entra_keys_url}": check}
 
 
 async def _look(what: str, check: Check) -> Finding:

@@ -179,6 +179,15 @@ class TimedOut(Unavailable):
     title = "The service did not get an answer in time; try again later."
 
 
+class Undelivered(Unavailable):
+    """For Event Grid, which comes again 10 seconds after this, and only 30 after a 503 (documented:
+    "Event Grid message delivery and retry"): a call that rings for 30 has no time for that."""
+
+    status = HTTPStatus.BAD_GATEWAY
+    code = "undelivered"
+    title = "The service cannot deal with this right now; deliver it again."
+
+
 class StorageUnavailable(Unavailable):
     code = "storage-unavailable"
     title = "The service's storage cannot be used right now; try again later."

@@ -154,7 +154,7 @@ async def serve[Q: Query, B: Body](
             route = dict(req.route_params)
             return await handler(Request(app, caller, read_query, read_body, route, req.headers))
 
-    return await _answer(req, context, admitted)
+    return await answer(req, context, admitted)
 
 
 async def serve_public[Q: Query](
@@ -170,35 +170,7 @@ async def serve_public[Q: Query](
         read_query, _ = _read(req, query, Body)
         return await handler(PublicRequest(read_query, dict(req.route_params)))
 
-    return await _answer(req, context, anybody)
-
-
-@dataclass(frozen=True)
-class Callback:
-    """A request that a service has proven to have sent; what it says is still a stranger's word."""
-
-    app: App
-    route: dict[str, str]
-    body: bytes
-
-
-async def serve_callback(
-    req: func.HttpRequest,
-    context: func.Context,
-    handler: Callable[[Callback], Awaitable[Result]],
-) -> func.HttpResponse:
-    """Answer ACS, whose proof is judged before anything else is looked at."""
-
-    async def proven() -> Result:
-        app = current()
-        async with asyncio.timeout(app.settings.upstream_timeout):
-            await app.callbacks.prove(req.headers)
-            raw = req.get_body() or b""
-            if len(raw) > MAX_BODY_BYTES:
-                raise BodyTooLarge(f"The body is over {MAX_BODY_BYTES} bytes.")
-            return await handler(Callback(app, dict(req.route_params), raw))
-
-    return await _answer(req, context, proven)
+    return await answer(req, context, anybody)
 
 
 def _admit(caller: Caller, role: str | None, service_role: str | None) -> None:
@@ -246,7 +218,7 @@ def _validated[T](validate: Callable[[], T], where: str, faults: list[Fault]) ->
         return None
 
 
-async def _answer(
+async def answer(
     req: func.HttpRequest,
     context: func.Context,
     handle: Callable[[], Awaitable[Result]],

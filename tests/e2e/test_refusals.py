@@ -15,7 +15,7 @@ from devstack.tokens import issuer_key, mint
 from tests.e2e.api import ask
 from tests.stack import ROOT, Host, Stack, StartHost
 
-OPEN = {"Health", "CallEvents"}  # which proves its sender by itself
+OPEN = {"Health", "CallEvents", "IncomingCall"}  # the last two prove who sends
 FOR_APPS = {
     "IssueToken",
     "RevokeTokens",

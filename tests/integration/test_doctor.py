@@ -42,6 +42,27 @@ async def test_all_is_well_on_the_stack(stack: Stack) -> None:
     ]
 
 
+async def test_it_says_what_keeps_bots_from_being_called(stack: Stack) -> None:
+    tenant, keys = str(uuid.uuid4()), {"EVENT_GRID_JWKS_URL": f"{stack.issuer.url}/jwks"}
+    entra = {"EVENT_GRID_AUDIENCE": "api://bots", "EVENT_GRID_TENANT": tenant, **keys}
+    silent = {"BOT_GREETING": "", "BOT_MENU": ""}
+    missing = f"http://127.0.0.1:{free_port()}/jwks"
+
+    async def lines(**changed: str) -> list[str]:
+        found = await report({**stack.settings, **changed})
+        return [line for line in found if "bots" in line or "event grid" in line]
+
+    assert await lines() == []
+    assert await lines(**silent, EVENT_GRID_KEY="") == []
+    assert ["BOT_GREETING" in line for line in await lines(**silent)] == [True]
+    assert ["CALLBACK_BASE_URL" in line for line in await lines(CALLBACK_BASE_URL="")] == [True]
+    assert ["EVENT_GRID_KEY" in line for line in await lines(EVENT_GRID_KEY="")] == [True]
+    assert await lines(**entra) == [f"ok    event grid's keys {stack.issuer.url}/jwks"]
+    [gone] = await lines(**{**entra, "EVENT_GRID_JWKS_URL": missing})
+    assert gone.startswith("FIX   event grid's keys")
+    assert "EVENT_GRID_TENANT" in gone
+
+
 async def test_it_says_how_the_app_is_let_hold_meetings(
     stack: Stack, graph: Control, monkeypatch: pytest.MonkeyPatch
 ) -> None:

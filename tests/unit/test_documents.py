@@ -35,11 +35,13 @@ def test_every_setting_that_is_read_is_in_the_readme_and_the_example() -> None:
     source = (ROOT / "shared" / "settings.py").read_text("utf-8")
     source += (ROOT / "shared" / "issuers.py").read_text("utf-8")
     source += (ROOT / "shared" / "call_settings.py").read_text("utf-8")
+    source += (ROOT / "shared" / "attendant_settings.py").read_text("utf-8")
     prefixes = "COMMUNICATION|TABLES|AUTH|TOKEN|TEAMS|UPSTREAM|GRAPH|MEETING"
-    prefixes += "|CALL|CALLBACK|CALLER|COGNITIVE|DIAL|MAX|PLAY"
+    prefixes += "|CALL|CALLBACK|CALLER|COGNITIVE|DIAL|MAX|PLAY|BOT|EVENT"
     names = set(re.findall(rf'"((?:{prefixes})_[A-Z_]*[A-Z])"', source))
     # One of two ways each, and what is there only for more than one issuer or in Azure.
     elsewhere = {"COMMUNICATION_ENDPOINT", "TABLES_ENDPOINT", "AUTH_ISSUERS", "AUTH_EASY_AUTH"}
+    elsewhere |= {"EVENT_GRID_AUDIENCE", "EVENT_GRID_TENANT", "EVENT_GRID_JWKS_URL"}
 
     assert len(names) > 12
     assert {name for name in names if f"`{name}`" not in README} == set()

@@ -1,0 +1,22 @@
+"""POST /api/incomingCalls: Event Grid tells of calls that ring at bots, which are answered."""
+
+import azure.functions as func
+
+from shared.call_contract import HandshakeAnswer, IncomingAnswer
+from shared.callbacks import Callback, serve_callback
+from shared.incoming_events import read_grid_events
+
+
+async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    return await serve_callback(
+        req, context, take_events, sender=lambda app: app.event_grid, is_urgent=True
+    )
+
+
+async def take_events(callback: Callback) -> HandshakeAnswer | IncomingAnswer:
+    callback.app.incoming_calls.check_settings()
+    events = read_grid_events(callback.body)
+    for event in events:
+        if event.validation_code is not None:
+            return HandshakeAnswer(validation_response=event.validation_code)
+    return IncomingAnswer(results=await callback.app.incoming_calls.take(events))
