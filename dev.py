@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The one entry point for people: python3 dev.py run | test | check | token | doctor.
+"""The one entry point for people: python3 dev.py run | test | check | token | call | doctor.
 
 It runs twice in one process. First under whatever Python was typed: standard library only, and
 readable by Python 3.6, so that a wrong version still gets a sentence and not a SyntaxError. It
@@ -27,6 +27,18 @@ NODE_FOLDERS = {
     "run": ("devstack/node",),
     "test": ("devstack/node", "tests/node"),
 }  # type: Dict[str, Tuple[str, ...]]
+
+
+def key_of_a_telephone(text: str) -> str:
+    if len(text) != 1 or text not in "0123456789*#":
+        raise argparse.ArgumentTypeError("{!r} is none of 0-9, * and #".format(text))
+    return text
+
+
+def seconds(text: str) -> float:
+    if not 0 <= float(text) < float("inf"):
+        raise argparse.ArgumentTypeError("{} is no number of seconds".format(text))
+    return float(text)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -74,6 +86,34 @@ def parser() -> argparse.ArgumentParser:
     )
     token.add_argument("--state", metavar="DIR", help=STATE_HELP)
 
+    call = commands.add_parser(
+        "call",
+        help="let a user of the running stack call a bot, and say what happens",
+        description="Lets a user of the running stack call a bot, which is registered if there is "
+        "none of that id, and press keys; says what happens, and hangs up in the end. Exit code 0 "
+        "when the bot has answered.",
+    )
+    call.add_argument("bot", metavar="BOT", help="the bot's id")
+    call.add_argument(
+        "--press",
+        action="append",
+        default=[],
+        type=key_of_a_telephone,
+        metavar="KEY",
+        help="what the caller presses: 0-9, * or #; again for the next time that the bot listens",
+    )
+    call.add_argument(
+        "--from", dest="caller", default="alice", metavar="USER", help="who calls (default: alice)"
+    )
+    call.add_argument(
+        "--talk",
+        type=seconds,
+        default=3,
+        metavar="SECONDS",
+        help="how long they talk to whom they are connected (default: 3)",
+    )
+    call.add_argument("--state", metavar="DIR", help=STATE_HELP)
+
     doctor = commands.add_parser(
         "doctor",
         help="say what works and what is missing with the current settings",
@@ -101,10 +141,11 @@ def main(argv: List[str]) -> int:
     if getattr(arguments, "state", None) == "":  # an unset shell variable would mean this folder
         print("dev.py: --state is empty", file=sys.stderr)
         return 2
-    if arguments.command == "token":  # nor should a stack that does not run
-        if not arguments.user:
-            print("dev.py: the user id is empty", file=sys.stderr)
-            return 2
+    if arguments.command in ("token", "call"):  # nor should a stack that does not run
+        for name, what in (("user", "user id"), ("bot", "bot's id"), ("caller", "user id")):
+            if getattr(arguments, name, None) == "":
+                print("dev.py: the {} is empty".format(what), file=sys.stderr)
+                return 2
         if not state_folder.may_have_stack(state_folder.chosen_folder(arguments.state)):
             print("dev.py: {}".format(state_folder.no_stack(arguments.state)), file=sys.stderr)
             return 1

@@ -36,6 +36,7 @@ def perform(arguments: argparse.Namespace) -> int:
         "test": _test,
         "check": _check,
         "token": _token,
+        "call": _call,
         "doctor": _doctor,
     }
     try:
@@ -96,9 +97,7 @@ def _token(arguments: argparse.Namespace) -> int:
         _tell("dev.py: a Teams user's token has no roles of this service: leave out --role")
         return 2
     state = _state(arguments)
-    stack = state.running_stack()
-    if stack is None:
-        raise CannotStart(no_stack(arguments.state))
+    stack = _running(state, arguments)
     user = stack_user(arguments.user)
     if user is None and not arguments.app:
         known = ", ".join(user.id for user in STACK_USERS)
@@ -114,6 +113,22 @@ def _token(arguments: argparse.Namespace) -> int:
         token = user_token(key, issuer=issuer, user_id=who, roles=arguments.role)
     print(token)
     return 0
+
+
+def _call(arguments: argparse.Namespace) -> int:
+    from devstack.bot_call import Wish, call_bot
+    from devstack.tokens import issuer_key
+
+    state = _state(arguments)
+    wish = Wish(
+        caller=arguments.caller,
+        bot=arguments.bot,
+        presses=arguments.press,
+        talks_seconds=arguments.talk,
+    )
+    stack = _running(state, arguments)
+    answered = asyncio.run(call_bot(stack, issuer_key(state.issuer_key), wish, _say))
+    return 0 if answered else 1
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
@@ -137,6 +152,14 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 def _state(arguments: argparse.Namespace) -> State:
     return State(chosen_folder(arguments.state))
+
+
+def _running(state: State, arguments: argparse.Namespace) -> dict[str, object]:
+    """What stack.json says of the stack that runs there."""
+    stack = state.running_stack()
+    if stack is None:
+        raise CannotStart(no_stack(arguments.state))
+    return stack
 
 
 def _become(command: list[str], environment: dict[str, str]) -> int:
