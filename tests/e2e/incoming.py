@@ -99,6 +99,12 @@ class Line:
         """The newest call, once it is as wanted."""
         return await watched(self.manager, await self.call(), wanted)
 
+    async def asked(self) -> Counter[str]:
+        """What ACS was asked for so far. It was not only asked here: late events about calls of
+        other tests, which nobody can see any more, have hosts look at them, and end them."""
+        requests = Counter((await self.acs.state())["requests"])
+        return Counter({name: requests[name] for name in ("answerCall", "rejectCall", "play")})
+
     async def in_acs(self, ringing: Ringing) -> list[dict[str, Any]]:
         """What has come of a ringing in ACS: one connection where it was answered."""
         calls = (await self.acs.state())["calls"]

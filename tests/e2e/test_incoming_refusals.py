@@ -4,7 +4,6 @@ whoever asks is told why not."""
 import asyncio
 import json
 import time
-from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
@@ -129,7 +128,7 @@ async def test_what_is_not_a_call_of_the_realm_to_a_bot_of_ours_is_ignored(
         "from a number": await line.ring("4:+14255550123"),
         "from Teams": await line.ring("8:orgid:11111111-2222-4333-8444-555555555555"),
     }
-    before = await acs.state()
+    before = await line.asked()
 
     told = {name: (await there.deliver(call)).json["results"] for name, call in calls.items()}
     other = await there.deliver(calls["a user"], eventType="Microsoft.Communication.CallStarted")
@@ -145,7 +144,7 @@ async def test_what_is_not_a_call_of_the_realm_to_a_bot_of_ours_is_ignored(
         "from Teams": ["stranger"],
     }
     assert (other.json["results"], odd.json["results"]) == (["ignored"], ["ignored"])
-    assert (await acs.state())["requests"] == before["requests"]
+    assert await line.asked() == before
     assert await there.calls() == []
     assert "+14255550123" not in host.log.read_text()
 
@@ -161,13 +160,13 @@ async def test_each_event_of_an_array_has_its_result(line: Line, alice: Person) 
 async def test_a_call_that_rang_too_long_ago_changes_nothing(
     line: Line, acs: Control, stack: Stack, alice: Person
 ) -> None:
-    ringing, before = await line.ring(alice), await acs.state()
+    ringing, before = await line.ring(alice), await line.asked()
     then = (datetime.now(UTC) - timedelta(seconds=31)).isoformat()
 
     late = await line.deliver(ringing, eventTime=then)
 
     assert late.json == {"results": ["late"]}
-    assert (await acs.state())["requests"] == before["requests"]
+    assert await line.asked() == before
     assert await line.calls() == []
     answered = await line.deliver(ringing)
     again = await line.deliver(ringing, eventTime=then)
@@ -261,7 +260,7 @@ async def test_a_caller_has_so_many_calls_to_bots_at_a_time(
     there = line.at(host)
     [bob] = people(host, "bob")
     await acs.put("farEnds", {**QUICK, "playMs": 60_000})
-    calls, before = [await line.ring(alice) for _ in range(3)], (await acs.state())["requests"]
+    calls, before = [await line.ring(alice) for _ in range(3)], await line.asked()
 
     told = [(await there.deliver(one)).json["results"] for one in (*calls, calls[2])]
     bobs = await there.deliver(await line.ring(bob))
@@ -274,7 +273,7 @@ async def test_a_caller_has_so_many_calls_to_bots_at_a_time(
     assert told == [["answered"], ["answered"], ["busy"], ["missed"]]
     assert (bobs.json["results"], after.json["results"]) == (["answered"], ["answered"])
     assert await line.in_acs(calls[2]) == []
-    requests = Counter((await acs.state())["requests"]) - Counter(before)
+    requests = await line.asked() - before
     assert (requests["answerCall"], requests["rejectCall"]) == (4, 1)
 
 
