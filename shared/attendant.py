@@ -231,10 +231,8 @@ class Attendant:
         if raw_id == attendance.caller:
             raise CallRefused("Who is to be connected is the caller.")
         # A guest before they are rung, so that no list that they are on comes too early.
-        if (
-            await self._records.change(call.call_id, lambda found: _with_guest(found, raw_id))
-            is None
-        ):
+        noted = await self._records.change(call.call_id, lambda found: _with_guest(found, raw_id))
+        if noted is None:
             raise CallGone
         await self._acs.add(
             connection,

@@ -55,7 +55,8 @@ class Menu:
     """What a caller may press.
 
     Attributes:
-        prompt: is said before every choice but the first; the greeting where it is empty.
+        prompt: is said before every choice. Where it is empty, that is the greeting, which is not
+            said again before the first.
         choices: by tone: `0` to `9`, `*`, `#`.
     """
 
