@@ -1,7 +1,7 @@
 """Erasing and exporting a person: the one place that reaches everything stored about them.
 
 Each domain module that stores something about people offers `forget` and `export`, and is listed
-in `shared.app`; tests/e2e/test_erasure.py fails for a row that neither reaches.
+in `shared.app`; tests/privacy/test_erasure.py fails for a row that neither reaches.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """Load the functions of an app folder into Microsoft's v1 worker runtime, and invoke them.
 
 The runtime's native invocation is used (no protobuf). Its names are not public:
-the version is pinned, and tests/integration/test_functions_host.py holds the contract.
+the version is pinned, and tests/devstack/test_functions_host.py holds the contract.
 """
 
 import json

@@ -1,0 +1,205 @@
+"""A call that a bot has answered, hosts that go on with it, and a small ACS, for tests of turns.
+
+ACS says what it was asked, and waits or fails as it is told to. Import the fixture by name.
+"""
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from shared.acs_identity import Grant
+from shared.app import table_client
+from shared.attendances import Attendance
+from shared.attendant import Attendant
+from shared.attendant_settings import AttendantSettings, Connect, HangUp, Menu, Say
+from shared.call_events import CallEvent, read_events
+from shared.call_records import CallRecords
+from shared.call_rows import Call
+from shared.call_terms import Listening, Repeatable, Sound
+from shared.calls import Landed
+from shared.identities import Identities
+from shared.principals import Kind, Principal
+from shared.settings import load
+from shared.tables import CALLS, IDENTITIES, Table
+from shared.upstream import Upstream
+from tests.support.stack import Stack
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+CALLER, CAROL, BOT = "8:acs:caller", "8:acs:carol", "8:acs:bot"
+SETTINGS = AttendantSettings(
+    greeting="Welcome.",
+    voice="en-US-JennyNeural",
+    menu=Menu("", {"1": Connect("carol"), "2": Say("https://a.example/b.wav"), "0": HangUp()}),
+    keys=(),
+    audiences=(),
+    tenant="",
+    entra_keys_url="",
+)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_seconds(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What ACS was asked for."""
+
+    what: str
+    context: str = ""
+    said: str = ""
+    interrupts: bool = False
+    repeatable: Repeatable | None = None
+
+
+@dataclass
+class FakeAcs:
+    """Takes everything, unless it is held or has failures left."""
+
+    asked: list[Asked] = field(default_factory=list)
+    failures: list[Exception] = field(default_factory=list)
+    held: asyncio.Event | None = None
+    came: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def play(
+        self, connection_id: str, sound: Sound, to: str | None, *, loop: bool, context: str,
+        interrupts: bool = False,
+    ) -> None:  # fmt: skip
+        await self._take(Asked("play", context, sound.url or sound.text or "", interrupts))
+
+    async def collect(
+        self, connection_id: str, raw_id: str, listening: Listening, prompt: Sound | None, *,
+        context: str, interrupts: bool = False,
+    ) -> None:  # fmt: skip
+        assert (raw_id, listening.most) == (CALLER, 1)
+        said = (prompt.text or "") if prompt else ""
+        await self._take(Asked("listen", context, said, interrupts))
+
+    async def add(
+        self, connection_id: str, raw_id: str, *, caller_id: str | None, context: str,
+        repeatable: Repeatable,
+    ) -> None:  # fmt: skip
+        assert caller_id is None  # nobody is dialled
+        await self._take(Asked("add", context, raw_id, repeatable=repeatable))
+
+    async def hang_up(self, connection_id: str) -> None:
+        await self._take(Asked("hang up"))
+
+    async def leave(self, connection_id: str) -> None:
+        await self._take(Asked("leave"))
+
+    async def _take(self, asked: Asked) -> None:
+        self.asked.append(asked)
+        self.came.set()
+        if self.held is not None:
+            await self.held.wait()
+        if self.failures:
+            raise self.failures.pop(0)
+
+
+class FakeAcsUsers:
+    """Makes one identity: Carol's."""
+
+    async def create_user(self, scopes: frozenset[str], minutes: int) -> tuple[str, Grant]:
+        return CAROL, Grant("token", START, scopes, minutes, START)
+
+    async def issue_token(self, user_id: str, scopes: frozenset[str], minutes: int) -> Grant:
+        raise AssertionError("nobody asks for that here")
+
+    async def delete_user(self, user_id: str) -> None:
+        raise AssertionError("nobody asks for that here")
+
+
+class World:
+    """A call to a bot that was answered, two hosts, and ACS."""
+
+    def __init__(self, table: Table, identities: Identities, realm: str) -> None:
+        self.clock, self.acs = Clock(), FakeAcs()
+        self.records = CallRecords(table, 30, self.clock)
+        self.table, self._identities, self._realm = table, identities, realm
+        self.call_id = ""
+        self._seconds = 0
+
+    def host(self, settings: AttendantSettings = SETTINGS) -> Attendant:
+        return Attendant(self.records, self.acs, self._identities, settings, self.clock)
+
+    async def answered(self) -> None:
+        bot = Principal(Kind.BOT, self._realm, "bot")
+        call = await self.records.begin(bot, uuid.uuid4().hex, "")
+        self.call_id = call.call_id
+        attendance = Attendance((CALLER,))
+        await self.records.change(
+            call.call_id, lambda found: replace(found, own_id=BOT, attendance=attendance)
+        )
+
+    async def call(self) -> Call:
+        found = await self.records.find(self.call_id)
+        assert found is not None
+        return found
+
+    async def tell(self, host: Attendant, event: CallEvent) -> None:
+        """As /api/callEvents does."""
+        call = await self.call()
+        await host.go_on(Landed(call, await self.records.land(call, event)))
+
+    async def held(self, event: CallEvent) -> tuple[asyncio.Event, asyncio.Task[None]]:
+        """A host is told and asks ACS, which does not answer; then the time for it has passed."""
+        self.acs.held, self.acs.came = asyncio.Event(), asyncio.Event()
+        telling = asyncio.create_task(self.tell(self.host(), event))
+        await self.acs.came.wait()
+        self.clock.pass_seconds(6)
+        return self.acs.held, telling
+
+    async def is_asked(self) -> bool:
+        attendance = (await self.call()).attendance
+        assert attendance is not None
+        assert attendance.turn is not None
+        return attendance.turn.is_asked
+
+    def event(self, kind: str, **data: object) -> CallEvent:
+        self._seconds += 1
+        told = {
+            "id": str(uuid.uuid4()),
+            "specversion": "1.0",
+            "type": f"Microsoft.Communication.{kind}",
+            "time": (START + timedelta(seconds=self._seconds)).isoformat(),
+            "data": {"callConnectionId": "x", **data},
+        }
+        [event] = read_events(json.dumps([told]).encode())
+        return event
+
+    def done(self, kind: str, **data: object) -> CallEvent:
+        """The end of what ACS was asked for last."""
+        return self.event(kind, operationContext=self.acs.asked[-1].context, **data)
+
+    def pressed(self, tone: str) -> CallEvent:
+        return self.done("RecognizeCompleted", dtmfResult={"tones": [tone]})
+
+    @property
+    def asked(self) -> list[str]:
+        return [one.what for one in self.acs.asked]
+
+
+@pytest.fixture
+async def world(stack: Stack) -> AsyncIterator[World]:
+    upstream, settings = Upstream(), load(stack.settings)
+    realm = uuid.uuid4().hex
+    users = Table(table_client(settings, upstream, IDENTITIES))
+    identities = Identities(users, FakeAcsUsers(), "resource")
+    await identities.enrol(Principal(Kind.USER, realm, "carol"), "Carol", frozenset({"voip"}), 60)
+    world = World(Table(table_client(settings, upstream, CALLS)), identities, realm)
+    await world.answered()
+    yield world
+    await upstream.close()

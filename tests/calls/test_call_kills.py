@@ -1,0 +1,299 @@
+"""A host that dies while a call is placed, steered, told of, ended or erased leaves nothing, here
+or in ACS, that a repetition does not finish: whoever asked asks again, and so does ACS.
+
+Each test holds one request at every step, each of another caller, and kills the host once. Steps
+are all writes and whatever ACS is asked; a read leaves nothing behind. Events are held wherever
+they would make the steps of a request others."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from typing import Any
+
+import pytest
+
+from tests.calls.test_calls import MANAGER, PHONE, has, invite, is_connected, place, watched
+from tests.meetings.test_meeting_kills import around, asked, covered
+from tests.privacy.test_erasure import rows_about
+from tests.support.api import Reply
+from tests.support.control import Control
+from tests.support.kills import Step
+from tests.support.people import People, Person
+from tests.support.stack import Host, Stack
+from tests.support.storage import Kill, KillEach, mapping_key
+from tests.support.table_proxy import TableProxy
+
+# How events are told again: until a host is back, which takes it a few seconds.
+AGAIN = {"retryMs": 50, "attempts": 12}
+
+PLACING = around(
+    ("tables", "batch", 0),  # the key and the index
+    ("tables", "insert", 0),  # the record
+    ("tables", "update", 0),  # the same, with who is called
+    ("acs", "createCall", 0),
+    ("tables", "update", 1),  # the record, with ACS's id of the call
+)
+INVITING = around(("tables", "update", 0), ("acs", "addParticipant", 0))
+HANGING_UP = around(("acs", "terminateCall", 0))
+ERASING = around(
+    ("acs", "terminateCall", 0),
+    ("tables", "remove", 0),  # the key
+    ("tables", "remove", 1),  # the record
+    ("tables", "remove", 3),  # the second of two events, which go at a time
+    ("tables", "remove", 4),  # the index
+)
+# Of a call to somebody, and an invitation of another.
+EVENTS = Counter({"CallConnected": 1, "AddParticipantSucceeded": 1, "ParticipantsUpdated": 2})
+
+
+@pytest.fixture(autouse=True)
+async def telling(acs: Control) -> AsyncIterator[None]:
+    """Everybody answers, and events come and come again quickly, unless a test holds them."""
+    await acs.put("farEnds", {})
+    await acs.put("callbacks", AGAIN)
+    yield
+    await acs.put("callbacks", {})
+
+
+async def callers(people: People, host: Host, number: int) -> tuple[Person, list[Person]]:
+    """Somebody to be called, and so many who may."""
+    bob, *managers = people(host, "bob", *(f"caller {n}" for n in range(number)))
+    for manager in managers:
+        manager.sign_in(*MANAGER)
+    replies = await asyncio.gather(*(person.token() for person in (bob, *managers)))
+    assert {reply.status for reply in replies} == {200}
+    return bob, managers
+
+
+async def connected(people: People, host: Host, number: int) -> list[tuple[Person, str]]:
+    """So many callers, each with a call that is connected, of which there are two events."""
+    bob, managers = await callers(people, host, number)
+    calls = [(one, id_of(await place(one, {"user": bob.id}))) for one in managers]
+    for caller, call in calls:
+        await watched(caller, call, lambda now: is_connected(now) and len(now["events"]) == 2)
+    return calls
+
+
+def id_of(placed: Reply) -> str:
+    assert placed.status == 201, placed
+    return str(placed.json["id"])
+
+
+def hang_up(caller: Person, call: str) -> Awaitable[Reply]:
+    return caller.ask(f"/calls/{call}", "DELETE")
+
+
+async def told_meanwhile(acs: Control, request: Awaitable[Reply]) -> Reply:
+    """As soon as the host is dead ACS tells all that is held, and goes on until it is back."""
+    try:
+        return await request
+    finally:
+        await acs.put("callbacks", AGAIN)
+
+
+async def in_acs(acs: Control, call: str) -> dict[str, Any]:
+    """The one call of ACS that is this."""
+    calls = (await acs.state())["calls"]
+    [found] = [one for one in calls if one["callbackUri"].endswith(f"/{call}")]
+    return dict(found)
+
+
+def kinds(callbacks: list[dict[str, Any]]) -> Counter[str]:
+    return Counter(one["type"].rpartition(".")[2] for one in callbacks)
+
+
+async def taken(acs: Control, caller: Person, call: str) -> dict[str, Any]:
+    """The call once ACS has got rid of every event about it: its log has each of them once."""
+    async with asyncio.timeout(15):
+        while {one["state"] for one in (await in_acs(acs, call))["callbacks"]} != {"taken"}:
+            await asyncio.sleep(0.02)
+    seen = await caller.ask(f"/calls/{call}")
+    assert kinds(seen.json["events"]) == kinds((await in_acs(acs, call))["callbacks"])
+    return dict(seen.json)
+
+
+async def have_ended(acs: Control, calls: Sequence[str]) -> None:
+    """Each of them in ACS, once."""
+    for call in calls:
+        async with asyncio.timeout(15):
+            while (await in_acs(acs, call))["callConnectionState"] != "disconnected":
+                await asyncio.sleep(0.02)
+        assert kinds((await in_acs(acs, call))["callbacks"])["CallDisconnected"] == 1
+
+
+def only_tombstones_are_left(stack: Stack, of: Sequence[Person], calls: Sequence[str]) -> None:
+    keys = [mapping_key(stack, person.id) for person in of]
+    rows = rows_about(stack, *keys, *calls)
+    assert sorted(row["PartitionKey"] for row in rows) == sorted(keys)
+    assert all("erasedAt" in row for row in rows)
+
+
+async def test_a_call_whose_placing_was_killed_anywhere_is_placed_once_by_its_repetition(
+    tables: TableProxy, acs: Control, counted_host: Host, people: People, kill_each: KillEach
+) -> None:
+    bob, [first, *managers] = await callers(people, counted_host, 1 + len(PLACING))
+    await acs.put("callbacks", {"hold": True})
+
+    def placed(manager: Person) -> Awaitable[Reply]:
+        return place(manager, {"user": bob.id}, key="key")
+
+    assert await asked(tables, acs, placed(first), "acs") == covered(PLACING)
+    before = len((await acs.state())["calls"])
+    *cut, last = [placed(manager) for manager in managers]
+
+    await kill_each(zip(PLACING, [*cut, told_meanwhile(acs, last)], strict=True))
+    calls = [id_of(one) for one in await asyncio.gather(*map(placed, managers))]
+    again = [id_of(one) for one in await asyncio.gather(*map(placed, managers))]
+
+    assert again == calls
+    assert len((await acs.state())["calls"]) == before + len(PLACING)
+    in_vain = 0
+    for step, manager, call in zip(PLACING, managers, calls, strict=True):
+        seen = await watched(manager, call, lambda now: is_connected(now) and has(1)(now))
+        assert [one["user"] for one in seen["participants"]] == [bob.id], step
+        await taken(acs, manager, call)
+        in_vain += any(len(one["attempts"]) > 1 for one in (await in_acs(acs, call))["callbacks"])
+        assert [one["id"] for one in (await manager.ask("/calls")).json["calls"]] == [call], step
+    assert in_vain >= 3  # those that were made before the kill
+
+
+async def test_an_invitation_killed_anywhere_rings_once_when_it_is_repeated(
+    tables: TableProxy, acs: Control, counted_host: Host, people: People, kill_each: KillEach
+) -> None:
+    first, *calls = await connected(people, counted_host, 1 + len(INVITING))
+    await acs.put("callbacks", {"hold": True})
+
+    def invited(caller: Person, call: str) -> Awaitable[Reply]:
+        return invite(caller, call, {"phoneNumber": PHONE}, "key")
+
+    assert await asked(tables, acs, invited(*first), "acs") == covered(INVITING)
+    *cut, last = [invited(*one) for one in calls]
+
+    await kill_each(zip(INVITING, [*cut, told_meanwhile(acs, last)], strict=True))
+    replies = await asyncio.gather(*(invited(*one) for one in calls for _ in range(2)))
+
+    assert {reply.status for reply in replies} == {202}
+    for n, (step, (caller, call)) in enumerate(zip(INVITING, calls, strict=True)):
+        await watched(caller, call, has(2))
+        seen = await taken(acs, caller, call)
+        assert kinds(seen["events"]) == EVENTS, step
+        [action] = seen["actions"]
+        assert action["state"] == "succeeded", step
+        assert {one.json["id"] for one in replies[2 * n : 2 * n + 2]} == {action["id"]}, step
+
+
+async def test_an_event_whose_batch_was_killed_is_told_again_and_applied_once(
+    stack: Stack, acs: Control, table_faults: Control, counted_host: Host, people: People
+) -> None:
+    bob, managers = await callers(people, counted_host, 2)
+    await acs.put("callbacks", {**AGAIN, "hold": True})
+    calls, kept = [], 0
+    for manager in managers:
+        calls.append(id_of(await place(manager, {"user": bob.id})))
+        await acs.events_held(kept + 2)
+        await invite(manager, calls[-1], {"phoneNumber": PHONE}, "key")
+        await acs.events_held(kept + 4)
+        assert (await hang_up(manager, calls[-1])).status == 204
+        kept += 5
+    await acs.events_held(kept)
+
+    telling = []
+    for moment in ["before"] * 5 + ["after"] * 5:  # those of the first call, which are older
+        fault = await table_faults.fault("batch", hold=moment, times=1)
+        telling.append(asyncio.create_task(acs.tell(count=1)))
+        await table_faults.held(fault)
+    counted_host.kill()
+    logs = [[row for row in rows_about(stack, call) if "kind" in row] for call in calls]
+    assert [len(log) for log in logs] == [0, 5]
+    await asyncio.gather(*telling)
+    await table_faults.clear()
+    await counted_host.start()
+
+    for manager, call in zip(managers, calls, strict=True):
+        seen = await taken(acs, manager, call)
+        assert all(len(one["attempts"]) > 1 for one in (await in_acs(acs, call))["callbacks"])
+        assert (seen["state"], seen["reason"]["code"]) == ("disconnected", 200)
+        assert seen["createdAt"] <= seen["connectedAt"] <= seen["endedAt"]
+        assert [one["state"] for one in seen["actions"]] == ["succeeded"]
+        assert len(seen["participants"]) == 2
+
+
+async def test_a_hanging_up_killed_anywhere_has_ended_the_call_when_it_is_repeated(
+    tables: TableProxy, acs: Control, counted_host: Host, people: People, kill_each: KillEach
+) -> None:
+    first, *calls = await connected(people, counted_host, 1 + len(HANGING_UP))
+    await acs.put("callbacks", {"hold": True})  # nothing but the answer says that it has ended
+    assert await asked(tables, acs, hang_up(*first), "acs") == covered(HANGING_UP)
+
+    await kill_each(zip(HANGING_UP, [hang_up(*one) for one in calls], strict=True))
+    replies = await asyncio.gather(*(hang_up(*one) for one in calls))
+
+    assert {reply.status for reply in replies} == {204}, replies
+    await have_ended(acs, [call for _, call in calls])
+    await acs.put("callbacks", AGAIN)
+    for caller, call in calls:
+        assert (await taken(acs, caller, call))["state"] == "disconnected"
+
+
+async def test_an_erasure_killed_anywhere_ends_the_call_and_leaves_nothing_when_it_is_repeated(
+    stack: Stack,
+    tables: TableProxy,
+    acs: Control,
+    counted_host: Host,
+    people: People,
+    kill_each: KillEach,
+) -> None:
+    (first, _), *pairs = await connected(people, counted_host, 1 + len(ERASING))
+    managers, calls = [one for one, _ in pairs], [call for _, call in pairs]
+    await acs.put("callbacks", {"hold": True, "attempts": 1})
+    own = {("acs", "delete"): 1, ("tables", "update"): 2, ("tables", "remove"): 1}  # the identity's
+    assert await asked(tables, acs, first.forget(), "acs") == covered(ERASING) + Counter(own)
+
+    await kill_each(zip(ERASING, [one.forget() for one in managers], strict=True))
+    replies = await asyncio.gather(*(one.forget() for one in managers))
+
+    assert {reply.status for reply in replies} == {204}, replies
+    await have_ended(acs, calls)
+    only_tombstones_are_left(stack, managers, calls)
+    await acs.tell()  # of their end
+    assert {tuple((await in_acs(acs, one))["callbacks"][-1]["attempts"]) for one in calls} == {
+        (404,)
+    }
+    only_tombstones_are_left(stack, managers, calls)
+
+
+async def test_a_placing_killed_anywhere_leaves_no_call_of_who_is_erased_instead(
+    stack: Stack, acs: Control, counted_host: Host, people: People, kill_each: KillEach
+) -> None:
+    bob, managers = await callers(people, counted_host, len(PLACING))
+    await acs.put("callbacks", {"hold": True})
+    before = len((await acs.state())["calls"])
+    placed = [place(manager, {"user": bob.id}) for manager in managers]
+
+    await kill_each(zip(PLACING, placed, strict=True))
+    replies = await asyncio.gather(*(manager.forget() for manager in managers))
+    await acs.put("callbacks", AGAIN)
+
+    assert {reply.status for reply in replies} == {204}
+    made = (await acs.state())["calls"][before:]
+    assert len(made) >= 3  # the erasure may ask for a call once more, to know which to end
+    calls = [one["callbackUri"].rpartition("/")[2] for one in made]
+    await have_ended(acs, calls)
+    only_tombstones_are_left(stack, managers, calls)
+
+
+async def test_a_placing_killed_without_a_record_and_repeated_after_another_is_ended_by_an_erasure(
+    acs: Control, counted_host: Host, people: People, kill: Kill
+) -> None:
+    bob, [manager] = await callers(people, counted_host, 1)
+
+    def placed(key: str) -> Awaitable[Reply]:
+        return place(manager, {"user": bob.id}, key=key)
+
+    await kill(Step("tables", "insert", 0, "before"), placed("key"))
+    calls = [id_of(await placed(key)) for key in ("another", "key")]
+    for call in calls:
+        await watched(manager, call, lambda now: len(now["events"]) == 2)  # none comes any more
+    assert (await manager.forget()).status == 204
+
+    await have_ended(acs, calls)

@@ -1,0 +1,235 @@
+"""Requests and events land once on the real table, however many come at the same time."""
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from shared.app import table_client
+from shared.attendances import Attendance
+from shared.call_events import CallEvent, read_events
+from shared.call_records import CallRecords
+from shared.call_rows import Call, CallState, Reason
+from shared.identity_rows import principal_key
+from shared.principals import Kind, Principal
+from shared.problems import KeyReused
+from shared.settings import load
+from shared.tables import CALLS, Table
+from shared.upstream import Upstream
+from tests.support.interleaving import Instance, Schedule
+from tests.support.stack import Stack
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def table(stack: Stack) -> AsyncIterator[Table]:
+    upstream = Upstream()
+    yield Table(table_client(load(stack.settings), upstream, CALLS))
+    await upstream.close()
+
+
+@pytest.fixture
+def records(table: Table, clock: Clock) -> CallRecords:
+    return CallRecords(table, 30, clock)
+
+
+@pytest.fixture
+def alice() -> Principal:
+    return Principal(Kind.USER, "realm", uuid.uuid4().hex)
+
+
+def events(*kinds: str) -> list[CallEvent]:
+    listed = [
+        {
+            "id": str(uuid.uuid4()),
+            "specversion": "1.0",
+            "type": f"Microsoft.Communication.{kind}",
+            "time": (START + timedelta(seconds=n)).isoformat(),
+            "data": {"callConnectionId": "x", "sequenceNumber": n},
+        }
+        for n, kind in enumerate(kinds)
+    ]
+    return read_events(json.dumps(listed).encode())
+
+
+async def test_a_request_that_comes_twenty_times_at_once_is_one_call(
+    records: CallRecords, alice: Principal
+) -> None:
+    calls = await asyncio.gather(*(records.begin(alice, "key", "wish") for _ in range(20)))
+
+    assert len({call.call_id for call in calls}) == 1
+    assert [call.call_id for call in await records.live_of(alice)] == [calls[0].call_id]
+    with pytest.raises(KeyReused):
+        await records.begin(alice, "key", "another wish")
+    assert (await records.begin(alice, "another key", "wish")).call_id != calls[0].call_id
+
+
+async def test_a_creator_of_another_realm_has_calls_of_their_own(
+    records: CallRecords, alice: Principal
+) -> None:
+    other = Principal(Kind.USER, "another realm", alice.id)
+
+    one, two = await records.begin(alice, "key", "w"), await records.begin(other, "key", "w")
+
+    assert one.call_id != two.call_id
+
+
+async def test_events_that_come_at_once_and_again_are_each_applied_once(
+    records: CallRecords, alice: Principal
+) -> None:
+    call = await records.begin(alice, "key", "wish")
+    told = events("CallConnected", *["ParticipantsUpdated"] * 10, "CallDisconnected")
+
+    await asyncio.gather(*(records.land(call, event) for event in [*told, *told]))
+
+    found = await records.find(call.call_id)
+    assert found is not None
+    assert (found.state, found.sequence) == (CallState.DISCONNECTED, 10)
+    assert [one.kind for one in await records.events_of(call.call_id)] == [
+        event.kind for event in told
+    ]
+
+
+async def test_an_event_of_a_call_that_is_gone_leaves_nothing(
+    records: CallRecords, table: Table, alice: Principal
+) -> None:
+    call = await records.begin(alice, "key", "wish")
+    await records.forget(alice)
+
+    await records.land(call, events("CallConnected")[0])
+
+    assert await records.find(call.call_id) is None
+    assert await table.list_for(call.call_id) == []
+    assert await records.live_of(alice) == []
+
+
+async def test_an_event_that_lands_during_an_erasure_leaves_nothing(
+    stack: Stack, clock: Clock, table: Table
+) -> None:
+    upstream, schedule = Upstream(), Schedule()
+    client = table_client(load(stack.settings), upstream, CALLS)
+    stepped = [Table(Instance(schedule).client(client)) for _ in range(2)]
+    erasing, telling = (CallRecords(one, 30, clock) for one in stepped)
+    for steps in range(9):
+        alice = Principal(Kind.USER, "realm", uuid.uuid4().hex)
+        call = await CallRecords(table, 30, clock).begin(alice, "key", "wish")
+        [told] = events("CallDisconnected")
+
+        forgetting = asyncio.ensure_future(erasing.forget(alice))
+        for _ in range(steps):
+            await schedule.settle()
+            if schedule.waiting:
+                await schedule.step(0)
+        landing = asyncio.ensure_future(telling.land(call, told))
+        await schedule.settle()
+        await schedule.step(len(schedule.waiting) - 1)
+        while not (forgetting.done() and landing.done()):
+            await schedule.drain()
+            await asyncio.sleep(0.01)  # who met a change steps aside
+        await asyncio.gather(forgetting, landing)
+
+        assert await table.list_for(call.call_id) == [], steps
+    await upstream.close()
+
+
+async def test_calls_to_a_bot_go_with_who_called_and_with_the_bot(
+    records: CallRecords, alice: Principal, table: Table
+) -> None:
+    bots = [Principal(Kind.BOT, "realm", uuid.uuid4().hex) for _ in range(2)]
+    first, second = [await records.begin(bot, "context", "", alice) for bot in bots]
+    live = await records.live_from(alice)
+    assert {one.call_id for one in live} == {first.call_id, second.call_id}
+    assert await records.live_of(alice) == []
+    assert [row["toBot"] for row in await records.export(alice)] == [False, False]  # not noted yet
+
+    await records.forget(bots[0])
+    assert [one.call_id for one in await records.live_from(alice)] == [second.call_id]
+    await records.forget(alice)
+
+    for owner in (alice, *bots):
+        assert await table.list_for(principal_key(owner)) == []
+    for call in (first, second):
+        assert await table.list_for(call.call_id) == []
+
+
+async def test_a_call_that_was_answered_after_all_counts_again(
+    records: CallRecords, alice: Principal, clock: Clock
+) -> None:
+    bot = Principal(Kind.BOT, "realm", uuid.uuid4().hex)
+
+    async def missed(context: str) -> Call:
+        call = await records.begin(bot, context, "", alice)
+        await records.change(
+            call.call_id,
+            lambda found: replace(found, attendance=Attendance(("8:acs:alice",))).missed(
+                Reason(404, 0, "gone"), clock()
+            ),
+        )
+        assert call.call_id not in {one.call_id for one in await records.live_from(alice)}
+        return call
+
+    call = await missed("revived")
+    await records.land(call, events("CallConnected")[0])
+    assert [one.call_id for one in await records.live_from(alice)] == [call.call_id]
+    assert [one.call_id for one in await records.live_of(bot)] == [call.call_id]
+
+    late = await missed("late")
+    clock.now = START + timedelta(minutes=6)
+    assert len(await records.live_from(alice)) == 1  # and the other is looked at no more
+    await records.land(late, events("CallConnected")[0])
+    assert len(await records.live_from(alice)) == 1
+
+
+async def test_the_list_is_newest_first_in_pages_and_ends(
+    records: CallRecords, alice: Principal, clock: Clock
+) -> None:
+    placed = []
+    for n in range(5):
+        clock.now = START + timedelta(minutes=n)
+        placed.append((await records.begin(alice, f"key {n}", "wish")).call_id)
+
+    first, after = await records.page(alice, "", 3)
+    assert after is not None
+    second, end = await records.page(alice, after, 3)
+
+    assert [call.call_id for call in (*first, *second)] == placed[::-1]
+    assert end is None
+
+
+async def test_calls_go_when_their_time_is_over(
+    records: CallRecords, alice: Principal, clock: Clock, table: Table
+) -> None:
+    old = await records.begin(alice, "old", "wish")
+    for event in events("CallConnected", "CallDisconnected"):
+        await records.land(old, event)
+    clock.now = START + timedelta(days=29)
+    young = await records.begin(alice, "young", "wish")
+    clock.now = START + timedelta(days=31)
+
+    found = await records.find(old.call_id)
+    assert found is not None
+    assert not records.is_kept(found)
+    assert records.is_kept(young)
+    await records.tidy(alice)
+
+    assert [call.call_id for call in await records.live_of(alice)] == [young.call_id]
+    assert await table.list_for(old.call_id) == []
+    assert (await records.begin(alice, "old", "another wish")).call_id != old.call_id

@@ -1,0 +1,112 @@
+"""`dev.py call`: a person lets somebody call a bot, and sees what happens."""
+
+import asyncio
+import re
+import signal
+from collections.abc import Callable
+from subprocess import PIPE, CompletedProcess, Popen
+from typing import IO
+
+import aiohttp
+import pytest
+
+from devstack.sign_ins import user_token
+from devstack.tokens import issuer_key
+from tests.devstack.commands.dev_process import DEV, DevRun
+from tests.support.control import Control
+from tests.support.stack import Stack
+
+pytest_plugins = ("tests.devstack.commands.dev_fixtures",)
+
+type Dev = Callable[..., CompletedProcess[str]]
+
+
+def happened(printed: str) -> list[str]:
+    """What was printed without the times."""
+    return [re.sub(r"^[0-9T:.-]+Z", "", line).strip() for line in printed.splitlines()]
+
+
+async def signed_in(running: DevRun, user: str) -> None:
+    """Somebody is known here from now on."""
+    key, issuer = issuer_key(running.state / "issuer-key.json"), running.stack["issuer"]
+    token = user_token(key, issuer=issuer, user_id=user, roles=())
+    headers = {"Authorization": f"Bearer {token}"}
+    async with (
+        aiohttp.ClientSession(headers=headers) as session,
+        session.get(f"{running.stack['api']}/token") as answer,
+    ):
+        assert answer.status == 200
+
+
+async def test_a_call_is_told_from_the_first_ring_to_the_last(running: DevRun, dev: Dev) -> None:
+    await signed_in(running, "carol")
+    options = ("--press", "9", "--press", "1", "--talk", "0", "--state", str(running.state))
+
+    printed = await asyncio.to_thread(dev, "call", "told", "--from", "dave", *options)
+
+    lines = happened(printed.stdout)
+    assert (printed.returncode, printed.stderr) == (0, "")
+    assert lines[:2] == ["there is no bot told yet: it is registered now", "dave calls told"]
+    wanted = ["CallConnected", "PlayCompleted", "RecognizeCompleted: 9", "RecognizeCompleted: 1"]
+    wanted += ["AddParticipantSucceeded", "with the bot: carol, dave", "dave hangs up"]
+    wanted += ["CallDisconnected"]
+    assert [line for line in lines if line in wanted] == wanted
+
+
+def test_a_bot_that_hangs_up_ends_it(running: DevRun, dev: Dev) -> None:
+    for _ in range(2):  # the second time there is the bot
+        printed = dev("call", "curt", "--press", "0", "--state", str(running.state))
+        assert printed.returncode == 0
+    lines = happened(printed.stdout)
+    assert lines[0] == "alice calls curt"
+    assert "RecognizeCompleted: 0" in lines
+    assert "CallDisconnected" in lines
+    assert "alice hangs up" not in lines
+
+
+async def test_a_call_that_nobody_answers_is_said_to_be_one(running: DevRun, dev: Dev) -> None:
+    async with Control(running.stack["acs"]) as acs:
+        await acs.fault("answerCall", status=404, times=1)
+        missed = await asyncio.to_thread(dev, "call", "deaf", "--state", str(running.state))
+
+    assert missed.returncode == 1
+    said = 'nobody answers: the app was told of it, and said {"results":["missed"]}'
+    assert said in missed.stdout
+
+
+async def test_who_has_had_enough_hangs_up(running: DevRun) -> None:
+    options = ("--talk", "60", "--state", str(running.state))
+    with Popen([*DEV, "call", "endless", *options], stdout=PIPE, text=True) as process:
+        assert process.stdout is not None
+        await asyncio.to_thread(until_said, process.stdout, "PlayStarted")
+        process.send_signal(signal.SIGINT)
+        left = await asyncio.to_thread(process.stdout.read)
+
+    assert process.returncode == 130
+    assert "alice hangs up" in left
+    async with Control(running.stack["acs"]) as acs:
+        assert (await acs.state())["calls"][-1]["callConnectionState"] == "disconnected"
+
+
+def until_said(output: IO[str], wanted: str) -> None:
+    for line in output:
+        if wanted in line:
+            return
+    raise AssertionError(wanted)
+
+
+@pytest.mark.parametrize("wrong", [("--press", "x"), ("--press", "12"), ("--talk", "-3")])
+def test_what_nobody_can_do_is_refused_at_once(dev: Dev, wrong: tuple[str, ...]) -> None:
+    printed = dev("call", "any", *wrong)
+
+    assert printed.returncode == 2
+    assert wrong[0] in printed.stderr
+
+
+@pytest.mark.parametrize("bot", ["x", ""])
+def test_without_an_app_nobody_is_called(stack: Stack, dev: Dev, bot: str) -> None:
+    printed = dev("call", bot, "--state", str(stack.folder))
+
+    why = "this stack runs without the app" if bot else "the bot's id is empty"
+    assert why in printed.stderr
+    assert printed.returncode == (1 if bot else 2)

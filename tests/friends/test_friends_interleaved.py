@@ -1,0 +1,126 @@
+"""Friendships hold in every interleaving of requests, wherever some of them are cut off.
+
+Hypothesis chooses requests of four people, the order of their storage requests on real Azurite,
+and after which write an instance dies. FRIENDS_EXAMPLES=2000 searches for longer.
+"""
+
+import asyncio
+import itertools
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.friend_rows import State
+from shared.friends import Friend
+from shared.problems import NotFound
+from shared.settings import load
+from shared.tables import FRIENDS
+from shared.upstream import Upstream
+from tests.support.interleaving import Schedule
+from tests.support.stack import Stack
+from tests.support.world import Wish, World, searching
+
+EXAMPLES = int(os.environ.get("FRIENDS_EXAMPLES", "40"))
+wishes = st.builds(
+    Wish,
+    kind=st.sampled_from(
+        ["add", "add", "add", "add", "remove", "block", "forget", "rename", "resolve"]
+    ),
+    who=st.integers(0, 3),
+    whom=st.integers(0, 3),
+    stop_after=st.sampled_from([0, 0, 0, *range(1, 10)]),
+).filter(lambda wish: wish.who != wish.whom)
+# Two people meet more often than four.
+pairs = st.builds(
+    lambda wish, who: Wish(wish.kind, who, 1 - who, wish.stop_after), wishes, st.integers(0, 1)
+)
+
+
+@searching(EXAMPLES)
+@given(data=st.data())
+@pytest.mark.timeout(0 if EXAMPLES > 100 else 240)
+def test_lists_and_resolves_agree_with_each_other_and_the_last_decisions(
+    stack: Stack, data: st.DataObject
+) -> None:
+    asyncio.run(_run(stack, data))
+
+
+async def _run(stack: Stack, data: st.DataObject) -> None:
+    upstream, schedule = Upstream(), Schedule()
+    try:
+        world = World(load(stack.settings), upstream, schedule)
+        for who, whom in ((0, 1), (1, 0), (2, 0))[: data.draw(st.integers(0, 3))]:
+            await world.alone(Wish("add", who, whom))
+        todo = data.draw(st.lists(st.one_of(pairs, wishes), min_size=2, max_size=7))
+        await world.interleave(todo, data)
+        await world.repeat_all_that_was_cut_off()
+        await _check(world)
+    finally:
+        await upstream.close()
+
+
+async def _check(world: World) -> None:
+    lists: list[dict[str, Friend]] = []
+    for who in range(4):
+        listing = world.quiet().friends.list_for(world.caller(who), None, "")
+        lists.append({friend.id: friend for friend in (await world.quietly(listing))[0]})
+    for who, whom in itertools.permutations(range(4), 2):
+        await _check_pair(world, lists, who, whom)
+    for deed in world.deeds:
+        if deed.seen is not None:
+            who, whom, at = deed.wish.who, deed.wish.whom, deed.began
+            assert not world.had_withdrawn(who, whom, at), deed
+            assert not world.had_withdrawn(whom, who, at), deed
+    for who in range(4):
+        await _check_erased(world, who)
+
+
+async def _check_pair(world: World, lists: list[dict[str, Friend]], who: int, whom: int) -> None:
+    mine, theirs = world.last_words(who, whom), world.last_words(whom, who)
+    listed = lists[who].get(world.principal(whom).id)
+    state = listed.state if listed else State.HIDDEN
+    deed = await world.alone(Wish("resolve", who, whom))
+    resolved = deed.seen is not None
+    assert resolved or isinstance(deed.refused, NotFound)
+    assert resolved == (state is State.ACCEPTED), (state, who, whom)
+    assert resolved in {a and b for a in mine for b in theirs}, (mine, theirs)
+    assert (state in (State.ACCEPTED, State.REQUESTED)) in mine, (state, mine)
+    if state in (State.ACCEPTED, State.INCOMING):
+        assert True in theirs
+    back = lists[whom].get(world.principal(who).id)
+    assert resolved == (back is not None and back.state is State.ACCEPTED)
+    if resolved:
+        assert deed.seen == listed
+        finding = world.quiet().identities.find(world.principal(whom))
+        identity = await world.quietly(finding)
+        assert identity is not None
+        assert deed.seen is not None
+        assert deed.seen.communication_user_id == identity.communication_user_id
+        assert deed.seen.display_name == identity.display_name or not identity.told
+        assert identity.communication_user_id in world._acs.living
+
+
+async def _check_erased(world: World, who: int) -> None:
+    """Whoever was erased after everything that concerned them is in no row any more."""
+    concerning = [deed for deed in world.deeds if who in (deed.wish.who, deed.wish.whom)]
+    decisive = [deed for deed in concerning if deed.wish.kind != "resolve"]
+    forgets = [
+        deed
+        for deed in decisive
+        if (deed.wish.kind, deed.wish.who) == ("forget", who)
+        and deed.ended
+        and deed.refused is None
+    ]
+    if not forgets:
+        return
+    last = max(forgets, key=lambda deed: deed.began)
+    others = [deed for deed in decisive if deed is not last]
+    if any(not deed.ended or deed.ended > last.began for deed in others):
+        return
+    for other in range(4):
+        listing = world.table(FRIENDS).list_for(world.key_of(other))
+        for row in await world.quietly(listing):
+            assert world.principal(who).id not in row.values.values()
+            assert other != who

@@ -1,0 +1,144 @@
+"""What each request asks of storage for somebody with one friend, and with five thousand."""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator
+
+import pytest
+
+from shared.tables import FRIENDS, PAGE_ROWS
+from tests.privacy.test_erasure import rows_about
+from tests.support.control import Control
+from tests.support.people import People, Person
+from tests.support.stack import Host, Stack, StartHost
+from tests.support.storage import cost, remove_friends, store_friends, stored, table
+from tests.support.table_proxy import TableProxy
+
+NUMBERS = (1, 100, 1000, 5000)
+# Seconds; the longest that telling everybody may take in the background.
+DEADLINE = 60
+
+
+@pytest.fixture
+async def popular(stack: Stack, counted_host: Host, people: People) -> AsyncIterator[Person]:
+    """Somebody with an identity, and no friend yet."""
+    [person] = people(counted_host, "popular")
+    await person.token()
+    yield person
+    await remove_friends(stack, person)
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+async def test_one_friend_costs_the_same_and_a_list_one_query_a_thousand_however_many_there_are(
+    stack: Stack, tables: TableProxy, popular: Person, number: int
+) -> None:
+    names = await store_friends(stack, popular, number, mirrored=1)
+
+    # Who am I, my row and the friend's.
+    tables.requests.clear()
+    resolved = await popular.resolve(names[0])
+    assert (resolved.status, resolved.json["communicationUserId"]) == (200, f"8:acs:{names[0]}")
+    assert tables.requests == {"get": 3}
+
+    # Who am I, and a page.
+    tables.requests.clear()
+    listed: list[str] = []
+    pages = 0
+    query: str | None = ""
+    while query is not None:
+        page = (await popular.friends(query)).json
+        listed += [friend["id"] for friend in page["friends"]]
+        assert {friend["communicationUserId"] for friend in page["friends"]} <= {
+            f"8:acs:{name}" for name in names
+        }
+        link, pages = page.get("nextLink"), pages + 1
+        query = link and link.removeprefix("/api/friends")
+    assert sorted(listed) == sorted(names)
+    assert pages == math.ceil(number / PAGE_ROWS)
+    assert tables.requests == {"get": pages, "query": pages}
+
+    # How many are unanswered, before and after; a row for each of the two.
+    asked = await cost(tables, popular.add(f"stranger of {popular.id}"), 201)
+    assert asked == {"get": 5, "query": 2, "insert": 2}
+
+
+# Of the five thousand only some were told before: a row in another partition for each takes long
+# to store, and the linear part is shown by the thousand.
+@pytest.mark.parametrize(("number", "told"), [(1, 1), (100, 100), (1000, 1000), (5000, 500)])
+async def test_a_new_name_costs_a_read_and_a_write_for_each_friend(
+    stack: Stack, tables: TableProxy, popular: Person, number: int, told: int
+) -> None:
+    await store_friends(stack, popular, number, mirrored=told)
+    tables.requests.clear()
+    answered = await popular.renamed("Renamed")
+
+    assert answered.status == 200
+    async with asyncio.timeout(DEADLINE):
+        while not (identity := await stored(stack, popular)).told:
+            await asyncio.sleep(0.1)
+    # Besides: who am I, the new name, the note that all know.
+    assert tables.requests == {
+        "get": 1 + number,
+        "update": 2 + told,
+        "query": math.ceil(number / PAGE_ROWS),
+    }
+    async with table(stack, FRIENDS) as rows:
+        found = rows.query_entities(
+            "RowKey eq @key and theirsName eq 'Renamed'",
+            parameters={"key": identity.row.partition_key},
+        )
+        versions = [row["theirsVersion"].value async for row in found]
+    assert versions == [identity.version] * told
+
+
+async def test_a_token_does_not_wait_until_all_friends_are_told(
+    stack: Stack,
+    start_host: StartHost,
+    tables: TableProxy,
+    table_faults: Control,
+    popular: Person,
+) -> None:
+    await store_friends(stack, popular, 10)
+    popular.host = await start_host(
+        TABLES_CONNECTION_STRING=tables.connection_string, UPSTREAM_TIMEOUT_SECONDS="4"
+    )
+    await table_faults.fault("get", delayMs=0, times=1)  # who am I
+    friend = await table_faults.fault("get", hold="before", times=1)
+
+    answered = await popular.renamed("Renamed")
+
+    assert answered.status == 200
+    await table_faults.held(friend)
+    assert not (await stored(stack, popular)).told
+    await table_faults.release(friend)
+    async with asyncio.timeout(DEADLINE):
+        while not (await stored(stack, popular)).told:
+            await asyncio.sleep(0.1)
+
+
+async def test_an_erasure_that_runs_out_of_time_is_finished_by_its_repetitions(
+    stack: Stack,
+    start_host: StartHost,
+    tables: TableProxy,
+    table_faults: Control,
+    popular: Person,
+) -> None:
+    identity = await stored(stack, popular)
+    await store_friends(stack, popular, 1000)
+    popular.host = await start_host(
+        TABLES_CONNECTION_STRING=tables.connection_string, UPSTREAM_TIMEOUT_SECONDS="3"
+    )
+    await table_faults.fault("remove", hold="before", times=1)  # until who asks has given up
+
+    refused = 0
+    async with asyncio.timeout(DEADLINE):
+        while (answer := await popular.forget()).status != 204:
+            assert (answer.status, answer.json["code"]) == (503, "timed-out")
+            refused += 1
+
+    assert refused > 0
+    assert rows_about(stack, popular.id, identity.communication_user_id) == []
+    owner = {"key": identity.row.partition_key}
+    async with table(stack, FRIENDS) as rows:
+        left = rows.query_entities("PartitionKey eq @key or RowKey eq @key", parameters=owner)
+        assert [row async for row in left] == []

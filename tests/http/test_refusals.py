@@ -1,0 +1,201 @@
+"""Over HTTP: who is not admitted, and what the refusal costs."""
+
+import base64
+import hmac
+import json
+import re
+from collections.abc import Callable
+from datetime import timedelta
+
+import aiohttp
+import pytest
+from joserfc.jwk import RSAKey
+
+from devstack.tokens import issuer_key, mint
+from tests.support.api import ask
+from tests.support.stack import ROOT, Host, Stack, StartHost
+
+OPEN = {"Health", "CallEvents", "IncomingCall"}  # the last two prove who sends
+FOR_APPS = {
+    "IssueToken",
+    "RevokeTokens",
+    "RegisterBot",
+    "RemoveBot",
+    "IssueBotToken",
+    "RevokeBotTokens",
+    "ScheduleMeeting",
+    "CancelMeeting",
+    "PlaceCall",
+    "GetCall",
+    "HangUp",
+    "InviteToCall",
+    "RemoveFromCall",
+    "PlayAudio",
+    "CollectTones",
+}
+
+
+def routes(besides: set[str]) -> list[tuple[str, str]]:
+    """Method and path of every route there is, but for those of some functions."""
+    return [
+        (method.upper(), "/" + re.sub(r"\{\w+\??\}", "x", trigger["route"]))
+        for declared in sorted(ROOT.glob("*/function.json"))
+        if declared.parent.name not in besides
+        for trigger in json.loads(declared.read_text("utf-8"))["bindings"][:1]
+        for method in trigger["methods"]
+    ]
+
+
+def part(content: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(content).encode()).rstrip(b"=").decode()
+
+
+def unsigned(stack: Stack) -> str:
+    _, body, _ = stack.token("mallory").split(".")
+    return f"{part({'alg': 'none', 'typ': 'JWT'})}.{body}."
+
+
+def signed_with_the_public_key(stack: Stack) -> str:
+    _, body, _ = stack.token("mallory").split(".")
+    public = issuer_key(stack.issuer.key_file).as_pem(private=False)
+    signed = f"{part({'alg': 'HS256', 'typ': 'JWT'})}.{body}"
+    mac = hmac.digest(public, signed.encode(), "sha256")
+    return f"{signed}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
+
+
+def of_somebody_else(stack: Stack) -> str:
+    head, _, signature = stack.token("mallory").split(".")
+    _, body, _ = stack.token("alice").split(".")
+    return f"{head}.{body}.{signature}"
+
+
+def with_a_key_of_ones_own(stack: Stack) -> str:
+    key = RSAKey.generate_key(2048, {"kid": "mine"})
+    issuer = stack.issuer
+    return mint(
+        key,
+        issuer=issuer.url,
+        subject="mallory",
+        audience=issuer.audience,
+        lifetime=timedelta(hours=1),
+    )
+
+
+FORGED: dict[str, Callable[[Stack], str]] = {
+    "garbage": lambda _: "garbage",
+    "oversized": lambda stack: stack.token("mallory", padding="x" * 16_384),
+    "expired": lambda stack: stack.token("mallory", lifetime=timedelta(seconds=-61)),
+    "no exp": lambda stack: stack.token("mallory", exp=None),
+    "wrong issuer": lambda stack: stack.token("mallory", iss="https://evil.example"),
+    "wrong audience": lambda stack: stack.token("mallory", aud="https://communication.azure.com/"),
+    "alg none": unsigned,
+    "HS256 with the public key": signed_with_the_public_key,
+    "another person's claims under one's own signature": of_somebody_else,
+    "a key of one's own": with_a_key_of_ones_own,
+}
+
+
+@pytest.mark.parametrize("forge", FORGED.values(), ids=FORGED)
+async def test_a_forged_token_is_refused_on_every_route(
+    stack: Stack,
+    one_host: Host,
+    client: aiohttp.ClientSession,
+    forge: Callable[[Stack], str],
+) -> None:
+    token = forge(stack)
+
+    for method, path in routes(besides=OPEN):
+        reply = await ask(client, one_host, path, token, method=method)
+        assert (reply.status, reply.json["code"]) == (401, "unauthenticated")
+        assert reply.headers["WWW-Authenticate"].startswith('Bearer realm="api", error="invalid_')
+    assert token not in one_host.log.read_text()
+
+
+@pytest.mark.parametrize(("method", "path"), routes(besides=OPEN))
+async def test_a_route_is_for_those_who_are_signed_in(
+    one_host: Host, client: aiohttp.ClientSession, method: str, path: str
+) -> None:
+    reply = await ask(client, one_host, path, method=method)
+
+    assert (reply.status, reply.json["code"]) == (401, "unauthenticated")
+    assert reply.headers["WWW-Authenticate"] == 'Bearer realm="api"'
+
+
+@pytest.mark.parametrize(("method", "path"), routes(besides=OPEN | FOR_APPS))
+async def test_a_route_for_people_refuses_an_app_whatever_its_roles(
+    stack: Stack, one_host: Host, client: aiohttp.ClientSession, method: str, path: str
+) -> None:
+    roles = ["Tokens.Issue", "Bots.Operate", "Calls.Manage"]
+    app = stack.token("daemon", roles=roles, azp="daemon")
+
+    reply = await ask(client, one_host, path, app, method=method)
+
+    assert (reply.status, reply.json["code"]) == (403, "forbidden")
+
+
+WITH_BODIES = [one for one in routes(besides=OPEN) if one[0] in ("POST", "PUT")]
+ROLES = ["Tokens.Issue", "Bots.Operate", "Calls.Manage", "Meetings.Schedule"]
+
+
+@pytest.mark.parametrize(("method", "path"), WITH_BODIES)
+async def test_a_body_that_is_too_long_or_of_another_type_is_refused(
+    stack: Stack, one_host: Host, client: aiohttp.ClientSession, method: str, path: str
+) -> None:
+    bearer, as_json = stack.token("sender", roles=ROLES), {"Content-Type": "application/json"}
+
+    async def send(body: bytes, headers: dict[str, str] = as_json) -> int:
+        reply = await ask(client, one_host, path, bearer, method=method, headers=headers, data=body)
+        return reply.status
+
+    assert await send(b" " * 10 * 1024 * 1024) == 413
+    for body in (b"[1]", b'"text"', b"7", b"{", b"\xff", b'{"unknown": 1}'):
+        assert await send(body) == 400, body
+    assert await send(b"{}", {"Content-Type": "text/plain"}) == 415
+
+
+async def test_no_token_and_spoofed_platform_headers_are_refused(
+    stack: Stack, one_host: Host, client: aiohttp.ClientSession
+) -> None:
+    claims = [{"typ": "iss", "val": stack.issuer.url}, {"typ": "sub", "val": "alice"}]
+    principal = base64.b64encode(json.dumps({"claims": claims}).encode()).decode()
+    spoofed = {
+        "X-MS-CLIENT-PRINCIPAL": principal,
+        "X-MS-CLIENT-PRINCIPAL-ID": "alice",
+        "X-MS-CLIENT-PRINCIPAL-IDP": "aad",
+    }
+    for headers in ({}, spoofed):
+        reply = await ask(client, one_host, "/token", headers=headers)
+        assert (reply.status, reply.headers["WWW-Authenticate"]) == (401, 'Bearer realm="api"')
+
+
+async def test_easy_auth_is_trusted_only_while_the_platform_says_it_is_on(
+    stack: Stack, start_host: StartHost, client: aiohttp.ClientSession
+) -> None:
+    claims = {"iss": stack.issuer.url, "aud": stack.issuer.audience, "sub": "eve", "iat": "1"}
+    listed = [{"typ": name, "val": value} for name, value in claims.items()]
+    principal = base64.b64encode(json.dumps({"claims": listed}).encode()).decode()
+    headers = {"X-MS-CLIENT-PRINCIPAL": principal}
+    switched_on = await start_host(AUTH_EASY_AUTH="true")
+    platform = await start_host(AUTH_EASY_AUTH="true", WEBSITE_AUTH_ENABLED="True")
+
+    assert (await ask(client, switched_on, "/user", headers=headers)).status == 401
+    admitted = await ask(client, platform, "/user", headers=headers)
+    assert (admitted.status, admitted.json["id"]) == (200, "eve")
+    contradicted = await ask(client, platform, "/user", stack.token("alice"), headers=headers)
+    assert contradicted.status == 401
+
+
+async def test_a_hundred_unknown_key_ids_ask_the_issuer_once_at_most(
+    stack: Stack, one_host: Host, client: aiohttp.ClientSession
+) -> None:
+    await ask(client, one_host, "/user", stack.token("alice"))  # the issuer's keys are known
+    log = stack.folder / "logs" / "issuer.log"
+    before = log.read_text().count("GET /jwks")
+
+    _, body, signature = stack.token("mallory").split(".")
+    for n in range(100):
+        head = part({"alg": "RS256", "kid": f"unknown-{n}"})
+        reply = await ask(client, one_host, "/user", f"{head}.{body}.{signature}")
+        assert reply.status == 401
+
+    assert log.read_text().count("GET /jwks") - before <= 1

@@ -1,0 +1,111 @@
+"""Enrolment against real storage, where it fails half-way on one of two hosts."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+import pytest
+
+from shared.acs_identity import Grant
+from shared.app import table_client
+from shared.identities import Identities
+from shared.principals import Kind, Principal
+from shared.problems import IdentityGone, StorageUnavailable
+from shared.settings import load
+from shared.tables import IDENTITIES, Table
+from shared.upstream import Upstream
+from tests.support.control import Control
+from tests.support.stack import Stack
+from tests.support.table_proxy import TableProxy
+
+VOIP = frozenset({"voip"})
+
+
+class FakeAcs:
+    """Makes identities and remembers which there are."""
+
+    def __init__(self) -> None:
+        self._serial = count()
+        self.living: list[str] = []
+
+    async def create_user(self, scopes: frozenset[str], minutes: int) -> tuple[str, Grant]:
+        self.living.append(f"8:acs:res_{next(self._serial)}")
+        now = datetime.now(UTC)
+        return self.living[-1], Grant("token", now + timedelta(hours=1), scopes, minutes, now)
+
+    async def issue_token(self, user_id: str, scopes: frozenset[str], minutes: int) -> Grant:
+        if user_id not in self.living:
+            raise IdentityGone
+        now = datetime.now(UTC)
+        return Grant("fresh token", now + timedelta(hours=1), scopes, minutes, now)
+
+    async def delete_user(self, user_id: str) -> None:
+        self.living.remove(user_id)
+
+
+@pytest.fixture
+async def upstream() -> AsyncIterator[Upstream]:
+    upstream = Upstream()
+    yield upstream
+    await upstream.close()
+
+
+def identities(
+    stack: Stack, connection_string: str, upstream: Upstream, acs: FakeAcs
+) -> Identities:
+    settings = load({**stack.settings, "TABLES_CONNECTION_STRING": connection_string})
+    return Identities(Table(table_client(settings, upstream, IDENTITIES)), acs, "resource")
+
+
+async def test_an_enrolment_that_storage_failed_goes_on_with_the_same_identity(
+    stack: Stack, upstream: Upstream, tables: TableProxy, table_faults: Control
+) -> None:
+    acs, who = FakeAcs(), Principal(Kind.USER, "realm", "same identity")
+    host = identities(stack, tables.connection_string, upstream, acs)
+    await table_faults.fault("insert", status=500)
+    for _ in range(3):
+        with pytest.raises(StorageUnavailable):
+            await host.enrol(who, None, VOIP, 60)
+    await table_faults.clear()
+
+    identity, grant = await host.enrol(who, None, VOIP, 60)
+
+    assert acs.living == [identity.communication_user_id]
+    assert grant is not None
+    assert grant.token == "fresh token"  # the first one was as old as the first failure
+
+
+async def test_a_spare_is_deleted_when_another_host_was_faster(
+    stack: Stack, upstream: Upstream, tables: TableProxy, table_faults: Control
+) -> None:
+    acs, who = FakeAcs(), Principal(Kind.USER, "realm", "faster host")
+    slow = identities(stack, tables.connection_string, upstream, acs)
+    fast = identities(stack, stack.settings["TABLES_CONNECTION_STRING"], upstream, acs)
+    await table_faults.fault("insert", status=500)
+    with pytest.raises(StorageUnavailable):
+        await slow.enrol(who, None, VOIP, 60)
+    await table_faults.clear()
+    winner, _ = await fast.enrol(who, None, VOIP, 60)
+
+    found = await slow.find(who)
+    assert found is not None
+    await slow.discard_spare(who, found)
+
+    assert found.communication_user_id == winner.communication_user_id
+    assert acs.living == [winner.communication_user_id]
+
+
+async def test_a_spare_that_was_erased_meanwhile_is_not_used(
+    stack: Stack, upstream: Upstream, tables: TableProxy, table_faults: Control
+) -> None:
+    acs, who = FakeAcs(), Principal(Kind.USER, "realm", "erased spare")
+    host = identities(stack, tables.connection_string, upstream, acs)
+    await table_faults.fault("insert", status=500)
+    with pytest.raises(StorageUnavailable):
+        await host.enrol(who, None, VOIP, 60)
+    await table_faults.clear()
+    acs.living.clear()
+
+    identity, _ = await host.enrol(who, None, VOIP, 60)
+
+    assert acs.living == [identity.communication_user_id]

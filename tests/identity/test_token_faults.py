@@ -1,0 +1,226 @@
+"""Trouble behind the service is told truthfully, in time, and never makes a second identity."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from subprocess import PIPE, Popen
+
+import aiohttp
+import pytest
+
+from devstack import azurite
+from tests.support.api import Reply, ask, mappings
+from tests.support.control import Control
+from tests.support.ports import free_port
+from tests.support.stack import ROOT, Host, Stack, StartHost, wait_until_open
+from tests.support.table_proxy import TableProxy
+
+LIMIT = 2  # seconds: UPSTREAM_TIMEOUT_SECONDS of the host under test
+TOLD = {200, 429, 503}
+FAULTS: dict[str, dict[str, object]] = {
+    "throttled": {"status": 429, "retryAfter": 7},
+    "throttled without a hint": {"status": 429},
+    "500": {"status": 500},
+    "503": {"status": 503, "retryAfter": 9},
+    "a gateway's page": {"status": 502, "body": "<html>Bad gateway</html>"},
+    "dropped before the effect": {"drop": "before"},
+    "dropped after the effect": {"drop": "after"},
+    "silent before the effect": {"hold": "before"},
+    "silent after the effect": {"hold": "after"},
+}
+
+
+@pytest.fixture
+async def hurried(start_host: StartHost, tables: TableProxy) -> Host:
+    return await start_host(
+        TABLES_CONNECTION_STRING=tables.connection_string, UPSTREAM_TIMEOUT_SECONDS=str(LIMIT)
+    )
+
+
+async def ask_in_time(client: aiohttp.ClientSession, host: Host, path: str, token: str) -> Reply:
+    """An answer within the limit, with a little grace for a busy machine."""
+    async with asyncio.timeout(LIMIT + 3):
+        reply = await ask(client, host, path, token)
+    assert reply.status in TOLD, reply
+    if reply.status != 200:
+        assert int(reply.headers["Retry-After"]) >= 1
+        assert reply.headers["Content-Type"] == "application/problem+json"
+    return reply
+
+
+@pytest.mark.parametrize("spec", FAULTS.values(), ids=FAULTS)
+@pytest.mark.parametrize("operation", ["create", "issue"])
+async def test_trouble_with_acs(
+    stack: Stack,
+    hurried: Host,
+    client: aiohttp.ClientSession,
+    acs: Control,
+    operation: str,
+    spec: dict[str, object],
+) -> None:
+    user = f"acs {operation} {spec}"
+    token = stack.token(user)
+    if operation == "issue":
+        await ask(client, hurried, "/token", token)
+    path = "/token?expiresInMinutes=61"
+    await acs.fault(operation, **spec)
+
+    troubled = await ask_in_time(client, hurried, path, token)
+    await acs.clear()
+    settled = await ask_in_time(client, hurried, path, token)
+
+    if "retryAfter" in spec:
+        assert troubled.status == spec["status"]
+        assert troubled.headers["Retry-After"] == str(spec["retryAfter"])
+    assert troubled.status != 200
+    assert settled.status == 200
+    assert mappings(stack, user) == [settled.user_id]
+
+
+@pytest.mark.parametrize("spec", FAULTS.values(), ids=FAULTS)
+@pytest.mark.parametrize("operation", ["get", "insert"])
+async def test_trouble_with_storage(
+    stack: Stack,
+    hurried: Host,
+    client: aiohttp.ClientSession,
+    acs: Control,
+    table_faults: Control,
+    operation: str,
+    spec: dict[str, object],
+) -> None:
+    user = f"tables {operation} {spec}"
+    token = stack.token(user)
+    before = await acs.state()
+    await table_faults.fault(operation, **spec)
+
+    for _ in range(2):
+        await ask_in_time(client, hurried, "/token", token)
+    await table_faults.clear()
+    settled = await ask_in_time(client, hurried, "/token", token)
+
+    assert settled.status == 200
+    assert mappings(stack, user) == [settled.user_id]
+    # However often the client came back, storage's trouble left no identities behind.
+    after = await acs.state()
+    assert after["created"] - before["created"] == 1
+
+
+async def test_a_passing_fault_is_not_noticed_at_all(
+    stack: Stack,
+    hurried: Host,
+    client: aiohttp.ClientSession,
+    acs: Control,
+    table_faults: Control,
+) -> None:
+    await acs.fault("create", status=503, times=1)
+    await table_faults.fault("get", drop="before", times=1)
+    await table_faults.fault("insert", drop="after", times=2)
+
+    reply = await ask(client, hurried, "/token", stack.token("passing"))
+
+    assert mappings(stack, "passing") == [reply.user_id]
+
+
+async def test_an_identity_in_the_making_is_finished_after_its_request_gave_up(
+    stack: Stack, hurried: Host, client: aiohttp.ClientSession, acs: Control, table_faults: Control
+) -> None:
+    token, before = stack.token("given up"), await acs.state()
+    fault = await table_faults.fault("insert", hold="after", times=1)
+    gave_up = await ask_in_time(client, hurried, "/token", token)
+    await table_faults.release(fault)
+    settled = await ask_in_time(client, hurried, "/token", token)
+
+    assert (gave_up.status, gave_up.json["code"]) == (503, "timed-out")
+    assert mappings(stack, "given up") == [settled.user_id]
+    after = await acs.state()
+    assert after["created"] - before["created"] == 1
+
+
+@pytest.fixture
+async def bare_tables(tmp_path: Path) -> AsyncIterator[str]:
+    """An Azurite of the test's own, in which nobody has made a table."""
+    port = free_port()
+    command = azurite.command(port=port, folder=tmp_path)
+    with Popen(command, cwd=ROOT, stdin=PIPE) as process:
+        await asyncio.to_thread(wait_until_open, port)
+        yield azurite.connection_string(port)
+        process.kill()
+
+
+@pytest.mark.parametrize(
+    ("what", "code", "log"),
+    [
+        ("missing table", "table-missing", "python -m shared.provision"),
+        ("wrong key", "storage-refused", "check TABLES_CONNECTION_STRING"),
+        ("outage", "storage-unavailable", "storage cannot be reached"),
+    ],
+)
+async def test_storage_that_cannot_answer_is_never_taken_for_a_new_user(
+    stack: Stack,
+    start_host: StartHost,
+    client: aiohttp.ClientSession,
+    acs: Control,
+    bare_tables: str,
+    what: str,
+    code: str,
+    log: str,
+) -> None:
+    settings = stack.settings["TABLES_CONNECTION_STRING"]
+    broken = {
+        "missing table": bare_tables,
+        "wrong key": settings.replace("AccountKey=", "AccountKey=AAAA"),
+        "outage": azurite.connection_string(free_port()),
+    }[what]
+    host = await start_host(TABLES_CONNECTION_STRING=broken)
+    before, token = await acs.state(), stack.token("nobody new")
+
+    for path in ("/token", "/user"):
+        reply = await ask(client, host, path, token)
+        assert (reply.status, reply.json["code"]) == (503, code)
+        assert int(reply.headers["Retry-After"]) >= 1
+    ready = await ask(client, host, "/health/ready")
+
+    assert (await acs.state())["requests"]["create"] == before["requests"]["create"]
+    assert (ready.status, ready.json["detail"]) == (503, "Down: storage.")
+    assert log in host.log.read_text()
+
+
+async def test_a_wrong_acs_key_is_told_truthfully(
+    stack: Stack, start_host: StartHost, client: aiohttp.ClientSession
+) -> None:
+    endpoint = stack.values["acs"]
+    host = await start_host(COMMUNICATION_CONNECTION_STRING=f"endpoint={endpoint};accesskey=AAAA")
+
+    reply = await ask(client, host, "/token", stack.token("wrong acs key"))
+    ready = await ask(client, host, "/health/ready")
+
+    assert (reply.status, reply.json["code"]) == (503, "communication-refused")
+    assert (ready.status, ready.json["detail"]) == (503, "Down: communication.")
+    assert "check COMMUNICATION_CONNECTION_STRING" in host.log.read_text()
+    assert mappings(stack, "wrong acs key") == []
+
+
+async def test_an_issuer_that_is_down_is_not_the_clients_fault(
+    stack: Stack, start_host: StartHost, client: aiohttp.ClientSession
+) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    host = await start_host(AUTH_ISSUER=url)
+
+    reply = await ask(client, host, "/token", stack.token("x", iss=url))
+    ready = await ask(client, host, "/health/ready")
+
+    assert (reply.status, reply.json["code"]) == (503, "issuer-unavailable")
+    assert (ready.status, ready.json["detail"]) == (503, "Down: issuer 1.")
+
+
+async def test_wrong_settings_stop_the_first_request_and_are_all_named(
+    stack: Stack, start_host: StartHost, client: aiohttp.ClientSession
+) -> None:
+    host = await start_host(AUTH_ISSUER="http://insecure.example", TOKEN_SCOPES="video")
+
+    for path in ("/token", "/user", "/health/ready"):
+        reply = await ask(client, host, path, stack.token("x"))
+        assert (reply.status, reply.json["code"]) == (500, "misconfigured")
+        assert reply.json["detail"] == "Wrong or missing settings: AUTH_ISSUER, TOKEN_SCOPES."
+    assert (await ask(client, host, "/health")).status == 200
+    assert "insecure.example" not in host.log.read_text()

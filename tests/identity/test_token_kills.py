@@ -1,0 +1,95 @@
+"""A host that dies at any moment of a first sign-in loses nothing: the retry finishes it."""
+
+import asyncio
+import random
+from collections import Counter
+
+import aiohttp
+import pytest
+
+from tests.support.api import all_mappings, ask, ask_until_answered, mappings, recorded
+from tests.support.control import Control
+from tests.support.kills import Step, kill_at
+from tests.support.stack import Stack, StartHost
+from tests.support.table_proxy import TableProxy
+
+# Every moment of a first sign-in; how many identities were made in all, and how many of those
+# storage knows of. What was made and is on no record is what ACS answered to nobody.
+STEPS = [
+    (Step("tables", "get", 0, "before"), 1, 1),
+    (Step("acs", "create", 0, "before"), 1, 1),
+    (Step("acs", "create", 0, "after"), 2, 1),
+    (Step("tables", "insert", 0, "before"), 2, 1),
+    (Step("tables", "insert", 0, "after"), 2, 2),
+    (Step("tables", "insert", 1, "before"), 2, 2),
+    (Step("tables", "insert", 1, "after"), 1, 1),
+]
+
+
+@pytest.mark.parametrize(("step", "made", "known"), STEPS, ids=str)
+async def test_a_kill_at_any_step_of_a_first_sign_in_leaves_one_mapping(
+    stack: Stack,
+    start_host: StartHost,
+    client: aiohttp.ClientSession,
+    acs: Control,
+    tables: TableProxy,
+    table_faults: Control,
+    step: Step,
+    made: int,
+    known: int,
+) -> None:
+    user = f"killed at {step}"
+    token = stack.token(user)
+    host = await start_host(TABLES_CONNECTION_STRING=tables.connection_string)
+    before = await acs.state()
+
+    await kill_at(
+        step, host, {"acs": acs, "tables": table_faults}, ask(client, host, "/token", token)
+    )
+    replies = [await ask(client, host, "/token", token) for _ in range(2)]
+
+    assert {reply.status for reply in replies} == {200}
+    assert mappings(stack, user) == [replies[0].user_id] == [replies[1].user_id]
+    assert (await acs.introspect(replies[0].json["token"]))["active"]
+    assert (await acs.state())["created"] - before["created"] == made
+    assert recorded(stack, user) == known
+
+
+async def test_two_hundred_sign_ins_survive_twenty_kills(
+    stack: Stack, start_host: StartHost, client: aiohttp.ClientSession
+) -> None:
+    users, at_once, kills = 200, 8, 20
+    chance = random.Random(20261122)
+    hosts = [await start_host(), await start_host()]
+    todo = iter([f"survivor-{n}" for n in range(users)])
+    answered: dict[str, set[str]] = {}
+    progress = asyncio.Condition()
+
+    async def sign_in() -> None:
+        for user in todo:
+            token = stack.token(user)
+            for _ in range(2):
+                reply = await ask_until_answered(client, chance.choice(hosts), "/token", token)
+                answered.setdefault(user, set()).add(reply.user_id)
+            async with progress:
+                progress.notify_all()
+
+    async def kill_now_and_then() -> int:
+        done = 0
+        for due in sorted(chance.sample(range(1, users - at_once), kills)):
+            async with progress:
+                await progress.wait_for(lambda due=due: len(answered) >= due)  # type: ignore[misc]
+            host = chance.choice(hosts)
+            host.kill()
+            done += 1
+            await host.start()
+        return done
+
+    killer = asyncio.create_task(kill_now_and_then())
+    await asyncio.gather(*(sign_in() for _ in range(at_once)))
+
+    assert await killer == kills
+    assert len(answered) == users
+    assert Counter(len(ids) for ids in answered.values()) == {1: users}
+    mapped = {user: ids for user, ids in all_mappings(stack).items() if user in answered}
+    assert mapped == {user: list(ids) for user, ids in answered.items()}

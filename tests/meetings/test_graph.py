@@ -1,0 +1,80 @@
+"""The adapter to Graph against the emulator: what it makes of refusals that need another app."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from azure.core.credentials import AccessToken
+
+from devstack.tokens import issuer_key, mint
+from devstack.users import object_id
+from shared.graph import GraphApi, MeetingGone, Plan
+from shared.problems import GraphRefused, OrganizerRefused
+from shared.upstream import Upstream
+from tests.support.stack import Stack
+
+NOON = datetime.now(UTC) + timedelta(days=1)
+PLAN = Plan("Visit", NOON, NOON + timedelta(hours=1), None)
+DAVE = object_id("dave")
+
+
+class Credential:
+    """Tokens of an app with some roles."""
+
+    def __init__(self, stack: Stack, *roles: str) -> None:
+        self._stack = stack
+        self._roles = roles
+
+    async def get_token(self, *scopes: str, **_options: object) -> AccessToken:
+        assert scopes == ("https://graph.microsoft.com/.default",)
+        token = mint(
+            issuer_key(self._stack.issuer.key_file),
+            issuer=self._stack.issuer.url,
+            subject="app",
+            audience="https://graph.microsoft.com",
+            lifetime=timedelta(hours=1),
+            roles=self._roles,
+            appid="the-app",
+            oid="the-identity",
+        )
+        return AccessToken(token, int((datetime.now(UTC) + timedelta(hours=1)).timestamp()))
+
+
+@asynccontextmanager
+async def api(stack: Stack, *roles: str) -> AsyncIterator[GraphApi]:
+    upstream = Upstream()
+    credential: Any = Credential(stack, *roles)
+    upstream.managed_identity = credential
+    try:
+        yield GraphApi(stack.values["graph"], upstream)
+    finally:
+        await upstream.close()
+
+
+async def test_an_app_without_the_role_is_told_how_to_get_it(stack: Stack) -> None:
+    async with api(stack) as graph:
+        for request in (graph.create_or_get(DAVE, "x", PLAN), graph.check(DAVE)):
+            with pytest.raises(GraphRefused) as refused:
+                await request
+            assert not isinstance(refused.value, OrganizerRefused)
+            assert "servicePrincipals/the-identity/appRoleAssignments" in refused.value.remedy
+            assert "b8bb2037-6e08-44ac-a4ea-4674e010e2a4" in refused.value.remedy
+        with pytest.raises(GraphRefused):
+            await graph.check_role()
+
+
+async def test_what_is_gone_is_told_apart_from_what_is_refused(stack: Stack) -> None:
+    async with api(stack, "OnlineMeetings.ReadWrite.All") as graph:
+        await graph.check_role()
+        await graph.check(DAVE)
+        made = await graph.create_or_get(DAVE, "told apart", PLAN)
+        assert await graph.find_by_link(DAVE, made.link) == made
+        await graph.delete(DAVE, made.id)
+        await graph.delete(DAVE, made.id)
+        with pytest.raises(MeetingGone):
+            await graph.update(DAVE, made.id, PLAN)
+        assert await graph.find_by_link(DAVE, made.link) is None
+        with pytest.raises(OrganizerRefused):
+            await graph.create_or_get("nobody@example.com", "x", PLAN)

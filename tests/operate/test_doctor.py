@@ -1,0 +1,173 @@
+"""What operators run: the doctor names what is wrong and how to mend it; provision makes tables."""
+
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+from subprocess import PIPE, Popen
+
+import pytest
+
+from devstack import azurite
+from devstack.well_known import MANAGED_IDENTITY_CLIENT_ID as APP_ID
+from shared.doctor import examine
+from shared.provision import provision
+from shared.settings import load
+from shared.tables import ALL
+from tests.support.control import Control
+from tests.support.ports import free_port
+from tests.support.stack import ROOT, Stack, wait_until_open
+
+
+@pytest.fixture(autouse=True)
+def managed_identity(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """azure-identity reads the process' own environment."""
+    for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER", "AZURE_TOKEN_CREDENTIALS"):
+        monkeypatch.setenv(name, stack.settings[name])
+
+
+async def report(settings: dict[str, str]) -> list[str]:
+    return [str(finding) async for finding in examine(settings)]
+
+
+async def test_all_is_well_on_the_stack(stack: Stack) -> None:
+    found = await report(stack.settings)
+
+    assert found == [
+        "ok    settings",
+        found[1],
+        *(f"ok    table {name}" for name in ALL),
+        f"ok    communication {stack.values['acs']}",
+        f"ok    issuer 1 {stack.values['issuer']}",
+        f"ok    graph {stack.values['graph']}",
+    ]
+
+
+async def test_it_says_what_keeps_bots_from_being_called(stack: Stack) -> None:
+    tenant, keys = str(uuid.uuid4()), {"EVENT_GRID_JWKS_URL": f"{stack.issuer.url}/jwks"}
+    entra = {"EVENT_GRID_AUDIENCE": "api://bots", "EVENT_GRID_TENANT": tenant, **keys}
+    silent = {"BOT_GREETING": "", "BOT_MENU": ""}
+    missing = f"http://127.0.0.1:{free_port()}/jwks"
+
+    async def lines(**changed: str) -> list[str]:
+        found = await report({**stack.settings, **changed})
+        return [line for line in found if "bots" in line or "event grid" in line]
+
+    assert await lines() == []
+    assert await lines(**silent, EVENT_GRID_KEY="") == []
+    assert ["BOT_GREETING" in line for line in await lines(**silent)] == [True]
+    assert ["CALLBACK_BASE_URL" in line for line in await lines(CALLBACK_BASE_URL="")] == [True]
+    assert ["EVENT_GRID_KEY" in line for line in await lines(EVENT_GRID_KEY="")] == [True]
+    assert await lines(**entra) == [f"ok    event grid's keys {stack.issuer.url}/jwks"]
+    [gone] = await lines(**{**entra, "EVENT_GRID_JWKS_URL": missing})
+    assert gone.startswith("FIX   event grid's keys")
+    assert "EVENT_GRID_TENANT" in gone
+
+
+async def test_it_says_how_the_app_is_let_hold_meetings(
+    stack: Stack, graph: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    organizer = stack.settings["MEETING_ORGANIZER_ID"]
+    await graph.tenant(policy=False)
+    [no_policy] = [line for line in await report(stack.settings) if line.startswith("FIX")]
+    await graph.tenant(users={organizer: {"licensed": False}})
+    [unlicensed] = await graph_lines(stack.settings)
+    await graph.tenant()
+    [unknown] = await graph_lines({**stack.settings, "MEETING_ORGANIZER_ID": str(uuid.uuid4())})
+    await graph.fault("find", status=429, retryAfter=60)
+    [throttled] = await graph_lines(stack.settings)
+    await graph.clear()
+    [nobody] = await graph_lines({**stack.settings, "MEETING_ORGANIZER_ID": ""})
+    elsewhere = {**stack.settings, "GRAPH_ENDPOINT": f"http://127.0.0.1:{free_port()}"}
+    [gone] = await graph_lines(elsewhere)
+    monkeypatch.setenv("IDENTITY_HEADER", "guessed")
+    [no_identity] = await graph_lines(stack.settings)
+    without = await graph_lines(
+        {**stack.settings, "GRAPH_ENDPOINT": "", "MEETING_ORGANIZER_ID": ""}
+    )
+
+    assert no_policy.startswith(f"FIX   graph {stack.values['graph']}: This service may not act")
+    policy = f"New-CsApplicationAccessPolicy -Identity trusted-service -AppIds {APP_ID};"
+    assert policy in no_policy
+    grant = f"Grant-CsApplicationAccessPolicy -PolicyName trusted-service -Identity {organizer};"
+    assert grant in no_policy
+    for line in (unlicensed, unknown):
+        assert "is no user of the app's tenant, has no licence for Teams, or no access" in line
+    assert "it limits us just now" in throttled
+    assert nobody.startswith("ok    graph")
+    assert "is it running" in gone
+    assert "managed identity" in no_identity
+    assert without == []
+
+
+async def graph_lines(settings: dict[str, str]) -> list[str]:
+    return [line for line in await report(settings) if " graph " in line]
+
+
+async def test_it_warns_of_voip_and_of_an_easy_auth_that_is_not_on(stack: Stack) -> None:
+    plain = await report(stack.settings)
+    other = await report({**stack.settings, "TOKEN_SCOPES": "chat", "AUTH_EASY_AUTH": "true"})
+
+    assert "every phone number" in plain[1]
+    assert not any("every phone number" in line for line in other)
+    assert "WEBSITE_AUTH_ENABLED" in other[1]
+
+
+async def test_wrong_settings_are_all_named(stack: Stack) -> None:
+    found = await report({**stack.settings, "AUTH_AUDIENCE": "", "TOKEN_SCOPES": "x"})
+
+    assert [line.split(":")[0] for line in found] == [
+        "FIX   setting AUTH_AUDIENCE",
+        "FIX   setting TOKEN_SCOPES",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "line", "fix"),
+    [
+        ("TABLES_CONNECTION_STRING", "{tables wrong key}", "table identities", "Contributor"),
+        ("TABLES_CONNECTION_STRING", "{tables elsewhere}", "table identities", "is it running"),
+        ("COMMUNICATION_CONNECTION_STRING", "{acs wrong key}", "communication", "Service Owner"),
+        ("COMMUNICATION_CONNECTION_STRING", "{acs elsewhere}", "communication", "is it running"),
+        ("AUTH_ISSUER", "{issuer elsewhere}", "issuer 1", "openid-configuration"),
+        ("AUTH_ISSUER", "{issuer with a slash}", "issuer 1", "to the letter"),
+    ],
+)
+async def test_what_does_not_work_is_named_with_its_fix(
+    stack: Stack, setting: str, value: str, line: str, fix: str
+) -> None:
+    tables, nobody = stack.settings["TABLES_CONNECTION_STRING"], f"http://127.0.0.1:{free_port()}"
+    broken = {
+        "{tables wrong key}": tables.replace("AccountKey=", "AccountKey=AAAA"),
+        "{tables elsewhere}": azurite.connection_string(free_port()),
+        "{acs wrong key}": f"endpoint={stack.values['acs']};accesskey=AAAA",
+        "{acs elsewhere}": f"endpoint={nobody};accesskey=AAAA",
+        "{issuer elsewhere}": nobody,
+        "{issuer with a slash}": stack.values["issuer"] + "/",
+    }[value]
+    found = await report({**stack.settings, setting: broken})
+
+    wrong = [text for text in found if text.startswith("FIX")]
+    assert len(wrong) == (len(ALL) if line.startswith("table") else 1)
+    assert wrong[0].startswith(f"FIX   {line}")
+    assert fix in wrong[0]
+    assert not any("AAAA" in text for text in wrong)
+
+
+@pytest.fixture
+async def bare_tables(tmp_path: Path) -> AsyncIterator[str]:
+    port = free_port()
+    with Popen(azurite.command(port=port, folder=tmp_path), cwd=ROOT, stdin=PIPE) as process:
+        wait_until_open(port)
+        yield azurite.connection_string(port)
+        process.kill()
+
+
+async def test_missing_tables_are_made_once(stack: Stack, bare_tables: str) -> None:
+    settings = {**stack.settings, "TABLES_CONNECTION_STRING": bare_tables}
+    before = await report(settings)
+    made = [await provision(load(settings)) for _ in range(2)]
+    after = await report(settings)
+
+    assert "python -m shared.provision" in before[2]
+    assert made == [[*ALL], []]
+    assert after[2] == "ok    table identities"

@@ -1,0 +1,89 @@
+"""A client of the API, as an app would be: plain HTTP with a bearer token."""
+
+import asyncio
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from azure.data.tables import TableClient
+
+from tests.support.stack import Host, Stack
+
+
+@dataclass(frozen=True)
+class Reply:
+    status: int
+    headers: Mapping[str, str]
+    json: Any
+
+    @property
+    def user_id(self) -> str:
+        """The ACS id of a token answer."""
+        assert self.status == 200, self
+        return str(self.json["user"]["communicationUserId"])
+
+
+async def ask(
+    client: aiohttp.ClientSession,
+    host: Host,
+    path: str,
+    token: str | None = None,
+    *,
+    method: str = "GET",
+    headers: Mapping[str, str] | None = None,
+    json: object = None,
+    data: bytes | None = None,
+) -> Reply:
+    """One request, answered within a minute or failed."""
+    sent = {**({"Authorization": f"Bearer {token}"} if token else {}), **(headers or {})}
+    stream = None if data is None else io.BytesIO(data)
+    timeout = aiohttp.ClientTimeout(total=60)
+    async with client.request(
+        method, f"{host.api}{path}", headers=sent, json=json, data=stream, timeout=timeout
+    ) as answer:
+        body = await answer.json(content_type=None) if await answer.read() else None
+        return Reply(answer.status, dict(answer.headers), body)
+
+
+async def ask_until_answered(
+    client: aiohttp.ClientSession, host: Host, path: str, token: str
+) -> Reply:
+    """Ask again for as long as the host is dead, as every client does."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                return await ask(client, host, path, token)
+            except aiohttp.ClientError:
+                await asyncio.sleep(0.02)
+
+
+def mappings(stack: Stack, user: str) -> list[str]:
+    """The ACS ids that the mapping rows of a user name, straight from storage."""
+    with TableClient.from_connection_string(
+        stack.values["tablesConnectionString"], "identities"
+    ) as table:
+        rows = table.query_entities("id eq @user", parameters={"user": user})
+        return [row["communicationUserId"] for row in rows if "communicationUserId" in row]
+
+
+def recorded(stack: Stack, user: str) -> int:
+    """How many identities storage knows to have been made for a user, orphans included."""
+    with TableClient.from_connection_string(
+        stack.values["tablesConnectionString"], "identities"
+    ) as table:
+        mapping = next(table.query_entities("id eq @user", parameters={"user": user}))
+        principal = {"principal": mapping["PartitionKey"]}
+        return len(list(table.query_entities("principal eq @principal", parameters=principal)))
+
+
+def all_mappings(stack: Stack) -> dict[str, list[str]]:
+    """Every user's mappings at once: user id -> ACS ids."""
+    found: dict[str, list[str]] = {}
+    with TableClient.from_connection_string(
+        stack.values["tablesConnectionString"], "identities"
+    ) as table:
+        for row in table.query_entities("communicationUserId ne '' and id ne ''"):
+            found.setdefault(row["id"], []).append(row["communicationUserId"])
+    return found

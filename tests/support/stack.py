@@ -1,0 +1,193 @@
+"""The local stack as the tests use it: real parts, as `dev.py run` starts them."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from devstack.tokens import issuer_key, mint
+from tests.support.ports import free_port
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 60.0
+STOP_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Issuer:
+    """An OIDC issuer whose key the tests may sign with."""
+
+    url: str
+    key_file: Path
+    audience: str
+
+    def token(
+        self,
+        user: str,
+        *,
+        name: str | None = None,
+        roles: Sequence[str] = (),
+        lifetime: timedelta = timedelta(hours=1),
+        **claims: object,
+    ) -> str:
+        """A bearer token as this issuer would sign it; `claims` may forge any part."""
+        return mint(
+            issuer_key(self.key_file),
+            issuer=self.url,
+            subject=user,
+            audience=self.audience,
+            lifetime=lifetime,
+            name=name,
+            roles=roles,
+            **claims,
+        )
+
+    @contextmanager
+    def running(self) -> Iterator["Issuer"]:
+        """The issuer itself, where no stack runs it."""
+        port = self.url.rpartition(":")[2]
+        command = [sys.executable, "-m", "devstack.issuer", "--port", port, "--stop-with-stdin"]
+        with (
+            self.key_file.with_suffix(".log").open("wb") as log,
+            subprocess.Popen(
+                [*command, "--key-file", str(self.key_file)],
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            ) as process,
+        ):
+            wait_until_open(int(port))
+            yield self
+            process.terminate()
+
+
+class Stack:
+    """A running stack without a host of its own: tests start as many hosts as they need."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._log = folder.parent / f"{folder.name}.log"
+        self.values: dict[str, Any] = {}
+
+    def start(self) -> None:
+        command = [sys.executable, "dev.py", "run", "--ports", "auto", "--without-host"]
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [*command, "--state", str(self.folder)],
+                cwd=ROOT,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + START_SECONDS
+        description = self.folder / "stack.json"
+        while not description.exists():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"the stack does not start:\n{self._log.read_text()}")
+            time.sleep(0.05)
+        self.values = json.loads(description.read_text())
+
+    def stop(self) -> None:
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait(STOP_SECONDS)
+
+    @property
+    def logs(self) -> list[Path]:
+        return [self._log, *sorted(self.folder.glob("*/*.log"))]
+
+    @property
+    def settings(self) -> dict[str, str]:
+        return dict(self.values["settings"])
+
+    @property
+    def issuer(self) -> Issuer:
+        key_file = self.folder / "issuer-key.json"
+        return Issuer(self.values["issuer"], key_file, self.settings["AUTH_AUDIENCE"])
+
+    def token(self, user: str, **options: Any) -> str:
+        """A bearer token of the stack's issuer; see `Issuer.token`."""
+        return self.issuer.token(user, **options)
+
+    def host(self, **settings: str) -> "Host":
+        """A functions host on this stack, not started yet; settings given here win."""
+        usual = {k: v for k, v in self.settings.items() if k != "CALLBACK_BASE_URL"}
+        return Host(self.folder / "hosts", {**usual, **settings})
+
+
+class Host:
+    """One functions host in a process of its own."""
+
+    def __init__(self, logs: Path, settings: dict[str, str]) -> None:
+        logs.mkdir(exist_ok=True)
+        self.port = free_port()
+        # ACS calls back the host that placed the call.
+        self._settings = {"CALLBACK_BASE_URL": f"http://127.0.0.1:{self.port}", **settings}
+        self.log = logs / f"{self.port}.log"
+        self.api = f"http://127.0.0.1:{self.port}/api"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    async def start(self) -> None:
+        """Start, or start again on the same port, and wait until it listens."""
+        await asyncio.to_thread(self.start_blocking)
+
+    def start_blocking(self) -> None:
+        """As `start`, for where there is no event loop."""
+        command = [sys.executable, "-m", "devstack.functions_host", "--app", str(ROOT)]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*command, "--port", str(self.port), "--stop-with-stdin"],
+                cwd=ROOT,
+                env={**os.environ, **self._settings},
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        wait_until_open(self.port)
+
+    def kill(self) -> None:
+        """SIGKILL: nothing of the process runs any more."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+        if self._process.stdin:
+            self._process.stdin.close()
+
+    def stop(self) -> None:
+        """End it; fine when it has ended."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        if self._process is not None and self._process.stdin:
+            self._process.stdin.close()
+
+
+# What the `start_host` fixture is: starts a host with settings of its own.
+type StartHost = Callable[..., Awaitable[Host]]
+
+
+def wait_until_open(port: int) -> None:
+    """Return once somebody listens on the port of this machine."""
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            assert time.monotonic() < deadline, f"nobody listens on {port}"
+            time.sleep(0.02)
+        else:
+            return

@@ -1,0 +1,172 @@
+"""What requests ask of storage, and rows that get there without any request."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from azure.data.tables.aio import TableClient
+
+from shared import sharing_rows
+from shared.friend_rows import Friendship, Profile, Word
+from shared.identity_rows import Identity, identity_of, milliseconds, principal_key
+from shared.principals import Kind, Principal
+from shared.sharing_rows import RECORD_ROW, CallKind, Consent, Content, Record, Role, call_key
+from shared.tables import FRIENDS, IDENTITIES, INVITATIONS, SHARED_CALLS, _entity, _row
+from tests.support.api import Reply
+from tests.support.kills import Step
+from tests.support.people import Person
+from tests.support.stack import Stack
+from tests.support.table_proxy import TableProxy
+
+type Kill = Callable[[Step, Awaitable[Reply]], Awaitable[None]]
+type KillEach = Callable[[Iterable[tuple[Step, Awaitable[Reply]]]], Awaitable[None]]
+
+# Of rows in one request, and of requests at a time.
+BATCH, AT_ONCE = 100, 64
+
+
+async def cost(tables: TableProxy, request: Awaitable[Reply], status: int) -> Counter[str]:
+    """What the request, which is answered with this status, asks of storage."""
+    tables.requests.clear()
+    reply = await request
+    assert reply.status == status, reply
+    return Counter(tables.requests)
+
+
+async def every_step(tables: TableProxy, request: Awaitable[Reply]) -> list[Step]:
+    """All that the request asks of storage; of a read, the moment before it is the one after, too.
+
+    Each test kills one host at every step, for a host takes longer to start than all the rest.
+    """
+    tables.requests.clear()
+    assert (await request).status < 300
+    return [
+        Step("tables", operation, skip, moment)
+        for operation, number in tables.requests.items()
+        for skip in range(number)
+        for moment in (("before",) if operation in ("get", "query") else ("before", "after"))
+    ]
+
+
+@asynccontextmanager
+async def table(stack: Stack, name: str) -> AsyncIterator[TableClient]:
+    """A table of the stack, past the proxy that counts."""
+    async with TableClient.from_connection_string(
+        stack.values["tablesConnectionString"], name
+    ) as client:
+        yield client
+
+
+def mapping_key(stack: Stack, user: str) -> str:
+    """The partition of a user of the stack's issuer."""
+    return principal_key(Principal(Kind.USER, stack.values["issuer"], user))
+
+
+async def stored(stack: Stack, person: Person) -> Identity:
+    """The person's mapping, straight from storage."""
+    key = {"key": mapping_key(stack, person.id)}
+    async with table(stack, IDENTITIES) as rows:
+        found = rows.query_entities("PartitionKey eq @key", parameters=key)
+        return identity_of(_row(await anext(found)))
+
+
+async def store_friends(
+    stack: Stack, person: Person, number: int, *, mirrored: int | None = None
+) -> list[str]:
+    """Store accepted friendships of a known person with others, who were never here themselves.
+
+    Args:
+        mirrored: of how many the other row is stored too, each of which is another partition; by
+            default of all.
+
+    Returns:
+        The ids of the others, those with both rows first.
+    """
+    identity = await stored(stack, person)
+    own, seq = Profile.of(identity), milliseconds(datetime.now(UTC))
+    owner = identity.row.partition_key
+    names = [f"friend {n} of {person.id}" for n in range(number)]
+    keys = {name: mapping_key(stack, name) for name in names}
+
+    def entity(owner: str, friend: str, name: str, profile: Profile) -> dict[str, Any]:
+        said = Friendship(owner, friend, name, Word.YES, seq, Word.YES, seq, profile)
+        return _entity(owner, friend, said.values())
+
+    gate = asyncio.Semaphore(AT_ONCE)
+    async with table(stack, FRIENDS) as rows:
+
+        async def mirror(name: str) -> None:
+            async with gate:
+                await rows.create_entity(entity(keys[name], owner, person.id, own))
+
+        await _in_batches(
+            rows,
+            "create",
+            (
+                entity(owner, key, name, Profile(seq, name.title(), f"8:acs:{name}", own.resource))
+                for name, key in keys.items()
+            ),
+        )
+        await asyncio.gather(*map(mirror, names[:mirrored]))
+    return names
+
+
+async def remove_friends(stack: Stack, person: Person) -> None:
+    """Remove all that the person has said: tests that look at every row wait for each of them."""
+    key = {"key": mapping_key(stack, person.id)}
+    async with table(stack, FRIENDS) as rows:
+        found = rows.query_entities("PartitionKey eq @key", parameters=key)
+        await _in_batches(rows, "delete", [row async for row in found])
+
+
+async def store_invitations(stack: Stack, person: Person, number: int) -> list[str]:
+    """Store so many invitations of the person, and the record of the first to begin.
+
+    Returns:
+        The ids of the calls, soonest first.
+    """
+    me, now = mapping_key(stack, person.id), datetime.now(UTC)
+    [friend] = await store_friends(stack, person, 1)
+    sharer = Principal(Kind.USER, stack.values["issuer"], friend)
+
+    def record(n: int) -> Record:
+        group = f"group {n} for {person.id}"
+        content = Content(
+            kind=CallKind.GROUP_CALL,
+            locator={"groupId": group},
+            title=f"Event {n}",
+            starts_at=now + timedelta(minutes=n),
+            ends_at=None,
+            shared_at=now,
+            host=sharing_rows.Host(sharer.id, "Sharer"),
+        )
+        call, owner = call_key(sharer, CallKind.GROUP_CALL, group), principal_key(sharer)
+        return Record(
+            call, "stored", owner, sharer.realm, now, Consent.FRIENDSHIP, content, frozenset({me})
+        )
+
+    records = [record(n) for n in range(number)]
+    async with table(stack, SHARED_CALLS) as rows:
+        await rows.create_entity(_entity(records[0].call_id, RECORD_ROW, records[0].values()))
+    async with table(stack, INVITATIONS) as rows:
+        listed = ((one.call_id, one.row_for(me, Role.INVITEE).values()) for one in records)
+        await _in_batches(rows, "create", (_entity(me, *one) for one in listed))
+    return [record.call_id for record in records]
+
+
+async def rows_of(stack: Stack, call: str) -> dict[str, str]:
+    """The partitions that show the call, and under which title."""
+    async with table(stack, INVITATIONS) as rows:
+        found = rows.query_entities("RowKey eq @call", parameters={"call": call})
+        return {str(row["PartitionKey"]): row.get("title", "") async for row in found}
+
+
+async def _in_batches(
+    rows: TableClient, operation: str, entities: Iterable[Mapping[str, Any]]
+) -> None:
+    changes = [(operation, dict(entity)) for entity in entities]
+    batches = (changes[first : first + BATCH] for first in range(0, len(changes), BATCH))
+    await asyncio.gather(*map(rows.submit_transaction, batches))

@@ -1,0 +1,311 @@
+"""Four people of a realm of their own, whose requests a test interleaves; see `interleaving`."""
+
+import asyncio
+import itertools
+from collections.abc import Coroutine
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+
+from shared.acs_identity import Grant
+from shared.app import table_client
+from shared.audiences import Audience
+from shared.erasure import IdentityErasure
+from shared.friends import Friend, Friends
+from shared.friendships import Friendships
+from shared.group_calls import GroupCalls
+from shared.identities import Identities
+from shared.identity_rows import principal_key
+from shared.invitations import Invitations, Shared
+from shared.people import Holder, People
+from shared.principals import Caller, Kind, Principal
+from shared.problems import BeingErased, Conflict, Problem
+from shared.settings import Settings
+from shared.shared_calls import SharedCalls
+from shared.sharing_rows import CallKind, call_key
+from shared.tables import ALL, FRIENDS, IDENTITIES, INVITATIONS, SHARED_CALLS, Table
+from shared.token_policy import Policy
+from shared.tokens import Tokens
+from shared.upstream import Upstream
+from tests.support.interleaving import Instance, Schedule, Stopped
+
+WHO = ("ann", "ben", "cat", "dan")
+AT_ONCE = 3
+SPACE = "lounge"
+GROUP = "11111111-2222-4333-8444-555555555555"
+VOIP = frozenset({"voip"})
+_worlds = itertools.count()
+
+
+def searching(examples: int) -> settings:
+    """The same examples in each run; each takes its own time."""
+    return settings(
+        max_examples=examples,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=(Phase.explicit, Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A request to come.
+
+    Attributes:
+        stop_after: the write behind which its instance dies; 0 for never.
+        audience: of a sharing: "friends", "space", or numbers of people.
+        title: of a sharing.
+    """
+
+    kind: str
+    who: int
+    whom: int = 0
+    stop_after: int = 0
+    audience: str = ""
+    title: str = ""
+
+
+@dataclass
+class Deed:
+    """A request that has begun. Times are counts of what happened; `ended` 0: it was cut off."""
+
+    wish: Wish
+    began: int
+    ended: int = 0
+    seen: Friend | None = None
+    listed: list[Shared] | None = None
+    refused: Problem | None = None
+
+
+class FakeAcs:
+    """Identities are numbers; none is made or used up for nothing."""
+
+    def __init__(self, resource: str) -> None:
+        self._resource = resource
+        self._serial = itertools.count()
+        self.living: set[str] = set()
+
+    async def create_user(self, scopes: frozenset[str], minutes: int) -> tuple[str, Grant]:
+        user_id = f"8:acs:{self._resource}_{next(self._serial)}"
+        self.living.add(user_id)
+        return user_id, await self.issue_token(user_id, scopes, minutes)
+
+    async def issue_token(self, user_id: str, scopes: frozenset[str], minutes: int) -> Grant:
+        now = datetime.now(UTC)
+        return Grant("token", now + timedelta(hours=1), scopes, minutes, now)
+
+    async def revoke_tokens(self, user_id: str) -> None:
+        pass
+
+    async def delete_user(self, user_id: str) -> None:
+        self.living.discard(user_id)
+
+
+@dataclass(frozen=True)
+class Service:
+    friends: Friends
+    friendships: Friendships
+    identities: Identities
+    tokens: Tokens
+    people: People
+    invitations: Invitations
+    group_calls: GroupCalls
+
+
+class World:
+    """Four people in a realm of their own, and everything they have asked for."""
+
+    def __init__(self, settings_: Settings, upstream: Upstream, schedule: Schedule) -> None:
+        self.realm = next(realm for n in _worlds if _in_order(realm := f"interleaved {n}"))
+        self.schedule = schedule
+        self.deeds: list[Deed] = []
+        self._clients = {name: table_client(settings_, upstream, name) for name in ALL}
+        self._acs = FakeAcs(self.realm)
+        self._now = datetime(2026, 1, 1, tzinfo=UTC)
+        self._happened = itertools.count(1)
+        self._names = itertools.count(1)
+
+    def principal(self, who: int) -> Principal:
+        return Principal(Kind.USER, self.realm, f"{WHO[who]} of {self.realm}")
+
+    def caller(self, who: int, name: str | None = None) -> Caller:
+        """Somebody who has signed in just now; bearer tokens' times are whole seconds."""
+        self._now += timedelta(seconds=2)
+        return Caller(self.principal(who), name or WHO[who].title(), frozenset(), self._now)
+
+    def wait(self, **delta: float) -> None:
+        """Let time pass."""
+        self._now += timedelta(**delta)
+
+    def service(self, instance: Instance) -> Service:
+        tables = {name: Table(instance.client(self._clients[name])) for name in ALL}
+        identity_table = tables[IDENTITIES]
+        now = lambda: self._now  # noqa: E731
+        acs: Any = self._acs
+        identities = Identities(identity_table, acs, "resource", now)
+        friendships = Friendships(tables[FRIENDS], now)
+        policy = Policy(VOIP, {}, 60, 60)
+        tokens = Tokens(identities, friendships, acs, policy, flight_seconds=100, now=now)
+        erasure = IdentityErasure(identity_table, identities, "resource", now)
+
+        async def no_wait(seconds: float) -> None:
+            """The clock moves on with the next caller."""
+
+        listings = tables[INVITATIONS]
+        calls = SharedCalls(listings, tables[SHARED_CALLS], friendships, identities, now)
+        invitations = Invitations(listings, calls, friendships, identities, now)
+        holders: dict[str, Holder] = {"friends": friendships, "invitations": invitations}
+        people = People(identities, erasure, acs, holders, sleep=no_wait)
+        friends = Friends(friendships, identities, tokens, invitations, "resource", now)
+        group_calls = GroupCalls(invitations, now)
+        return Service(friends, friendships, identities, tokens, people, invitations, group_calls)
+
+    async def fulfil(self, wish: Wish) -> Deed:
+        deed = Deed(wish, next(self._happened))
+        self.deeds.append(deed)
+        service = self.service(Instance(self.schedule, wish.stop_after))
+        try:
+            await self._ask(service, deed)
+            deed.ended = next(self._happened)
+        except Problem as problem:
+            deed.refused = problem
+            deed.ended = next(self._happened)
+        except Stopped:
+            pass
+        return deed
+
+    async def _ask(self, service: Service, deed: Deed) -> None:
+        wish, whom = deed.wish, self.principal(deed.wish.whom).id
+        caller = self.caller(wish.who)
+        match wish.kind:
+            case "add":
+                await service.friends.add(caller, whom)
+            case "remove":
+                await service.friends.remove(caller, whom, block=None)
+            case "block":
+                await service.friends.remove(caller, whom, block=True)
+            case "forget":
+                await service.people.forget(caller)
+            case "rename":
+                caller = self.caller(wish.who, f"{WHO[wish.who]} {next(self._names)}")
+                await service.tokens.issue(caller, None, None)
+            case "resolve":
+                deed.seen = await service.friends.resolve(caller, whom)
+            case _:
+                await self._ask_about_calls(service, deed, caller)
+
+    async def _ask_about_calls(self, service: Service, deed: Deed, caller: Caller) -> None:
+        wish = deed.wish
+        match wish.kind:
+            case "share":
+                audience = self.audience(wish.audience)
+                await service.group_calls.share(caller, GROUP, wish.title, None, None, audience)
+            case "unshare":
+                await service.group_calls.unshare(caller, self.call_of(wish.who))
+            case "list":
+                space = SPACE if wish.audience == "space" else None
+                deed.listed = await service.invitations.list_for(caller, space)
+            case "open":
+                call = self.call_of(wish.whom)
+                deed.listed = [await service.invitations.open(caller, call)]
+
+    async def repeat_all_that_was_cut_off(self) -> None:
+        """As their clients do, until each is answered."""
+        todo = [
+            deed.wish for deed in self.deeds if not deed.ended or isinstance(deed.refused, Conflict)
+        ]
+        for _ in range(len(todo) + 1):
+            left = []
+            for wish in todo:
+                deed = await self.alone(replace(wish, stop_after=0))
+                if isinstance(deed.refused, (BeingErased, Conflict)):
+                    left.append(wish)
+            todo = left
+        assert not todo, "repeating does not finish it"
+
+    async def alone(self, wish: Wish) -> Deed:
+        """Fulfil a wish while nothing else goes on."""
+        return await self.quietly(self.fulfil(wish))
+
+    async def quietly[T](self, request: Coroutine[Any, Any, T]) -> T:
+        """The result of something that goes through an instance, while nothing else goes on."""
+        task = asyncio.ensure_future(request)
+        await self.schedule.drain()
+        return await task
+
+    async def interleave(self, todo: list[Wish], data: st.DataObject) -> None:
+        """Fulfil wishes, some at a time, in steps whose order is drawn."""
+        coming, running = list(todo), set[asyncio.Future[Deed]]()
+        while coming or self.schedule.waiting:
+            waiting = len(self.schedule.waiting)
+            running = {request for request in running if not request.done()}
+            may_begin = bool(coming) and len(running) < AT_ONCE
+            chosen = data.draw(st.integers(0, waiting + may_begin - 1))
+            if chosen < waiting:
+                await self.schedule.step(chosen)
+            else:
+                running.add(asyncio.ensure_future(self.fulfil(coming.pop(0))))
+                await self.schedule.settle()
+        for request in running:
+            await request
+
+    def quiet(self) -> Service:
+        """A service for `quietly`."""
+        return self.service(Instance(self.schedule))
+
+    def audience(self, audience: str) -> Audience:
+        if audience in ("friends", "space"):
+            return Audience(audience == "friends", None, SPACE if audience == "space" else None)
+        return Audience(users=tuple(self.principal(int(who)).id for who in audience))
+
+    def call_of(self, who: int) -> str:
+        return call_key(self.principal(who), CallKind.GROUP_CALL, GROUP)
+
+    def key_of(self, who: int) -> str:
+        return principal_key(self.principal(who))
+
+    def table(self, name: str) -> Table:
+        """A table, for `quietly`."""
+        return Table(Instance(self.schedule).client(self._clients[name]))
+
+    # What the decisions say
+
+    def words(self, who: int, whom: int) -> list[tuple[Deed, bool]]:
+        """All decisions on what one says about another, and whether they say yes."""
+        found = []
+        for deed in self.deeds:
+            wish, refused = deed.wish, deed.refused is not None
+            said = (wish.who, wish.whom) == (who, whom)
+            if said and wish.kind in ("add", "remove", "block") and not refused:
+                found.append((deed, wish.kind == "add"))
+            elif wish.kind == "forget" and wish.who in (who, whom) and not refused:
+                found.append((deed, False))
+        return found
+
+    def last_words(self, who: int, whom: int) -> set[bool]:
+        """Whether one says yes in the end; both, where decisions were made at the same time."""
+        words = self.words(who, whom)
+        latest = max((deed.began for deed, _ in words if deed.ended), default=0)
+        return {yes for deed, yes in words if not deed.ended or deed.ended > latest} or {False}
+
+    def had_withdrawn(self, who: int, whom: int, at: int) -> bool:
+        """Has one said no by a request that was answered before, and not begun to say yes since?"""
+        words = self.words(who, whom)
+        return any(
+            not yes
+            and 0 < no.ended < at
+            and not any(yes and (not add.ended or add.ended > no.began) for add, yes in words)
+            for no, yes in words
+        )
+
+
+def _in_order(realm: str) -> bool:
+    """Rows are read in the order of their keys, which has to be the same in every world, or
+    Hypothesis could repeat nothing."""
+    keys = [principal_key(Principal(Kind.USER, realm, f"{who} of {realm}")) for who in WHO]
+    return keys == sorted(keys)
