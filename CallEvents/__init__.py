@@ -2,9 +2,9 @@
 
 import azure.functions as func
 
-from shared.call_contract import EventsAnswer
-from shared.call_events import read_events
-from shared.callbacks import Callback, serve_callback
+from shared.calls.contract import EventsAnswer
+from shared.calls.events import read_events
+from shared.http.callbacks import Callback, serve_callback
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

@@ -2,9 +2,9 @@
 
 import azure.functions as func
 
-from shared.contract import Body, Query
-from shared.meetings import SCHEDULER
-from shared.web import Request, serve
+from shared.http.serving import Request, serve
+from shared.identity.contract import Body, Query
+from shared.meetings.meetings import SCHEDULER
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import azure.functions as func
 
-from shared.contract import Body, ExportAnswer, Query
-from shared.web import Request, serve
+from shared.http.serving import Request, serve
+from shared.identity.contract import Body, ExportAnswer, Query
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

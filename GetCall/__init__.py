@@ -2,10 +2,10 @@
 
 import azure.functions as func
 
-from shared.call_contract import CallsAnswer, CallsQuery, WatchedCallAnswer
-from shared.calls import MANAGER
-from shared.contract import Body, Query
-from shared.web import Request, serve
+from shared.calls.calls import MANAGER
+from shared.calls.contract import CallsAnswer, CallsQuery, WatchedCallAnswer
+from shared.http.serving import Request, serve
+from shared.identity.contract import Body, Query
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

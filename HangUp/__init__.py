@@ -2,9 +2,9 @@
 
 import azure.functions as func
 
-from shared.calls import MANAGER
-from shared.contract import Body, Query
-from shared.web import Request, serve
+from shared.calls.calls import MANAGER
+from shared.http.serving import Request, serve
+from shared.identity.contract import Body, Query
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

@@ -2,10 +2,10 @@
 
 import azure.functions as func
 
-from shared.contract import HealthAnswer, Query
-from shared.health import KEPT_SECONDS
+from shared.http.serving import PublicRequest, serve_public
+from shared.identity.contract import HealthAnswer, Query
+from shared.operate.health import KEPT_SECONDS
 from shared.problems import NotFound, Unavailable
-from shared.web import PublicRequest, serve_public
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

@@ -2,9 +2,9 @@
 
 import azure.functions as func
 
-from shared.call_contract import HandshakeAnswer, IncomingAnswer
-from shared.callbacks import Callback, serve_callback
-from shared.incoming_events import read_grid_events
+from shared.bot_calls.event_grid import read_grid_events
+from shared.calls.contract import HandshakeAnswer, IncomingAnswer
+from shared.http.callbacks import Callback, serve_callback
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

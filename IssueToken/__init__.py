@@ -2,8 +2,8 @@
 
 import azure.functions as func
 
-from shared.contract import TokenAnswer, TokenBody, TokenQuery, asked_for
-from shared.web import Request, serve
+from shared.http.serving import Request, serve
+from shared.identity.contract import TokenAnswer, TokenBody, TokenQuery, asked_for
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

@@ -2,9 +2,9 @@
 
 import azure.functions as func
 
-from shared.contract import Body
-from shared.sharing_contract import InvitationsAnswer, InvitationsQuery, ListedAnswer
-from shared.web import Request, serve
+from shared.http.serving import Request, serve
+from shared.identity.contract import Body
+from shared.sharing.contract import InvitationsAnswer, InvitationsQuery, ListedAnswer
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

@@ -2,9 +2,9 @@
 
 import azure.functions as func
 
-from shared.contract import Body, Query
-from shared.sharing_contract import InvitationAnswer
-from shared.web import Document, Request, serve
+from shared.http.serving import Document, Request, serve
+from shared.identity.contract import Body, Query
+from shared.sharing.contract import InvitationAnswer
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
@@ -14,7 +14,9 @@ async def main(req: func.HttpRequest, context: func.Context) -> func.HttpRespons
 async def open_invitation(request: Request[Query, Body]) -> InvitationAnswer | Document:
     shared = await request.app.invitations.open(request.caller, request.route_id("id"))
     if request.prefers("text/calendar"):
-        from shared.calendar_files import calendar_file  # its library costs every cold start else
+        from shared.sharing.calendar_files import (
+            calendar_file,  # its library costs every cold start else
+        )
 
         return Document(calendar_file(shared), "text/calendar")
     return InvitationAnswer.of(shared)

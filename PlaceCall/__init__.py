@@ -2,10 +2,10 @@
 
 import azure.functions as func
 
-from shared.call_contract import CallAnswer, CallBody
-from shared.calls import MANAGER
-from shared.contract import Query
-from shared.web import Created, Request, serve
+from shared.calls.calls import MANAGER
+from shared.calls.contract import CallAnswer, CallBody
+from shared.http.serving import Created, Request, serve
+from shared.identity.contract import Query
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

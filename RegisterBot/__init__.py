@@ -2,8 +2,8 @@
 
 import azure.functions as func
 
-from shared.contract import BotAnswer, BotBody, Query
-from shared.web import Created, Request, serve
+from shared.http.serving import Created, Request, serve
+from shared.identity.contract import BotAnswer, BotBody, Query
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

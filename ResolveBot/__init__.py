@@ -2,8 +2,8 @@
 
 import azure.functions as func
 
-from shared.contract import Body, BotAnswer, Query
-from shared.web import Request, serve
+from shared.http.serving import Request, serve
+from shared.identity.contract import Body, BotAnswer, Query
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

@@ -2,9 +2,9 @@
 
 import azure.functions as func
 
-from shared.bots import bot_of
-from shared.contract import Body, Query
-from shared.web import Request, serve
+from shared.http.serving import Request, serve
+from shared.identity.bots import bot_of
+from shared.identity.contract import Body, Query
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

@@ -2,10 +2,10 @@
 
 import azure.functions as func
 
-from shared.contract import Query
-from shared.meetings import SCHEDULER
-from shared.sharing_contract import MeetingBody, SharedAnswer
-from shared.web import Created, Request, serve
+from shared.http.serving import Created, Request, serve
+from shared.identity.contract import Query
+from shared.meetings.meetings import SCHEDULER
+from shared.sharing.contract import MeetingBody, SharedAnswer
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

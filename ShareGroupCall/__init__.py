@@ -2,9 +2,9 @@
 
 import azure.functions as func
 
-from shared.contract import Query
-from shared.sharing_contract import GroupCallBody, SharedAnswer
-from shared.web import Created, Request, serve
+from shared.http.serving import Created, Request, serve
+from shared.identity.contract import Query
+from shared.sharing.contract import GroupCallBody, SharedAnswer
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

@@ -147,7 +147,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
         if names := sorted(name for name in settings.values if name in os.environ):
             _say(f"The environment overrides {', '.join(names)}")
     os.chdir(ROOT)
-    return _become(["-m", "shared.doctor"], environment)
+    return _become(["-m", "shared.operate.doctor"], environment)
 
 
 def _state(arguments: argparse.Namespace) -> State:

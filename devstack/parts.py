@@ -183,7 +183,7 @@ class Plan:
 
     def provision(self) -> Part:
         """Makes the tables, and ends."""
-        return Part("provision", _python("shared.provision", {}), settings=self.settings())
+        return Part("provision", _python("shared.operate.provision", {}), settings=self.settings())
 
     def host(self) -> Part:
         port = self.ports["host"]

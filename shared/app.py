@@ -10,36 +10,36 @@ from azure.core.credentials import AzureKeyCredential
 from azure.data.tables.aio import TableClient
 
 from shared import tables
-from shared.acs_identity import IdentityApi
-from shared.attendant import Attendant
-from shared.auth import Authenticator
-from shared.bots import Bots
-from shared.call_automation import CallAutomation
-from shared.call_limits import CallLimit
-from shared.call_records import CallRecords
-from shared.call_steering import Steering
-from shared.calls import Calls
-from shared.dialling import Dialling
-from shared.erasure import IdentityErasure
-from shared.friends import Friends
-from shared.friendships import Friendships
-from shared.graph import GraphApi
-from shared.group_calls import GroupCalls
-from shared.health import Health
-from shared.identities import Identities
-from shared.incoming_calls import IncomingCalls
-from shared.invitations import Invitations
-from shared.issuer_keys import IssuerKeys
-from shared.made_meetings import MadeMeetings
-from shared.meetings import Meetings
-from shared.people import Holder, People
+from shared.auth.bearer import Authenticator
+from shared.auth.issuer_keys import IssuerKeys
+from shared.auth.webhooks import Callbacks, EventGrid
+from shared.bot_calls.attendant import Attendant
+from shared.bot_calls.incoming_calls import IncomingCalls
+from shared.calls.acs import CallAutomation
+from shared.calls.actions import Steering
+from shared.calls.calls import Calls
+from shared.calls.dialling import Dialling
+from shared.calls.limits import CallLimit
+from shared.calls.records import CallRecords
+from shared.friends.friends import Friends
+from shared.friends.friendships import Friendships
+from shared.identity.acs import IdentityApi
+from shared.identity.bots import Bots
+from shared.identity.erasure import IdentityErasure
+from shared.identity.identities import Identities
+from shared.identity.teams import Teams
+from shared.identity.token_policy import Policy
+from shared.identity.tokens import Tokens
+from shared.meetings.graph import GraphApi
+from shared.meetings.meetings import Meetings
+from shared.meetings.scheduled_meetings import MadeMeetings
+from shared.operate.health import Health
+from shared.privacy.personal_data import Holder, People
 from shared.settings import Settings, load
-from shared.shared_calls import SharedCalls
-from shared.teams import Teams
-from shared.token_policy import Policy
-from shared.tokens import Tokens
-from shared.upstream import Upstream, each
-from shared.webhooks import Callbacks, EventGrid
+from shared.sharing.group_calls import GroupCalls
+from shared.sharing.invitations import Invitations
+from shared.sharing.shared_calls import SharedCalls
+from shared.upstream.clients import Upstream, each
 
 if TYPE_CHECKING:
     from azure.communication.callautomation.aio import CallAutomationClient

@@ -2,7 +2,7 @@
 
 import logging
 
-from shared.identity_rows import principal_key
+from shared.identity.rows import principal_key
 from shared.principals import Principal
 
 logger = logging.getLogger("audit")

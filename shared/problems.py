@@ -1,6 +1,6 @@
 """Every error that a client can see, each declared once (RFC 9457 problem details).
 
-Raised by meaning anywhere below the HTTP edge, rendered by `shared.web` alone. A `detail` is
+Raised by meaning anywhere below the HTTP edge, and rendered by `shared.http` alone. A `detail` is
 written for strangers: it never holds an exception's text, a secret, or what another person owns.
 """
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from shared.attendant_settings import AttendantSettings, read_attendant_settings
-from shared.call_settings import CallSettings, read_call_settings
-from shared.issuers import Issuer, listed, read_issuers
+from shared.auth.settings import Issuer, listed, read_issuers
+from shared.bot_calls.settings import AttendantSettings, read_attendant_settings
+from shared.calls.settings import CallSettings, read_call_settings
 from shared.urls import hostname, is_loopback, is_safe_url
 
 SCOPES = ("chat", "chat.join", "chat.join.limited", "voip", "voip.join")

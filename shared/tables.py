@@ -25,7 +25,7 @@ from azure.data.tables import EdmType, EntityProperty, TableTransactionError, Up
 from azure.data.tables.aio import TableClient
 
 from shared.problems import OPERATOR_RETRY_AFTER, StorageRefused, StorageUnavailable, TableMissing
-from shared.upstream import retry_after, with_retries
+from shared.upstream.clients import retry_after, with_retries
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ INVITATIONS = "invitations"
 SHARED_CALLS = "sharedcalls"
 MEETINGS = "meetings"
 CALLS = "calls"
-# What deployment creates; `python -m shared.provision` does it.
+# What deployment creates; `python -m shared.operate.provision` does it.
 ALL = (IDENTITIES, FRIENDS, INVITATIONS, SHARED_CALLS, MEETINGS, CALLS)
 # The most rows that Table Storage gives at once.
 PAGE_ROWS = 1000
@@ -281,7 +281,8 @@ class Table:
             if _code(error) in _ABSENT_CODES:
                 raise _Absent from None
             logger.error(
-                "storage: table '%s' is missing (%s). Create it: python -m shared.provision",
+                "storage: table '%s' is missing (%s). Create it:"
+                " python -m shared.operate.provision",
                 self._client.table_name,
                 _code(error),
             )

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from shared.issuer_keys import IssuerKeys
+from shared.auth.issuer_keys import IssuerKeys
 from shared.problems import KeysUnavailable
 
 HOUR = 3600.0

@@ -12,21 +12,21 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.acs_identity import Grant
 from shared.app import table_client
-from shared.attendances import Attendance
-from shared.attendant import Attendant
-from shared.attendant_settings import AttendantSettings, Connect, HangUp, Menu, Say
-from shared.call_events import CallEvent, read_events
-from shared.call_records import CallRecords
-from shared.call_rows import Call
-from shared.call_terms import Listening, Repeatable, Sound
-from shared.calls import Landed
-from shared.identities import Identities
+from shared.bot_calls.attendant import Attendant
+from shared.bot_calls.settings import AttendantSettings, Connect, HangUp, Menu, Say
+from shared.calls.acs_types import Listening, Repeatable, Sound
+from shared.calls.bot_state import Attendance
+from shared.calls.calls import Landed
+from shared.calls.events import CallEvent, read_events
+from shared.calls.records import CallRecords
+from shared.calls.rows import Call
+from shared.identity.acs import Grant
+from shared.identity.identities import Identities
 from shared.principals import Kind, Principal
 from shared.settings import load
 from shared.tables import CALLS, IDENTITIES, Table
-from shared.upstream import Upstream
+from shared.upstream.clients import Upstream
 from tests.support.stack import Stack
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from shared.attendant_settings import HangUp, Menu
-from shared.call_automation import CallGone
-from shared.call_records import CallRecords
-from shared.call_rows import ActionState, Call
-from shared.calls import Landed
+from shared.bot_calls.settings import HangUp, Menu
+from shared.calls.acs import CallGone
+from shared.calls.calls import Landed
+from shared.calls.records import CallRecords
+from shared.calls.rows import ActionState, Call
 from shared.problems import CallRefused, CommunicationUnavailable, Unavailable
 from tests.bot_calls.attendant_world import (
     BOT,

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shared.attendances import Attendance, Step, Turn
-from shared.attendant_settings import Connect, HangUp, Menu, Say
-from shared.attendant_turns import MOST_MISSES, MOST_TURNS, Next, following
-from shared.call_rows import MOST_ACTIONS, Action, ActionState, Call, CallState, Member
+from shared.bot_calls.settings import Connect, HangUp, Menu, Say
+from shared.bot_calls.turns import MOST_MISSES, MOST_TURNS, Next, following
+from shared.calls.bot_state import Attendance, Step, Turn
+from shared.calls.rows import MOST_ACTIONS, Action, ActionState, Call, CallState, Member
 from shared.tables import Row
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

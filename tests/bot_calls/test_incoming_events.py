@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.incoming_events import Ringing, read_grid_events
+from shared.bot_calls.event_grid import Ringing, read_grid_events
 from shared.problems import InvalidRequest
 
 

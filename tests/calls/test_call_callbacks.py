@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from devstack.acs_emulator.tokens import SigningKey
 from devstack.well_known import ACS_CALLBACK_ISSUER, ACS_RESOURCE_ID
-from shared.call_rows import RECORD_ROW
+from shared.calls.rows import RECORD_ROW
 from shared.tables import CALLS
 from tests.calls.test_calls import MANAGER, is_connected, place, watched
 from tests.support.api import Reply, ask

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.attendances import Attendance
-from shared.call_events import applied, read_events
-from shared.call_rows import Action, ActionState, Call, CallState, Member, Reason
+from shared.calls.bot_state import Attendance
+from shared.calls.events import applied, read_events
+from shared.calls.rows import Action, ActionState, Call, CallState, Member, Reason
 from shared.problems import InvalidRequest
 from shared.tables import Row
 

@@ -10,16 +10,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shared.app import table_client
-from shared.attendances import Attendance
-from shared.call_events import CallEvent, read_events
-from shared.call_records import CallRecords
-from shared.call_rows import Call, CallState, Reason
-from shared.identity_rows import principal_key
+from shared.calls.bot_state import Attendance
+from shared.calls.events import CallEvent, read_events
+from shared.calls.records import CallRecords
+from shared.calls.rows import Call, CallState, Reason
+from shared.identity.rows import principal_key
 from shared.principals import Kind, Principal
 from shared.problems import KeyReused
 from shared.settings import load
 from shared.tables import CALLS, Table
-from shared.upstream import Upstream
+from shared.upstream.clients import Upstream
 from tests.support.interleaving import Instance, Schedule
 from tests.support.stack import Stack
 

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.friend_rows import State
-from shared.friends import Friend
+from shared.friends.friends import Friend
+from shared.friends.rows import State
 from shared.problems import NotFound
 from shared.settings import load
 from shared.tables import FRIENDS
-from shared.upstream import Upstream
+from shared.upstream.clients import Upstream
 from tests.support.interleaving import Schedule
 from tests.support.stack import Stack
 from tests.support.world import Wish, World, searching

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.accept import prefers
+from shared.http.accept import prefers
 
 
 def prefers_calendar(accept: str = "") -> bool:

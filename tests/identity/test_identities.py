@@ -6,14 +6,14 @@ from itertools import count
 
 import pytest
 
-from shared.acs_identity import Grant
 from shared.app import table_client
-from shared.identities import Identities
+from shared.identity.acs import Grant
+from shared.identity.identities import Identities
 from shared.principals import Kind, Principal
 from shared.problems import IdentityGone, StorageUnavailable
 from shared.settings import load
 from shared.tables import IDENTITIES, Table
-from shared.upstream import Upstream
+from shared.upstream.clients import Upstream
 from tests.support.control import Control
 from tests.support.stack import Stack
 from tests.support.table_proxy import TableProxy

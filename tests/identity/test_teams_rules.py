@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import jwt
 import pytest
 
+from shared.identity.teams import Teams
 from shared.principals import Caller, Kind, Principal
 from shared.problems import Forbidden
-from shared.teams import Teams
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 TOKEN = jwt.encode({"oid": "olga"}, "x" * 32, "HS256")

@@ -150,7 +150,7 @@ async def bare_tables(tmp_path: Path) -> AsyncIterator[str]:
 @pytest.mark.parametrize(
     ("what", "code", "log"),
     [
-        ("missing table", "table-missing", "python -m shared.provision"),
+        ("missing table", "table-missing", "python -m shared.operate.provision"),
         ("wrong key", "storage-refused", "check TABLES_CONNECTION_STRING"),
         ("outage", "storage-unavailable", "storage cannot be reached"),
     ],

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from shared.acs_identity import Grant
-from shared.friend_rows import Profile
-from shared.identity_rows import Identity
+from shared.friends.rows import Profile
+from shared.identity.acs import Grant
+from shared.identity.rows import Identity
+from shared.identity.token_policy import Policy
+from shared.identity.tokens import Tokens
 from shared.principals import Caller, Kind, Principal
 from shared.problems import CommunicationUnavailable, InvalidRequest, Throttled
 from shared.tables import Row
-from shared.token_policy import Policy
-from shared.tokens import Tokens
-from shared.upstream import SingleFlight
+from shared.upstream.clients import SingleFlight
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 ALICE = Caller(Principal(Kind.USER, "realm", "alice"), "Alice", frozenset(), NOON)

@@ -10,9 +10,9 @@ from azure.core.credentials import AccessToken
 
 from devstack.tokens import issuer_key, mint
 from devstack.users import object_id
-from shared.graph import GraphApi, MeetingGone, Plan
+from shared.meetings.graph import GraphApi, MeetingGone, Plan
 from shared.problems import GraphRefused, OrganizerRefused
-from shared.upstream import Upstream
+from shared.upstream.clients import Upstream
 from tests.support.stack import Stack
 
 NOON = datetime.now(UTC) + timedelta(days=1)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from shared.audiences import MANAGER
-from shared.meetings import SCHEDULER
+from shared.meetings.meetings import SCHEDULER
+from shared.sharing.audiences import MANAGER
 from tests.meetings.test_meetings import NOON, call_of, schedule, stamp
 from tests.privacy.test_erasure import rows_about
 from tests.support.api import Reply

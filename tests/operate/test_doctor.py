@@ -9,8 +9,8 @@ import pytest
 
 from devstack import azurite
 from devstack.well_known import MANAGED_IDENTITY_CLIENT_ID as APP_ID
-from shared.doctor import examine
-from shared.provision import provision
+from shared.operate.doctor import examine
+from shared.operate.provision import provision
 from shared.settings import load
 from shared.tables import ALL
 from tests.support.control import Control
@@ -168,6 +168,6 @@ async def test_missing_tables_are_made_once(stack: Stack, bare_tables: str) -> N
     made = [await provision(load(settings)) for _ in range(2)]
     after = await report(settings)
 
-    assert "python -m shared.provision" in before[2]
+    assert "python -m shared.operate.provision" in before[2]
     assert made == [[*ALL], []]
     assert after[2] == "ok    table identities"

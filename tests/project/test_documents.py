@@ -32,10 +32,8 @@ def test_every_problem_code_is_in_the_readme() -> None:
 
 
 def test_every_setting_that_is_read_is_in_the_readme_and_the_example() -> None:
-    source = (ROOT / "shared" / "settings.py").read_text("utf-8")
-    source += (ROOT / "shared" / "issuers.py").read_text("utf-8")
-    source += (ROOT / "shared" / "call_settings.py").read_text("utf-8")
-    source += (ROOT / "shared" / "attendant_settings.py").read_text("utf-8")
+    parts = [ROOT / "shared" / "settings.py", *(ROOT / "shared").glob("*/settings.py")]
+    source = "".join(part.read_text("utf-8") for part in parts)
     prefixes = "COMMUNICATION|TABLES|AUTH|TOKEN|TEAMS|UPSTREAM|GRAPH|MEETING"
     prefixes += "|CALL|CALLBACK|CALLER|COGNITIVE|DIAL|MAX|PLAY|BOT|EVENT"
     names = set(re.findall(rf'"((?:{prefixes})_[A-Z_]*[A-Z])"', source))

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from shared.attendant_settings import USUAL_VOICE, Connect, HangUp, Menu, Say
+from shared.bot_calls.settings import USUAL_VOICE, Connect, HangUp, Menu, Say
 from shared.settings import SettingsError, load
 
 KEY = "c2VjcmV0LWtleS1vZi10aGUtcmVzb3VyY2U="

@@ -3,8 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from shared.audiences import Audience
-from shared.sharing_contract import AudienceBody
+from shared.sharing.audiences import Audience
+from shared.sharing.contract import AudienceBody
 
 ONE = "has to be one of friends, users and space"
 BOOLEAN = "should be a valid boolean"

@@ -8,12 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.audiences import MOST_CALLS, MOST_IN_SPACE, Audience
 from shared.principals import Caller
 from shared.problems import InvalidRequest, NotFound, TooManyShared, Unauthenticated
 from shared.settings import load
-from shared.shared_calls import SharedCalls
-from shared.sharing_rows import (
+from shared.sharing.audiences import MOST_CALLS, MOST_IN_SPACE, Audience
+from shared.sharing.rows import (
     RECORD_ROW,
     CallKind,
     Consent,
@@ -24,8 +23,9 @@ from shared.sharing_rows import (
     call_key,
     space_key,
 )
+from shared.sharing.shared_calls import SharedCalls
 from shared.tables import INVITATIONS, SHARED_CALLS
-from shared.upstream import Upstream
+from shared.upstream.clients import Upstream
 from tests.support.interleaving import Schedule
 from tests.support.stack import Stack
 from tests.support.world import GROUP, SPACE, Wish, World

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.settings import load
-from shared.sharing_rows import RECORD_ROW, Record, Role, space_key
+from shared.sharing.rows import RECORD_ROW, Record, Role, space_key
 from shared.tables import INVITATIONS, SHARED_CALLS
-from shared.upstream import Upstream
+from shared.upstream.clients import Upstream
 from tests.support.interleaving import Schedule
 from tests.support.stack import Stack
 from tests.support.world import SPACE, Deed, Wish, World, searching

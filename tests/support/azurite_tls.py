@@ -33,7 +33,7 @@ def tls_tables(stack: Stack, tmp_path: Path) -> Iterator[dict[str, str]]:
         try:
             wait_until_open(port)
             subprocess.run(
-                [sys.executable, "-m", "shared.provision"],
+                [sys.executable, "-m", "shared.operate.provision"],
                 cwd=ROOT,
                 env=environment_with(settings),
                 check=True,

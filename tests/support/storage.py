@@ -9,11 +9,10 @@ from typing import Any
 
 from azure.data.tables.aio import TableClient
 
-from shared import sharing_rows
-from shared.friend_rows import Friendship, Profile, Word
-from shared.identity_rows import Identity, identity_of, milliseconds, principal_key
+from shared.friends.rows import Friendship, Profile, Word
+from shared.identity.rows import Identity, identity_of, milliseconds, principal_key
 from shared.principals import Kind, Principal
-from shared.sharing_rows import RECORD_ROW, CallKind, Consent, Content, Record, Role, call_key
+from shared.sharing.rows import RECORD_ROW, CallKind, Consent, Content, Host, Record, Role, call_key
 from shared.tables import FRIENDS, IDENTITIES, INVITATIONS, SHARED_CALLS, _entity, _row
 from tests.support.api import Reply
 from tests.support.kills import Step
@@ -141,7 +140,7 @@ async def store_invitations(stack: Stack, person: Person, number: int) -> list[s
             starts_at=now + timedelta(minutes=n),
             ends_at=None,
             shared_at=now,
-            host=sharing_rows.Host(sharer.id, "Sharer"),
+            host=Host(sharer.id, "Sharer"),
         )
         call, owner = call_key(sharer, CallKind.GROUP_CALL, group), principal_key(sharer)
         return Record(

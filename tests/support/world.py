@@ -10,26 +10,26 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
-from shared.acs_identity import Grant
 from shared.app import table_client
-from shared.audiences import Audience
-from shared.erasure import IdentityErasure
-from shared.friends import Friend, Friends
-from shared.friendships import Friendships
-from shared.group_calls import GroupCalls
-from shared.identities import Identities
-from shared.identity_rows import principal_key
-from shared.invitations import Invitations, Shared
-from shared.people import Holder, People
+from shared.friends.friends import Friend, Friends
+from shared.friends.friendships import Friendships
+from shared.identity.acs import Grant
+from shared.identity.erasure import IdentityErasure
+from shared.identity.identities import Identities
+from shared.identity.rows import principal_key
+from shared.identity.token_policy import Policy
+from shared.identity.tokens import Tokens
 from shared.principals import Caller, Kind, Principal
+from shared.privacy.personal_data import Holder, People
 from shared.problems import BeingErased, Conflict, Problem
 from shared.settings import Settings
-from shared.shared_calls import SharedCalls
-from shared.sharing_rows import CallKind, call_key
+from shared.sharing.audiences import Audience
+from shared.sharing.group_calls import GroupCalls
+from shared.sharing.invitations import Invitations, Shared
+from shared.sharing.rows import CallKind, call_key
+from shared.sharing.shared_calls import SharedCalls
 from shared.tables import ALL, FRIENDS, IDENTITIES, INVITATIONS, SHARED_CALLS, Table
-from shared.token_policy import Policy
-from shared.tokens import Tokens
-from shared.upstream import Upstream
+from shared.upstream.clients import Upstream
 from tests.support.interleaving import Instance, Schedule, Stopped
 
 WHO = ("ann", "ben", "cat", "dan")

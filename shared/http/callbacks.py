@@ -1,0 +1,56 @@
+"""The HTTP edge for services that call us back; the rest is `shared.http.serving`."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import azure.functions as func
+
+from shared.app import App, current
+from shared.auth.webhooks import Sender
+from shared.http.serving import MAX_BODY_BYTES, Result, answer
+from shared.problems import BodyTooLarge, TimedOut, Unavailable, Undelivered
+
+
+@dataclass(frozen=True)
+class Callback:
+    """A request that a service has proven to have sent; what it says is still a stranger's word."""
+
+    app: App
+    route: dict[str, str]
+    body: bytes
+
+
+async def serve_callback(
+    req: func.HttpRequest,
+    context: func.Context,
+    handler: Callable[[Callback], Awaitable[Result]],
+    *,
+    sender: Callable[[App], Sender],
+    is_urgent: bool = False,
+) -> func.HttpResponse:
+    """Answer a service, whose proof is judged before anything else is looked at.
+
+    Args:
+        is_urgent: what cannot be dealt with has to be delivered again soon: see `Undelivered`.
+    """
+
+    async def proven() -> Result:
+        try:
+            return await dealt_with()
+        except (Unavailable, TimeoutError) as trouble:
+            if not is_urgent:
+                raise
+            detail = trouble.detail if isinstance(trouble, Unavailable) else TimedOut.title
+            raise Undelivered(detail) from trouble
+
+    async def dealt_with() -> Result:
+        app = current()
+        async with asyncio.timeout(app.settings.upstream_timeout):
+            await sender(app).prove(req.headers)
+            raw = req.get_body() or b""
+            if len(raw) > MAX_BODY_BYTES:
+                raise BodyTooLarge(f"The body is over {MAX_BODY_BYTES} bytes.")
+            return await handler(Callback(app, dict(req.route_params), raw))
+
+    return await answer(req, context, proven)

@@ -1,0 +1,71 @@
+"""Bots: addressable objects with an ACS identity, in the realm of who registered them."""
+
+from shared.identity.identities import Identities
+from shared.identity.rows import Identity
+from shared.identity.tokens import Tokens
+from shared.principals import Caller, Kind, Principal
+from shared.privacy.personal_data import People
+from shared.problems import BeingErased, Conflict, NotFound
+from shared.tables import RowChanged
+
+# How often a write is tried anew because another request wrote the same row meanwhile.
+_TRIES = 10
+
+
+def bot_of(caller: Caller, bot_id: str) -> Principal:
+    """The bot by that id in the caller's realm; another realm's is another bot."""
+    return Principal(Kind.BOT, caller.principal.realm, bot_id)
+
+
+class Bots:
+    """Whether the caller may is the edge's business: all but `resolve` need an operator."""
+
+    def __init__(self, identities: Identities, tokens: Tokens, people: People) -> None:
+        self._identities = identities
+        self._tokens = tokens
+        self._people = people
+
+    async def register(
+        self, operator: Caller, bot_id: str, display_name: str
+    ) -> tuple[Identity, bool]:
+        """Register a bot, or rename it.
+
+        Returns:
+            The bot's identity, and whether it is new.
+        """
+        await self._identities.admit(operator)
+        bot = bot_of(operator, bot_id)
+        new = False
+        for _ in range(_TRIES):
+            found = await self._identities.find(bot)
+            if found is None:
+                found, new = await self._tokens.enrol_bot(bot, display_name), True
+            await self._identities.discard_spare(bot, found)
+            if found.display_name == display_name:
+                return found, new
+            new = False  # another request registered it first, or it was there
+            try:
+                return await self._identities.rename(found, display_name), new
+            except RowChanged:
+                continue
+        raise Conflict
+
+    async def remove(self, operator: Caller, bot_id: str) -> None:
+        """Erase a bot; repeatable."""
+        await self._identities.admit(operator)
+        await self._people.forget_bot(operator, bot_of(operator, bot_id))
+
+    async def resolve(self, caller: Caller, bot_id: str) -> Identity:
+        """The identity to call.
+
+        Raises:
+            NotFound: no such bot in the caller's realm.
+        """
+        await self._identities.admit(caller)
+        try:
+            found = await self._identities.find(bot_of(caller, bot_id))
+        except BeingErased:
+            found = None
+        if found is None:
+            raise NotFound("There is no bot by that name.")
+        return found

@@ -1,0 +1,72 @@
+"""Exchanging a Teams user's Entra token for an ACS token, so that they call as themselves."""
+
+from datetime import datetime
+from typing import Protocol
+
+import jwt
+
+from shared import audit
+from shared.principals import Caller
+from shared.problems import Fault, Forbidden, InvalidRequest, NotConfigured, TeamsTokenRefused
+
+HEADER = "teams-user-aad-token"
+# Characters; as much as a bearer token may have.
+_LONGEST = 16 * 1024
+
+
+class TeamsExchange(Protocol):
+    """What of `shared.identity.acs` is needed here."""
+
+    async def exchange_teams_token(
+        self, token: str, app_id: str, user_id: str
+    ) -> tuple[str, datetime]: ...
+
+
+class Admission(Protocol):
+    """What of `shared.identity.identities` is needed here."""
+
+    async def admit(self, caller: Caller) -> None: ...
+
+
+class Teams:
+    """The exchange for one Entra app, the client that Teams users sign in with."""
+
+    def __init__(self, acs: TeamsExchange, people: Admission, app_id: str) -> None:
+        self._acs = acs
+        self._people = people
+        self._app_id = app_id
+
+    async def exchange(self, caller: Caller, teams_token: str | None) -> tuple[str, datetime]:
+        """The ACS token and when it expires.
+
+        ACS judges the Entra token; what is read of it here only says whom to name to ACS.
+
+        Raises:
+            NotConfigured: there is no TEAMS_APP_ID.
+            InvalidRequest, TeamsTokenRefused: the token is missing, or ACS does not take it.
+            Forbidden: it is another person's than the caller's.
+        """
+        await self._people.admit(caller)
+        if not self._app_id:
+            raise NotConfigured("TEAMS_APP_ID is not set.")
+        if not teams_token:
+            fault = Fault("header", HEADER, "holds the Entra token of the Teams user")
+            raise InvalidRequest(f"The header {HEADER} is missing.", faults=[fault])
+        user_id = _unverified_object_id(teams_token)
+        if caller.entra_object_id is not None and user_id != caller.entra_object_id:
+            raise Forbidden("The Teams token is another person's than the bearer token.")
+        granted = await self._acs.exchange_teams_token(teams_token, self._app_id, user_id)
+        audit.record("teams-token-exchanged", caller.principal, caller.principal)
+        return granted
+
+
+def _unverified_object_id(token: str) -> str:
+    if len(token) <= _LONGEST:
+        try:
+            claims = jwt.decode(token, options={"verify_signature": False})
+        except (jwt.PyJWTError, ValueError, RecursionError):
+            claims = {}
+        object_id = claims.get("oid")
+        if isinstance(object_id, str):
+            return object_id
+    raise TeamsTokenRefused("The Teams token is not an Entra access token of a user.")

@@ -1,0 +1,178 @@
+"""python -m shared.operate.doctor: what works, and how to mend what does not.
+
+It asks the real services with the app's own settings, changes nothing, and prints no secret.
+"""
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+
+from shared import tables
+from shared.app import App, build, table_client
+from shared.operate.health import Check
+from shared.problems import (
+    CommunicationRefused,
+    GraphRefused,
+    KeysUnavailable,
+    Problem,
+    StorageRefused,
+    TableMissing,
+    Throttled,
+)
+from shared.settings import Settings, SettingsError, load
+
+# Seconds for one check; a managed identity's first token may take a few.
+_SECONDS = 15.0
+
+
+class _EntraKeysUnavailable(KeysUnavailable):
+    """Of the tenant by which Event Grid is proven."""
+
+
+_FIXES: dict[type[Problem], str] = {
+    TableMissing: "create it: python -m shared.operate.provision (with these settings)",
+    StorageRefused: "check TABLES_CONNECTION_STRING, or give the app's identity the role"
+    " 'Storage Table Data Contributor' on the storage account",
+    CommunicationRefused: "check COMMUNICATION_CONNECTION_STRING, or give the app's identity the"
+    " role 'Communication and Email Service Owner' on the ACS resource",
+    Throttled: "it limits us just now: look again in a minute",
+    KeysUnavailable: "AUTH_ISSUER must be reachable from here and be, to the letter, what"
+    " <AUTH_ISSUER>/.well-known/openid-configuration calls 'issuer'",
+    _EntraKeysUnavailable: "EVENT_GRID_TENANT must be the id of an Entra tenant",
+}
+_UNREACHABLE = "is it running, and is the endpoint in the settings right?"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report; `fix` is empty where all is well."""
+
+    what: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        return f"FIX   {self.what}: {self.fix}" if self.fix else f"ok    {self.what}"
+
+
+async def examine(environment: Mapping[str, str]) -> AsyncIterator[Finding]:
+    """Look at everything in turn; wrong settings end the look, for the rest needs them."""
+    try:
+        settings = load(environment)
+    except SettingsError as error:
+        for name, fault in error.faults.items():
+            yield Finding(f"setting {name}", fault)
+        return
+    yield Finding("settings")
+    for note in _notes(settings, environment):
+        yield Finding(note)
+    app = build(settings)
+    try:
+        for what, check in _checks(settings, app).items():
+            yield await _look(what, check)
+    finally:
+        await app.upstream.close()
+
+
+def _notes(settings: Settings, environment: Mapping[str, str]) -> list[str]:
+    """What is in order and still worth knowing."""
+    notes = []
+    if "voip" in settings.token_scopes:
+        notes.append(
+            "note: tokens with voip can call, from the client, every phone number that the ACS"
+            " resource may call; if it has numbers, give voip by role (TOKEN_SCOPES_BY_ROLE)"
+        )
+    if environment.get("AUTH_EASY_AUTH", "").strip() and not settings.easy_auth:
+        notes.append("note: AUTH_EASY_AUTH has no effect here: WEBSITE_AUTH_ENABLED is not true")
+    return notes + _notes_on_bots(settings)
+
+
+def _notes_on_bots(settings: Settings) -> list[str]:
+    """Calls to bots need somebody who tells of them, and something to be said."""
+    told = settings.attendant
+    is_told = bool(told.keys or told.tenant)
+    if is_told and not told.greeting:
+        return ["note: calls to bots are told of, and not answered: BOT_GREETING is not set"]
+    if is_told and not settings.calls.callback_base:
+        return ["note: calls to bots are told of, and not answered: CALLBACK_BASE_URL is not set"]
+    if told.greeting and not is_told:
+        return [
+            "note: nobody tells of calls to bots:"
+            " neither EVENT_GRID_KEY nor EVENT_GRID_AUDIENCE is set"
+        ]
+    return []
+
+
+def _checks(settings: Settings, app: App) -> dict[str, Check]:
+    issuers = {f"issuer {n}": issuer.url for n, issuer in enumerate(settings.issuers, 1)}
+    return {
+        **{
+            f"table {name}": tables.Table(table_client(settings, app.upstream, name)).check
+            for name in tables.ALL
+        },
+        **{
+            f"{name} {issuers.get(name, settings.communication_endpoint)}": check
+            for name, check in app.health.checks.items()
+            if name != "storage"
+        },
+        **_graph_check(settings, app),
+        **_event_grid_check(settings, app),
+    }
+
+
+def _graph_check(settings: Settings, app: App) -> dict[str, Check]:
+    """May the app hold meetings? No part of readiness: everything else works without."""
+    graph = app.graph
+    if graph is None:
+        return {}
+    organizer = settings.meeting_organizer
+    what = f"graph {settings.graph_endpoint}"
+    if not organizer:
+        return {f"{what} (an organizer is not looked at: MEETING_ORGANIZER_ID)": graph.check_role}
+    return {what: lambda: graph.check(organizer)}
+
+
+def _event_grid_check(settings: Settings, app: App) -> dict[str, Check]:
+    """Can Entra's word for Event Grid be checked?"""
+    if not settings.attendant.tenant:
+        return {}
+
+    async def check() -> None:
+        try:
+            await app.event_grid.check()
+        except KeysUnavailable:
+            raise _EntraKeysUnavailable from None
+
+    return {f"event grid's keys {settings.attendant.entra_keys_url}": check}
+
+
+async def _look(what: str, check: Check) -> Finding:
+    try:
+        async with asyncio.timeout(_SECONDS):
+            await check()
+    except GraphRefused as refused:
+        return Finding(what, f"{refused.title} -> {refused.remedy}")
+    except Problem as problem:
+        return Finding(what, f"{problem.title} -> {_FIXES.get(type(problem), _UNREACHABLE)}")
+    except TimeoutError:
+        return Finding(what, f"no answer in {_SECONDS:.0f} s -> {_UNREACHABLE}")
+    return Finding(what)
+
+
+async def _report(environment: Mapping[str, str]) -> int:
+    failed = False
+    async for finding in examine(environment):
+        print(finding, flush=True)
+        failed |= bool(finding.fix)
+    return 1 if failed else 0
+
+
+def main() -> int:
+    logging.disable()  # the findings say it in their own words
+    return asyncio.run(_report(os.environ))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

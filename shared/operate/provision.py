@@ -1,0 +1,59 @@
+"""python -m shared.operate.provision: create the service's tables; those that exist stay.
+
+Deployment runs it once for each storage account, with the app's own settings in the environment.
+No request creates a table: that would cost every cold start a round trip, and hide an outage.
+"""
+
+import asyncio
+import contextlib
+import os
+import sys
+
+from azure.core.exceptions import AzureError, ResourceExistsError
+
+from shared import tables
+from shared.app import table_client
+from shared.settings import Settings, SettingsError, load
+from shared.upstream.clients import Upstream, with_retries
+
+_SECONDS = 30.0
+
+
+async def provision(settings: Settings) -> list[str]:
+    """Create what is missing.
+
+    Returns:
+        The names of the tables that were created.
+
+    Raises:
+        AzureError, TimeoutError: storage did not do its part.
+    """
+    created = []
+    upstream = Upstream()
+    try:
+        async with asyncio.timeout(_SECONDS):
+            for name in tables.ALL:
+                with contextlib.suppress(ResourceExistsError):
+                    await with_retries(table_client(settings, upstream, name).create_table)
+                    created.append(name)
+    finally:
+        await upstream.close()
+    return created
+
+
+def main() -> int:
+    try:
+        created = asyncio.run(provision(load(os.environ)))
+    except SettingsError as error:
+        for name, fault in error.faults.items():
+            print(f"{name} {fault}", file=sys.stderr)
+        return 1
+    except (AzureError, TimeoutError) as error:
+        print(f"The tables cannot be created: {type(error).__name__}", file=sys.stderr)
+        return 1
+    print(f"tables created: {', '.join(created) or 'none, all are there'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

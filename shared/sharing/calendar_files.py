@@ -1,0 +1,42 @@
+"""An invitation as an iCalendar file (RFC 5545), for people's calendars."""
+
+from datetime import UTC, datetime, timedelta
+
+from icalendar import Calendar, Event
+
+from shared.sharing.invitations import Shared
+
+
+def calendar_file(shared: Shared) -> str:
+    """One event. A call without times begins when it was shared."""
+    content, event = shared.content, Event()
+    event.add("uid", f"{shared.call_id}@trusted-service")
+    event.add("dtstamp", datetime.now(UTC))
+    event.add("dtstart", content.due_at)
+    # To the second, and RFC 5545 wants the end to be later.
+    if content.ends_at is not None and content.ends_at - content.due_at >= timedelta(seconds=1):
+        event.add("dtend", content.ends_at)
+    event.add("summary", content.title or "Call")
+    host = content.host.display_name or content.host.id
+    event.add("description", "\n".join([f"Shared by {host}", *_ways_in(shared)]))
+    if "meetingLink" in content.locator:
+        event.add("url", content.locator["meetingLink"])
+    calendar = Calendar()
+    calendar.add("prodid", "-//trusted-service//EN")
+    calendar.add("version", "2.0")
+    calendar.add_component(event)
+    return str(calendar.to_ical().decode())
+
+
+def _ways_in(shared: Shared) -> list[str]:
+    lines = [f"{name}: {value}" for name, value in shared.content.locator.items()]
+    details = shared.details
+    if details is None:
+        return lines
+    more = {
+        "meetingId": details.meeting_id,
+        "passcode": details.passcode,
+        "phone": details.toll_free_number or details.toll_number,
+        "conferenceId": details.conference_id,
+    }
+    return lines + [f"{name}: {value}" for name, value in more.items() if value]

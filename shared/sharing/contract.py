@@ -1,0 +1,264 @@
+"""Bodies, queries and answers of shared calls and Teams meetings."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from shared.identity.contract import Answer, Body, PersonId, Query, Timestamp, is_absent, shown
+from shared.meetings.graph import Plan
+from shared.meetings.meetings import LONGEST_TITLE, is_teams_link
+from shared.sharing.audiences import MOST_INVITEES, Audience
+from shared.sharing.invitations import Shared
+from shared.sharing.rows import CallKind, JoinDetails
+
+_DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
+
+
+def _soon(moment: datetime) -> datetime:
+    """In UTC; nobody plans for longer, and no sum of times overflows."""
+    if moment > datetime.now(UTC) + timedelta(days=5 * 366):
+        raise ValueError("is over five years away")
+    if moment < datetime.now(UTC) - timedelta(days=366):
+        raise ValueError("is long over")
+    return moment.astimezone(UTC)
+
+
+def _written_out(moment: object) -> object:
+    """To pydantic a number is a time too, and so is the text of one."""
+    if not isinstance(moment, str) or not _DATE.match(moment):
+        raise ValueError("is no time such as 2027-01-31T10:00:00Z")
+    return moment
+
+
+type EventTime = Annotated[
+    AwareDatetime, Field(strict=False), BeforeValidator(_written_out), AfterValidator(_soon)
+]
+
+
+def _is_true(value: bool) -> bool:
+    if not value:
+        raise ValueError("has to be true")
+    return value
+
+
+class AudienceBody(Body):
+    """Exactly one of the three."""
+
+    # Not Literal[True], which 1 is equal to.
+    friends: Annotated[bool, AfterValidator(_is_true)] | None = None
+    users: Annotated[list[PersonId], Field(max_length=MOST_INVITEES)] | None = None
+    space: Annotated[str, Field(max_length=256), AfterValidator(shown)] | None = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> "AudienceBody":
+        if len([part for part in (self.friends, self.users, self.space) if part is not None]) != 1:
+            raise ValueError("has to be one of friends, users and space")
+        return self
+
+    def read(self) -> Audience:
+        users = None if self.users is None else tuple(self.users)
+        return Audience(bool(self.friends), users, self.space)
+
+
+class SharingBody(Body):
+    """What every sharing says: when, and with whom."""
+
+    starts_at: EventTime | None = None
+    ends_at: EventTime | None = None
+    audience: AudienceBody
+
+    @field_validator("starts_at")
+    @classmethod
+    def _is_not_long_ago(cls, starts_at: datetime | None) -> datetime | None:
+        if starts_at is not None and starts_at < datetime.now(UTC) - timedelta(days=1):
+            raise ValueError("is over a day ago")
+        return starts_at
+
+    @field_validator("ends_at")
+    @classmethod
+    def _is_to_come(cls, ends_at: datetime | None, info: ValidationInfo) -> datetime | None:
+        starts_at = info.data.get("starts_at")
+        if ends_at is not None and starts_at is not None and ends_at <= starts_at:
+            raise ValueError("is not after startsAt")
+        if ends_at is not None and ends_at <= datetime.now(UTC):
+            raise ValueError("is over")
+        return ends_at
+
+
+type Title = Annotated[str, Field(max_length=LONGEST_TITLE), AfterValidator(shown)]
+
+
+class GroupCallBody(SharingBody):
+    group_id: UUID
+    title: Title | None = None
+
+
+# Graph's lobbyBypassSettings.scope: who need not wait.
+type Lobby = Literal[
+    "everyone",
+    "invited",
+    "organization",
+    "organizationAndFederated",
+    "organizationExcludingGuests",
+    "organizer",
+]
+
+
+class MeetingBody(SharingBody):
+    """A meeting to be made in Teams. `externalId` is the client's own name for it."""
+
+    external_id: Annotated[str, Field(min_length=1, max_length=256)]
+    subject: Title
+    starts_at: EventTime
+    ends_at: EventTime
+    lobby: Lobby | None = None
+
+    def read(self) -> Plan:
+        return Plan(self.subject, self.starts_at, self.ends_at, self.lobby)
+
+
+def _of_teams(url: str) -> str:
+    if not is_teams_link(url):
+        raise ValueError("is no link to join a Teams meeting")
+    return url
+
+
+class MeetingLinkBody(SharingBody):
+    """A meeting that was made in Outlook, Teams or Bookings."""
+
+    join_web_url: Annotated[str, Field(max_length=2048), AfterValidator(_of_teams)]
+    title: Title | None = None
+
+
+class InvitationsQuery(Query):
+    """Of the caller's own invitations, or of a space's."""
+
+    space: Annotated[str, Field(max_length=256), AfterValidator(shown)] | None = None
+
+
+class HostAnswer(Answer):
+    id: str
+    display_name: str | None
+
+
+class ListedAnswer(Answer):
+    """A call that the caller may join: `locator` is what the Calling SDK's `join` takes."""
+
+    id: str
+    kind: CallKind
+    title: str | None
+    locator: dict[str, str]
+    starts_at: Timestamp | None = Field(exclude_if=is_absent)
+    ends_at: Timestamp | None = Field(exclude_if=is_absent)
+    host: HostAnswer
+    mine: bool
+
+    @classmethod
+    def of(cls, shared: Shared) -> Self:
+        return cls.model_validate(_listed(shared))
+
+
+class LobbyAnswer(Answer):
+    """Whether who joins a Teams meeting with an ACS identity, as a guest, has to be let in.
+
+    `waits` is null where nobody could tell; Teams' administrators can forbid guests whatever it
+    says. `scope` is Graph's word for who need not wait, as of `checkedAt`.
+    """
+
+    waits: bool | None
+    scope: str | None
+    admitted_by: tuple[str, ...]
+    policy_may_refuse: bool = True
+    checked_at: Timestamp | None
+
+    @classmethod
+    def of(cls, details: JoinDetails) -> "LobbyAnswer":
+        told = details.lobby is not None
+        waits = details.lobby != "everyone" if told else None
+        presenter = ("presenter",) if details.presenters_admit else ()
+        return cls(
+            waits=waits,
+            scope=details.lobby,
+            admitted_by=("organizer", "coOrganizer", *presenter),
+            checked_at=details.looked_at if told else None,
+        )
+
+
+class DialInAnswer(Answer):
+    toll_number: str | None
+    toll_free_number: str | None
+    conference_id: str | None
+
+    @classmethod
+    def of(cls, details: JoinDetails) -> "DialInAnswer | None":
+        if not (details.toll_number or details.toll_free_number):
+            return None
+        return cls.model_validate(details, from_attributes=True)
+
+
+class InvitationAnswer(ListedAnswer):
+    """One call, with what only those need who open it: `alternatives` are locators as well."""
+
+    alternatives: list[dict[str, str]]
+    dial_in: DialInAnswer | None = Field(exclude_if=is_absent)
+    lobby: LobbyAnswer | None = Field(exclude_if=is_absent)
+
+    @classmethod
+    def of(cls, shared: Shared) -> Self:
+        details = shared.details
+        more = {
+            "alternatives": [] if details is None else _by_id(details),
+            "dial_in": None if details is None else DialInAnswer.of(details),
+            "lobby": None if details is None else LobbyAnswer.of(details),
+        }
+        return cls.model_validate({**_listed(shared), **more})
+
+
+class SharedAnswer(InvitationAnswer):
+    """What the owner is told: `invited` counts people, none for a space."""
+
+    invited: int = 0
+
+    @classmethod
+    def sharing(cls, shared: Shared, invited: int) -> "SharedAnswer":
+        return cls.of(shared).model_copy(update={"invited": invited})
+
+    @property
+    def path(self) -> str:
+        return f"/api/invitations/{self.id}"
+
+
+class InvitationsAnswer(Answer):
+    invitations: list[ListedAnswer]
+
+
+def _listed(shared: Shared) -> dict[str, Any]:
+    content = shared.content
+    return {
+        "id": shared.call_id,
+        "kind": content.kind,
+        "title": content.title,
+        "locator": dict(content.locator),
+        "starts_at": content.starts_at,
+        "ends_at": content.ends_at,
+        "host": {"id": content.host.id, "display_name": content.host.display_name},
+        "mine": shared.mine,
+    }
+
+
+def _by_id(details: JoinDetails) -> list[dict[str, str]]:
+    if details.meeting_id is None:
+        return []
+    passcode = {} if details.passcode is None else {"passcode": details.passcode}
+    return [{"meetingId": details.meeting_id, **passcode}]

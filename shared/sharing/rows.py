@@ -1,0 +1,292 @@
+"""Rows of shared calls, and what they mean.
+
+The record of a call (table `sharedcalls`) says who may join; the owner's changes go through it.
+What a listing shows stands in a row for each person or space (table `invitations`), and follows it.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from shared.identity.rows import principal_key
+from shared.principals import Principal
+from shared.tables import Row, Value, key
+
+RECORD_ROW = "call"
+_CALL_ID = re.compile("[0-9a-f]{64}")
+# How long a call is there that says no end.
+_UNTIL = timedelta(hours=24)
+
+
+class CallKind(StrEnum):
+    """What is joined."""
+
+    GROUP_CALL = "groupCall"
+    TEAMS_MEETING = "teamsMeeting"
+
+
+class Role(StrEnum):
+    """Why a row is in a partition."""
+
+    OWNER = "owner"
+    INVITEE = "invitee"
+    SPACE = "space"
+
+
+class Consent(StrEnum):
+    """What lets an owner invite somebody."""
+
+    FRIENDSHIP = "friendship"
+    ROLE = "role"  # the owner has the app role to invite anyone
+
+
+@dataclass(frozen=True)
+class Host:
+    """Who shares: as invitees see them."""
+
+    id: str
+    display_name: str | None
+
+
+@dataclass(frozen=True)
+class Content:
+    """What is shared.
+
+    Attributes:
+        locator: what the Calling SDK's `join` takes.
+        shared_at: when it was last shared.
+    """
+
+    kind: CallKind
+    locator: Mapping[str, str]
+    title: str | None
+    starts_at: datetime | None
+    ends_at: datetime | None
+    shared_at: datetime
+    host: Host
+
+    @property
+    def gone_at(self) -> datetime:
+        """When it disappears from all answers."""
+        return self.ends_at or (self.starts_at or self.shared_at) + _UNTIL
+
+    @property
+    def due_at(self) -> datetime:
+        """What listings are ordered by."""
+        return self.starts_at or self.shared_at
+
+    def values(self) -> dict[str, Value]:
+        times = {"startsAt": self.starts_at, "endsAt": self.ends_at}
+        texts = {"title": self.title, "hostName": self.host.display_name}
+        return {
+            "kind": self.kind,
+            "locator": json.dumps(dict(self.locator)),
+            "sharedAt": self.shared_at,
+            "hostId": self.host.id,
+            **{name: moment for name, moment in times.items() if moment is not None},
+            **{name: text for name, text in texts.items() if text is not None},
+        }
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "Content":
+        return cls(
+            kind=CallKind(values["kind"]),
+            locator=json.loads(values["locator"]),
+            title=values.get("title"),
+            starts_at=values.get("startsAt"),
+            ends_at=values.get("endsAt"),
+            shared_at=values["sharedAt"],
+            host=Host(values["hostId"], values.get("hostName")),
+        )
+
+
+@dataclass(frozen=True)
+class JoinDetails:
+    """What Teams said about joining a meeting: for those who open it, not in listings.
+
+    Attributes:
+        lobby: who need not wait (Graph's lobbyBypassSettings.scope); None where nobody could tell.
+        wished_lobby: what whoever scheduled it asked for; None where nothing.
+    """
+
+    looked_at: datetime
+    meeting_id: str | None = None
+    passcode: str | None = field(default=None, repr=False)
+    toll_number: str | None = field(default=None, repr=False)
+    toll_free_number: str | None = field(default=None, repr=False)
+    conference_id: str | None = field(default=None, repr=False)
+    lobby: str | None = None
+    presenters_admit: bool = True
+    wished_lobby: str | None = None
+
+    def text(self) -> str:
+        return json.dumps(asdict(self), default=datetime.isoformat)
+
+    @classmethod
+    def of(cls, text: str) -> "JoinDetails":
+        told = json.loads(text)
+        return cls(**{**told, "looked_at": datetime.fromisoformat(told["looked_at"])})
+
+
+@dataclass(frozen=True)
+class Invitation:
+    """A row of a listing.
+
+    Attributes:
+        partition: of a person (`principal_key`) or a space (`space_key`).
+        owner: PartitionKey of the owner's mapping.
+        content: None in the owner's row until the record is there: then it only points to it.
+    """
+
+    partition: str
+    call_id: str
+    role: Role
+    owner: str
+    consent: Consent
+    content: Content | None
+    row: Row | None = field(default=None, compare=False)
+
+    def is_live(self, at: datetime) -> bool:
+        return self.content is not None and self.content.gone_at > at
+
+    def has_ended(self, at: datetime) -> bool:
+        return self.content is not None and self.content.gone_at <= at
+
+    def values(self) -> dict[str, Value]:
+        content = {} if self.content is None else self.content.values()
+        return {"role": self.role, "owner": self.owner, "consent": self.consent, **content}
+
+    @classmethod
+    def of(cls, row: Row) -> "Invitation":
+        values = row.values
+        return cls(
+            partition=row.partition_key,
+            call_id=row.row_key,
+            role=Role(str(values["role"])),
+            owner=str(values["owner"]),
+            consent=Consent(str(values["consent"])),
+            content=Content.of(values) if "kind" in values else None,
+            row=row,
+        )
+
+
+@dataclass(frozen=True)
+class Record:
+    """Who may join a call.
+
+    Attributes:
+        sharing: names one act of sharing or unsharing: two that are equal but for it differ.
+        proven_at: when whoever shared it had signed in.
+        content: None once it is unshared.
+        invitees: PartitionKeys of their mappings; at most 350, which fits in one property.
+        leaving: those of earlier sharings whose rows may still be there.
+        space: the partition of a space, or "".
+        former_space: one whose row may still be there, or "".
+        details: of a Teams meeting. They follow what Teams says, and make no other record.
+    """
+
+    call_id: str
+    sharing: str
+    owner: str
+    realm: str
+    proven_at: datetime
+    consent: Consent
+    content: Content | None
+    invitees: frozenset[str] = frozenset()
+    leaving: frozenset[str] = frozenset()
+    space: str = ""
+    former_space: str = ""
+    details: JoinDetails | None = field(default=None, compare=False)
+    row: Row | None = field(default=None, compare=False)
+
+    @property
+    def everybody(self) -> frozenset[str]:
+        """Where rows of it may be, beside the owner's."""
+        spaces = {self.space, self.former_space} - {""}
+        return self.invitees | self.leaving | spaces
+
+    def is_live(self, at: datetime) -> bool:
+        return self.content is not None and self.content.gone_at > at
+
+    def after(self, before: "Record") -> "Record":
+        """This, knowing whose rows may be there from what was shared before."""
+        former_space = "" if before.space == self.space else before.space
+        leaving = (before.invitees | before.leaving) - self.invitees
+        return replace(self, leaving=leaving, former_space=former_space)
+
+    def without(self, partitions: Iterable[str]) -> "Record":
+        """This, where some have no rows any more."""
+        gone = frozenset(partitions)
+        return replace(
+            self,
+            invitees=self.invitees - gone,
+            leaving=self.leaving - gone,
+            space="" if self.space in gone else self.space,
+            former_space="" if self.former_space in gone else self.former_space,
+        )
+
+    def values(self) -> dict[str, Value]:
+        return {
+            "sharing": self.sharing,
+            "owner": self.owner,
+            "realm": self.realm,
+            "provenAt": self.proven_at,
+            "consent": self.consent,
+            "invitees": _packed(self.invitees),
+            "leaving": _packed(self.leaving),
+            "space": self.space,
+            "formerSpace": self.former_space,
+            **({} if self.details is None else {"details": self.details.text()}),
+            **({} if self.content is None else self.content.values()),
+        }
+
+    @classmethod
+    def of(cls, row: Row) -> "Record":
+        values: Mapping[str, Any] = row.values
+        return cls(
+            call_id=row.partition_key,
+            sharing=values["sharing"],
+            owner=values["owner"],
+            realm=values["realm"],
+            proven_at=values["provenAt"],
+            consent=Consent(values["consent"]),
+            content=Content.of(values) if "kind" in values else None,
+            invitees=_unpacked(values["invitees"]),
+            leaving=_unpacked(values["leaving"]),
+            space=values["space"],
+            former_space=values["formerSpace"],
+            details=JoinDetails.of(values["details"]) if "details" in values else None,
+            row=row,
+        )
+
+    def row_for(self, partition: str, role: Role) -> Invitation:
+        return Invitation(partition, self.call_id, role, self.owner, self.consent, self.content)
+
+
+def call_key(owner: Principal, kind: CallKind, name: str) -> str:
+    """The id of a shared call. Two people who share one group id own two records, and nobody can
+    tell the group id from it, which is a capability."""
+    return key("shared call", principal_key(owner), kind.value, name)
+
+
+def is_call_id(text: str) -> bool:
+    """Could this be an id of a shared call?"""
+    return bool(_CALL_ID.fullmatch(text))
+
+
+def space_key(realm: str, name: str) -> str:
+    """The partition of a social space."""
+    return key("space", realm, name)
+
+
+def _packed(keys: frozenset[str]) -> str:
+    # 64 characters each: 350 are 22,400, and a property holds 32,768.
+    return "".join(sorted(keys))
+
+
+def _unpacked(text: str) -> frozenset[str]:
+    return frozenset(text[n : n + 64] for n in range(0, len(text), 64))
