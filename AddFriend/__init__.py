@@ -2,8 +2,9 @@
 
 import azure.functions as func
 
-from shared.http.serving import Created, Request, serve
-from shared.identity.contract import Body, FriendAnswer, Query
+from shared.bodies import Body, Query
+from shared.friends.contract import FriendAnswer
+from shared.http import Created, Request, serve
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

@@ -2,13 +2,13 @@
 
 import azure.functions as func
 
-from shared.http.serving import Request, serve
-from shared.identity.contract import Body, Query
-from shared.meetings.meetings import SCHEDULER
+from shared.auth.roles import MEETINGS_SCHEDULE
+from shared.bodies import Body, Query
+from shared.http import Request, serve
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    return await serve(req, context, cancel_meeting, service_role=SCHEDULER)
+    return await serve(req, context, cancel_meeting, service_role=MEETINGS_SCHEDULE)
 
 
 async def cancel_meeting(request: Request[Query, Body]) -> None:

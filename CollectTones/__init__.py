@@ -2,19 +2,19 @@
 
 import azure.functions as func
 
-from shared.calls.calls import MANAGER
+from shared.auth.roles import CALLS_MANAGE
+from shared.bodies import Query
 from shared.calls.contract import ActionAnswer, TonesBody
-from shared.http.serving import Accepted, Request, serve
-from shared.identity.contract import Query
+from shared.http import Accepted, Request, serve
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    return await serve(req, context, collect_tones, body=TonesBody, role=MANAGER)
+    return await serve(req, context, collect_tones, body=TonesBody, role=CALLS_MANAGE)
 
 
 async def collect_tones(request: Request[Query, TonesBody]) -> Accepted:
     wanted = request.body
-    action = await request.app.steering.collect(
+    action = await request.app.call_actions.collect(
         request.caller,
         request.route["callId"],
         wanted.from_.read(),

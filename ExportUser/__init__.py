@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 
 import azure.functions as func
 
-from shared.http.serving import Request, serve
-from shared.identity.contract import Body, ExportAnswer, Query
+from shared.bodies import Body, Query
+from shared.http import Request, serve
+from shared.privacy.contract import ExportAnswer
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
@@ -14,5 +15,5 @@ async def main(req: func.HttpRequest, context: func.Context) -> func.HttpRespons
 
 async def export_user(request: Request[Query, Body]) -> ExportAnswer:
     who = request.caller.principal
-    held = await request.app.people.export(request.caller)
+    held = await request.app.personal_data.export(request.caller)
     return ExportAnswer(id=who.id, realm=who.realm, exported_at=datetime.now(UTC), held=held)

@@ -2,8 +2,8 @@
 
 import azure.functions as func
 
-from shared.http.serving import Request, serve
-from shared.identity.contract import Body, Query
+from shared.bodies import Body, Query
+from shared.http import Request, serve
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
@@ -11,4 +11,4 @@ async def main(req: func.HttpRequest, context: func.Context) -> func.HttpRespons
 
 
 async def forget_user(request: Request[Query, Body]) -> None:
-    await request.app.people.forget(request.caller)
+    await request.app.personal_data.erase(request.caller)

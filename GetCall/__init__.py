@@ -2,16 +2,16 @@
 
 import azure.functions as func
 
-from shared.calls.calls import MANAGER
+from shared.auth.roles import CALLS_MANAGE
+from shared.bodies import Body, Query
 from shared.calls.contract import CallsAnswer, CallsQuery, WatchedCallAnswer
-from shared.http.serving import Request, serve
-from shared.identity.contract import Body, Query
+from shared.http import Request, serve
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     if req.route_params.get("callId"):
-        return await serve(req, context, get_call, service_role=MANAGER)
-    return await serve(req, context, list_calls, query=CallsQuery, service_role=MANAGER)
+        return await serve(req, context, get_call, service_role=CALLS_MANAGE)
+    return await serve(req, context, list_calls, query=CallsQuery, service_role=CALLS_MANAGE)
 
 
 async def get_call(request: Request[Query, Body]) -> WatchedCallAnswer:

@@ -2,13 +2,13 @@
 
 import azure.functions as func
 
-from shared.calls.calls import MANAGER
-from shared.http.serving import Request, serve
-from shared.identity.contract import Body, Query
+from shared.auth.roles import CALLS_MANAGE
+from shared.bodies import Body, Query
+from shared.http import Request, serve
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    return await serve(req, context, hang_up, role=MANAGER)
+    return await serve(req, context, hang_up, role=CALLS_MANAGE)
 
 
 async def hang_up(request: Request[Query, Body]) -> None:

@@ -2,8 +2,9 @@
 
 import azure.functions as func
 
-from shared.http.serving import PublicRequest, serve_public
-from shared.identity.contract import HealthAnswer, Query
+from shared.bodies import Query
+from shared.http import PublicRequest, serve_public
+from shared.operate.contract import HealthAnswer
 from shared.operate.health import KEPT_SECONDS
 from shared.problems import NotFound, Unavailable
 

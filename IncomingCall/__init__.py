@@ -2,14 +2,14 @@
 
 import azure.functions as func
 
+from shared.bot_calls.contract import HandshakeAnswer, IncomingAnswer
 from shared.bot_calls.event_grid import read_grid_events
-from shared.calls.contract import HandshakeAnswer, IncomingAnswer
-from shared.http.callbacks import Callback, serve_callback
+from shared.http import Callback, serve_callback
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     return await serve_callback(
-        req, context, take_events, sender=lambda app: app.event_grid, is_urgent=True
+        req, context, take_events, sender=lambda app: app.event_grid_verifier, is_urgent=True
     )
 
 

@@ -2,7 +2,8 @@
 
 import azure.functions as func
 
-from shared.http.serving import Request, serve
+from shared.auth.roles import BOTS_OPERATE
+from shared.http import Request, serve
 from shared.identity.bots import bot_of
 from shared.identity.contract import TokenAnswer, TokenBody, TokenQuery, asked_for
 
@@ -14,7 +15,7 @@ async def main(req: func.HttpRequest, context: func.Context) -> func.HttpRespons
         issue_bot_token,
         query=TokenQuery,
         body=TokenBody,
-        role="Bots.Operate",
+        role=BOTS_OPERATE,
     )
 
 

@@ -2,7 +2,8 @@
 
 import azure.functions as func
 
-from shared.http.serving import Request, serve
+from shared.auth.roles import TOKENS_ISSUE
+from shared.http import Request, serve
 from shared.identity.contract import TokenAnswer, TokenBody, TokenQuery, asked_for
 
 
@@ -13,7 +14,7 @@ async def main(req: func.HttpRequest, context: func.Context) -> func.HttpRespons
         issue_token,
         query=TokenQuery,
         body=TokenBody,
-        service_role="Tokens.Issue",
+        service_role=TOKENS_ISSUE,
     )
 
 

@@ -2,8 +2,8 @@
 
 import azure.functions as func
 
-from shared.http.serving import Request, serve
-from shared.identity.contract import Body
+from shared.bodies import Body
+from shared.http import Request, serve
 from shared.sharing.contract import InvitationsAnswer, InvitationsQuery, ListedAnswer
 
 

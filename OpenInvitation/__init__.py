@@ -2,8 +2,8 @@
 
 import azure.functions as func
 
-from shared.http.serving import Document, Request, serve
-from shared.identity.contract import Body, Query
+from shared.bodies import Body, Query
+from shared.http import Document, Request, serve
 from shared.sharing.contract import InvitationAnswer
 
 

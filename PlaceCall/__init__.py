@@ -2,14 +2,14 @@
 
 import azure.functions as func
 
-from shared.calls.calls import MANAGER
+from shared.auth.roles import CALLS_MANAGE
+from shared.bodies import Query
 from shared.calls.contract import CallAnswer, CallBody
-from shared.http.serving import Created, Request, serve
-from shared.identity.contract import Query
+from shared.http import Created, Request, serve
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    return await serve(req, context, place_call, body=CallBody, role=MANAGER)
+    return await serve(req, context, place_call, body=CallBody, role=CALLS_MANAGE)
 
 
 async def place_call(request: Request[Query, CallBody]) -> Created:

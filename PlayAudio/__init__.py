@@ -2,19 +2,19 @@
 
 import azure.functions as func
 
-from shared.calls.calls import MANAGER
+from shared.auth.roles import CALLS_MANAGE
+from shared.bodies import Query
 from shared.calls.contract import ActionAnswer, PlayBody
-from shared.http.serving import Accepted, Request, serve
-from shared.identity.contract import Query
+from shared.http import Accepted, Request, serve
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    return await serve(req, context, play_audio, body=PlayBody, role=MANAGER)
+    return await serve(req, context, play_audio, body=PlayBody, role=CALLS_MANAGE)
 
 
 async def play_audio(request: Request[Query, PlayBody]) -> Accepted:
     wanted = request.body
-    action = await request.app.steering.play(
+    action = await request.app.call_actions.play(
         request.caller, request.route["callId"], wanted.read(), wanted.to, loop=wanted.loop
     )
     return Accepted(ActionAnswer.of(action))

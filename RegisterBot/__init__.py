@@ -2,12 +2,14 @@
 
 import azure.functions as func
 
-from shared.http.serving import Created, Request, serve
-from shared.identity.contract import BotAnswer, BotBody, Query
+from shared.auth.roles import BOTS_OPERATE
+from shared.bodies import Query
+from shared.http import Created, Request, serve
+from shared.identity.contract import BotAnswer, BotBody
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    return await serve(req, context, register_bot, body=BotBody, role="Bots.Operate")
+    return await serve(req, context, register_bot, body=BotBody, role=BOTS_OPERATE)
 
 
 async def register_bot(request: Request[Query, BotBody]) -> BotAnswer | Created:

@@ -2,12 +2,13 @@
 
 import azure.functions as func
 
-from shared.http.serving import Request, serve
-from shared.identity.contract import Body, Query
+from shared.auth.roles import BOTS_OPERATE
+from shared.bodies import Body, Query
+from shared.http import Request, serve
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    return await serve(req, context, remove_bot, role="Bots.Operate")
+    return await serve(req, context, remove_bot, role=BOTS_OPERATE)
 
 
 async def remove_bot(request: Request[Query, Body]) -> None:

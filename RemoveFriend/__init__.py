@@ -2,8 +2,9 @@
 
 import azure.functions as func
 
-from shared.http.serving import Request, serve
-from shared.identity.contract import Body, RemovalQuery
+from shared.bodies import Body
+from shared.friends.contract import RemovalQuery
+from shared.http import Request, serve
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

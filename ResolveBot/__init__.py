@@ -2,8 +2,9 @@
 
 import azure.functions as func
 
-from shared.http.serving import Request, serve
-from shared.identity.contract import Body, BotAnswer, Query
+from shared.bodies import Body, Query
+from shared.http import Request, serve
+from shared.identity.contract import BotAnswer
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

@@ -2,13 +2,14 @@
 
 import azure.functions as func
 
-from shared.http.serving import Request, serve
+from shared.auth.roles import BOTS_OPERATE
+from shared.bodies import Body, Query
+from shared.http import Request, serve
 from shared.identity.bots import bot_of
-from shared.identity.contract import Body, Query
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    return await serve(req, context, revoke_bot_tokens, role="Bots.Operate")
+    return await serve(req, context, revoke_bot_tokens, role=BOTS_OPERATE)
 
 
 async def revoke_bot_tokens(request: Request[Query, Body]) -> None:

@@ -2,12 +2,13 @@
 
 import azure.functions as func
 
-from shared.http.serving import Request, serve
-from shared.identity.contract import Body, Query
+from shared.auth.roles import TOKENS_ISSUE
+from shared.bodies import Body, Query
+from shared.http import Request, serve
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    return await serve(req, context, revoke_tokens, service_role="Tokens.Issue")
+    return await serve(req, context, revoke_tokens, service_role=TOKENS_ISSUE)
 
 
 async def revoke_tokens(request: Request[Query, Body]) -> None:

@@ -2,14 +2,15 @@
 
 import azure.functions as func
 
-from shared.http.serving import Created, Request, serve
-from shared.identity.contract import Query
-from shared.meetings.meetings import SCHEDULER
-from shared.sharing.contract import MeetingBody, SharedAnswer
+from shared.auth.roles import MEETINGS_SCHEDULE
+from shared.bodies import Query
+from shared.http import Created, Request, serve
+from shared.meetings.contract import MeetingBody
+from shared.sharing.contract import SharedAnswer
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    return await serve(req, context, schedule_meeting, body=MeetingBody, role=SCHEDULER)
+    return await serve(req, context, schedule_meeting, body=MeetingBody, role=MEETINGS_SCHEDULE)
 
 
 async def schedule_meeting(request: Request[Query, MeetingBody]) -> SharedAnswer | Created:

@@ -2,8 +2,8 @@
 
 import azure.functions as func
 
-from shared.http.serving import Created, Request, serve
-from shared.identity.contract import Query
+from shared.bodies import Query
+from shared.http import Created, Request, serve
 from shared.sharing.contract import GroupCallBody, SharedAnswer
 
 

@@ -2,9 +2,10 @@
 
 import azure.functions as func
 
-from shared.http.serving import Created, Request, serve
-from shared.identity.contract import Query
-from shared.sharing.contract import MeetingLinkBody, SharedAnswer
+from shared.bodies import Query
+from shared.http import Created, Request, serve
+from shared.meetings.contract import MeetingLinkBody
+from shared.sharing.contract import SharedAnswer
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

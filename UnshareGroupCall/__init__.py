@@ -2,8 +2,8 @@
 
 import azure.functions as func
 
-from shared.http.serving import Request, serve
-from shared.identity.contract import Body, Query
+from shared.bodies import Body, Query
+from shared.http import Request, serve
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

@@ -1,77 +1,352 @@
-"""Composition root: builds the clients once per worker process and wires the modules together."""
+"""Composition root: wires the packages together, once per worker process.
+
+Each part is built when a request first needs it, and its modules are imported then: a cold start
+pays for what its first request uses and for nothing else.
+"""
 
 import logging
 import os
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from azure.communication.identity.aio import CommunicationIdentityClient
-from azure.core.credentials import AzureKeyCredential
-from azure.data.tables.aio import TableClient
-
 from shared import tables
-from shared.auth.bearer import Authenticator
-from shared.auth.issuer_keys import IssuerKeys
-from shared.auth.webhooks import Callbacks, EventGrid
-from shared.bot_calls.attendant import Attendant
-from shared.bot_calls.incoming_calls import IncomingCalls
-from shared.calls.acs import CallAutomation
-from shared.calls.actions import Steering
-from shared.calls.calls import Calls
-from shared.calls.dialling import Dialling
-from shared.calls.limits import CallLimit
-from shared.calls.records import CallRecords
-from shared.friends.friends import Friends
-from shared.friends.friendships import Friendships
-from shared.identity.acs import IdentityApi
-from shared.identity.bots import Bots
-from shared.identity.erasure import IdentityErasure
-from shared.identity.identities import Identities
-from shared.identity.teams import Teams
-from shared.identity.token_policy import Policy
-from shared.identity.tokens import Tokens
-from shared.meetings.graph import GraphApi
-from shared.meetings.meetings import Meetings
-from shared.meetings.scheduled_meetings import MadeMeetings
-from shared.operate.health import Health
-from shared.privacy.personal_data import Holder, People
 from shared.settings import Settings, load
-from shared.sharing.group_calls import GroupCalls
-from shared.sharing.invitations import Invitations
-from shared.sharing.shared_calls import SharedCalls
-from shared.upstream.clients import Upstream, each
+from shared.tables import Table, table_client
+from shared.upstream.clients import Upstream
 
 if TYPE_CHECKING:
-    from azure.communication.callautomation.aio import CallAutomationClient
+    from shared.auth.authenticator import Authenticator
+    from shared.auth.issuer_keys import IssuerKeys
+    from shared.auth.webhooks import CallbackVerifier, EventGridVerifier
+    from shared.bot_calls.attendant import Attendant
+    from shared.bot_calls.incoming_calls import IncomingCalls
+    from shared.calls.acs import CallAutomationApi
+    from shared.calls.actions import CallActions
+    from shared.calls.calls import Calls
+    from shared.calls.dialling import Dialling
+    from shared.calls.limits import CallLimit
+    from shared.calls.records import CallRecords
+    from shared.friends.friends import Friends
+    from shared.friends.friendships import Friendships
+    from shared.identity.acs import IdentityApi
+    from shared.identity.bots import Bots
+    from shared.identity.identities import Identities
+    from shared.identity.rows import Identity
+    from shared.identity.teams import Teams
+    from shared.identity.tokens import Tokens
+    from shared.meetings.graph import GraphApi
+    from shared.meetings.meetings import Meetings
+    from shared.meetings.scheduled_meetings import ScheduledMeetings
+    from shared.operate.health import Health
+    from shared.principals import Principal
+    from shared.privacy.personal_data import PersonalData, PersonalDataStore
+    from shared.sharing.group_calls import GroupCalls
+    from shared.sharing.invitations import Invitations
+    from shared.sharing.shared_calls import SharedCalls
 
-# Seconds; a readiness probe's own patience is seldom longer.
-_HEALTH_SECONDS = 3.0
 
-
-@dataclass(frozen=True)
 class App:
-    """What a request can reach."""
+    """What a request can reach. Make it inside the event loop; it opens no connection yet."""
 
-    settings: Settings
-    upstream: Upstream
-    authenticator: Authenticator
-    identities: Identities
-    tokens: Tokens
-    people: People
-    bots: Bots
-    teams: Teams
-    friends: Friends
-    invitations: Invitations
-    group_calls: GroupCalls
-    meetings: Meetings
-    graph: GraphApi | None
-    calls: Calls
-    steering: Steering
-    incoming_calls: IncomingCalls
-    attendant: Attendant
-    callbacks: Callbacks
-    event_grid: EventGrid
-    health: Health
+    def __init__(
+        self, settings: Settings, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        # At INFO the SDKs log every request's URL, which holds ids of people.
+        logging.getLogger("azure").setLevel(logging.WARNING)
+        self.settings = settings
+        self.upstream = Upstream()
+        self._now = now
+        self._tables: dict[str, Table] = {}
+
+    # Who is calling, and is it true
+
+    @cached_property
+    def authenticator(self) -> "Authenticator":
+        from shared.auth.authenticator import Authenticator
+
+        auth = self.settings.auth
+        issuers = {issuer.url: issuer for issuer in auth.issuers}
+        return Authenticator(issuers, self._issuer_keys, easy_auth=auth.easy_auth)
+
+    @cached_property
+    def callback_verifier(self) -> "CallbackVerifier":
+        from shared.auth.issuer_keys import IssuerKeys
+        from shared.auth.webhooks import CallbackVerifier
+
+        issuer, url = self.settings.calls.callback_issuer, self.settings.calls.callback_keys_url
+        keys = IssuerKeys(issuer, self.upstream.session, keys_url=url)
+        return CallbackVerifier(keys, issuer, self.settings.upstream.resource_id)
+
+    @cached_property
+    def event_grid_verifier(self) -> "EventGridVerifier":
+        from shared.auth.issuer_keys import IssuerKeys
+        from shared.auth.webhooks import EventGridVerifier
+
+        told = self.settings.bot_calls
+        keys = IssuerKeys(
+            "Entra, for Event Grid", self.upstream.session, keys_url=told.entra_keys_url
+        )
+        return EventGridVerifier(
+            told.event_grid_keys, keys, told.event_grid_tenant, told.event_grid_audiences
+        )
+
+    @cached_property
+    def _issuer_keys(self) -> "dict[str, IssuerKeys]":
+        from shared.auth.issuer_keys import IssuerKeys
+
+        urls = [issuer.url for issuer in self.settings.auth.issuers]
+        return {url: IssuerKeys(url, self.upstream.session) for url in urls}
+
+    # Identities and their tokens
+
+    @cached_property
+    def identities(self) -> "Identities":
+        from shared.identity.identities import Identities
+
+        resource = self.settings.upstream.communication_resource
+        return Identities(self._table(tables.IDENTITIES), self._acs_identity, resource, self._now)
+
+    @cached_property
+    def tokens(self) -> "Tokens":
+        from shared.identity.token_policy import Policy
+        from shared.identity.tokens import Tokens
+
+        return Tokens(
+            self.identities,
+            self._announce_to_friends,
+            self._acs_identity,
+            Policy.of(self.settings.identity),
+            self.settings.upstream.timeout,
+            self._now,
+        )
+
+    async def _announce_to_friends(self, owner: "Principal", identity: "Identity") -> None:
+        await self.friendships.announce(owner, identity)  # built when somebody has news for friends
+
+    @cached_property
+    def bots(self) -> "Bots":
+        from shared.identity.bots import Bots
+
+        return Bots(self.identities, self.tokens, self.personal_data)
+
+    @cached_property
+    def teams(self) -> "Teams":
+        from shared.identity.teams import Teams
+
+        return Teams(self._acs_identity, self.identities, self.settings.identity.teams_app_id)
+
+    @cached_property
+    def _acs_identity(self) -> "IdentityApi":
+        from shared.identity.acs import IdentityApi, identity_client
+
+        return IdentityApi(identity_client(self.settings.upstream, self.upstream), self._now)
+
+    # What is stored about people
+
+    @cached_property
+    def personal_data(self) -> "PersonalData":
+        from shared.identity.erasure import IdentityErasure
+        from shared.privacy.personal_data import PersonalData
+
+        resource = self.settings.upstream.communication_resource
+        erasure = IdentityErasure(
+            self._table(tables.IDENTITIES), self.identities, resource, self._now
+        )
+        return PersonalData(
+            self.identities, erasure, self._acs_identity, self._personal_data_stores
+        )
+
+    def _personal_data_stores(self) -> "Mapping[str, PersonalDataStore]":
+        """Whatever stores something about people joins here."""
+        return {
+            "friends": self.friendships,
+            "invitations": self.invitations,
+            "meetings": self.scheduled_meetings,
+            "calls": self.calls,
+        }
+
+    # The buddy list
+
+    @cached_property
+    def friends(self) -> "Friends":
+        from shared.friends.friends import Friends
+
+        return Friends(
+            self.friendships,
+            self.identities,
+            self.tokens,
+            self.invitations,
+            self.settings.upstream.communication_resource,
+            self._now,
+        )
+
+    @cached_property
+    def friendships(self) -> "Friendships":
+        from shared.friends.friendships import Friendships
+
+        return Friendships(self._table(tables.FRIENDS), self._now)
+
+    # Shared calls
+
+    @cached_property
+    def group_calls(self) -> "GroupCalls":
+        from shared.sharing.group_calls import GroupCalls
+
+        return GroupCalls(self.invitations, self._now)
+
+    @cached_property
+    def invitations(self) -> "Invitations":
+        from shared.sharing.invitations import Invitations
+
+        return Invitations(
+            self._table(tables.INVITATIONS),
+            self.shared_calls,
+            self.friendships,
+            self.identities,
+            self._now,
+        )
+
+    @cached_property
+    def shared_calls(self) -> "SharedCalls":
+        from shared.sharing.shared_calls import SharedCalls
+
+        return SharedCalls(
+            self._table(tables.INVITATIONS),
+            self._table(tables.SHARED_CALLS),
+            self.friendships,
+            self.identities,
+            self._now,
+        )
+
+    # Teams meetings
+
+    @cached_property
+    def meetings(self) -> "Meetings":
+        from shared.meetings.meetings import Meetings
+
+        return Meetings(
+            self.invitations,
+            self.shared_calls,
+            self.scheduled_meetings,
+            self.identities,
+            self._graph,
+            self.settings.meetings.organizer,
+            self.settings.upstream.timeout,
+            self._now,
+        )
+
+    @cached_property
+    def scheduled_meetings(self) -> "ScheduledMeetings":
+        from shared.meetings.scheduled_meetings import ScheduledMeetings
+
+        return ScheduledMeetings(self._table(tables.MEETINGS), self._graph, self._now)
+
+    @cached_property
+    def _graph(self) -> "GraphApi | None":
+        from shared.meetings.graph import graph_api
+
+        return graph_api(self.settings.meetings, self.upstream)
+
+    # Calls that the service places and steers
+
+    @cached_property
+    def calls(self) -> "Calls":
+        from shared.calls.calls import Calls
+
+        return Calls(
+            self._call_records,
+            self._call_automation,
+            self.identities,
+            self._dialling,
+            self._call_limit,
+            self.settings.calls,
+            self.tokens.enrolled,
+            self._now,
+        )
+
+    @cached_property
+    def call_actions(self) -> "CallActions":
+        from shared.calls.actions import CallActions
+
+        return CallActions(self.calls, self._call_automation, self._dialling, self._now)
+
+    @cached_property
+    def _call_records(self) -> "CallRecords":
+        from shared.calls.records import CallRecords
+
+        retention_days = self.settings.calls.retention_days
+        return CallRecords(self._table(tables.CALLS), retention_days, self._now)
+
+    @cached_property
+    def _call_limit(self) -> "CallLimit":
+        from shared.calls.limits import CallLimit
+
+        most = self.settings.calls.most_live
+        return CallLimit(self._call_records, self._call_automation, most, self._now)
+
+    @cached_property
+    def _dialling(self) -> "Dialling":
+        from shared.calls.dialling import Dialling
+
+        return Dialling(self.identities, self.settings.calls)
+
+    @cached_property
+    def _call_automation(self) -> "CallAutomationApi":
+        from shared.calls.acs import CallAutomationApi, call_automation_client
+
+        return CallAutomationApi(
+            lambda: call_automation_client(self.settings.upstream, self.upstream)
+        )
+
+    # Calls that bots answer
+
+    @cached_property
+    def incoming_calls(self) -> "IncomingCalls":
+        from shared.bot_calls.incoming_calls import IncomingCalls
+
+        return IncomingCalls(
+            self.calls,
+            self._call_records,
+            self._call_automation,
+            self.identities,
+            self._call_limit,
+            self.settings.bot_calls,
+            self.settings.upstream.resource_id,
+            self._now,
+        )
+
+    @cached_property
+    def attendant(self) -> "Attendant":
+        from shared.bot_calls.attendant import Attendant
+
+        return Attendant(
+            self._call_records,
+            self._call_automation,
+            self.identities,
+            self.settings.bot_calls,
+            self._now,
+        )
+
+    # What operators ask
+
+    @cached_property
+    def health(self) -> "Health":
+        from shared.operate.health import Health, readiness_checks
+
+        checks = readiness_checks(
+            [self._table(name) for name in tables.ALL],
+            self._acs_identity,
+            self._issuer_keys.values(),
+        )
+        return Health(checks, self.settings.upstream.timeout)
+
+    def _table(self, name: str) -> Table:
+        if name not in self._tables:
+            client = table_client(self.settings.upstream, self.upstream, name)
+            self._tables[name] = Table(client)
+        return self._tables[name]
 
 
 _app: App | None = None
@@ -85,143 +360,5 @@ def current() -> App:
     """
     global _app  # noqa: PLW0603
     if _app is None:
-        _app = build(load(os.environ))
+        _app = App(load(os.environ))
     return _app
-
-
-def build(settings: Settings) -> App:
-    """Wire an app; opens no connection yet. Call it inside the event loop."""
-    # At INFO the SDKs log every request's URL, which holds ids of people.
-    logging.getLogger("azure").setLevel(logging.WARNING)
-    upstream = Upstream()
-    acs = IdentityApi(_identity_client(settings, upstream))
-    stored = {name: tables.Table(table_client(settings, upstream, name)) for name in tables.ALL}
-    identity_table = stored[tables.IDENTITIES]
-    resource = settings.communication_resource
-    identities = Identities(identity_table, acs, resource)
-    keys = {issuer.url: IssuerKeys(issuer.url, upstream.session) for issuer in settings.issuers}
-    policy = Policy(
-        settings.token_scopes,
-        settings.token_scopes_by_role,
-        settings.token_minutes,
-        settings.token_max_minutes,
-    )
-    friendships = Friendships(stored[tables.FRIENDS])
-    listings = stored[tables.INVITATIONS]
-    calls = SharedCalls(listings, stored[tables.SHARED_CALLS], friendships, identities)
-    invitations = Invitations(listings, calls, friendships, identities)
-    graph = (
-        GraphApi(settings.graph_endpoint, upstream, settings.meeting_organizer)
-        if settings.graph_endpoint
-        else None
-    )
-    automation = CallAutomation(lambda: _call_automation_client(settings, upstream))
-    dialling = Dialling(identities, settings.calls)
-    records = CallRecords(stored[tables.CALLS], settings.calls.retention_days)
-    tokens = Tokens(identities, friendships, acs, policy, settings.upstream_timeout)
-    limit = CallLimit(records, automation, settings.calls.most_live)
-    phone_calls = Calls(
-        records, automation, identities, dialling, limit, settings.calls, tokens.enrolled
-    )
-    made_meetings = MadeMeetings(stored[tables.MEETINGS], graph)
-    # Whatever module stores something about people joins here.
-    erasure = IdentityErasure(identity_table, identities, resource)
-    holders: dict[str, Holder] = {
-        "friends": friendships,
-        "invitations": invitations,
-        "meetings": made_meetings,
-        "calls": phone_calls,
-    }
-    people = People(identities, erasure, acs, holders)
-
-    async def check_storage() -> None:
-        await each(stored.values(), lambda table: table.check())
-
-    checks = {
-        "storage": check_storage,
-        "communication": acs.check,
-        **{f"issuer {n}": keys[issuer.url].check for n, issuer in enumerate(settings.issuers, 1)},
-    }
-    return App(
-        settings=settings,
-        upstream=upstream,
-        authenticator=Authenticator(
-            {issuer.url: issuer for issuer in settings.issuers}, keys, easy_auth=settings.easy_auth
-        ),
-        identities=identities,
-        tokens=tokens,
-        people=people,
-        bots=Bots(identities, tokens, people),
-        teams=Teams(acs, identities, settings.teams_app_id),
-        friends=Friends(friendships, identities, tokens, invitations, resource),
-        invitations=invitations,
-        group_calls=GroupCalls(invitations),
-        meetings=Meetings(
-            invitations,
-            calls,
-            made_meetings,
-            identities,
-            graph,
-            settings.meeting_organizer,
-            settings.upstream_timeout,
-        ),
-        graph=graph,
-        calls=phone_calls,
-        steering=Steering(phone_calls, automation, dialling),
-        incoming_calls=IncomingCalls(phone_calls, records, automation, identities, limit, settings),
-        attendant=Attendant(records, automation, identities, settings.attendant),
-        callbacks=_callbacks(settings, upstream),
-        event_grid=_event_grid(settings, upstream),
-        health=Health(checks, min(_HEALTH_SECONDS, settings.upstream_timeout)),
-    )
-
-
-def table_client(settings: Settings, upstream: Upstream, name: str) -> TableClient:
-    """A client for one table, by key or by managed identity."""
-    options = upstream.client_options()
-    if settings.tables_connection_string:
-        return TableClient.from_connection_string(
-            settings.tables_connection_string, table_name=name, **options
-        )
-    return TableClient(
-        settings.tables_endpoint,
-        table_name=name,
-        credential=upstream.managed_identity,
-        **options,
-    )
-
-
-def _callbacks(settings: Settings, upstream: Upstream) -> Callbacks:
-    issuer, keys_url = settings.calls.callback_issuer, settings.calls.callback_keys_url
-    keys = IssuerKeys(issuer, upstream.session, keys_url=keys_url)
-    return Callbacks(keys, issuer, settings.resource_id)
-
-
-def _event_grid(settings: Settings, upstream: Upstream) -> EventGrid:
-    told = settings.attendant
-    keys = IssuerKeys("Entra, for Event Grid", upstream.session, keys_url=told.entra_keys_url)
-    return EventGrid(told.keys, keys, told.tenant, told.audiences)
-
-
-def _call_automation_client(settings: Settings, upstream: Upstream) -> "CallAutomationClient":
-    from azure.communication.callautomation.aio import CallAutomationClient
-
-    credential = (
-        AzureKeyCredential(settings.communication_key)
-        if settings.communication_key
-        else upstream.managed_identity
-    )
-    return CallAutomationClient(
-        settings.communication_endpoint, credential, **upstream.client_options()
-    )
-
-
-def _identity_client(settings: Settings, upstream: Upstream) -> CommunicationIdentityClient:
-    credential = (
-        AzureKeyCredential(settings.communication_key)
-        if settings.communication_key
-        else upstream.managed_identity
-    )
-    return CommunicationIdentityClient(
-        settings.communication_endpoint, credential, **upstream.client_options()
-    )

@@ -2,7 +2,7 @@
 
 import logging
 
-from shared.identity.rows import principal_key
+from shared.keys import principal_key
 from shared.principals import Principal
 
 logger = logging.getLogger("audit")

@@ -20,6 +20,11 @@ def visible(name: str) -> str:
     return kept if any(c not in _JOINERS for c in kept) else ""
 
 
+def is_unicode(text: str) -> bool:
+    """JSON can spell half a surrogate pair, which UTF-8, and so no storage, can hold."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def _is_hidden(character: str) -> bool:
     return (
         unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") or character in _FILLERS

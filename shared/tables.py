@@ -3,7 +3,6 @@
 Domain modules keep their rows' meaning to themselves and go through here for every access.
 """
 
-import hashlib
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -24,8 +23,11 @@ from azure.core.exceptions import (
 from azure.data.tables import EdmType, EntityProperty, TableTransactionError, UpdateMode
 from azure.data.tables.aio import TableClient
 
+from shared.keys import key
 from shared.problems import OPERATOR_RETRY_AFTER, StorageRefused, StorageUnavailable, TableMissing
-from shared.upstream.clients import retry_after, with_retries
+from shared.upstream.clients import Upstream
+from shared.upstream.retries import retry_after, with_retries
+from shared.upstream.settings import UpstreamSettings
 
 logger = logging.getLogger(__name__)
 
@@ -61,18 +63,19 @@ class Row:
     etag: str
 
 
-def key(*parts: str) -> str:
-    """A key of 64 hex digits for any parts: SHA-256 over them, each prefixed by its length.
-
-    Whatever characters a part holds, two different lists of parts never share a key, and no
-    forbidden character or length limit of Table Storage is met.
-    """
-    digest = hashlib.sha256()
-    for part in parts:
-        encoded = part.encode()
-        digest.update(len(encoded).to_bytes(8))
-        digest.update(encoded)
-    return digest.hexdigest()
+def table_client(settings: UpstreamSettings, upstream: Upstream, name: str) -> TableClient:
+    """A client for one table, by key or by managed identity."""
+    options = upstream.client_options()
+    if settings.tables_connection_string:
+        return TableClient.from_connection_string(
+            settings.tables_connection_string, table_name=name, **options
+        )
+    return TableClient(
+        settings.tables_endpoint,
+        table_name=name,
+        credential=upstream.managed_identity,
+        **options,
+    )
 
 
 class Table:
@@ -85,7 +88,7 @@ class Table:
     async def find(self, partition_key: str, row_key: str) -> Row | None:
         """The row, or None where there is none. One point read."""
         try:
-            async with self._outages_told():
+            async with self._errors_as_problems():
                 return _row(
                     await with_retries(lambda: self._client.get_entity(partition_key, row_key))
                 )
@@ -103,7 +106,7 @@ class Table:
         entity = _entity(partition_key, row_key, values)
         for _ in range(_INSERT_TRIES):
             try:
-                async with self._outages_told():
+                async with self._errors_as_problems():
                     written = await with_retries(lambda: self._client.create_entity(entity))
                     return Row(partition_key, row_key, values, str(written["etag"]))
             except ResourceExistsError:
@@ -155,7 +158,7 @@ class Table:
             rows = [_row(entity) async for entity in await anext(pages)]
             return rows, getattr(pages, "continuation_token", None)
 
-        async with self._outages_told():
+        async with self._errors_as_problems():
             rows, token = await with_retries(lambda: ask(None))
             while token and not rows:
                 rows, token = await with_retries(lambda token=token: ask(token))  # type: ignore[misc]
@@ -183,7 +186,7 @@ class Table:
     ) -> Row:
         entity = _entity(row.partition_key, row.row_key, written)
         try:
-            async with self._outages_told():
+            async with self._errors_as_problems():
                 metadata = await with_retries(
                     lambda: self._client.update_entity(
                         entity,
@@ -199,12 +202,12 @@ class Table:
     async def put(self, partition_key: str, row_key: str, values: Mapping[str, Value]) -> None:
         """Store a row, whatever was there. Last writer wins: the caller makes up for that."""
         entity = _entity(partition_key, row_key, values)
-        async with self._outages_told():
+        async with self._errors_as_problems():
             await with_retries(lambda: self._client.upsert_entity(entity, mode=UpdateMode.REPLACE))
 
     async def remove(self, partition_key: str, row_key: str) -> None:
         """Remove a row; fine where there is none (nor a table: the SDK tells no 404 here)."""
-        async with self._outages_told():
+        async with self._errors_as_problems():
             await with_retries(lambda: self._client.delete_entity(partition_key, row_key))
 
     async def remove_unchanged(self, row: Row) -> None:
@@ -214,7 +217,7 @@ class Table:
             RowChanged: it is not.
         """
         try:
-            async with self._outages_told():
+            async with self._errors_as_problems():
                 await with_retries(
                     lambda: self._client.delete_entity(
                         row.partition_key,
@@ -251,7 +254,7 @@ class Table:
             entity = _entity(partition_key, replaced.row_key, values or {})
             conditions = {"etag": replaced.etag, "match_condition": MatchConditions.IfNotModified}
             operations.append(("update", entity, {"mode": UpdateMode.REPLACE, **conditions}))
-        async with self._outages_told():
+        async with self._errors_as_problems():
             try:
                 await with_retries(lambda: self._client.submit_transaction(operations))
             except TableTransactionError as error:
@@ -267,7 +270,7 @@ class Table:
         await self.find(key("no such row"), "0")
 
     @asynccontextmanager
-    async def _outages_told(self) -> AsyncIterator[None]:
+    async def _errors_as_problems(self) -> AsyncIterator[None]:
         """Pass on what callers decide on; turn everything else into StorageUnavailable.
 
         The SDK raises the same ResourceNotFoundError for a missing row and a missing table, and a

@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 import jwt
@@ -31,6 +31,13 @@ _STALE = 24 * 3600.0
 _UNKNOWN_KEY_COOLDOWN = 60.0
 _FAILURE_COOLDOWN = 5.0
 _MAX_AGE = re.compile(r"max-age=(\d{1,9})")
+
+
+class KeySource(Protocol):
+    """Where the keys come from with which a signature is checked: `IssuerKeys`, or a test's own."""
+
+    async def find(self, key_id: str | None) -> jwt.PyJWK | None:
+        """As `IssuerKeys.find`."""
 
 
 class IssuerKeys:

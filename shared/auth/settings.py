@@ -1,4 +1,5 @@
-"""The OIDC issuers whose tokens are accepted: `AUTH_ISSUER` and its four companions, or a list."""
+"""The settings of sign-in: the OIDC issuers whose tokens are accepted (`AUTH_ISSUER` and its four
+companions, or a list), and Easy Auth."""
 
 import json
 import re
@@ -6,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from shared.settings_reader import SettingsReader, comma_separated, is_guid
 from shared.urls import hostname, is_safe_url
 
 # Claims that their owner or an administrator can change or reuse: no key for an identity.
@@ -28,7 +30,6 @@ _ENTRA_HOSTS = frozenset(
 )
 _ENTRA_SUFFIX = ".ciamlogin.com"  # Entra External ID
 _COMPANIONS = ("AUTH_AUDIENCE", "AUTH_USER_CLAIM", "AUTH_NAME_CLAIM", "AUTH_ROLES_CLAIM")
-_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 # In the JSON list the short form reads better: {"issuer": …, "userClaim": …}.
 _SHORT_NAMES = {
@@ -65,7 +66,27 @@ class Issuer:
         return f"entra:{self.tenant}" if self.tenant else self.url
 
 
-def read_issuers(get: Callable[[str], str], fault: Fault) -> tuple[Issuer, ...]:
+@dataclass(frozen=True)
+class AuthSettings:
+    """
+    Attributes:
+        issuers: whose bearer tokens are accepted; the single one of `AUTH_ISSUER` first.
+        easy_auth: whether the platform's principal is accepted too.
+    """
+
+    issuers: tuple[Issuer, ...]
+    easy_auth: bool
+
+
+def read_auth_settings(reader: SettingsReader) -> AuthSettings:
+    return AuthSettings(
+        issuers=_read_issuers(reader.text, reader.fault),
+        # Only the platform strips these headers from strangers, and only while it is on.
+        easy_auth=reader.flag("AUTH_EASY_AUTH") and reader.flag("WEBSITE_AUTH_ENABLED"),
+    )
+
+
+def _read_issuers(get: Callable[[str], str], fault: Fault) -> tuple[Issuer, ...]:
     """All issuers of the settings, the single one first.
 
     Args:
@@ -81,11 +102,6 @@ def read_issuers(get: Callable[[str], str], fault: Fault) -> tuple[Issuer, ...]:
     if len(set(urls)) < len(urls):
         fault("AUTH_ISSUERS", "names an issuer twice; list all its audiences in one entry")
     return tuple(issuers)
-
-
-def listed(text: str) -> tuple[str, ...]:
-    """The parts between commas, without blanks around them."""
-    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _read_list(text: str, fault: Fault) -> list[dict[str, object]]:
@@ -120,7 +136,7 @@ def _read_entry(entry: dict[str, object], label: str, fault: Fault) -> Issuer:
 
 
 def _read_issuer(get: Callable[[str], str], fault: Fault) -> Issuer:
-    url, audiences = get("AUTH_ISSUER"), listed(get("AUTH_AUDIENCE"))
+    url, audiences = get("AUTH_ISSUER"), comma_separated(get("AUTH_AUDIENCE"))
     if not url:
         fault("AUTH_ISSUER", "is missing: the issuer URL of your identity provider")
     elif not is_safe_url(url):
@@ -128,13 +144,13 @@ def _read_issuer(get: Callable[[str], str], fault: Fault) -> Issuer:
     if not audiences:
         fault("AUTH_AUDIENCE", "is missing: the audience of tokens for this service")
     tenant = _entra_tenant(url)
-    if tenant is not None and not _GUID.fullmatch(tenant):
+    if tenant is not None and not is_guid(tenant):
         fault(
             "AUTH_ISSUER",
             "must name the Entra tenant by its id: https://login.microsoftonline.com/<id>/v2.0",
         )
     user_claim = get("AUTH_USER_CLAIM") or ("sub" if tenant is None else "oid")
-    _judge_claim(user_claim, fault)
+    _check_user_claim(user_claim, fault)
     name_claim, roles_claim = get("AUTH_NAME_CLAIM") or "name", get("AUTH_ROLES_CLAIM") or "roles"
     return Issuer(
         url=url,
@@ -146,7 +162,7 @@ def _read_issuer(get: Callable[[str], str], fault: Fault) -> Issuer:
     )
 
 
-def _judge_claim(claim: str, fault: Fault) -> None:
+def _check_user_claim(claim: str, fault: Fault) -> None:
     """One that changes loses people their identity; one that is shared gives them a common one."""
     known = claim.lower()
     if known in _CHANGEABLE_CLAIMS:

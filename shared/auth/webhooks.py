@@ -1,8 +1,7 @@
-"""Callbacks are believed only with proof: ACS signs a JWT for each (reference: "JWT on callbacks"),
-Event Grid has Entra sign one, or sends a key that it was given.
+"""Who calls back is believed only with proof: ACS signs a JWT for each callback (reference: "JWT on
+callbacks"); Event Grid has Entra sign one, or sends a key that it was given.
 
-The body is not covered by any of them, so whoever may send one still says nothing that is believed
-unread.
+No proof covers the body. So a body is read as carefully as a stranger's, whoever has sent it.
 """
 
 import hashlib
@@ -13,11 +12,12 @@ from typing import Any, Protocol
 
 import jwt
 
+from shared.auth.bearer import MAX_TOKEN_LENGTH
+from shared.auth.issuer_keys import KeySource
 from shared.problems import NotConfigured, Unauthenticated
 
 logger = logging.getLogger(__name__)
 
-_LONGEST_TOKEN = 16 * 1024
 _LONGEST_KEY_ID = 256
 # ACS's tokens live for five minutes.
 _LEEWAY_SECONDS = 60
@@ -34,14 +34,6 @@ EVENT_GRID_APPS = frozenset(
 )
 
 
-class KeySource(Protocol):
-    """Keys of whoever signs; see `shared.auth.issuer_keys`."""
-
-    async def find(self, key_id: str | None) -> jwt.PyJWK | None: ...
-
-    async def check(self) -> None: ...
-
-
 class Sender(Protocol):
     """Somebody who may call us back."""
 
@@ -55,7 +47,7 @@ class Sender(Protocol):
         """
 
 
-class Callbacks:
+class CallbackVerifier:
     """ACS, telling about calls."""
 
     def __init__(self, keys: KeySource, issuer: str, resource_id: str) -> None:
@@ -74,7 +66,7 @@ class Callbacks:
         await _claims(headers, self._keys, [self._issuer], [self._resource_id], _ACS)
 
 
-class EventGrid:
+class EventGridVerifier:
     """Event Grid, telling of calls that ring."""
 
     def __init__(
@@ -111,10 +103,6 @@ class EventGrid:
         if not isinstance(app, str) or app not in EVENT_GRID_APPS:
             raise _refusal(_EVENT_GRID, "another application")
 
-    async def check(self) -> None:
-        """Have Entra's keys. Raises KeysUnavailable where there are none."""
-        await self._keys.check()
-
     def _has_key(self, given: str) -> bool:
         """Compared whole and to all of them: how long it takes tells nothing."""
         digest = _digest(given)
@@ -131,7 +119,7 @@ async def _claims(
     """The claims of a bearer token that is valid now; raises as `Sender.prove`."""
     scheme, _, token = headers.get("authorization", "").strip().partition(" ")
     token = token.strip()
-    if scheme.lower() != "bearer" or not 0 < len(token) <= _LONGEST_TOKEN:
+    if scheme.lower() != "bearer" or not 0 < len(token) <= MAX_TOKEN_LENGTH:
         raise _refusal(sender, "no bearer token")
     try:
         unverified = jwt.get_unverified_header(token)

@@ -14,18 +14,18 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from shared.bot_calls.settings import AttendantSettings, Connect, Say, is_url
-from shared.bot_calls.turns import Next, following
+from shared.bot_calls.settings import BotCallSettings, Connect, Say, is_url
+from shared.bot_calls.turns import NextTurn, following_turn
 from shared.calls.acs import GONE, CallGone
-from shared.calls.acs_types import Listening, Repeatable, Sound
-from shared.calls.bot_state import Attendance, Step, Turn
-from shared.calls.calls import Landed
+from shared.calls.acs_types import PlaySource, RepeatabilityHeaders, ToneRecognition
+from shared.calls.bot_state import BotCallState, BotTurn, Step
+from shared.calls.calls import AppliedEvents
 from shared.calls.records import CallRecords
 from shared.calls.rows import Action, Call, CallState
 from shared.identity.identities import Identities
+from shared.keys import key
 from shared.principals import Kind, Principal
 from shared.problems import BeingErased, CallRefused, Problem, Unavailable
-from shared.tables import key
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 # then somebody else does. Whoever has called listens into silence meanwhile.
 _LEASE, _MARGIN = timedelta(seconds=5), timedelta(seconds=1)
 # Seconds for a person to hear what there is, and to find the key.
-_LISTENING = Listening(most=1, stop_tones="", first_within=10, next_within=2)
+_LISTENING = ToneRecognition(most=1, stop_tones="", first_within=10, next_within=2)
 # What a turn is as an action of the call; hanging up is none.
 _KINDS = {Step.GREET: "play", Step.SAY: "play", Step.LISTEN: "tones", Step.CONNECT: "invite"}
 
@@ -44,7 +44,7 @@ class Acs(Protocol):
     async def play(
         self,
         connection_id: str,
-        sound: Sound,
+        source: PlaySource,
         to: str | None,
         *,
         loop: bool,
@@ -56,8 +56,8 @@ class Acs(Protocol):
         self,
         connection_id: str,
         raw_id: str,
-        listening: Listening,
-        prompt: Sound | None,
+        recognition: ToneRecognition,
+        prompt: PlaySource | None,
         *,
         context: str,
         interrupts: bool = False,
@@ -70,7 +70,7 @@ class Acs(Protocol):
         *,
         caller_id: str | None,
         context: str,
-        repeatable: Repeatable,
+        repeatability: RepeatabilityHeaders,
     ) -> None: ...
 
     async def hang_up(self, connection_id: str) -> None: ...
@@ -86,7 +86,7 @@ class Attendant:
         records: CallRecords,
         acs: Acs,
         identities: Identities,
-        settings: AttendantSettings,
+        settings: BotCallSettings,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._records = records
@@ -95,25 +95,25 @@ class Attendant:
         self._settings = settings
         self._now = now
 
-    async def go_on(self, landed: Landed) -> None:
+    async def continue_call(self, applied_events: AppliedEvents) -> None:
         """Do what follows from what has come, unless somebody else does.
 
         Raises:
             Unavailable: tell this again: ACS did not do its part, or the turn that this led to is
                 another's just now, who may have died.
         """
-        if landed.call.attendance is None:
+        if applied_events.call.bot_state is None:
             return
         asker = uuid.uuid4().hex
         while True:
             call = await self._records.change(
-                landed.call.call_id, lambda found: self._claimed(found, asker)
+                applied_events.call.call_id, lambda found: self._claimed(found, asker)
             )
-            turn = call.attendance.turn if call is not None and call.attendance else None
+            turn = call.bot_state.turn if call is not None and call.bot_state else None
             if call is None or turn is None or turn.is_asked:
                 return
             if turn.asker != asker:
-                if call.state is CallState.CONNECTED and _led_to(landed, turn):
+                if call.state is CallState.CONNECTED and _led_to(applied_events, turn):
                     raise Unavailable("Another request is at this; it may have died.")
                 return
             if await self._perform(call, turn):
@@ -121,22 +121,24 @@ class Attendant:
 
     def _claimed(self, found: Call, asker: str) -> Call:
         """The call with the turn that is to be asked for now, by us, if there is one."""
-        attendance = found.attendance
-        if attendance is None:
+        bot_state = found.bot_state
+        if bot_state is None:
             return found
-        turn, wanted = attendance.turn, following(self._settings.menu, found)
+        turn, wanted = bot_state.turn, following_turn(self._settings.menu, found)
         if wanted is not None:
-            return self._with_turn(found, attendance, wanted, asker)
+            return self._with_turn(found, bot_state, wanted, asker)
         is_ours = turn is not None and turn.asker == asker
         if turn is None or turn.is_asked or is_ours or turn.until > self._now():
             return found
         if found.state is not CallState.CONNECTED:
             return found
-        return self._taken_over(found, attendance, turn, asker)
+        return self._taken_over(found, bot_state, turn, asker)
 
-    def _with_turn(self, found: Call, attendance: Attendance, wanted: Next, asker: str) -> Call:
-        before, now = attendance.turn, self._now()
-        turn = Turn(
+    def _with_turn(
+        self, found: Call, bot_state: BotCallState, wanted: NextTurn, asker: str
+    ) -> Call:
+        before, now = bot_state.turn, self._now()
+        turn = BotTurn(
             number=0 if before is None else before.number + 1,
             step=wanted.step,
             action="" if wanted.step is Step.HANG_UP else uuid.uuid4().hex,
@@ -145,28 +147,28 @@ class Attendant:
             asker=asker,
             until=now + _LEASE,
         )
-        noted = replace(found, attendance=replace(attendance, turn=turn))
+        noted = replace(found, bot_state=replace(bot_state, turn=turn))
         if wanted.step is Step.HANG_UP:
             return noted
         kind = _KINDS[wanted.step]
         return noted.with_action(Action(turn.action, kind, key("wish", kind, ""), now))
 
-    def _taken_over(self, found: Call, attendance: Attendance, turn: Turn, asker: str) -> Call:
+    def _taken_over(self, found: Call, bot_state: BotCallState, turn: BotTurn, asker: str) -> Call:
         """The turn of somebody who has died. What may be heard already is another action from now
         on, by which it is interrupted; an invitation is the same."""
-        ours = replace(turn, asker=asker, until=self._now() + _LEASE, is_again=True)
+        ours = replace(turn, asker=asker, until=self._now() + _LEASE, is_takeover=True)
         if turn.step in (Step.HANG_UP, Step.CONNECT):
-            return replace(found, attendance=replace(attendance, turn=ours))
+            return replace(found, bot_state=replace(bot_state, turn=ours))
         action = replace(found.actions[turn.action], id=uuid.uuid4().hex, asked_at=self._now())
         others = {id_: one for id_, one in found.actions.items() if id_ != turn.action}
         ours = replace(ours, action=action.id)
         return replace(
             found,
             actions={**others, action.id: action},
-            attendance=replace(attendance, turn=ours),
+            bot_state=replace(bot_state, turn=ours),
         )
 
-    async def _perform(self, call: Call, turn: Turn) -> bool:
+    async def _perform(self, call: Call, turn: BotTurn) -> bool:
         """Whether ACS has taken it; where it refuses, the turn has failed, and another follows."""
         try:
             left = (turn.until - self._now() - _MARGIN).total_seconds()
@@ -185,10 +187,10 @@ class Attendant:
         await self._note(call, turn, None)
         return True
 
-    async def _ask(self, call: Call, turn: Turn) -> None:
-        """Raises as the methods of CallAutomation, and CallRefused for what cannot be done."""
-        connection, attendance = call.connection_id, call.attendance
-        if connection is None or attendance is None:
+    async def _ask(self, call: Call, turn: BotTurn) -> None:
+        """Raises as the methods of CallAutomationApi, and CallRefused for what cannot be done."""
+        connection, bot_state = call.connection_id, call.bot_state
+        if connection is None or bot_state is None:
             raise CallGone
         match turn.step:
             case Step.GREET:
@@ -199,36 +201,36 @@ class Attendant:
             case Step.LISTEN:
                 await self._acs.collect(
                     connection,
-                    attendance.caller,
+                    bot_state.caller,
                     _LISTENING,
                     self._prompt(turn),
                     context=turn.action,
-                    interrupts=turn.is_again,
+                    interrupts=turn.is_takeover,
                 )
             case Step.CONNECT:
-                await self._connect(connection, attendance, call, turn)
-            case Step.HANG_UP if _has_others(call, attendance):
+                await self._connect(connection, bot_state, call, turn)
+            case Step.HANG_UP if _has_others(call, bot_state):
                 await self._acs.leave(connection)
             case Step.HANG_UP:
                 await self._acs.hang_up(connection)
 
-    async def _play(self, connection: str, what: str, turn: Turn) -> None:
-        sound = self._sound(what)
-        if sound is None:
+    async def _play(self, connection: str, what: str, turn: BotTurn) -> None:
+        source = self._source(what)
+        if source is None:
             raise CallRefused("There is nothing to be said.")
         await self._acs.play(
-            connection, sound, None, loop=False, context=turn.action, interrupts=turn.is_again
+            connection, source, None, loop=False, context=turn.action, interrupts=turn.is_takeover
         )
 
     async def _connect(
-        self, connection: str, attendance: Attendance, call: Call, turn: Turn
+        self, connection: str, bot_state: BotCallState, call: Call, turn: BotTurn
     ) -> None:
         choice = self._settings.menu.choices.get(turn.tone)
         raw_id = await self._raw_id_of(call.realm, choice) if isinstance(choice, Connect) else None
         if raw_id is None:
             logger.warning("BOT_MENU: %s connects to nobody of the bot's realm", turn.tone)
             raise CallRefused("Who is to be connected has no identity here.")
-        if raw_id == attendance.caller:
+        if raw_id == bot_state.caller:
             raise CallRefused("Who is to be connected is the caller.")
         # A guest before they are rung, so that no list that they are on comes too early.
         noted = await self._records.change(call.call_id, lambda found: _with_guest(found, raw_id))
@@ -239,7 +241,9 @@ class Attendant:
             raw_id,
             caller_id=None,
             context=turn.action,
-            repeatable=Repeatable.named(turn.action, call.actions[turn.action].asked_at),
+            repeatability=RepeatabilityHeaders.named(
+                turn.action, call.actions[turn.action].asked_at
+            ),
         )
 
     async def _raw_id_of(self, realm: str, choice: Connect) -> str | None:
@@ -249,18 +253,22 @@ class Attendant:
             return None
         return None if identity is None else identity.communication_user_id
 
-    def _prompt(self, turn: Turn) -> Sound | None:
+    def _prompt(self, turn: BotTurn) -> PlaySource | None:
         """What is said before a choice: right after the greeting not that again."""
         menu, greeting = self._settings.menu, self._settings.greeting
-        was_greeted = turn.number == 1 and not turn.is_again
-        return self._sound(menu.prompt or ("" if was_greeted else greeting))
+        was_greeted = turn.number == 1 and not turn.is_takeover
+        return self._source(menu.prompt or ("" if was_greeted else greeting))
 
-    def _sound(self, what: str) -> Sound | None:
+    def _source(self, what: str) -> PlaySource | None:
         if not what:
             return None
-        return Sound(url=what) if is_url(what) else Sound(text=what, voice=self._settings.voice)
+        return (
+            PlaySource(url=what)
+            if is_url(what)
+            else PlaySource(text=what, voice=self._settings.voice)
+        )
 
-    async def _note(self, call: Call, turn: Turn, refused: str | None) -> None:
+    async def _note(self, call: Call, turn: BotTurn, refused: str | None) -> None:
         """ACS has answered; `refused` says why it did not take it."""
         now = self._now()
 
@@ -272,7 +280,7 @@ class Attendant:
 
         await self._records.change(call.call_id, note)
 
-    async def _release(self, call: Call, turn: Turn) -> None:
+    async def _release(self, call: Call, turn: BotTurn) -> None:
         """We could not ask: whoever comes next need not wait."""
         now = self._now()
         await self._records.change(
@@ -280,30 +288,30 @@ class Attendant:
         )
 
 
-def _led_to(landed: Landed, turn: Turn) -> bool:
+def _led_to(applied_events: AppliedEvents, turn: BotTurn) -> bool:
     """May it have been this event that led to the turn, and so be told again for it?"""
-    before = landed.call.attendance.turn if landed.call.attendance else None
-    return not landed.is_news or before is None or before.number != turn.number
+    before = applied_events.call.bot_state.turn if applied_events.call.bot_state else None
+    return not applied_events.is_news or before is None or before.number != turn.number
 
 
-def _has_others(call: Call, attendance: Attendance) -> bool:
+def _has_others(call: Call, bot_state: BotCallState) -> bool:
     """Are there people whom the bot has nothing to do with? It was added to a call of theirs."""
-    own = {*attendance.guests, call.own_id}
+    own = {*bot_state.guests, call.own_id}
     return any(member.raw_id not in own for member in call.members)
 
 
 def _with_guest(found: Call, raw_id: str) -> Call:
-    if found.attendance is None:
+    if found.bot_state is None:
         return found
-    return replace(found, attendance=found.attendance.with_guest(raw_id))
+    return replace(found, bot_state=found.bot_state.with_guest(raw_id))
 
 
-def _with_changed(found: Call, turn: Turn, **changes: Any) -> Call:
+def _with_changed(found: Call, turn: BotTurn, **changes: Any) -> Call:
     """The call with a turn that has changed, unless it is another's by now, or over."""
-    attendance = found.attendance
-    if attendance is None or attendance.turn is None:
+    bot_state = found.bot_state
+    if bot_state is None or bot_state.turn is None:
         return found
-    if (attendance.turn.number, attendance.turn.asker) != (turn.number, turn.asker):
+    if (bot_state.turn.number, bot_state.turn.asker) != (turn.number, turn.asker):
         return found
-    changed = replace(attendance.turn, **changes)
-    return replace(found, attendance=replace(attendance, turn=changed))
+    changed = replace(bot_state.turn, **changes)
+    return replace(found, bot_state=replace(bot_state, turn=changed))

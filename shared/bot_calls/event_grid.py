@@ -7,6 +7,7 @@ fields are not looked at.
 import logging
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field, JsonValue, TypeAdapter, ValidationError
@@ -21,7 +22,7 @@ _INCOMING_CALL = "Microsoft.Communication.IncomingCall"
 
 
 @dataclass(frozen=True)
-class Ringing:
+class RingingCall:
     """A call that rings at one of our identities.
 
     Attributes:
@@ -34,6 +35,18 @@ class Ringing:
     caller: str
     context: str = field(repr=False)
     since: datetime
+
+
+class IncomingCallResult(StrEnum):
+    """What became of a call that rang."""
+
+    ANSWERED = "answered"  # now, or by an earlier delivery
+    IGNORED = "ignored"  # it is no incoming call
+    NO_BOT = "no-bot"  # it is for somebody else
+    STRANGER = "stranger"  # its caller is nobody of the bot's realm: calls never cross realms
+    LATE = "late"  # it rings no more
+    MISSED = "missed"  # ACS let nobody answer
+    BUSY = "busy"  # so many calls of its caller go on
 
 
 class _IncomingCall(Part):
@@ -64,7 +77,7 @@ class GridEvent(Part):
             raise InvalidRequest("The validation event has no validationCode.") from None
 
     @property
-    def ringing(self) -> Ringing | None:
+    def ringing(self) -> RingingCall | None:
         """None for an event of another type, or of a shape that is not known here."""
         if self.event_type != _INCOMING_CALL:
             return None
@@ -74,7 +87,7 @@ class GridEvent(Part):
             logger.warning("an IncomingCall event is of no shape that is known here")
             return None
         since = self.event_time.astimezone(UTC)
-        return Ringing(told.to.raw_id, told.from_.raw_id, told.incoming_call_context, since)
+        return RingingCall(told.to.raw_id, told.from_.raw_id, told.incoming_call_context, since)
 
 
 _EVENTS = TypeAdapter(Annotated[list[GridEvent], Field(min_length=1, max_length=100)])

@@ -8,22 +8,21 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 
 from shared import audit
-from shared.bot_calls.event_grid import GridEvent, Ringing
-from shared.calls.acs import CallAutomation, CallGone
-from shared.calls.acs_types import Repeatable
-from shared.calls.bot_state import Attendance
+from shared.bot_calls.event_grid import GridEvent, IncomingCallResult, RingingCall
+from shared.bot_calls.settings import BotCallSettings
+from shared.calls.acs import CallAutomationApi, CallGone
+from shared.calls.acs_types import RepeatabilityHeaders
+from shared.calls.bot_state import BotCallState
 from shared.calls.calls import Calls
 from shared.calls.limits import CallLimit
 from shared.calls.records import CallRecords
 from shared.calls.rows import Call, CallState, Reason
 from shared.identity.identities import Identities
+from shared.keys import key
 from shared.principals import Kind, Principal
 from shared.problems import CallRefused, NotConfigured, NotFound, Problem
-from shared.settings import Settings
-from shared.tables import key
 
 logger = logging.getLogger(__name__)
 
@@ -34,18 +33,6 @@ _REFUSED = Reason(400, 0, "Azure Communication Services did not let it be answer
 _BUSY = Reason(486, 0, "Its caller had too many calls.")
 
 
-class Result(StrEnum):
-    """What became of a call that rang."""
-
-    ANSWERED = "answered"  # now, or by an earlier delivery
-    IGNORED = "ignored"  # it is no incoming call
-    NO_BOT = "no-bot"  # it is for somebody else
-    STRANGER = "stranger"  # its caller is nobody of the bot's realm: calls never cross realms
-    LATE = "late"  # it rings no more
-    MISSED = "missed"  # ACS let nobody answer
-    BUSY = "busy"  # so many calls of its caller go on
-
-
 class IncomingCalls:
     """Answers for the bots; whoever tells has been proven."""
 
@@ -53,12 +40,17 @@ class IncomingCalls:
         self,
         calls: Calls,
         records: CallRecords,
-        acs: CallAutomation,
+        acs: CallAutomationApi,
         identities: Identities,
         limit: CallLimit,
-        settings: Settings,
+        settings: BotCallSettings,
+        resource_id: str,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        """
+        Args:
+            resource_id: the immutable id of the ACS resource, which the ids of our bots begin with.
+        """
         self._calls = calls
         self._records = records
         self._acs = acs
@@ -68,16 +60,16 @@ class IncomingCalls:
         self._now = now
         # The world's, and those of two clouds of the US government (reference: raw ids).
         clouds = ("acs", "gcch-acs", "dod-acs")
-        self._ours = tuple(f"8:{cloud}:{settings.resource_id}_" for cloud in clouds)
+        self._ours = tuple(f"8:{cloud}:{resource_id}_" for cloud in clouds)
 
     def check_settings(self) -> None:
         """Raises NotConfigured, naming what is missing for any call to be answered."""
-        if not self._settings.attendant.greeting:
+        if not self._settings.greeting:
             raise NotConfigured("BOT_GREETING is not set.")
-        if not self._settings.calls.callback_base:
+        if not self._calls.can_be_called_back:
             raise NotConfigured("CALLBACK_BASE_URL is not set.")
 
-    async def take(self, events: Sequence[GridEvent]) -> list[Result]:
+    async def take(self, events: Sequence[GridEvent]) -> list[IncomingCallResult]:
         """Answer what is to be answered, each for itself; then raise the first failure, if any.
 
         Raises:
@@ -88,30 +80,32 @@ class IncomingCalls:
         for result in results:
             if isinstance(result, BaseException):
                 raise result
-        return [result for result in results if isinstance(result, Result)]
+        return [result for result in results if isinstance(result, IncomingCallResult)]
 
-    async def _take(self, event: GridEvent) -> Result:
+    async def _take(self, event: GridEvent) -> IncomingCallResult:
         ringing = event.ringing
-        result = Result.IGNORED if ringing is None else await self._judged(ringing)
+        result = IncomingCallResult.IGNORED if ringing is None else await self._judged(ringing)
         logger.info("an event of Event Grid: %s", result)
         return result
 
-    async def _judged(self, ringing: Ringing) -> Result:
+    async def _judged(self, ringing: RingingCall) -> IncomingCallResult:
         # The ids have the resource's guid in them; the event's topic has no more than its name.
         if not ringing.to.startswith(self._ours):
-            return Result.NO_BOT
+            return IncomingCallResult.NO_BOT
         # Every call between two users is told of too, and costs no more than this.
         bot = await self._identities.owner_of(ringing.to)
         if bot is None or bot.kind is not Kind.BOT:
-            return Result.NO_BOT
+            return IncomingCallResult.NO_BOT
         caller = await self._identities.owner_of(ringing.caller)
         if caller is None or caller.realm != bot.realm:
-            return Result.STRANGER
+            return IncomingCallResult.STRANGER
         if self._now() - ringing.since > _RINGS:
-            return Result.LATE
+            return IncomingCallResult.LATE
         return await self._taken_up(bot, caller, ringing)
 
-    async def _taken_up(self, bot: Principal, caller: Principal, ringing: Ringing) -> Result:
+    async def _taken_up(
+        self, bot: Principal, caller: Principal, ringing: RingingCall
+    ) -> IncomingCallResult:
         """A call that rings is begun by its context, with which it can be answered once, whatever
         its events are called; so one that was told of before is gone on with.
 
@@ -123,7 +117,7 @@ class IncomingCalls:
         try:
             result = await self._gone_on_with(bot, caller, call, ringing)
         except NotFound:
-            result = Result.MISSED
+            result = IncomingCallResult.MISSED
         except Problem:
             await self._discard_of_erased(bot, caller, call, ringing)
             raise
@@ -134,37 +128,37 @@ class IncomingCalls:
         return result
 
     async def _gone_on_with(
-        self, bot: Principal, caller: Principal, call: Call, ringing: Ringing
-    ) -> Result:
+        self, bot: Principal, caller: Principal, call: Call, ringing: RingingCall
+    ) -> IncomingCallResult:
         """Raises NotFound where the call was removed meanwhile."""
         if call.state is not CallState.PLACING:
-            return Result.MISSED if call.is_refused else Result.ANSWERED
-        if call.attendance is None:
-            live = await self._records.live_from(caller)
+            return IncomingCallResult.MISSED if call.is_refused else IncomingCallResult.ANSWERED
+        if call.bot_state is None:
+            live = await self._records.live_calls_to_bots(caller)
             if await self._limit.others(call, live) >= self._limit.most:
                 return await self._turn_away(call, ringing)
             call = await self._noted(call, ringing)
         return await self._answer(bot, caller, call, ringing)
 
-    async def _noted(self, call: Call, ringing: Ringing) -> Call:
+    async def _noted(self, call: Call, ringing: RingingCall) -> Call:
         """Write down who calls whom, before anybody answers."""
 
         def note(found: Call) -> Call:
-            if found.attendance is not None:
+            if found.bot_state is not None:
                 return found
-            return replace(found, own_id=ringing.to, attendance=Attendance((ringing.caller,)))
+            return replace(found, own_id=ringing.to, bot_state=BotCallState((ringing.caller,)))
 
         return await self._calls.change(call, note)
 
     async def _answer(
-        self, bot: Principal, caller: Principal, call: Call, ringing: Ringing
-    ) -> Result:
+        self, bot: Principal, caller: Principal, call: Call, ringing: RingingCall
+    ) -> IncomingCallResult:
         try:
             connection = await self._acs.answer(
                 ringing.context,
                 self._calls.callback_url(call.call_id),
-                speech_endpoint=self._settings.calls.speech_endpoint or None,
-                repeatable=Repeatable.named(call.call_id, call.created_at),
+                speech_endpoint=self._calls.speech_endpoint,
+                repeatability=RepeatabilityHeaders.named(call.call_id, call.created_at),
             )
         except (CallGone, CallRefused) as refused:
             reason = _GONE if isinstance(refused, CallGone) else _REFUSED
@@ -175,11 +169,11 @@ class IncomingCalls:
         except NotFound:
             await self._hang_up(connection.id)
             raise
-        return Result.ANSWERED
+        return IncomingCallResult.ANSWERED
 
     async def _discard_of_erased(
-        self, bot: Principal, caller: Principal, call: Call, ringing: Ringing
-    ) -> Result | None:
+        self, bot: Principal, caller: Principal, call: Call, ringing: RingingCall
+    ) -> IncomingCallResult | None:
         """Leave nothing of a call whose bot or caller is being erased, or was."""
         is_bots = await self._identities.owner_of(ringing.to) == bot
         if is_bots and await self._identities.owner_of(ringing.caller) == caller:
@@ -188,7 +182,7 @@ class IncomingCalls:
         await self._records.discard(call, caller)
         if found is not None and found.connection_id is not None:
             await self._hang_up(found.connection_id)
-        return Result.STRANGER if is_bots else Result.NO_BOT
+        return IncomingCallResult.STRANGER if is_bots else IncomingCallResult.NO_BOT
 
     async def _hang_up(self, connection_id: str) -> None:
         """End a call that nobody can see any more; where that fails, its next event ends it."""
@@ -197,17 +191,21 @@ class IncomingCalls:
         except Problem as failed:
             logger.warning("a call without a record is not ended yet: %s", failed.code)
 
-    async def _turn_away(self, call: Call, ringing: Ringing) -> Result:
+    async def _turn_away(self, call: Call, ringing: RingingCall) -> IncomingCallResult:
         await self._miss(call, _BUSY)
-        once = Repeatable.named(f"turn away {call.call_id}", call.created_at)
+        once = RepeatabilityHeaders.named(f"turn away {call.call_id}", call.created_at)
         try:
-            await self._acs.turn_away(ringing.context, repeatable=once)
+            await self._acs.turn_away(ringing.context, repeatability=once)
         except (CallGone, Problem) as failed:  # the caller hears it ring, and nobody answers
             logger.info("a call could not be turned away: %s", type(failed).__name__)
-        return Result.BUSY
+        return IncomingCallResult.BUSY
 
-    async def _miss(self, call: Call, reason: Reason) -> Result:
+    async def _miss(self, call: Call, reason: Reason) -> IncomingCallResult:
         """Nobody answers it; unless another delivery has, whose answer or first event binds it."""
         at = self._now()
         standing = await self._calls.change(call, lambda found: found.missed(reason, at))
-        return Result.MISSED if standing.connection_id is None else Result.ANSWERED
+        return (
+            IncomingCallResult.MISSED
+            if standing.connection_id is None
+            else IncomingCallResult.ANSWERED
+        )

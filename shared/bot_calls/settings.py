@@ -2,13 +2,13 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from shared.auth.settings import listed
 from shared.calls.settings import E164
-from shared.principals import MAX_ID_LENGTH
+from shared.principals import MAX_ID_LENGTH, is_unicode
+from shared.settings_reader import SettingsReader
 from shared.urls import is_safe_url
 
 # Of Azure AI services, which have many more.
@@ -64,8 +64,8 @@ class Menu:
     choices: Mapping[str, Choice] = MappingProxyType({})
 
     @property
-    def said(self) -> Iterable[str]:
-        """All that it can say."""
+    def texts(self) -> Iterable[str]:
+        """All that it plays or speaks: URLs and texts."""
         return (
             self.prompt,
             *(one.what for one in self.choices.values() if isinstance(one, Say)),
@@ -73,90 +73,96 @@ class Menu:
 
 
 @dataclass(frozen=True)
-class AttendantSettings:
+class BotCallSettings:
     """
     Attributes:
         greeting: a URL or a text; where it is empty no call is answered.
         voice: speaks the texts.
-        keys: each of them proves Event Grid; several while one replaces another.
-        audiences, tenant: of Event Grid's Entra tokens; both or none.
-        entra_keys_url: where the keys of those are.
+        event_grid_keys: each of them proves Event Grid; several while one replaces another.
+        event_grid_audiences, event_grid_tenant: of Event Grid's Entra tokens; both or none.
+        entra_keys_url: where the keys are that sign those tokens.
     """
 
     greeting: str = field(repr=False)
     voice: str
     menu: Menu = field(repr=False)
-    keys: tuple[str, ...] = field(repr=False)
-    audiences: tuple[str, ...]
-    tenant: str
+    event_grid_keys: tuple[str, ...] = field(repr=False)
+    event_grid_audiences: tuple[str, ...]
+    event_grid_tenant: str
     entra_keys_url: str
 
+    @property
+    def hears_of_calls(self) -> bool:
+        """Is there a way for Event Grid to prove itself?"""
+        return bool(self.event_grid_keys or self.event_grid_tenant)
 
-def is_url(what: str) -> bool:
+
+def is_url(text: str) -> bool:
     """Is it the address of audio, and no text to be spoken?"""
-    return _URL.match(what) is not None
+    return _URL.match(text) is not None
 
 
-def read_attendant_settings(
-    get: Callable[[str], str],
-    fault: Callable[[str, str], None],
-    guid: Callable[[str, str], str],
-) -> AttendantSettings:
-    """Read and check them; `fault` is told of each that is wrong."""
-    greeting, menu = get("BOT_GREETING"), _read_menu(get("BOT_MENU"), fault)
-    if greeting and not _can_be_said(greeting):
-        fault(
+def read_bot_call_settings(reader: SettingsReader) -> BotCallSettings:
+    greeting, menu = reader.text("BOT_GREETING"), _read_menu(reader)
+    if greeting and not _is_playable(greeting):
+        reader.fault(
             "BOT_GREETING",
             f"is neither an https URL nor a text of at most {_LONGEST_TEXT} characters",
         )
-    if get("BOT_MENU") and not greeting:
-        fault("BOT_GREETING", "is missing, and BOT_MENU needs it: it says what may be pressed")
-    if any(what and not is_url(what) for what in (greeting, *menu.said)) and not get(
-        "COGNITIVE_SERVICES_ENDPOINT"
-    ):
-        fault(
+    if reader.text("BOT_MENU") and not greeting:
+        needed = "is missing, and BOT_MENU needs it: it says what may be pressed"
+        reader.fault("BOT_GREETING", needed)
+    speaks = any(text and not is_url(text) for text in (greeting, *menu.texts))
+    if speaks and not reader.text("COGNITIVE_SERVICES_ENDPOINT"):
+        reader.fault(
             "COGNITIVE_SERVICES_ENDPOINT",
             "is missing, and speaks the texts of BOT_GREETING and BOT_MENU",
         )
-    voice = get("BOT_VOICE") or USUAL_VOICE
+    voice = reader.text("BOT_VOICE") or USUAL_VOICE
     if not _VOICE.fullmatch(voice):
-        fault("BOT_VOICE", f"is no name of a voice such as {USUAL_VOICE}")
-    audiences, tenant, keys_url = _read_entra(get, fault, guid)
-    return AttendantSettings(
-        greeting, voice, menu, _read_keys(get, fault), audiences, tenant, keys_url
+        reader.fault("BOT_VOICE", f"is no name of a voice such as {USUAL_VOICE}")
+    audiences, tenant, keys_url = _read_entra(reader)
+    return BotCallSettings(
+        greeting=greeting,
+        voice=voice,
+        menu=menu,
+        event_grid_keys=_read_keys(reader),
+        event_grid_audiences=audiences,
+        event_grid_tenant=tenant,
+        entra_keys_url=keys_url,
     )
 
 
-def _read_keys(get: Callable[[str], str], fault: Callable[[str, str], None]) -> tuple[str, ...]:
-    keys = listed(get("EVENT_GRID_KEY"))
+def _read_keys(reader: SettingsReader) -> tuple[str, ...]:
+    keys = reader.items("EVENT_GRID_KEY")
     is_good = all(len(key) >= SHORTEST_KEY and _KEY.fullmatch(key) for key in keys)
-    if not is_good or (get("EVENT_GRID_KEY") and not keys):
-        fault("EVENT_GRID_KEY", f"needs {SHORTEST_KEY} characters or more, visible and of ASCII")
+    if not is_good or (reader.text("EVENT_GRID_KEY") and not keys):
+        fault = f"needs {SHORTEST_KEY} characters or more, visible and of ASCII"
+        reader.fault("EVENT_GRID_KEY", fault)
     return keys
 
 
-def _read_entra(
-    get: Callable[[str], str],
-    fault: Callable[[str, str], None],
-    guid: Callable[[str, str], str],
-) -> tuple[tuple[str, ...], str, str]:
-    audience, tenant = get("EVENT_GRID_AUDIENCE"), guid("EVENT_GRID_TENANT", "an Entra tenant's id")
+def _read_entra(reader: SettingsReader) -> tuple[tuple[str, ...], str, str]:
+    """Audiences, tenant, and where the tenant's keys are."""
+    audiences = reader.items("EVENT_GRID_AUDIENCE")
+    tenant = reader.guid("EVENT_GRID_TENANT", "an Entra tenant's id")
     for given, missing in (
         ("EVENT_GRID_AUDIENCE", "EVENT_GRID_TENANT"),
         ("EVENT_GRID_TENANT", "EVENT_GRID_AUDIENCE"),
         ("EVENT_GRID_JWKS_URL", "EVENT_GRID_AUDIENCE"),
     ):
-        if get(given) and not get(missing):
-            fault(missing, f"is missing, and {given} needs it")
-    if audience and not listed(audience):
-        fault("EVENT_GRID_AUDIENCE", "names no audience")
-    keys_url = get("EVENT_GRID_JWKS_URL")
+        if reader.text(given) and not reader.text(missing):
+            reader.fault(missing, f"is missing, and {given} needs it")
+    if reader.text("EVENT_GRID_AUDIENCE") and not audiences:
+        reader.fault("EVENT_GRID_AUDIENCE", "names no audience")
+    keys_url = reader.text("EVENT_GRID_JWKS_URL")
     if keys_url and not is_safe_url(keys_url):
-        fault("EVENT_GRID_JWKS_URL", "is neither https nor on this machine")
-    return listed(audience), tenant, keys_url or _ENTRA_KEYS.format(tenant)
+        reader.fault("EVENT_GRID_JWKS_URL", "is neither https nor on this machine")
+    return audiences, tenant, keys_url or _ENTRA_KEYS.format(tenant)
 
 
-def _read_menu(text: str, fault: Callable[[str, str], None]) -> Menu:
+def _read_menu(reader: SettingsReader) -> Menu:
+    text = reader.text("BOT_MENU")
     if not text:
         return Menu()
     try:
@@ -164,17 +170,17 @@ def _read_menu(text: str, fault: Callable[[str, str], None]) -> Menu:
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
-        fault("BOT_MENU", _SHAPE)
+        reader.fault("BOT_MENU", _SHAPE)
         return Menu()
     prompt = document.pop("prompt", "")
     choices = {tone: _read_choice(tone, given) for tone, given in document.items()}
     wrong = [tone for tone, choice in choices.items() if choice is None and tone in set(_TONES)]
-    if prompt != "" and not _can_be_said(prompt):
+    if prompt != "" and not _is_playable(prompt):
         wrong.append("prompt")
     if not choices.keys() <= set(_TONES):  # whatever they are: perhaps somebody's number
         wrong.append("what is no tone of 0-9, * and #")
     if wrong or not choices:
-        fault("BOT_MENU", f"{_SHAPE}; wrong here: {', '.join(wrong) or 'it is empty'}")
+        reader.fault("BOT_MENU", f"{_SHAPE}; wrong here: {', '.join(wrong) or 'it is empty'}")
         return Menu()
     return Menu(prompt, {tone: choice for tone, choice in choices.items() if choice is not None})
 
@@ -186,24 +192,19 @@ def _read_choice(tone: str, given: object) -> Choice | None:
     match given:
         case "hang up":
             return HangUp()
-        case {"say": what, **rest} if not rest and _can_be_said(what):
+        case {"say": what, **rest} if not rest and _is_playable(what):
             return Say(what)
         case {"connect": str(user), **rest} if not rest and _is_user(user):
             return Connect(user)
     return None
 
 
-def _can_be_said(what: object) -> bool:
-    if not isinstance(what, str) or not 0 < len(what) <= _LONGEST_TEXT or not _is_unicode(what):
+def _is_playable(what: object) -> bool:
+    if not isinstance(what, str) or not 0 < len(what) <= _LONGEST_TEXT or not is_unicode(what):
         return False
     return is_safe_url(what) if is_url(what) else True
 
 
 def _is_user(user: str) -> bool:
     """A number would be taken for somebody's id, and whoever wrote it means to have it dialled."""
-    return 0 < len(user) <= MAX_ID_LENGTH and _is_unicode(user) and not E164.fullmatch(user)
-
-
-def _is_unicode(text: str) -> bool:
-    """JSON can write halves of characters, which no storage and no service takes."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+    return 0 < len(user) <= MAX_ID_LENGTH and is_unicode(user) and not E164.fullmatch(user)

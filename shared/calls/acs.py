@@ -14,10 +14,10 @@ from azure.core.exceptions import AzureError, HttpResponseError
 
 from shared.calls.acs_types import (
     TONE_NAMES,
-    Connection,
-    Listening,
-    Repeatable,
-    Sound,
+    EstablishedCall,
+    PlaySource,
+    RepeatabilityHeaders,
+    ToneRecognition,
     identifier_of,
     phone_of,
     source_of,
@@ -30,7 +30,9 @@ from shared.problems import (
     CommunicationUnavailable,
     Throttled,
 )
-from shared.upstream.clients import error_code, retry_after, with_retries
+from shared.upstream.clients import Upstream
+from shared.upstream.retries import error_code, retry_after, with_retries
+from shared.upstream.settings import UpstreamSettings
 
 if TYPE_CHECKING:
     from azure.communication.callautomation.aio import CallAutomationClient, CallConnectionClient
@@ -46,11 +48,24 @@ class CallGone(Exception):
 GONE = "The call had ended, or was not connected yet, or who was meant was not in it."
 
 
-class CallAutomation:
+def call_automation_client(
+    settings: UpstreamSettings, upstream: Upstream
+) -> "CallAutomationClient":
+    """Microsoft's client for the ACS resource of the settings."""
+    from azure.communication.callautomation.aio import CallAutomationClient
+
+    return CallAutomationClient(
+        settings.communication_endpoint,
+        upstream.communication_credential(settings.communication_key),
+        **upstream.client_options(),
+    )
+
+
+class CallAutomationApi:
     """Every method raises CommunicationUnavailable or Throttled where ACS did not do its part,
     CallRefused where it does not take the request, and CallGone where the call has ended.
 
-    All of them may be repeated: what must not have its effect twice takes a Repeatable.
+    All of them may be repeated: what must not have its effect twice takes RepeatabilityHeaders.
     """
 
     def __init__(self, build: Callable[[], "CallAutomationClient"]) -> None:
@@ -63,8 +78,8 @@ class CallAutomation:
         *,
         caller_id: str | None,
         speech_endpoint: str | None,
-        repeatable: Repeatable,
-    ) -> Connection:
+        repeatability: RepeatabilityHeaders,
+    ) -> EstablishedCall:
         """Call people, bots and phone numbers, by ACS raw id."""
         return await self._connected(
             lambda: self._client.create_call(
@@ -72,7 +87,7 @@ class CallAutomation:
                 callback_url,
                 source_caller_id_number=phone_of(caller_id),
                 cognitive_services_endpoint=speech_endpoint,
-                **repeatable.options(),
+                **repeatability.options(),
             )
         )
 
@@ -82,15 +97,15 @@ class CallAutomation:
         callback_url: str,
         *,
         speech_endpoint: str | None,
-        repeatable: Repeatable,
-    ) -> Connection:
+        repeatability: RepeatabilityHeaders,
+    ) -> EstablishedCall:
         """Join a group call as the service."""
         return await self._connected(
             lambda: self._client.connect_call(
                 callback_url,
                 group_call_id=group_id,
                 cognitive_services_endpoint=speech_endpoint,
-                **repeatable.options(),
+                **repeatability.options(),
             )
         )
 
@@ -100,8 +115,8 @@ class CallAutomation:
         callback_url: str,
         *,
         speech_endpoint: str | None,
-        repeatable: Repeatable,
-    ) -> Connection:
+        repeatability: RepeatabilityHeaders,
+    ) -> EstablishedCall:
         """Answer a call that rings; where it rings no more it is gone.
 
         Args:
@@ -112,12 +127,14 @@ class CallAutomation:
                 incoming_context,
                 callback_url,
                 cognitive_services_endpoint=speech_endpoint,
-                **repeatable.options(),
+                **repeatability.options(),
             )
         )
         return _connection(answered, answered.answered_by)
 
-    async def turn_away(self, incoming_context: str, *, repeatable: Repeatable) -> None:
+    async def turn_away(
+        self, incoming_context: str, *, repeatability: RepeatabilityHeaders
+    ) -> None:
         """Let a call that rings find the line busy."""
         from azure.communication.callautomation import CallRejectReason
 
@@ -125,7 +142,7 @@ class CallAutomation:
             lambda: self._client.reject_call(
                 incoming_context,
                 call_reject_reason=CallRejectReason.BUSY,
-                **repeatable.options(),
+                **repeatability.options(),
             )
         )
 
@@ -136,7 +153,7 @@ class CallAutomation:
         *,
         caller_id: str | None,
         context: str,
-        repeatable: Repeatable,
+        repeatability: RepeatabilityHeaders,
     ) -> None:
         """Invite somebody to a call."""
         await self._ask(
@@ -144,24 +161,24 @@ class CallAutomation:
                 identifier_of(raw_id),
                 source_caller_id_number=phone_of(caller_id),
                 operation_context=context,
-                **repeatable.options(),
+                **repeatability.options(),
             )
         )
 
     async def remove(
-        self, connection_id: str, raw_id: str, *, context: str, repeatable: Repeatable
+        self, connection_id: str, raw_id: str, *, context: str, repeatability: RepeatabilityHeaders
     ) -> None:
         """Remove somebody from a call."""
         await self._ask(
             lambda: self._connection(connection_id).remove_participant(
-                identifier_of(raw_id), operation_context=context, **repeatable.options()
+                identifier_of(raw_id), operation_context=context, **repeatability.options()
             )
         )
 
     async def play(
         self,
         connection_id: str,
-        sound: Sound,
+        source: PlaySource,
         to: str | None,
         *,
         loop: bool,
@@ -175,7 +192,7 @@ class CallAutomation:
         """
         await self._ask(
             lambda: self._connection(connection_id).play_media(
-                source_of(sound),
+                source_of(source),
                 [identifier_of(to)] if to else "all",
                 loop=loop,
                 operation_context=context,
@@ -187,8 +204,8 @@ class CallAutomation:
         self,
         connection_id: str,
         raw_id: str,
-        listening: Listening,
-        prompt: Sound | None,
+        recognition: ToneRecognition,
+        prompt: PlaySource | None,
         *,
         context: str,
         interrupts: bool = False,
@@ -200,13 +217,13 @@ class CallAutomation:
             lambda: self._connection(connection_id).start_recognizing_media(
                 RecognizeInputType.DTMF,
                 identifier_of(raw_id),
-                initial_silence_timeout=listening.first_within,
+                initial_silence_timeout=recognition.first_within,
                 play_prompt=source_of(prompt) if prompt else None,
                 interrupt_prompt=True,
                 interrupt_call_media_operation=interrupts,
-                dtmf_inter_tone_timeout=listening.next_within,
-                dtmf_max_tones_to_collect=listening.most,
-                dtmf_stop_tones=[TONE_NAMES[tone] for tone in listening.stop_tones],
+                dtmf_inter_tone_timeout=recognition.next_within,
+                dtmf_max_tones_to_collect=recognition.most,
+                dtmf_stop_tones=[TONE_NAMES[tone] for tone in recognition.stop_tones],
                 operation_context=context,
             )
         )
@@ -248,19 +265,19 @@ class CallAutomation:
     def _connection(self, connection_id: str) -> "CallConnectionClient":
         return self._client.get_call_connection(connection_id)
 
-    async def _connected(self, call: Callable[[], Awaitable[Any]]) -> Connection:
+    async def _connected(self, call: Callable[[], Awaitable[Any]]) -> EstablishedCall:
         made = await self._ask(call)
         return _connection(made, made.source)
 
     async def _ask[T](self, call: Callable[[], Awaitable[T]]) -> T:
-        async with _problems_told():
+        async with _errors_as_problems():
             return await with_retries(call)
 
 
 @asynccontextmanager
-async def _problems_told() -> AsyncIterator[None]:
-    """Turn what the SDK raises into what it means. The SDK's texts stay out of problems and logs:
-    they may hold a phone number."""
+async def _errors_as_problems() -> AsyncIterator[None]:
+    """Turn what the SDK raises into what it means. The SDK's texts stay out of problems and logs,
+    because they may hold a phone number."""
     try:
         yield
     except HttpResponseError as error:
@@ -286,6 +303,6 @@ async def _problems_told() -> AsyncIterator[None]:
         raise CommunicationUnavailable from error
 
 
-def _connection(properties: Any, own: Any) -> Connection:
+def _connection(properties: Any, own: Any) -> EstablishedCall:
     raw_id = None if own is None else own.raw_id
-    return Connection(properties.call_connection_id, properties.server_call_id, raw_id)
+    return EstablishedCall(properties.call_connection_id, properties.server_call_id, raw_id)

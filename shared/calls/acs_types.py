@@ -11,7 +11,7 @@ from shared.calls.rows import Call, CallState, Member
 
 
 @dataclass(frozen=True)
-class Repeatable:
+class RepeatabilityHeaders:
     """By which ACS knows a repetition of a request: it has its effect once.
 
     Attributes:
@@ -35,7 +35,7 @@ class Repeatable:
 
 
 @dataclass(frozen=True)
-class Sound:
+class PlaySource:
     """What is played: the audio file at a URL, or a text that is spoken by a voice."""
 
     url: str | None = field(default=None, repr=False)
@@ -44,7 +44,7 @@ class Sound:
 
 
 @dataclass(frozen=True)
-class Listening:
+class ToneRecognition:
     """How tones are collected.
 
     Attributes:
@@ -59,7 +59,7 @@ class Listening:
 
 
 @dataclass(frozen=True)
-class Connection:
+class EstablishedCall:
     """A call as ACS has made it.
 
     Attributes:
@@ -102,13 +102,13 @@ def phone_of(number: str | None) -> Any:
     return PhoneNumberIdentifier(number) if number else None
 
 
-def source_of(sound: Sound) -> Any:
+def source_of(source: PlaySource) -> Any:
     """Of what is to be played."""
     from azure.communication.callautomation import FileSource, TextSource
 
-    if sound.url is not None:
-        return FileSource(url=sound.url)
-    return TextSource(text=sound.text or "", voice_name=sound.voice)
+    if source.url is not None:
+        return FileSource(url=source.url)
+    return TextSource(text=source.text or "", voice_name=source.voice)
 
 
 # What is pressed, and what ACS calls it.

@@ -9,24 +9,24 @@ import uuid
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
-from shared.calls.acs import GONE, CallAutomation, CallGone
-from shared.calls.acs_types import Listening, Repeatable, Sound
+from shared.calls.acs import GONE, CallAutomationApi, CallGone
+from shared.calls.acs_types import PlaySource, RepeatabilityHeaders, ToneRecognition
 from shared.calls.calls import Calls
 from shared.calls.dialling import Dialling, Target
 from shared.calls.rows import MOST_ACTIONS, Action, ActionState, Call, CallState, Member, member_id
+from shared.keys import key
 from shared.principals import Caller
 from shared.problems import CallEnded, CallRefused, KeyReused, NotFound
-from shared.tables import key
 
 
-class Steering:
+class CallActions:
     """Each method raises NotFound for what is not the caller's, CallEnded for a call that is not
     going on, and CallRefused for what ACS does not take."""
 
     def __init__(
         self,
         calls: Calls,
-        acs: CallAutomation,
+        acs: CallAutomationApi,
         dialling: Dialling,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -56,7 +56,7 @@ class Steering:
                 raw_id,
                 caller_id=number,
                 context=action.id,
-                repeatable=Repeatable.named(action.id, action.asked_at),
+                repeatability=RepeatabilityHeaders.named(action.id, action.asked_at),
             ),
         )
 
@@ -74,16 +74,16 @@ class Steering:
                 connection,
                 member.raw_id,
                 context=action.id,
-                repeatable=Repeatable.named(action.id, action.asked_at),
+                repeatability=RepeatabilityHeaders.named(action.id, action.asked_at),
             ),
         )
 
     async def play(
-        self, caller: Caller, call_id: str, sound: Sound, to: str | None, *, loop: bool
+        self, caller: Caller, call_id: str, source: PlaySource, to: str | None, *, loop: bool
     ) -> Action:
         """Play audio to a participant, or to all."""
         call = await self._calls.find_for(caller, call_id)
-        self._dialling.check_sound(sound, "")
+        self._dialling.check_source(source, "")
         raw_id = _member(call, to).raw_id if to else None
         connection = _connection_of(call)
         action = self._action("play", uuid.uuid4().hex, "")
@@ -91,7 +91,7 @@ class Steering:
         return await self._tell(
             call,
             action,
-            lambda: self._acs.play(connection, sound, raw_id, loop=loop, context=action.id),
+            lambda: self._acs.play(connection, source, raw_id, loop=loop, context=action.id),
         )
 
     async def collect(
@@ -99,13 +99,13 @@ class Steering:
         caller: Caller,
         call_id: str,
         target: Target,
-        listening: Listening,
-        prompt: Sound | None,
+        recognition: ToneRecognition,
+        prompt: PlaySource | None,
     ) -> Action:
         """Hear what somebody in the call presses; the tones appear with the action."""
         call = await self._calls.find_for(caller, call_id)
         if prompt is not None:
-            self._dialling.check_sound(prompt, "prompt.")
+            self._dialling.check_source(prompt, "prompt.")
         [raw_id] = await self._dialling.raw_ids(caller.principal.realm, [target], "from.")
         if raw_id not in {member.raw_id for member in call.members}:
             raise NotFound("Who is to be heard is not in the call.")
@@ -115,11 +115,13 @@ class Steering:
         return await self._tell(
             call,
             action,
-            lambda: self._acs.collect(connection, raw_id, listening, prompt, context=action.id),
+            lambda: self._acs.collect(connection, raw_id, recognition, prompt, context=action.id),
         )
 
-    def _action(self, kind: str, id_: str, wish: str) -> Action:
-        return Action(id=id_, kind=kind, wish=key("wish", kind, wish), asked_at=self._now())
+    def _action(self, kind: str, id_: str, fingerprint: str) -> Action:
+        return Action(
+            id=id_, kind=kind, fingerprint=key("wish", kind, fingerprint), asked_at=self._now()
+        )
 
     async def _asked(self, call: Call, action: Action) -> Action:
         """Note an action before ACS is asked; the one that stands, where its id came before."""
@@ -132,7 +134,7 @@ class Steering:
             return found.with_action(action)
 
         standing = (await self._calls.change(call, noted)).actions[action.id]
-        if standing.wish != action.wish:
+        if standing.fingerprint != action.fingerprint:
             raise KeyReused
         return standing
 

@@ -1,10 +1,11 @@
-"""What a bot does in a call that it has answered; stored with the call's record."""
+"""What a bot does in a call that it has answered; stored in one property of the call's record."""
 
 import json
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Self
+from typing import Any, Self
 
 
 class Step(StrEnum):
@@ -18,7 +19,7 @@ class Step(StrEnum):
 
 
 @dataclass(frozen=True)
-class Turn:
+class BotTurn:
     """The bot's turn: one after the other, each noted before ACS is asked for it.
 
     Attributes:
@@ -28,7 +29,7 @@ class Turn:
         misses: how often until now nothing on the menu was chosen, or nobody reached.
         asker: names the request that asks ACS for it.
         until: the asker has died who has not asked by then.
-        is_again: whether somebody before that has died, who may have asked.
+        is_takeover: whether somebody before that has died, who may have asked.
         is_asked: whether ACS has answered.
     """
 
@@ -39,22 +40,50 @@ class Turn:
     misses: int
     asker: str
     until: datetime
-    is_again: bool = False
+    is_takeover: bool = False
     is_asked: bool = False
+
+    def stored(self) -> dict[str, Any]:
+        """As it is stored, under names that stay whatever the fields are called."""
+        return {
+            "number": self.number,
+            "step": self.step,
+            "action": self.action,
+            "tone": self.tone,
+            "misses": self.misses,
+            "asker": self.asker,
+            "until": str(self.until),
+            "is_again": self.is_takeover,
+            "is_asked": self.is_asked,
+        }
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> Self:
+        return cls(
+            number=stored["number"],
+            step=Step(stored["step"]),
+            action=stored["action"],
+            tone=stored["tone"],
+            misses=stored["misses"],
+            asker=stored["asker"],
+            until=datetime.fromisoformat(stored["until"]),
+            is_takeover=stored["is_again"],
+            is_asked=stored["is_asked"],
+        )
 
 
 @dataclass(frozen=True)
-class Attendance:
+class BotCallState:
     """
     Attributes:
         guests: whom the call is for, by raw id: the caller, and who was to be connected to them.
-        came: those of them who have been in it. Who came and is there no more has left.
+        joined: those of them who have been in it. Who came and is there no more has left.
         turn: None before the first.
     """
 
     guests: tuple[str, ...]
-    came: frozenset[str] = frozenset()
-    turn: Turn | None = None
+    joined: frozenset[str] = frozenset()
+    turn: BotTurn | None = None
 
     @property
     def caller(self) -> str:
@@ -65,14 +94,11 @@ class Attendance:
 
     def text(self) -> str:
         """As it is stored."""
-        turn = None if self.turn is None else {**asdict(self.turn), "until": str(self.turn.until)}
-        return json.dumps({"guests": self.guests, "came": sorted(self.came), "turn": turn})
+        turn = None if self.turn is None else self.turn.stored()
+        return json.dumps({"guests": self.guests, "came": sorted(self.joined), "turn": turn})
 
     @classmethod
     def of(cls, text: str) -> Self:
-        told = json.loads(text)
-        turn = told["turn"]
-        if turn is not None:
-            until = datetime.fromisoformat(turn["until"])
-            turn = Turn(**{**turn, "step": Step(turn["step"]), "until": until})
-        return cls(tuple(told["guests"]), frozenset(told["came"]), turn)
+        stored = json.loads(text)
+        turn = None if stored["turn"] is None else BotTurn.of(stored["turn"])
+        return cls(tuple(stored["guests"]), frozenset(stored["came"]), turn)

@@ -9,16 +9,17 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from shared import audit
-from shared.calls.acs import CallAutomation, CallGone
-from shared.calls.acs_types import Connection, Repeatable
+from shared.auth.roles import CALLS_MANAGE
+from shared.calls.acs import CallAutomationApi, CallGone
+from shared.calls.acs_types import EstablishedCall, RepeatabilityHeaders
 from shared.calls.dialling import Dialling, Target
 from shared.calls.events import CallEvent
 from shared.calls.limits import CallLimit
-from shared.calls.records import CallRecords, Known
+from shared.calls.records import CallRecords, LoggedEvent
 from shared.calls.rows import Call, CallState, Member
 from shared.calls.settings import CallSettings
 from shared.identity.identities import Identities
-from shared.identity.rows import principal_key
+from shared.keys import key, principal_key
 from shared.principals import Caller, Kind, Principal
 from shared.problems import (
     BeingErased,
@@ -30,13 +31,9 @@ from shared.problems import (
     TooManyCalls,
     Unauthenticated,
 )
-from shared.tables import Value, key
-from shared.upstream.clients import each
+from shared.tables import Value
+from shared.upstream.concurrency import for_each
 
-# The app role for all that costs money or steers calls.
-MANAGER = "Calls.Manage"
-# People, bots and numbers that are called at once.
-MOST_TARGETS = 50
 # So long the same request may be made again: ACS forgets it after a day, and would call anew.
 _REPEATABLE_SECONDS = 12 * 3600.0
 # How long a list of calls is.
@@ -44,7 +41,7 @@ PAGE = 50
 
 
 @dataclass(frozen=True)
-class Seen:
+class CallView:
     """A call as its creator or a manager sees it.
 
     Attributes:
@@ -54,11 +51,11 @@ class Seen:
 
     call: Call
     names: Mapping[str, str] = field(default_factory=dict)
-    events: tuple[Known, ...] = ()
+    events: tuple[LoggedEvent, ...] = ()
 
 
 @dataclass(frozen=True)
-class Landed:
+class AppliedEvents:
     """What a callback was about.
 
     Attributes:
@@ -76,7 +73,7 @@ class Calls:
     def __init__(
         self,
         records: CallRecords,
-        acs: CallAutomation,
+        acs: CallAutomationApi,
         identities: Identities,
         dialling: Dialling,
         limit: CallLimit,
@@ -104,7 +101,7 @@ class Calls:
         targets: Sequence[Target],
         caller_id: str | None,
         group_id: str | None,
-    ) -> Seen:
+    ) -> CallView:
         """Call somebody, or join a group call; the same key again is the same call.
 
         Raises:
@@ -114,16 +111,16 @@ class Calls:
             CallRefused: ACS does not take it.
             NotConfigured: a setting is missing.
         """
-        if not self._settings.callback_base:
+        if not self.can_be_called_back:
             raise NotConfigured("CALLBACK_BASE_URL is not set.")
         creator = caller.principal
         await self._enrolled(caller)  # an erasure marks it, which we see at the end
         known = await self._dialling.raw_ids(creator.realm, targets, "to.{}.")
         number = self._dialling.caller_id(known, caller_id)
-        wish = key("call", *sorted(known), number or "", group_id or "")
-        call = await self._records.begin(creator, idempotency_key, wish)
+        fingerprint = key("call", *sorted(known), number or "", group_id or "")
+        call = await self._records.begin(creator, idempotency_key, fingerprint)
         if call.state is not CallState.PLACING:
-            return Seen(call)
+            return CallView(call)
         if not call.was_asked_for:
             await self._refuse_many(creator, call)
             await self._records.tidy(creator)
@@ -144,9 +141,9 @@ class Calls:
             await self._records.discard(call)
             await self._identities.admit(caller)  # which tells why the record is gone
             raise
-        return Seen(call)
+        return CallView(call)
 
-    async def get(self, caller: Caller, call_id: str) -> Seen:
+    async def get(self, caller: Caller, call_id: str) -> CallView:
         """One call, with its events.
 
         Raises:
@@ -165,14 +162,14 @@ class Calls:
 
         # Looked up each time: of who was erased since nothing is left.
         raw_ids = {one.raw_id for one in call.people if one.phone_number is None}
-        if call.attendance is not None:
-            raw_ids |= {call.attendance.caller, *([call.own_id] if call.own_id else [])}
-        await each(raw_ids, look_up)
-        return Seen(call, names, tuple(events))
+        if call.bot_state is not None:
+            raw_ids |= {call.bot_state.caller, *([call.own_id] if call.own_id else [])}
+        await for_each(raw_ids, look_up)
+        return CallView(call, names, tuple(events))
 
     async def list_for(
         self, caller: Caller, after: str, bot_id: str | None = None
-    ) -> tuple[list[Seen], str | None]:
+    ) -> tuple[list[CallView], str | None]:
         """The caller's calls, or those to a bot of their realm, the newest first, some at a time;
         what the next page is after.
 
@@ -183,12 +180,12 @@ class Calls:
         await self._identities.admit(caller)
         creator = caller.principal
         if bot_id is not None:
-            if MANAGER not in caller.roles:
-                raise Forbidden(f"This needs the app role {MANAGER}.")
+            if CALLS_MANAGE not in caller.roles:
+                raise Forbidden(f"This needs the app role {CALLS_MANAGE}.")
             creator = await self._bot(creator.realm, bot_id)
         await self._records.tidy(creator)
         calls, following = await self._records.page(creator, after, PAGE)
-        return [Seen(call) for call in calls if self._records.is_kept(call)], following
+        return [CallView(call) for call in calls if self._records.is_kept(call)], following
 
     async def _bot(self, realm: str, bot_id: str) -> Principal:
         bot = Principal(Kind.BOT, realm, bot_id)
@@ -207,7 +204,7 @@ class Calls:
             raise CallEnded
         await self._end(call)
 
-    async def land(self, call_id: str, events: Sequence[CallEvent]) -> Landed:
+    async def apply(self, call_id: str, events: Sequence[CallEvent]) -> AppliedEvents:
         """Apply the events of a callback that is ACS's own; there is at least one.
 
         A call that nobody can see any more ends: its creator was erased while its answer was lost.
@@ -219,18 +216,18 @@ class Calls:
         is_news = False
         for event in events:
             call = await self._told_of(call_id, event)
-            is_news |= await self._records.land(call, event)
-        return Landed(call, is_news)
+            is_news |= await self._records.apply(call, event)
+        return AppliedEvents(call, is_news)
 
-    async def forget(self, principal: Principal) -> None:
+    async def erase(self, principal: Principal) -> None:
         """End and remove every call that a person has placed, or made to a bot; repeatable."""
         live = [
-            *await self._records.live_of(principal),
-            *await self._records.live_from(principal),
+            *await self._records.live_calls(principal),
+            *await self._records.live_calls_to_bots(principal),
         ]
         for call in live:
             await self._end(call)
-        await self._records.forget(principal)
+        await self._records.erase(principal)
 
     async def export(self, principal: Principal) -> list[dict[str, Value]]:
         """The calls that a person has placed, and made to bots."""
@@ -245,21 +242,21 @@ class Calls:
         await self._identities.admit(caller)
         call = await self._records.find(call_id) if call_id.isalnum() else None
         if call is not None and self._records.is_kept(call):
-            manages = MANAGER in caller.roles and call.realm == caller.principal.realm
+            manages = CALLS_MANAGE in caller.roles and call.realm == caller.principal.realm
             if manages or call.creator == principal_key(caller.principal):
                 return call
         raise NotFound("There is no such call.")
 
-    async def _connect(self, call: Call) -> Connection:
+    async def _connect(self, call: Call) -> EstablishedCall:
         """Have ACS make the call, each time by the same request. Where it refuses, an earlier
         request for it may have been taken: so the record stays, to be bound by the first event."""
         url = self.callback_url(call.call_id)
-        once = Repeatable.named(call.call_id, call.created_at)
-        speech = self._settings.speech_endpoint or None
+        once = RepeatabilityHeaders.named(call.call_id, call.created_at)
+        speech = self.speech_endpoint
         try:
             if call.group_id is not None:
                 return await self._acs.join(
-                    call.group_id, url, speech_endpoint=speech, repeatable=once
+                    call.group_id, url, speech_endpoint=speech, repeatability=once
                 )
             phones = any(Member(raw_id).phone_number for raw_id in call.targets)
             return await self._acs.create(
@@ -267,7 +264,7 @@ class Calls:
                 url,
                 caller_id=self._settings.caller_id if phones else None,
                 speech_endpoint=speech,
-                repeatable=once,
+                repeatability=once,
             )
         except (CallRefused, CallGone) as refused:
             await self.change(call, lambda found: replace(found, is_refused=True))
@@ -287,7 +284,7 @@ class Calls:
         Args:
             again: ACS has refused it before: then all others count, and it is not forgotten.
         """
-        live = await self._records.live_of(creator)
+        live = await self._records.live_calls(creator)
         others = await self._limit.others(call, live, later_too=again)
         if others < self._limit.most:
             return
@@ -318,6 +315,16 @@ class Calls:
         seen a token of ACS's could name any."""
         if await self._acs.callback_of(connection_id) == self.callback_url(call_id):
             await self._acs.hang_up(connection_id)
+
+    @property
+    def can_be_called_back(self) -> bool:
+        """Do the settings say where ACS reaches this service?"""
+        return bool(self._settings.callback_base)
+
+    @property
+    def speech_endpoint(self) -> str | None:
+        """Of Azure AI services, for text to speech."""
+        return self._settings.speech_endpoint or None
 
     def callback_url(self, call_id: str) -> str:
         """Where ACS tells about a call."""

@@ -1,20 +1,30 @@
-"""The types of what is asked and answered about calls; the rest of `shared.identity.contract`."""
+"""Bodies, queries and answers of calls."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import urlencode
 from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from shared.bot_calls.incoming_calls import Result
-from shared.calls.acs_types import Listening, Sound
-from shared.calls.calls import MOST_TARGETS, Seen
-from shared.calls.dialling import Target
-from shared.calls.records import Known
-from shared.calls.rows import Action, Call, CallState, Member, Reason, masked, member_id
+from shared.bodies import Answer, Body, PersonId, Query, Timestamp, is_absent
+from shared.calls.acs_types import PlaySource, ToneRecognition
+from shared.calls.rows import (
+    MOST_TARGETS,
+    Action,
+    Call,
+    CallState,
+    Member,
+    Reason,
+    masked,
+    member_id,
+)
 from shared.calls.settings import E164
-from shared.identity.contract import Answer, Body, PersonId, Query, Timestamp, is_absent
+
+if TYPE_CHECKING:  # nothing that the rules need is loaded with the functions
+    from shared.calls.calls import CallView
+    from shared.calls.dialling import Target
+    from shared.calls.records import LoggedEvent
 
 type PhoneNumber = Annotated[str, Field(pattern=f"^{E164.pattern}$")]
 type Tones = Annotated[str, Field(pattern="^[0-9*#a-d]*$", max_length=16)]
@@ -37,7 +47,9 @@ class TargetBody(Body):
             raise ValueError(_ONE)
         return self
 
-    def read(self) -> Target:
+    def read(self) -> "Target":
+        from shared.calls.dialling import Target
+
         return Target(self.user, self.bot, self.phone_number)
 
 
@@ -58,7 +70,7 @@ class CallBody(Body):
         return self
 
 
-class SoundBody(Body):
+class PlaySourceBody(Body):
     """Audio at a URL, or a text to be spoken."""
 
     url: Annotated[str, Field(min_length=1, max_length=2048)] | None = None
@@ -66,18 +78,18 @@ class SoundBody(Body):
     voice: Annotated[str, Field(min_length=1, max_length=128)] | None = None
 
     @model_validator(mode="after")
-    def _is_one(self) -> "SoundBody":
+    def _is_one(self) -> "PlaySourceBody":
         if (self.url is None) == (self.text is None):
             raise ValueError("has to have one of url and text")
         if (self.text is None) != (self.voice is None):
             raise ValueError("has to have a voice with a text, and none without")
         return self
 
-    def read(self) -> Sound:
-        return Sound(self.url, self.text, self.voice)
+    def read(self) -> PlaySource:
+        return PlaySource(self.url, self.text, self.voice)
 
 
-class PlayBody(SoundBody):
+class PlayBody(PlaySourceBody):
     """`to` is a participant's id as answers give it; everybody where it is left out."""
 
     to: Annotated[str, Field(pattern="^[0-9a-f]{32}$")] | None = None
@@ -92,10 +104,10 @@ class TonesBody(Body):
     stop_tones: Tones = ""
     first_within_seconds: FirstWithin = 5
     next_within_seconds: NextWithin = 2
-    prompt: SoundBody | None = None
+    prompt: PlaySourceBody | None = None
 
-    def read(self) -> Listening:
-        return Listening(
+    def read(self) -> ToneRecognition:
+        return ToneRecognition(
             self.max_tones, self.stop_tones, self.first_within_seconds, self.next_within_seconds
         )
 
@@ -159,7 +171,7 @@ class ActionAnswer(Answer):
             kind=action.kind,  # type: ignore[arg-type]
             state=action.state.value,
             asked_at=action.asked_at,
-            ended_at=action.told_at if action.state.is_final else None,
+            ended_at=action.reported_at if action.state.is_final else None,
             reason=ReasonAnswer.of(action.reason),
             tones=action.tones,
         )
@@ -170,7 +182,7 @@ class EventAnswer(Answer):
     at: Timestamp
 
     @classmethod
-    def of(cls, known: Known) -> "EventAnswer":
+    def of(cls, known: "LoggedEvent") -> "EventAnswer":
         return cls(type=known.kind, at=known.at)
 
 
@@ -187,7 +199,7 @@ class CallAnswer(Answer):
     actions: list[ActionAnswer]
 
     @classmethod
-    def of(cls, seen: Seen) -> "CallAnswer":
+    def of(cls, seen: "CallView") -> "CallAnswer":
         call = seen.call
         actions = sorted(call.actions.values(), key=lambda one: (one.asked_at, one.id))
         return cls(
@@ -214,17 +226,17 @@ class WatchedCallAnswer(CallAnswer):
     events: list[EventAnswer]
 
     @classmethod
-    def watching(cls, seen: Seen) -> "WatchedCallAnswer":
+    def watching(cls, seen: "CallView") -> "WatchedCallAnswer":
         events = [EventAnswer.of(one) for one in seen.events]
-        attendance = seen.call.attendance
+        bot_state = seen.call.bot_state
 
         def named(raw_id: str | None) -> str | None:
             return seen.names.get(raw_id or "", "").partition(":")[2] or None
 
         return cls(
             **CallAnswer.of(seen).__dict__,
-            caller=named(attendance.caller) if attendance else None,
-            answered_by=named(seen.call.own_id) if attendance and seen.call.connection_id else None,
+            caller=named(bot_state.caller) if bot_state else None,
+            answered_by=named(seen.call.own_id) if bot_state and seen.call.connection_id else None,
             events=events,
         )
 
@@ -235,18 +247,6 @@ class EventsAnswer(Answer):
     applied: int
 
 
-class HandshakeAnswer(Answer):
-    """What makes a subscription of Event Grid valid."""
-
-    validation_response: str
-
-
-class IncomingAnswer(Answer):
-    """What became of each event, in their order."""
-
-    results: list[Result]
-
-
 class CallsAnswer(Answer):
     """A page of the caller's calls, the newest first; `nextLink` leads to the next."""
 
@@ -254,7 +254,7 @@ class CallsAnswer(Answer):
     next_link: str | None = Field(exclude_if=is_absent)
 
     @classmethod
-    def of(cls, calls: list[Seen], after: str | None, query: CallsQuery) -> "CallsAnswer":
+    def of(cls, calls: "list[CallView]", after: str | None, query: CallsQuery) -> "CallsAnswer":
         asked = {"bot": query.bot} if query.bot is not None else {}
         link = f"/api/calls?{urlencode({**asked, 'page': after})}" if after else None
         return cls(calls=[CallAnswer.of(seen) for seen in calls], next_link=link)

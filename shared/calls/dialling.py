@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from shared.calls.acs_types import Sound
+from shared.calls.acs_types import PlaySource
 from shared.calls.settings import CallSettings
 from shared.identity.identities import Identities
 from shared.principals import Kind, Principal
 from shared.problems import BeingErased, Fault, InvalidRequest, NotConfigured
-from shared.upstream.clients import each
+from shared.upstream.concurrency import for_each
 from shared.urls import is_safe_url
 
 
@@ -62,7 +62,7 @@ class Dialling:
             n, target = one
             found[n] = await self._raw_id(realm, target)
 
-        await each(named, look_up)
+        await for_each(named, look_up)
         faults = [
             Fault("body", f"{where.format(n)}{target.field}", _REFUSED[target.field])
             for n, target in named
@@ -96,12 +96,12 @@ class Dialling:
             raise NotConfigured("CALLER_ID_NUMBER is not set.")
         return self._settings.caller_id
 
-    def check_sound(self, sound: Sound, where: str) -> None:
-        if sound.text is not None and not self._settings.speech_endpoint:
+    def check_source(self, source: PlaySource, where: str) -> None:
+        if source.text is not None and not self._settings.speech_endpoint:
             raise NotConfigured("COGNITIVE_SERVICES_ENDPOINT is not set.")
-        if sound.url is None:
+        if source.url is None:
             return
-        parts = urlsplit(sound.url) if is_safe_url(sound.url) else None
+        parts = urlsplit(source.url) if is_safe_url(source.url) else None
         if (
             parts is None
             or parts.scheme != "https"

@@ -128,7 +128,7 @@ class _Outcome:
         told = replace(
             action,
             state=self.state,
-            told_at=event.time.astimezone(UTC),
+            reported_at=event.time.astimezone(UTC),
             reason=_reason(event),
             tones=_tones(event),
         )
@@ -140,7 +140,12 @@ def _earlier(standing: Action, told: Action) -> Action:
     return min(
         standing,
         told,
-        key=lambda one: (not one.state.is_final, one.told_at is None, one.told_at, one.state),
+        key=lambda one: (
+            not one.state.is_final,
+            one.reported_at is None,
+            one.reported_at,
+            one.state,
+        ),
     )
 
 
@@ -174,10 +179,10 @@ def _joined(call: Call, event: CallEvent) -> Call:
 
 def _noted(call: Call, there: set[str]) -> Call:
     """Which guests of a bot have been there; a list that is late tells so too."""
-    if call.attendance is None:
+    if call.bot_state is None:
         return call
-    came = call.attendance.came | (there & set(call.attendance.guests))
-    return replace(call, attendance=replace(call.attendance, came=came))
+    joined = call.bot_state.joined | (there & set(call.bot_state.guests))
+    return replace(call, bot_state=replace(call.bot_state, joined=joined))
 
 
 def _reason(event: CallEvent) -> Reason | None:

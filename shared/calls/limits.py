@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from shared.calls.acs import CallAutomation
+from shared.calls.acs import CallAutomationApi
 from shared.calls.records import CallRecords
 from shared.calls.rows import Call, CallState
 from shared.problems import CallRefused
@@ -20,7 +20,7 @@ class CallLimit:
     def __init__(
         self,
         records: CallRecords,
-        acs: CallAutomation,
+        acs: CallAutomationApi,
         most: int,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -48,13 +48,13 @@ class CallLimit:
 
     async def _goes_on(self, call: Call) -> bool:
         age = (self._now() - call.created_at).total_seconds()
-        is_stale = age > (_STALE_SECONDS if call.attendance is None else _STALE_RINGING_SECONDS)
+        is_stale = age > (_STALE_SECONDS if call.bot_state is None else _STALE_RINGING_SECONDS)
         if call.connection_id is None:
             # Perhaps it never was; its first event, or its key, still binds it.
             return not (call.is_refused or is_stale)
         if not is_stale or await self._lives(call.connection_id):
             return True
-        await self._records.change(call.call_id, _over)
+        await self._records.change(call.call_id, _as_ended)
         return False
 
     async def _lives(self, connection_id: str) -> bool:
@@ -64,5 +64,5 @@ class CallLimit:
             return True
 
 
-def _over(found: Call) -> Call:
+def _as_ended(found: Call) -> Call:
     return replace(found, state=CallState.DISCONNECTED, ended_at=found.ended_at or found.created_at)

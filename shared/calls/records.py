@@ -13,16 +13,16 @@ from shared.calls.rows import (
     RECORD_ROW,
     Call,
     CallState,
+    bot_caller_index_row,
     event_row,
     index_row,
-    rang_row,
     request_row,
 )
-from shared.identity.rows import principal_key
+from shared.keys import principal_key
 from shared.principals import Principal
 from shared.problems import Conflict, Forbidden, KeyReused
 from shared.tables import PAGE_ROWS, Row, RowChanged, RowThere, Table, Value
-from shared.upstream.clients import each
+from shared.upstream.concurrency import for_each
 
 # A call's events come many at a time, and all of them change its record.
 _TRIES = 30
@@ -38,7 +38,7 @@ _FEW = 10
 
 
 @dataclass(frozen=True)
-class Known:
+class LoggedEvent:
     """An event as the call's log shows it."""
 
     kind: str
@@ -59,14 +59,18 @@ class CallRecords:
         self._now = now
 
     async def begin(
-        self, creator: Principal, idempotency_key: str, wish: str, guest: Principal | None = None
+        self,
+        creator: Principal,
+        idempotency_key: str,
+        fingerprint: str,
+        guest: Principal | None = None,
     ) -> Call:
         """The call of a request: that of an earlier one with the same key, or a new one.
 
         The index comes first, so that whoever erases the creator finds whatever there will be.
 
         Args:
-            wish: names what is wanted.
+            fingerprint: of what is wanted.
             guest: who calls, where the creator is a bot: they have an index too, before there is
                 anything about them in the record.
 
@@ -79,7 +83,11 @@ class CallRecords:
             if found is None:
                 created_at = self._now()
                 call_id = uuid.uuid4().hex  # nobody can guess where its callbacks go
-                asked: dict[str, Value] = {"callId": call_id, "wish": wish, "createdAt": created_at}
+                asked: dict[str, Value] = {
+                    "callId": call_id,
+                    "wish": fingerprint,
+                    "createdAt": created_at,
+                }
                 index: dict[str, Value] = {"callId": call_id, "request": request, "live": True}
                 if guest is not None:
                     index["guest"] = principal_key(guest)
@@ -88,21 +96,23 @@ class CallRecords:
                         owner, {request: asked, index_row(created_at, call_id): index}
                     )
                 continue
-            if found.values["wish"] != wish:
+            if found.values["wish"] != fingerprint:
                 raise KeyReused
             call_id, placed_at = str(found.values["callId"]), _moment(found, "createdAt")
             if guest is not None:
                 rang: dict[str, Value] = {
                     "callId": call_id, "bot": owner, "createdAt": placed_at, "live": True,
                 }  # fmt: skip
-                await self._table.insert_if_absent(principal_key(guest), rang_row(call_id), rang)
+                await self._table.insert_if_absent(
+                    principal_key(guest), bot_caller_index_row(call_id), rang
+                )
             call = await self._recorded(call_id, creator, placed_at)
             # Whoever removes a call begins with this row: one of the two sees the other.
             standing = await self._table.find(owner, request)
             if standing is None or standing.values["callId"] != call_id:
                 await self._table.remove(call_id, RECORD_ROW)
                 if guest is not None:
-                    await self._table.remove(principal_key(guest), rang_row(call_id))
+                    await self._table.remove(principal_key(guest), bot_caller_index_row(call_id))
                 raise Conflict
             return call
         raise Conflict
@@ -131,7 +141,7 @@ class CallRecords:
                 await self._step_aside(tried)
         raise Conflict
 
-    async def land(self, call: Call, event: CallEvent) -> bool:
+    async def apply(self, call: Call, event: CallEvent) -> bool:
         """Apply an event, once however often it comes: its row and its effect are one batch.
 
         Returns:
@@ -157,7 +167,7 @@ class CallRecords:
             return True
         raise Conflict
 
-    async def events_of(self, call_id: str) -> list[Known]:
+    async def events_of(self, call_id: str) -> list[LoggedEvent]:
         """What has happened, in the order in which ACS says that it did."""
         rows = await self._table.list_for(call_id, _OF_INDEX, _bounds("event"))
         return sorted((_known(row) for row in rows), key=lambda one: (one.at, one.kind))
@@ -175,15 +185,15 @@ class CallRecords:
             if call is not None:
                 found[row.row_key] = call
 
-        await each(rows, read)
+        await for_each(rows, read)
         calls = [found[row.row_key] for row in rows if row.row_key in found]
         return calls, rows[-1].row_key if more else None
 
-    async def live_of(self, creator: Principal) -> list[Call]:
+    async def live_calls(self, creator: Principal) -> list[Call]:
         """The calls of a creator that have not ended, as far as is known."""
         return await self._live(creator, _CALLS)
 
-    async def live_from(self, guest: Principal) -> list[Call]:
+    async def live_calls_to_bots(self, guest: Principal) -> list[Call]:
         """The calls of somebody to bots that have not ended, as far as is known."""
         return await self._live(guest, _RANG)
 
@@ -208,7 +218,7 @@ class CallRecords:
                     await self._table.merge(row, {"live": False})
 
         rows = await self._table.list_for(owner, f"{_OF_INDEX} and live eq true", _bounds(index))
-        await each(rows, read)
+        await for_each(rows, read)
         return sorted(live, key=lambda call: (call.created_at, call.call_id))
 
     async def abandon(self, call: Call) -> None:
@@ -228,7 +238,7 @@ class CallRecords:
         """Remove a call, whatever of it is left; `guest` as for `begin`."""
         await self._discard(call.creator, call.call_id, call.created_at)
         if guest is not None:
-            await self._table.remove(principal_key(guest), rang_row(call.call_id))
+            await self._table.remove(principal_key(guest), bot_caller_index_row(call.call_id))
 
     async def _discard(self, owner: str, call_id: str, created_at: datetime) -> None:
         index = await self._table.find(owner, index_row(created_at, call_id))
@@ -250,7 +260,7 @@ class CallRecords:
             if call is None or not call.goes_on:
                 await self._remove(owner, row)
 
-    async def forget(self, principal: Principal) -> None:
+    async def erase(self, principal: Principal) -> None:
         """Remove every call that a person has placed, or made to a bot, with its events; a bot's
         are those that it has answered. Repeatable."""
         owner = principal_key(principal)
@@ -267,7 +277,7 @@ class CallRecords:
             more = True
             while more:
                 rows, more = await self._index(owner, index, "", PAGE_ROWS)
-                await each(rows, remove)
+                await for_each(rows, remove)
 
     async def export(self, principal: Principal) -> list[dict[str, Value]]:
         """The calls that a person has placed, and made to bots."""
@@ -285,7 +295,7 @@ class CallRecords:
                 "callId": call.call_id,
                 "state": call.state.value,
                 "createdAt": call.created_at,
-                "toBot": call.attendance is not None,
+                "toBot": call.bot_state is not None,
             }
             for call in (*calls, *(one for one in found if one is not None))
         ]
@@ -299,13 +309,13 @@ class CallRecords:
         await self._table.remove(owner, str(index.values["request"]))
         await self._empty(call_id)
         if guest is not None:
-            await self._table.remove(str(guest), rang_row(call_id))
+            await self._table.remove(str(guest), bot_caller_index_row(call_id))
         await self._table.remove(owner, index.row_key)
 
     async def _empty(self, call_id: str) -> None:
         await self._table.remove(call_id, RECORD_ROW)  # first: no event comes after it
         rows = await self._table.list_for(call_id)
-        await each(rows, lambda row: self._table.remove(call_id, row.row_key))
+        await for_each(rows, lambda row: self._table.remove(call_id, row.row_key))
 
     async def _step_aside(self, tried: int) -> None:
         longest = min(_PAUSE * 1.3**tried, _LONGEST_PAUSE)
@@ -316,8 +326,8 @@ def _bounds(index: str) -> dict[str, str]:
     return {"first": f"{index}-", "last": f"{index}."}
 
 
-def _known(row: Row) -> Known:
-    return Known(str(row.values["kind"]), _moment(row, "at"))
+def _known(row: Row) -> LoggedEvent:
+    return LoggedEvent(str(row.values["kind"]), _moment(row, "at"))
 
 
 def _moment(row: Row, name: str) -> datetime:

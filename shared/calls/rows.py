@@ -7,15 +7,15 @@ a bot is the bot; who has called bots has an index of those.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Self
 
-from shared.calls.bot_state import Attendance
-from shared.identity.rows import milliseconds
-from shared.tables import Row, Value, key
+from shared.calls.bot_state import BotCallState
+from shared.keys import key, milliseconds
+from shared.tables import Row, Value
 
 RECORD_ROW = "call"
 # Index rows sort by the time that is left until then, so the newest come first.
@@ -23,6 +23,8 @@ _END_OF_TIME = 10**16
 _RAW_PHONE = "4:"
 # A call that was answered is told of at once, and again for less than a minute.
 _REVIVABLE = timedelta(minutes=5)
+# People, bots and numbers that are called at once.
+MOST_TARGETS = 50
 # Actions that a record has room for: each has up to 450 characters, and a property 32,768.
 MOST_ACTIONS = 64
 
@@ -63,6 +65,14 @@ class Reason:
     sub_code: int
     message: str
 
+    def stored(self) -> dict[str, Any]:
+        """As it is stored, under names that stay whatever the fields are called."""
+        return {"code": self.code, "sub_code": self.sub_code, "message": self.message}
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> Self:
+        return cls(stored["code"], stored["sub_code"], stored["message"])
+
 
 @dataclass(frozen=True)
 class Member:
@@ -95,20 +105,47 @@ class Action:
     """Something that was asked of a call; its id is its operation context in ACS.
 
     Attributes:
-        wish: names what was asked, so that a key that comes again with another wish is refused.
+        fingerprint: of what was asked: a key that comes again with another one is refused.
         asked_at: also the time by which ACS knows a repetition.
-        told_at: when ACS said how it ended: of two tellings the earlier stands.
+        reported_at: when ACS said how it ended; of two reports the earlier stands.
         tones: what was pressed: `0` to `9`, `*`, `#`, `a` to `d`.
     """
 
     id: str
     kind: str
-    wish: str
+    fingerprint: str
     asked_at: datetime
     state: ActionState = ActionState.REQUESTED
-    told_at: datetime | None = None
+    reported_at: datetime | None = None
     reason: Reason | None = None
     tones: str | None = None
+
+    def stored(self) -> dict[str, Any]:
+        """As it is stored, under names that stay whatever the fields are called."""
+        return {
+            "id": self.id,
+            "kind": self.kind,
+            "wish": self.fingerprint,
+            "asked_at": self.asked_at.isoformat(),
+            "state": self.state,
+            "told_at": None if self.reported_at is None else self.reported_at.isoformat(),
+            "reason": None if self.reason is None else self.reason.stored(),
+            "tones": self.tones,
+        }
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> Self:
+        reported_at, reason = stored["told_at"], stored["reason"]
+        return cls(
+            id=stored["id"],
+            kind=stored["kind"],
+            fingerprint=stored["wish"],
+            asked_at=datetime.fromisoformat(stored["asked_at"]),
+            state=ActionState(stored["state"]),
+            reported_at=None if reported_at is None else datetime.fromisoformat(reported_at),
+            reason=None if reason is None else Reason.of(reason),
+            tones=stored["tones"],
+        )
 
 
 @dataclass(frozen=True)
@@ -122,7 +159,7 @@ class Call:
         targets: whom ACS was to call first, by raw id; before ACS is asked there are none.
         own_id: as whom the service is in the call, by raw id.
         is_refused: whether ACS took the last request for it for wrong.
-        attendance: of a call to a bot, which the service answers; None where the service calls.
+        bot_state: of a call to a bot, which the service answers; None where the service calls.
     """
 
     call_id: str
@@ -142,13 +179,13 @@ class Call:
     targets: tuple[str, ...] = ()
     own_id: str | None = None
     is_refused: bool = False
-    attendance: Attendance | None = None
+    bot_state: BotCallState | None = None
     row: Row | None = field(default=None, compare=False)
 
     @property
     def was_asked_for(self) -> bool:
         """Has ACS perhaps been asked to make it, or to answer it?"""
-        return bool(self.targets) or self.group_id is not None or self.attendance is not None
+        return bool(self.targets) or self.group_id is not None or self.bot_state is not None
 
     @property
     def goes_on(self) -> bool:
@@ -163,7 +200,7 @@ class Call:
     def may_be_revived(self, now: datetime) -> bool:
         """Is it thought to be missed, so shortly that it may turn out to be answered?"""
         is_young = now - self.created_at < _REVIVABLE
-        return self.attendance is not None and self.is_refused and is_young
+        return self.bot_state is not None and self.is_refused and is_young
 
     def missed(self, reason: Reason, at: datetime) -> "Call":
         """The call of a bot where ACS lets nobody answer; not where it is known to be answered."""
@@ -175,7 +212,7 @@ class Call:
 
     def revived(self) -> "Call":
         """The call where it turns out that it was answered, also if it was thought to be missed."""
-        if self.attendance is None or not self.is_refused:
+        if self.bot_state is None or not self.is_refused:
             return self
         return replace(self, state=CallState.PLACING, reason=None, ended_at=None, is_refused=False)
 
@@ -189,19 +226,19 @@ class Call:
         if action is None or action.state.is_final:
             return self
         reason = Reason(HTTPStatus.BAD_REQUEST, 0, why)
-        failed = replace(action, state=ActionState.FAILED, told_at=at, reason=reason)
+        failed = replace(action, state=ActionState.FAILED, reported_at=at, reason=reason)
         return self.with_action(failed)
 
     def values(self) -> dict[str, Value]:
         optional: dict[str, Value | None] = {
-            "reason": None if self.reason is None else json.dumps(asdict(self.reason)),
+            "reason": None if self.reason is None else json.dumps(self.reason.stored()),
             "connectionId": self.connection_id,
             "serverCallId": self.server_call_id,
             "connectedAt": self.connected_at,
             "endedAt": self.ended_at,
             "groupId": self.group_id,
             "ownId": self.own_id,
-            "attendance": None if self.attendance is None else self.attendance.text(),
+            "attendance": None if self.bot_state is None else self.bot_state.text(),
         }
         return {
             "creator": self.creator,
@@ -212,7 +249,7 @@ class Call:
             "members": "\n".join(one.text() for one in self.members),
             "targets": _packed(self.targets),
             "isRefused": self.is_refused,
-            "actions": _packed([asdict(one) for one in self.actions.values()]),
+            "actions": _packed([action.stored() for action in self.actions.values()]),
             **{name: value for name, value in optional.items() if value is not None},
         }
 
@@ -225,7 +262,7 @@ class Call:
             realm=values["realm"],
             created_at=values["createdAt"],
             state=CallState(values["state"]),
-            reason=_reason(json.loads(values["reason"])) if "reason" in values else None,
+            reason=Reason.of(json.loads(values["reason"])) if "reason" in values else None,
             connection_id=values.get("connectionId"),
             server_call_id=values.get("serverCallId"),
             connected_at=values.get("connectedAt"),
@@ -233,11 +270,11 @@ class Call:
             sequence=int(values["sequence"]),
             members=tuple(Member.of(line) for line in values["members"].splitlines()),
             targets=tuple(json.loads(values["targets"])),
-            actions={one["id"]: _action(one) for one in json.loads(values["actions"])},
+            actions={one["id"]: Action.of(one) for one in json.loads(values["actions"])},
             group_id=values.get("groupId"),
             own_id=values.get("ownId"),
             is_refused=values["isRefused"],
-            attendance=Attendance.of(values["attendance"]) if "attendance" in values else None,
+            bot_state=BotCallState.of(values["attendance"]) if "attendance" in values else None,
             row=row,
         )
 
@@ -247,7 +284,7 @@ def index_row(created_at: datetime, call_id: str) -> str:
     return f"call-{_END_OF_TIME - milliseconds(created_at):016}-{call_id}"
 
 
-def rang_row(call_id: str) -> str:
+def bot_caller_index_row(call_id: str) -> str:
     """The RowKey of a call to a bot, in the partition of who called."""
     return f"rang-{call_id}"
 
@@ -273,24 +310,4 @@ def masked(phone_number: str) -> str:
 
 
 def _packed(content: object) -> str:
-    return json.dumps(
-        content, separators=(",", ":"), default=datetime.isoformat, ensure_ascii=False
-    )
-
-
-def _reason(told: Mapping[str, Any] | None) -> Reason | None:
-    return None if told is None else Reason(**told)
-
-
-def _action(told: Mapping[str, Any]) -> Action:
-    told_at = told["told_at"]
-    return Action(
-        id=told["id"],
-        kind=told["kind"],
-        wish=told["wish"],
-        asked_at=datetime.fromisoformat(told["asked_at"]),
-        state=ActionState(told["state"]),
-        told_at=None if told_at is None else datetime.fromisoformat(told_at),
-        reason=_reason(told["reason"]),
-        tones=told["tones"],
-    )
+    return json.dumps(content, separators=(",", ":"), ensure_ascii=False)

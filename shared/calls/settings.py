@@ -1,10 +1,9 @@
 """The settings of calls: what may be dialled, played and spoken, and where ACS reaches us."""
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from shared.urls import is_safe_url
+from shared.settings_reader import SettingsReader
 
 # ACS's own, for callbacks: the issuer of their tokens, and where it publishes its keys
 # (reference: "JWT on callbacks").
@@ -42,41 +41,30 @@ class CallSettings:
     callback_keys_url: str
 
 
-def read_call_settings(
-    get: Callable[[str], str],
-    fault: Callable[[str, str], None],
-    integer: Callable[[str, int, int, int], int],
-) -> CallSettings:
-    """Read and check them; `fault` is told of each that is wrong."""
-    caller_id = get("CALLER_ID_NUMBER")
+def read_call_settings(reader: SettingsReader) -> CallSettings:
+    caller_id = reader.text("CALLER_ID_NUMBER")
     if caller_id and not E164.fullmatch(caller_id):
-        fault("CALLER_ID_NUMBER", "is no number such as +14255550100")
-    prefixes = _listed(get("DIAL_PREFIXES"))
+        reader.fault("CALLER_ID_NUMBER", "is no number such as +14255550100")
+    prefixes = _items_or_none("DIAL_PREFIXES", reader)
     if not all(_PREFIX.fullmatch(prefix) for prefix in prefixes):
-        fault("DIAL_PREFIXES", "is no list such as +1425,+44; none by default")
-    hosts = frozenset(host.lower() for host in _listed(get("PLAY_SOURCE_HOSTS")))
+        reader.fault("DIAL_PREFIXES", "is no list such as +1425,+44; none by default")
+    hosts = frozenset(host.lower() for host in _items_or_none("PLAY_SOURCE_HOSTS", reader))
     if not all(_HOST.fullmatch(host) for host in hosts):
-        fault("PLAY_SOURCE_HOSTS", "is no list of host names such as sounds.example.com")
+        reader.fault("PLAY_SOURCE_HOSTS", "is no list of host names such as sounds.example.com")
     return CallSettings(
         caller_id=caller_id,
         dial_prefixes=prefixes,
-        most_live=integer("MAX_CALLS_PER_CALLER", 5, 1, 1000),
+        most_live=reader.integer("MAX_CALLS_PER_CALLER", 5, 1, 1000),
         play_hosts=hosts,
-        speech_endpoint=_url("COGNITIVE_SERVICES_ENDPOINT", get, fault),
-        retention_days=integer("CALL_RETENTION_DAYS", 30, 1, 3650),
-        callback_base=_url("CALLBACK_BASE_URL", get, fault),
-        callback_issuer=_url("CALLBACK_ISSUER", get, fault) or CALLBACK_ISSUER,
-        callback_keys_url=_url("CALLBACK_JWKS_URL", get, fault) or CALLBACK_JWKS_URL,
+        speech_endpoint=reader.url("COGNITIVE_SERVICES_ENDPOINT"),
+        retention_days=reader.integer("CALL_RETENTION_DAYS", 30, 1, 3650),
+        callback_base=reader.url("CALLBACK_BASE_URL"),
+        callback_issuer=reader.url("CALLBACK_ISSUER") or CALLBACK_ISSUER,
+        callback_keys_url=reader.url("CALLBACK_JWKS_URL") or CALLBACK_JWKS_URL,
     )
 
 
-def _url(name: str, get: Callable[[str], str], fault: Callable[[str, str], None]) -> str:
-    url = get(name).rstrip("/")
-    if url and not is_safe_url(url):
-        fault(name, "is neither https nor on this machine")
-    return url
-
-
-def _listed(text: str) -> tuple[str, ...]:
-    parts = tuple(part.strip() for part in text.split(",") if part.strip())
-    return () if parts == ("none",) else parts
+def _items_or_none(name: str, reader: SettingsReader) -> tuple[str, ...]:
+    """The parts between commas; the word `none` says in so many letters that there are none."""
+    items = reader.items(name)
+    return () if items == ("none",) else items

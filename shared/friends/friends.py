@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from shared.friends.friendships import Friendships
-from shared.friends.rows import Friendship, Profile, State, Word
+from shared.friends.rows import Decision, Friendship, Profile, State
 from shared.identity.identities import Identities
 from shared.identity.rows import Identity, resource_key
-from shared.identity.token_cache import Budget
 from shared.identity.tokens import Tokens
+from shared.limits import Budget
 from shared.principals import Caller, Kind, Principal
 from shared.problems import (
     BeingErased,
@@ -22,7 +22,7 @@ from shared.problems import (
     TooManyUnanswered,
     Unauthenticated,
 )
-from shared.upstream.clients import each
+from shared.upstream.concurrency import for_each
 
 # So that nobody writes to a whole directory of people.
 MOST_UNANSWERED = 100
@@ -47,10 +47,10 @@ class Friend:
     communication_user_id: str | None
 
 
-class Sharings(Protocol):
+class FriendInvitations(Protocol):
     """What of `shared.sharing.invitations` is needed here."""
 
-    async def part(self, one: Principal, other: Principal) -> None: ...
+    async def withdraw_between(self, one: Principal, other: Principal) -> None: ...
 
 
 class Friends:
@@ -62,7 +62,7 @@ class Friends:
         friendships: Friendships,
         identities: Identities,
         tokens: Tokens,
-        sharings: Sharings,
+        sharings: FriendInvitations,
         resource: str,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -92,14 +92,16 @@ class Friends:
         for _ in range(_TRIES):
             identity = await self._admitted(caller, friend, self._tokens.enrolled(caller))
             before = await self._friendships.find(caller.principal, friend)
-            asking = before.mine is not Word.YES and before.theirs is not Word.YES
+            asking = before.mine is not Decision.YES and before.theirs is not Decision.YES
             if asking:
                 await self._refuse_many(caller, MOST_UNANSWERED)
-            mine, written = await self._friendships.decide(before, friend, Word.YES)
-            new = new or before.mine is not Word.YES
+            mine, written = await self._friendships.decide(before, friend, Decision.YES)
+            new = new or before.mine is not Decision.YES
             if asking and written:
                 await self._withdraw_one_too_many(caller, mine, before.mine)
-            copied = await self._friendships.copy(mine, caller.principal.id, Profile.of(identity))
+            copied = await self._friendships.copy_decision(
+                mine, caller.principal.id, Profile.of(identity)
+            )
             # Write, then look again: what changed on the way either sees our claim or is seen.
             now = await self._look_again(caller, mine, written=written)
             standing = await self._friendships.find(caller.principal, friend)
@@ -107,11 +109,11 @@ class Friends:
                 await self._friendships.undo(mine)
             elif copied.theirs_seq > standing.mine_seq:
                 await self._friendships.retract_orphan(caller.principal, friend)
-            elif standing.theirs_seq > copied.mine_seq and mine.theirs is Word.YES:
+            elif standing.theirs_seq > copied.mine_seq and mine.theirs is Decision.YES:
                 await self._friendships.retract_orphan(friend, caller.principal)
                 return await self._seen(mine, friend, accepted=False), new
             elif now is not None and now.version == identity.version:
-                agreed = copied.mine is Word.YES
+                agreed = copied.mine is Decision.YES
                 return await self._seen(mine, friend, accepted=agreed), new
         raise Conflict
 
@@ -131,11 +133,11 @@ class Friends:
             self._admitted(caller, friend, self._identities.admit(caller)),
             self._friendships.find(caller.principal, friend),
         )
-        word = Word.BLOCK if block else Word.NO
+        word = Decision.BLOCK if block else Decision.NO
         mine, written = await self._friendships.decide(before, friend, word, unblock=block is False)
-        if mine.mine is not Word.NONE:
-            await self._friendships.copy(mine, caller.principal.id)
-            await self._sharings.part(caller.principal, friend)
+        if mine.mine is not Decision.NONE:
+            await self._friendships.copy_decision(mine, caller.principal.id)
+            await self._sharings.withdraw_between(caller.principal, friend)
             await self._look_again(caller, mine, written=written)
 
     async def resolve(self, caller: Caller, friend_id: str) -> Friend:
@@ -150,7 +152,7 @@ class Friends:
             self._friendships.find(caller.principal, friend),
             self._friendships.find(friend, caller.principal),
         )
-        found = await self._seen(mine, friend, accepted=theirs.mine is Word.YES)
+        found = await self._seen(mine, friend, accepted=theirs.mine is Decision.YES)
         if found.communication_user_id is None:
             raise NotFound("There is no accepted friend by that name.")
         return found
@@ -173,7 +175,7 @@ class Friends:
             friend = Principal(Kind.USER, caller.principal.realm, row.friend_id or "")
             found[row.friend] = await self._seen(row, friend, accepted=True)
 
-        await each(rows, see)
+        await for_each(rows, see)
         return [found[row.friend] for row in rows], rows[-1].friend if more else None
 
     async def _seen(self, mine: Friendship, friend: Principal, *, accepted: bool) -> Friend:
@@ -199,14 +201,16 @@ class Friends:
 
     async def _refuse_many(self, caller: Caller, most: int) -> None:
         """Raises TooManyUnanswered where `most` requests, or more, are unanswered."""
-        unanswered = await self._friendships.some(caller.principal, State.REQUESTED, most)
+        unanswered = await self._friendships.keys_in_state(caller.principal, State.REQUESTED, most)
         if len(unanswered) >= most:
             raise TooManyUnanswered(
                 f"{MOST_UNANSWERED} requests of yours are unanswered, which is the most there may"
                 " be: withdraw some (DELETE), or wait for answers."
             )
 
-    async def _withdraw_one_too_many(self, caller: Caller, mine: Friendship, before: Word) -> None:
+    async def _withdraw_one_too_many(
+        self, caller: Caller, mine: Friendship, before: Decision
+    ) -> None:
         """Others may have been asked at the same time: of those who see more than there may be,
         each takes back their own."""
         try:

@@ -9,16 +9,17 @@ import contextlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from shared.friends.rows import Friendship, Profile, State, Word
-from shared.identity.rows import principal_key
+from shared.friends.rows import Decision, Friendship, Profile, State
+from shared.identity.rows import Identity
+from shared.keys import principal_key
 from shared.principals import Principal
 from shared.problems import Conflict
 from shared.tables import PAGE_ROWS, RowChanged, Table, Value
-from shared.upstream.clients import each
+from shared.upstream.concurrency import for_each
 
 # How often a write is tried anew because another request wrote the same row meanwhile.
 _TRIES = 10
-_SAID_YES = ("mine eq @yes", {"yes": Word.YES.value})
+_SAID_YES = ("mine eq @yes", {"yes": Decision.YES.value})
 
 
 class Friendships:
@@ -35,7 +36,7 @@ class Friendships:
         return await self._find(principal_key(owner), principal_key(friend))
 
     async def decide(
-        self, found: Friendship, friend: Principal, word: Word, *, unblock: bool = False
+        self, found: Friendship, friend: Principal, word: Decision, *, unblock: bool = False
     ) -> tuple[Friendship, bool]:
         """Claim a decision in the owner's own row; nothing is written where it stands already.
 
@@ -47,7 +48,7 @@ class Friendships:
             The owner's row as it stands, and whether this call has written it.
         """
         for _ in range(_TRIES):
-            decided = found.saying(word, friend.id, self._now(), unblock=unblock)
+            decided = found.with_my_decision(word, friend.id, self._now(), unblock=unblock)
             if decided is found:
                 return found, False
             try:
@@ -56,7 +57,7 @@ class Friendships:
                 found = await self._find(found.owner, found.friend)
         raise Conflict
 
-    async def copy(
+    async def copy_decision(
         self, said: Friendship, owner_id: str, profile: Profile | None = None
     ) -> Friendship:
         """Copy the owner's word, and who they are, to the friend's row, unless newer is there.
@@ -69,25 +70,26 @@ class Friendships:
         Returns:
             The friend's row as it stands.
         """
-        told = await self._copy(said, owner_id, profile, or_insert=True)
+        told = await self._copy_decision(said, owner_id, profile, or_insert=True)
         assert told is not None  # noqa: S101
         return told
 
-    async def announce(self, owner: Principal, profile: Profile) -> None:
+    async def announce(self, owner: Principal, identity: Identity) -> None:
         """Tell everybody whom the owner has said yes to the owner's new name and ACS id.
 
         One query for each 1,000 of them, and for each a read and a write on condition of what was
         read: a blind write could bring back what a withdrawal has wiped.
         """
+        profile = Profile.of(identity)
         after, more = "", True
         while more:
             rows, more = await self._table.page(principal_key(owner), *_SAID_YES, after=after)
             after = rows[-1].row_key if rows else ""
             # Only who has been told already: others hear it from the request that is under way,
             # or somebody has been erased since.
-            await each(
+            await for_each(
                 map(Friendship.of, rows),
-                lambda said: self._copy(said, owner.id, profile, or_insert=False),
+                lambda said: self._copy_decision(said, owner.id, profile, or_insert=False),
             )
 
     async def page(
@@ -101,7 +103,7 @@ class Friendships:
         )
         return [Friendship.of(row) for row in rows], more
 
-    async def some(self, owner: Principal, state: State, most: int) -> list[str]:
+    async def keys_in_state(self, owner: Principal, state: State, most: int) -> list[str]:
         """The keys of friends in one state, as the copies say; no more than are asked for."""
         found: list[str] = []
         more = True
@@ -115,17 +117,17 @@ class Friendships:
         only = ("state eq @state", {"state": State.ACCEPTED.value})
         return {row.row_key for row in await self._table.list_for(owner, *only)}
 
-    async def said_yes_to(self, owner: str) -> set[str]:
+    async def accepted_by(self, owner: str) -> set[str]:
         """The keys of everybody whom the owner of a partition says yes to."""
         rows = await self._table.list_for(owner, *_SAID_YES)
         return {row.row_key for row in rows}
 
-    async def says_yes(self, owner: str, friend: str) -> bool:
+    async def has_accepted(self, owner: str, friend: str) -> bool:
         """The owner's own word about the friend. One point read."""
-        return (await self._find(owner, friend)).mine is Word.YES
+        return (await self._find(owner, friend)).mine is Decision.YES
 
     async def undo(
-        self, decided: Friendship, *, written: bool = True, before: Word = Word.NONE
+        self, decided: Friendship, *, written: bool = True, before: Decision = Decision.NONE
     ) -> None:
         """Leave nothing of a decision, such as one whose owner was erased while it was made.
 
@@ -144,7 +146,7 @@ class Friendships:
                 if other.theirs_seq == decided.mine_seq:
                     await self._leave(other, other.without_theirs())
                 if own.mine_seq == decided.mine_seq:
-                    await self._leave(own, own.back_to(before))
+                    await self._leave(own, own.with_restored_decision(before))
             except RowChanged:
                 continue
             return
@@ -162,11 +164,11 @@ class Friendships:
             with contextlib.suppress(RowChanged):  # something newer is there
                 await self._leave(other, other.without_theirs())
 
-    async def forget(self, principal: Principal) -> None:
+    async def erase(self, principal: Principal) -> None:
         """Remove both rows of every friendship; repeatable, also after a kill half-way."""
         rows, more = await self._table.page(principal_key(principal))
         while rows:
-            await each(map(Friendship.of, rows), self._forget)
+            await for_each(map(Friendship.of, rows), self._erase)
             rows, more = await self._table.page(principal_key(principal)) if more else ([], False)
 
     async def export(self, principal: Principal) -> list[dict[str, Value]]:
@@ -176,21 +178,21 @@ class Friendships:
         return [
             _exported(row)
             for row in rows
-            if row.friend_id and (row.mine is not Word.NONE or row.state is not State.HIDDEN)
+            if row.friend_id and (row.mine is not Decision.NONE or row.state is not State.HIDDEN)
         ]
 
     async def _find(self, owner: str, friend: str) -> Friendship:
         row = await self._table.find(owner, friend)
         return Friendship(owner, friend) if row is None else Friendship.of(row)
 
-    async def _copy(
+    async def _copy_decision(
         self, said: Friendship, owner_id: str, profile: Profile | None, *, or_insert: bool
     ) -> Friendship | None:
         for _ in range(_TRIES):
             found = await self._find(said.friend, said.owner)
             if not or_insert and found.theirs_seq != said.mine_seq:
                 return None
-            told = found.hearing(said, owner_id, profile)
+            told = found.with_their_decision(said, owner_id, profile)
             if told is found:
                 return found
             try:
@@ -199,7 +201,7 @@ class Friendships:
                 continue
         raise Conflict
 
-    async def _forget(self, own: Friendship) -> None:
+    async def _erase(self, own: Friendship) -> None:
         """Remove the friend's row, then the owner's, which is what points to it."""
         for _ in range(_TRIES):
             other = await self._find(own.friend, own.owner)

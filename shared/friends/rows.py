@@ -10,11 +10,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from shared.identity.rows import Identity, milliseconds
+from shared.identity.rows import Identity
+from shared.keys import milliseconds
 from shared.tables import Row, Value
 
 
-class Word(StrEnum):
+class Decision(StrEnum):
     """What one person has said about another."""
 
     NONE = "none"
@@ -70,9 +71,9 @@ class Friendship:
     owner: str
     friend: str
     friend_id: str | None = None
-    mine: Word = Word.NONE
+    mine: Decision = Decision.NONE
     mine_seq: int = 0
-    theirs: Word = Word.NONE
+    theirs: Decision = Decision.NONE
     theirs_seq: int = 0
     profile: Profile | None = None
     row: Row | None = field(default=None, compare=False)
@@ -93,9 +94,9 @@ class Friendship:
             owner=row.partition_key,
             friend=row.row_key,
             friend_id=None if friend_id is None else str(friend_id),
-            mine=Word(str(values["mine"])),
+            mine=Decision(str(values["mine"])),
             mine_seq=int(str(values["mineSeq"])),
-            theirs=Word(str(values["theirs"])),
+            theirs=Decision(str(values["theirs"])),
             theirs_seq=int(str(values["theirsSeq"])),
             profile=profile,
             row=row,
@@ -122,14 +123,16 @@ class Friendship:
 
     @property
     def state(self) -> State:
-        if self.mine is Word.YES:
-            return State.ACCEPTED if self.theirs is Word.YES else State.REQUESTED
-        if self.theirs is not Word.YES or self.mine is Word.BLOCK:
+        if self.mine is Decision.YES:
+            return State.ACCEPTED if self.theirs is Decision.YES else State.REQUESTED
+        if self.theirs is not Decision.YES or self.mine is Decision.BLOCK:
             return State.HIDDEN
         # Whoever was removed is not seen again until they withdraw and ask anew.
         return State.INCOMING if self.theirs_seq > self.mine_seq else State.HIDDEN
 
-    def saying(self, word: Word, friend_id: str, at: datetime, *, unblock: bool) -> "Friendship":
+    def with_my_decision(
+        self, word: Decision, friend_id: str, at: datetime, *, unblock: bool
+    ) -> "Friendship":
         """After a decision of the owner; itself where that is what stands already.
 
         The sequence number is higher than all that either side has seen, whatever the clocks of
@@ -138,9 +141,9 @@ class Friendship:
         Args:
             unblock: whether a NO lifts a block; otherwise that stays.
         """
-        if word is Word.NO and (self.mine is Word.NONE or self.mine is Word.NO):
+        if word is Decision.NO and (self.mine is Decision.NONE or self.mine is Decision.NO):
             stands = self.state is State.HIDDEN
-        elif word is Word.NO and self.mine is Word.BLOCK:
+        elif word is Decision.NO and self.mine is Decision.BLOCK:
             stands = not unblock
         else:
             stands = self.mine is word
@@ -149,7 +152,7 @@ class Friendship:
         seq = max(self.mine_seq, self.theirs_seq, milliseconds(at) - 1) + 1
         return replace(self, friend_id=friend_id, mine=word, mine_seq=seq)
 
-    def hearing(
+    def with_their_decision(
         self, said: "Friendship", friend_id: str, profile: Profile | None = None
     ) -> "Friendship":
         """After a copy of the friend's word; itself where that is nothing newer.
@@ -158,7 +161,7 @@ class Friendship:
             said: the friend's row about the owner of this one.
             profile: the friend's, where they say yes; a no wipes it.
         """
-        wanted = said.mine is Word.YES
+        wanted = said.mine is Decision.YES
         version = profile.version if wanted and profile else 0
         known = self.profile.version if self.profile else 0
         if (said.mine_seq, version) <= (self.theirs_seq, known):
@@ -166,28 +169,28 @@ class Friendship:
         return replace(
             self,
             friend_id=friend_id,
-            theirs=Word.YES if wanted else Word.NO,
+            theirs=Decision.YES if wanted else Decision.NO,
             theirs_seq=said.mine_seq,
             profile=profile if wanted else None,
         )
 
-    def back_to(self, word: Word) -> "Friendship | None":
+    def with_restored_decision(self, word: Decision) -> "Friendship | None":
         """With another word of the owner's under the same number; None where both are empty."""
-        if word is Word.NONE and self.theirs is Word.NONE:
+        if word is Decision.NONE and self.theirs is Decision.NONE:
             return None
-        return replace(self, mine=word, mine_seq=0 if word is Word.NONE else self.mine_seq)
+        return replace(self, mine=word, mine_seq=0 if word is Decision.NONE else self.mine_seq)
 
     def without_theirs(self) -> "Friendship | None":
         """The owner's half alone; None where that is empty too."""
-        if self.mine is Word.NONE:
+        if self.mine is Decision.NONE:
             return None
         # Of a block the id is not needed, and they may have been erased.
-        kept = None if self.mine is Word.BLOCK else self.friend_id
-        return replace(self, friend_id=kept, theirs=Word.NONE, theirs_seq=0, profile=None)
+        kept = None if self.mine is Decision.BLOCK else self.friend_id
+        return replace(self, friend_id=kept, theirs=Decision.NONE, theirs_seq=0, profile=None)
 
     def without_friend(self) -> "Friendship | None":
         """What stays when the friend is erased: of a block, the keys, or who was blocked could
         shake that off; else nothing."""
-        if self.mine is not Word.BLOCK:
+        if self.mine is not Decision.BLOCK:
             return None
         return Friendship(self.owner, self.friend, None, self.mine, self.mine_seq, row=self.row)

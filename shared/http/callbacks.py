@@ -8,8 +8,10 @@ import azure.functions as func
 
 from shared.app import App, current
 from shared.auth.webhooks import Sender
-from shared.http.serving import MAX_BODY_BYTES, Result, answer
-from shared.problems import BodyTooLarge, TimedOut, Unavailable, Undelivered
+from shared.http.answers import Result
+from shared.http.requests import read_raw_body
+from shared.http.serving import answer
+from shared.problems import TimedOut, Unavailable, Undelivered
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,9 @@ async def serve_callback(
 
     async def dealt_with() -> Result:
         app = current()
-        async with asyncio.timeout(app.settings.upstream_timeout):
+        async with asyncio.timeout(app.settings.upstream.timeout):
             await sender(app).prove(req.headers)
-            raw = req.get_body() or b""
-            if len(raw) > MAX_BODY_BYTES:
-                raise BodyTooLarge(f"The body is over {MAX_BODY_BYTES} bytes.")
-            return await handler(Callback(app, dict(req.route_params), raw))
+            body = read_raw_body(req)
+            return await handler(Callback(app, dict(req.route_params), body))
 
     return await answer(req, context, proven)

@@ -21,7 +21,9 @@ from shared.problems import (
     TeamsTokenRefused,
     Throttled,
 )
-from shared.upstream.clients import retry_after, with_retries
+from shared.upstream.clients import Upstream
+from shared.upstream.retries import retry_after, with_retries
+from shared.upstream.settings import UpstreamSettings
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +45,15 @@ class Grant:
     scopes: frozenset[str]
     minutes: int
     asked_at: datetime
+
+
+def identity_client(settings: UpstreamSettings, upstream: Upstream) -> CommunicationIdentityClient:
+    """Microsoft's client for the ACS resource of the settings."""
+    return CommunicationIdentityClient(
+        settings.communication_endpoint,
+        upstream.communication_credential(settings.communication_key),
+        **upstream.client_options(),
+    )
 
 
 class IdentityApi:
@@ -67,7 +78,7 @@ class IdentityApi:
             The raw id, and the token.
         """
         asked_at = self._now()
-        async with _problems_told():
+        async with _errors_as_problems():
             user, token = await with_retries(
                 lambda: self._client.create_user_and_token(
                     sorted(scopes), token_expires_in=timedelta(minutes=minutes)
@@ -83,7 +94,7 @@ class IdentityApi:
         """
         asked_at = self._now()
         user = CommunicationUserIdentifier(user_id)
-        async with _problems_told():
+        async with _errors_as_problems():
             token = await with_retries(
                 lambda: self._client.get_token(
                     user, sorted(scopes), token_expires_in=timedelta(minutes=minutes)
@@ -97,7 +108,7 @@ class IdentityApi:
         Raises:
             IdentityGone: it was deleted, or is another resource's; its tokens are dead.
         """
-        async with _problems_told():
+        async with _errors_as_problems():
             await with_retries(
                 lambda: self._client.revoke_tokens(CommunicationUserIdentifier(user_id))
             )
@@ -110,7 +121,7 @@ class IdentityApi:
         Raises:
             TeamsTokenRefused: saying which of the three ACS does not take.
         """
-        async with _problems_told():
+        async with _errors_as_problems():
             try:
                 granted = await with_retries(
                     lambda: self._client.get_token_for_teams_user(token, app_id, user_id)
@@ -125,7 +136,7 @@ class IdentityApi:
     async def delete_user(self, user_id: str) -> None:
         """Delete an identity; fine where it is gone already."""
         try:
-            async with _problems_told():
+            async with _errors_as_problems():
                 await with_retries(
                     lambda: self._client.delete_user(CommunicationUserIdentifier(user_id))
                 )
@@ -135,7 +146,7 @@ class IdentityApi:
     async def check(self) -> None:
         """Is ACS there, and does it take our credential? Changes nothing."""
         try:
-            async with _problems_told():
+            async with _errors_as_problems():
                 await self._client.revoke_tokens(CommunicationUserIdentifier(_NOBODY))
         except (IdentityGone, _Rejected):
             return  # it looked at the request, so it had taken the credential
@@ -146,7 +157,7 @@ class _Rejected(CommunicationUnavailable):
 
 
 @asynccontextmanager
-async def _problems_told() -> AsyncIterator[None]:
+async def _errors_as_problems() -> AsyncIterator[None]:
     """Turn what the SDK raises into what it means. The SDK's texts stay out of problems and logs:
     they may hold the id of a user."""
     try:

@@ -1,10 +1,11 @@
 """Bots: addressable objects with an ACS identity, in the realm of who registered them."""
 
+from typing import Protocol
+
 from shared.identity.identities import Identities
 from shared.identity.rows import Identity
 from shared.identity.tokens import Tokens
 from shared.principals import Caller, Kind, Principal
-from shared.privacy.personal_data import People
 from shared.problems import BeingErased, Conflict, NotFound
 from shared.tables import RowChanged
 
@@ -17,13 +18,19 @@ def bot_of(caller: Caller, bot_id: str) -> Principal:
     return Principal(Kind.BOT, caller.principal.realm, bot_id)
 
 
+class BotErasure(Protocol):
+    """What of `shared.privacy` is needed here."""
+
+    async def erase_bot(self, operator: Caller, bot: Principal) -> None: ...
+
+
 class Bots:
     """Whether the caller may is the edge's business: all but `resolve` need an operator."""
 
-    def __init__(self, identities: Identities, tokens: Tokens, people: People) -> None:
+    def __init__(self, identities: Identities, tokens: Tokens, erasure: BotErasure) -> None:
         self._identities = identities
         self._tokens = tokens
-        self._people = people
+        self._erasure = erasure
 
     async def register(
         self, operator: Caller, bot_id: str, display_name: str
@@ -53,7 +60,7 @@ class Bots:
     async def remove(self, operator: Caller, bot_id: str) -> None:
         """Erase a bot; repeatable."""
         await self._identities.admit(operator)
-        await self._people.forget_bot(operator, bot_of(operator, bot_id))
+        await self._erasure.erase_bot(operator, bot_of(operator, bot_id))
 
     async def resolve(self, caller: Caller, bot_id: str) -> Identity:
         """The identity to call.

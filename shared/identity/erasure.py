@@ -11,10 +11,10 @@ from shared.identity.rows import (
     is_forgotten,
     is_tombstone,
     owner_key,
-    principal_key,
     refuse_forgotten,
     resource_key,
 )
+from shared.keys import principal_key
 from shared.principals import Kind, Principal
 from shared.problems import Conflict
 from shared.tables import Row, RowChanged, Table, Value

@@ -14,14 +14,13 @@ from shared.identity.rows import (
     identity_of,
     is_erasing,
     is_tombstone,
-    milliseconds,
     new_mapping,
     owner_key,
-    principal_key,
     refuse_forgotten,
     resource_key,
     standing,
 )
+from shared.keys import milliseconds, principal_key
 from shared.principals import Caller, Kind, Principal
 from shared.problems import (
     BeingErased,
@@ -183,7 +182,7 @@ class Identities:
             change["namedAt"] = said_at
         return identity_of(await self._table.merge(identity.row, change))
 
-    async def note_told(self, identity: Identity) -> Identity:
+    async def note_announced(self, identity: Identity) -> Identity:
         """Friends know this version of name and ACS id.
 
         Raises:

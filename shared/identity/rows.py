@@ -5,14 +5,14 @@ holds nothing but the time of the erasure. That time stays when a new person rep
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
+from shared.keys import key, milliseconds
 from shared.principals import Principal
 from shared.problems import BeingErased, Unauthenticated
-from shared.tables import Row, Value, key
+from shared.tables import Row, Value
 
 REVERSE_ROW = "principal"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -31,15 +31,10 @@ class Identity:
     display_name: str | None
     generation: int
     version: int
-    told: bool
+    is_announced: bool
     named_at: datetime | None
     created_at: datetime
     row: Row
-
-
-def principal_key(principal: Principal) -> str:
-    """The PartitionKey of a principal's mapping: names them in logs without saying who they are."""
-    return key("identity of", principal.kind.value, principal.realm, principal.id)
 
 
 def resource_key(resource: str) -> str:
@@ -68,12 +63,6 @@ def new_mapping(
     }
 
 
-def milliseconds(moment: datetime) -> int:
-    """Since 1970: what sequences and versions count in, so that they grow from one erasure to the
-    next identity, and from one host to another."""
-    return (moment - _EPOCH) // timedelta(milliseconds=1)
-
-
 def identity_of(row: Row) -> Identity:
     """Read a row that holds an identity, whatever its state."""
     values = row.values
@@ -88,7 +77,7 @@ def identity_of(row: Row) -> Identity:
         display_name=None if name is None else str(name),
         generation=int(str(values["generation"])),
         version=version,
-        told=version == int(str(values.get("toldVersion", first_version))),
+        is_announced=version == int(str(values.get("toldVersion", first_version))),
         named_at=named_at.astimezone(UTC) if isinstance(named_at, datetime) else None,
         created_at=created_at.astimezone(UTC),
         row=row,

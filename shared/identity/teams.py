@@ -6,12 +6,11 @@ from typing import Protocol
 import jwt
 
 from shared import audit
+from shared.auth.bearer import MAX_TOKEN_LENGTH
 from shared.principals import Caller
 from shared.problems import Fault, Forbidden, InvalidRequest, NotConfigured, TeamsTokenRefused
 
 HEADER = "teams-user-aad-token"
-# Characters; as much as a bearer token may have.
-_LONGEST = 16 * 1024
 
 
 class TeamsExchange(Protocol):
@@ -61,7 +60,7 @@ class Teams:
 
 
 def _unverified_object_id(token: str) -> str:
-    if len(token) <= _LONGEST:
+    if len(token) <= MAX_TOKEN_LENGTH:
         try:
             claims = jwt.decode(token, options={"verify_signature": False})
         except (jwt.PyJWTError, ValueError, RecursionError):

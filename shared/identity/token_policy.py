@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
+from shared.identity.settings import MIN_TOKEN_MINUTES, IdentitySettings
 from shared.problems import Fault, InvalidRequest
-from shared.settings import MIN_TOKEN_MINUTES
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,15 @@ class Policy:
     scopes_by_role: Mapping[str, frozenset[str]]
     default_minutes: int
     max_minutes: int
+
+    @classmethod
+    def of(cls, settings: IdentitySettings) -> Self:
+        return cls(
+            settings.token_scopes,
+            settings.token_scopes_by_role,
+            settings.token_minutes,
+            settings.token_max_minutes,
+        )
 
     def decide(
         self, roles: frozenset[str], scopes: frozenset[str] | None, minutes: int | None

@@ -2,21 +2,21 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
 from shared import audit
-from shared.friends.rows import Profile
 from shared.identity.acs import Grant
 from shared.identity.identities import Identities
 from shared.identity.rows import Identity, refuse_forgotten
-from shared.identity.token_cache import Budget, TokenCache, TokenKey
+from shared.identity.token_cache import TokenCache, TokenKey
 from shared.identity.token_policy import Policy
+from shared.limits import Budget
 from shared.principals import Caller, Kind, Principal
 from shared.problems import Conflict, IdentityGone, NotFound, StorageUnavailable
 from shared.tables import RowChanged
-from shared.upstream.clients import SingleFlight
+from shared.upstream.concurrency import SingleFlight
 
 # Seconds that telling all friends may take in the background: two requests each, and Table Storage
 # allows an account 20,000 a second.
@@ -31,10 +31,8 @@ class AcsTokens(Protocol):
     async def revoke_tokens(self, user_id: str) -> None: ...
 
 
-class Friendships(Protocol):
-    """What of `shared.friends.friendships` is needed here."""
-
-    async def announce(self, owner: Principal, profile: Profile) -> None: ...
+# Tells all friends of a person which identity and name they have now.
+type Announce = Callable[[Principal, Identity], Awaitable[None]]
 
 
 class Tokens:
@@ -43,14 +41,14 @@ class Tokens:
     def __init__(
         self,
         identities: Identities,
-        friendships: Friendships,
+        announce: Announce,
         acs: AcsTokens,
         policy: Policy,
         flight_seconds: float,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._identities = identities
-        self._friendships = friendships
+        self._announce_to_friends = announce
         self._acs = acs
         self._policy = policy
         self._cache = TokenCache(now)
@@ -91,7 +89,7 @@ class Tokens:
             with contextlib.suppress(RowChanged, StorageUnavailable):
                 identity = await self._identities.rename(identity, name, caller.issued_at)
         identity, grant = await self._issue_alive(caller, principal, identity, scopes, minutes)
-        if principal.kind is Kind.USER and not identity.told:
+        if principal.kind is Kind.USER and not identity.is_announced:
             await self._announce(principal, identity)
         return identity, grant
 
@@ -185,8 +183,8 @@ class Tokens:
         """
 
         async def announce() -> None:
-            await self._friendships.announce(principal, Profile.of(identity))
-            await self._identities.note_told(identity)
+            await self._announce_to_friends(principal, identity)
+            await self._identities.note_announced(identity)
 
         with contextlib.suppress(RowChanged, Conflict, StorageUnavailable, TimeoutError):
             async with asyncio.timeout(self._announcing_patience):

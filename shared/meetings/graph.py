@@ -23,6 +23,7 @@ from azure.core.rest import AsyncHttpResponse, HttpRequest
 from pydantic import ValidationError
 
 from shared.meetings.graph_answers import OnlineMeeting, read_found, read_meeting
+from shared.meetings.settings import MeetingSettings, graph_scope
 from shared.problems import (
     DEFAULT_RETRY_AFTER,
     GraphRefused,
@@ -32,8 +33,8 @@ from shared.problems import (
     OrganizerRefused,
     Throttled,
 )
-from shared.settings import graph_scope
-from shared.upstream.clients import Upstream, error_code, retry_after, with_retries
+from shared.upstream.clients import Upstream
+from shared.upstream.retries import error_code, retry_after, with_retries
 from shared.urls import is_loopback
 
 logger = logging.getLogger(__name__)
@@ -52,13 +53,20 @@ class MeetingGone(Exception):
 
 
 @dataclass(frozen=True)
-class Plan:
+class MeetingPlan:
     """What a meeting is to be; `lobby` None leaves it as it is."""
 
     subject: str
     starts_at: datetime
     ends_at: datetime
     lobby: str | None
+
+
+def graph_api(settings: MeetingSettings, upstream: Upstream) -> "GraphApi | None":
+    """Graph as the settings say; None where they name none."""
+    if not settings.graph_endpoint:
+        return None
+    return GraphApi(settings.graph_endpoint, upstream, settings.organizer)
 
 
 class GraphApi:
@@ -78,7 +86,9 @@ class GraphApi:
         self._organizer = organizer
         self._upstream = upstream
 
-    async def create_or_get(self, organizer: str, external_id: str, plan: Plan) -> OnlineMeeting:
+    async def create_or_get(
+        self, organizer: str, external_id: str, plan: MeetingPlan
+    ) -> OnlineMeeting:
         """The meeting of that external id, made now unless it is there: so it may be repeated.
 
         One that is there keeps what it was; its lobby is never set by this.
@@ -91,7 +101,7 @@ class GraphApi:
         """
         body = {"externalId": external_id, "subject": plan.subject, **_times(plan)}
         path = f"{_meetings(organizer)}/createOrGet"
-        async with self._problems_told(organizer):
+        async with self._errors_as_problems(organizer):
             try:
                 return read_meeting(await self._send("POST", path, body))
             except MeetingGone:
@@ -103,10 +113,10 @@ class GraphApi:
         Raises:
             MeetingGone: it is not there.
         """
-        async with self._problems_told(organizer):
+        async with self._errors_as_problems(organizer):
             return read_meeting(await self._send("GET", _meetings(organizer, meeting_id)))
 
-    async def update(self, organizer: str, meeting_id: str, plan: Plan) -> OnlineMeeting:
+    async def update(self, organizer: str, meeting_id: str, plan: MeetingPlan) -> OnlineMeeting:
         """Make a meeting what is planned; repeatable.
 
         Raises:
@@ -114,12 +124,12 @@ class GraphApi:
         """
         lobby = {} if plan.lobby is None else {"lobbyBypassSettings": {"scope": plan.lobby}}
         body = {"subject": plan.subject, **_times(plan), **lobby}
-        async with self._problems_told(organizer):
+        async with self._errors_as_problems(organizer):
             return read_meeting(await self._send("PATCH", _meetings(organizer, meeting_id), body))
 
     async def delete(self, organizer: str, meeting_id: str) -> None:
         """Delete a meeting; fine where it is gone."""
-        async with self._problems_told(organizer):
+        async with self._errors_as_problems(organizer):
             try:
                 await self._send("DELETE", _meetings(organizer, meeting_id))
             except MeetingGone:
@@ -129,7 +139,7 @@ class GraphApi:
         """The organizer's own meeting that is joined by a link."""
         text = link.replace("'", "''")  # OData's way to quote
         path = f"{_meetings(organizer)}?$filter={quote(f"JoinWebUrl eq '{text}'", safe='')}"
-        async with self._problems_told(organizer):
+        async with self._errors_as_problems(organizer):
             try:
                 return read_found(await self._send("GET", path))
             except MeetingGone:
@@ -142,7 +152,7 @@ class GraphApi:
 
     async def check_role(self) -> None:
         """May the app use Graph at all? Sends nothing but for a token."""
-        async with self._problems_told("the organizer's object id"):
+        async with self._errors_as_problems("the organizer's object id"):
             refusal = await self._refusal("the organizer's object id")
         if not isinstance(refusal, OrganizerRefused):
             raise refusal
@@ -182,7 +192,7 @@ class GraphApi:
             raise
 
     @asynccontextmanager
-    async def _problems_told(self, organizer: str) -> AsyncIterator[None]:
+    async def _errors_as_problems(self, organizer: str) -> AsyncIterator[None]:
         """Turn what the pipeline raises into what it means. Graph's texts stay out of problems and
         logs: they may hold ids of people. Their codes do not tell one refusal from another."""
         try:
@@ -246,7 +256,7 @@ def _meetings(organizer: str, meeting_id: str = "") -> str:
     return f"/users/{quote(organizer, safe='')}/onlineMeetings{one}"
 
 
-def _times(plan: Plan) -> dict[str, str]:
+def _times(plan: MeetingPlan) -> dict[str, str]:
     return {
         "startDateTime": plan.starts_at.astimezone(UTC).isoformat(),
         "endDateTime": plan.ends_at.astimezone(UTC).isoformat(),

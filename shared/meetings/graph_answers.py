@@ -34,13 +34,13 @@ class OnlineMeeting:
 
 def read_meeting(answer: bytes) -> OnlineMeeting:
     """One meeting; raises pydantic's ValidationError where it is none."""
-    return _told(_Meeting.model_validate_json(answer))
+    return _online_meeting(_Meeting.model_validate_json(answer))
 
 
 def read_found(answer: bytes) -> OnlineMeeting | None:
     """The first of those that were found; raises as `read_meeting`."""
     found = _Found.model_validate_json(answer).value
-    return _told(found[0]) if found else None
+    return _online_meeting(found[0]) if found else None
 
 
 class _Part(BaseModel):
@@ -82,7 +82,7 @@ class _Found(_Part):
     value: list[_Meeting]
 
 
-def _told(read: _Meeting) -> OnlineMeeting:
+def _online_meeting(read: _Meeting) -> OnlineMeeting:
     by_id = read.join_meeting_id_settings or _JoinMeetingId()
     by_phone = read.audio_conferencing or _AudioConferencing()
     lobby = read.lobby_bypass_settings or _Lobby()

@@ -3,18 +3,16 @@ Bookings and shared by their link."""
 
 import contextlib
 import logging
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from urllib.parse import urlsplit
 
 from shared.identity.identities import Identities
-from shared.identity.rows import principal_key
-from shared.meetings.graph import GraphApi, MeetingGone, Plan
+from shared.keys import principal_key
+from shared.meetings.graph import GraphApi, MeetingGone, MeetingPlan
 from shared.meetings.graph_answers import OnlineMeeting
-from shared.meetings.rows import Made
-from shared.meetings.scheduled_meetings import MadeMeetings
+from shared.meetings.rows import ScheduledMeeting
+from shared.meetings.scheduled_meetings import ScheduledMeetings
 from shared.principals import Caller, Kind, visible
 from shared.problems import (
     BeingErased,
@@ -24,54 +22,25 @@ from shared.problems import (
     NotConfigured,
     Unauthenticated,
 )
-from shared.sharing.audiences import Audience, Invited
-from shared.sharing.invitations import Invitations, Shared
+from shared.sharing.audiences import Audience, InvitedAudience
+from shared.sharing.invitations import Invitations, SharedCallView
 from shared.sharing.rows import (
+    LONGEST_TITLE,
     CallKind,
     Content,
     Host,
     JoinDetails,
-    Record,
+    SharedCallRecord,
     call_key,
     is_call_id,
 )
 from shared.sharing.shared_calls import SharedCalls
-from shared.upstream.clients import SingleFlight
-from shared.urls import is_safe_url
+from shared.upstream.concurrency import SingleFlight
 
 logger = logging.getLogger(__name__)
 
-# The app role whose holders may schedule meetings.
-SCHEDULER = "Meetings.Schedule"
-# Characters of a title; also what other calls' titles may have.
-LONGEST_TITLE = 256
 # How often a cancelling is tried anew because the meeting is made anew meanwhile.
 _TRIES = 10
-# Where Teams itself is: worldwide, under its newer name, and for the US government.
-_TEAMS_HOSTS = frozenset(
-    {
-        "teams.microsoft.com",
-        "teams.cloud.microsoft",
-        "gov.teams.microsoft.us",
-        "dod.teams.microsoft.us",
-    }
-)
-_JOINING = ("/l/meetup-join/", "/meet/")
-# What browsers leave out with what is before it: /meet/../l/app is no meeting.
-_DOTS = re.compile(r"/(\.|%2e){1,2}(/|$)", re.IGNORECASE)
-
-
-def is_teams_link(url: str) -> bool:
-    """Is this a link to join a Teams meeting, long or short? What it holds is Teams' business."""
-    if not is_safe_url(url):
-        return False
-    parts = urlsplit(url)
-    return (
-        parts.scheme == "https"
-        and parts.netloc in _TEAMS_HOSTS
-        and parts.path.startswith(_JOINING)
-        and not _DOTS.search(parts.path)
-    )
 
 
 class Meetings:
@@ -81,7 +50,7 @@ class Meetings:
         self,
         invitations: Invitations,
         calls: SharedCalls,
-        made: MadeMeetings,
+        scheduled: ScheduledMeetings,
         identities: Identities,
         graph: GraphApi | None,
         organizer: str,
@@ -95,17 +64,17 @@ class Meetings:
         """
         self._invitations = invitations
         self._calls = calls
-        self._made = made
+        self._scheduled = scheduled
         self._identities = identities
         self._graph = graph
         self._organizer = organizer
         self._now = now
-        self._flights = SingleFlight[object, tuple[Shared, int, bool]](flight_seconds)
+        self._flights = SingleFlight[object, tuple[SharedCallView, int, bool]](flight_seconds)
 
     async def schedule(
-        self, caller: Caller, external_id: str, plan: Plan, audience: Audience
-    ) -> tuple[Shared, int, bool]:
-        """Make a meeting in Teams and share it; or change one that the caller made. Repeatable.
+        self, caller: Caller, external_id: str, plan: MeetingPlan, audience: Audience
+    ) -> tuple[SharedCallView, int, bool]:
+        """Schedule a meeting in Teams and share it; or change one of the caller's. Repeatable.
 
         Args:
             external_id: what the caller calls it; another caller's is another meeting.
@@ -132,7 +101,7 @@ class Meetings:
         starts_at: datetime | None,
         ends_at: datetime | None,
         audience: Audience,
-    ) -> tuple[Shared, int, bool]:
+    ) -> tuple[SharedCallView, int, bool]:
         """Share a meeting that people have made; returns and raises as `Invitations.share`.
 
         Whoever Entra has signed in need not say more than the link: what Teams knows about a
@@ -141,9 +110,9 @@ class Meetings:
         call_id = call_key(caller.principal, CallKind.TEAMS_MEETING, f"link {link}")
         invited = await self._invitations.prepare(caller, call_id, audience)
         found, now = await self._look_up(caller, link), self._now()
-        details = JoinDetails(looked_at=now)
+        details = JoinDetails(checked_at=now)
         if found is not None:
-            details = self._details(found, wished_lobby=None)
+            details = self._details(found, requested_lobby=None)
             title = title or visible(found.subject or "")[:LONGEST_TITLE] or None
             if starts_at is ends_at is None and found.ends_at and found.ends_at > now:
                 starts_at, ends_at = found.starts_at, found.ends_at
@@ -157,23 +126,23 @@ class Meetings:
         if not is_call_id(call_id):
             return
         owner = principal_key(caller.principal)
-        made = await self._made.cancel(owner, call_id)
+        scheduled = await self._scheduled.cancel(owner, call_id)
         for _ in range(_TRIES):
             await self._invitations.unshare(caller, call_id, CallKind.TEAMS_MEETING)
             # Made anew meanwhile? Then what we have unshared may have been that.
-            now = await self._made.cancel(owner, call_id)
+            now = await self._scheduled.cancel(owner, call_id)
             if now is None:
                 return
-            if made is not None and now.making == made.making:
+            if scheduled is not None and now.creation_id == scheduled.creation_id:
                 with _remedies_logged():
-                    await self._made.delete(now)
+                    await self._scheduled.delete(now)
                 return
-            made = now
+            scheduled = now
         raise Conflict
 
     async def _schedule(
-        self, caller: Caller, external_id: str, plan: Plan, audience: Audience
-    ) -> tuple[Shared, int, bool]:
+        self, caller: Caller, external_id: str, plan: MeetingPlan, audience: Audience
+    ) -> tuple[SharedCallView, int, bool]:
         if self._graph is None:
             raise NotConfigured("GRAPH_ENDPOINT is not set.")
         call_id = call_key(caller.principal, CallKind.TEAMS_MEETING, f"external id {external_id}")
@@ -183,14 +152,14 @@ class Meetings:
             return await self._publish(caller, call_id, plan, invited)
         except (Unauthenticated, BeingErased):
             # Erased meanwhile, or while an earlier request of theirs died.
-            await self._made.retract(owner, call_id, caller.issued_at)
+            await self._scheduled.retract(owner, call_id, caller.issued_at)
             raise
 
     async def _publish(
-        self, caller: Caller, call_id: str, plan: Plan, invited: Invited
-    ) -> tuple[Shared, int, bool]:
+        self, caller: Caller, call_id: str, plan: MeetingPlan, invited: InvitedAudience
+    ) -> tuple[SharedCallView, int, bool]:
         owner, before = principal_key(caller.principal), await self._calls.find(call_id)
-        made, meeting = await self._made.ensure(
+        scheduled, meeting = await self._scheduled.ensure(
             call_id, owner, plan, caller.issued_at, self._organizers(caller)
         )
         content = self._content(caller, meeting.link, plan.subject, plan.starts_at, plan.ends_at)
@@ -199,13 +168,13 @@ class Meetings:
             call_id,
             content,
             invited,
-            self._details(meeting, wished_lobby=plan.lobby),
-            still=lambda: self._made.still(made),
+            self._details(meeting, requested_lobby=plan.lobby),
+            confirm=lambda: self._scheduled.check_current(scheduled),
         )
         try:
             with _remedies_logged():
                 details = await self._calls.follow(
-                    call_id, lambda record: self._tell_teams(made, record)
+                    call_id, lambda record: self._tell_teams(scheduled, record)
                 )
         except MeetingRefused:  # as it was: nobody repeats what was refused
             if before is None or before.content is None:
@@ -217,18 +186,20 @@ class Meetings:
             raise
         return replace(shared, details=details), invited_people, new
 
-    async def _tell_teams(self, made: Made, record: Record) -> JoinDetails:
+    async def _tell_teams(
+        self, scheduled: ScheduledMeeting, record: SharedCallRecord
+    ) -> JoinDetails:
         """Make a meeting in Teams what its record says; returns what Teams says then."""
         content, graph = record.content, self._graph
-        assert graph and made.graph_id and content  # noqa: S101, PT018
+        assert graph and scheduled.graph_id and content  # noqa: S101, PT018
         assert content.starts_at and content.ends_at  # noqa: S101, PT018
-        wished = record.details.wished_lobby if record.details else None
-        plan = Plan(content.title or "", content.starts_at, content.ends_at, wished)
+        wished = record.details.requested_lobby if record.details else None
+        plan = MeetingPlan(content.title or "", content.starts_at, content.ends_at, wished)
         try:
-            meeting = await graph.update(made.organizer, made.graph_id, plan)
+            meeting = await graph.update(scheduled.organizer, scheduled.graph_id, plan)
         except MeetingGone:  # somebody deleted it in Teams just now: a repetition makes it anew
             raise Conflict from None
-        return self._details(meeting, wished_lobby=wished)
+        return self._details(meeting, requested_lobby=wished)
 
     def _organizers(self, caller: Caller) -> list[str]:
         """Who may hold the caller's meetings, best first."""
@@ -264,9 +235,9 @@ class Meetings:
             host=Host(caller.principal.id, caller.display_name),
         )
 
-    def _details(self, meeting: OnlineMeeting, wished_lobby: str | None) -> JoinDetails:
+    def _details(self, meeting: OnlineMeeting, requested_lobby: str | None) -> JoinDetails:
         return JoinDetails(
-            looked_at=self._now(),
+            checked_at=self._now(),
             meeting_id=meeting.meeting_id,
             passcode=meeting.passcode,
             toll_number=meeting.toll_number,
@@ -274,7 +245,7 @@ class Meetings:
             conference_id=meeting.conference_id,
             lobby=meeting.lobby,
             presenters_admit=meeting.presenters_admit,
-            wished_lobby=wished_lobby,
+            requested_lobby=requested_lobby,
         )
 
 

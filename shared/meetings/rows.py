@@ -13,13 +13,13 @@ from shared.tables import Row, Value
 
 
 @dataclass(frozen=True)
-class Made:
+class ScheduledMeeting:
     """A meeting of ours.
 
     Attributes:
         owner: PartitionKey of the mapping of whoever scheduled it.
         call_id: what it is shared under.
-        making: names one act of making it: one that was cancelled and made anew differs.
+        creation_id: names one act of making it: one that was cancelled and made anew differs.
         organizer: object id of the Entra user in whose name it is.
         graph_id: None until Graph has answered.
         proven_at: when whoever scheduled it had signed in.
@@ -28,7 +28,7 @@ class Made:
 
     owner: str
     call_id: str
-    making: str
+    creation_id: str
     organizer: str
     graph_id: str | None
     proven_at: datetime
@@ -40,11 +40,11 @@ class Made:
     def external_id(self) -> str:
         """What Graph knows it by. Another act of making has another: who deletes late what an
         earlier one made does not meet what came after it."""
-        return f"{self.call_id}.{self.making}"
+        return f"{self.call_id}.{self.creation_id}"
 
     def values(self) -> dict[str, Value]:
         return {
-            "making": self.making,
+            "making": self.creation_id,
             "organizer": self.organizer,
             **({} if self.graph_id is None else {"graphId": self.graph_id}),
             "provenAt": self.proven_at,
@@ -53,12 +53,12 @@ class Made:
         }
 
     @classmethod
-    def of(cls, row: Row) -> "Made":
+    def of(cls, row: Row) -> "ScheduledMeeting":
         values: Mapping[str, Any] = row.values
         return cls(
             owner=row.partition_key,
             call_id=row.row_key,
-            making=values["making"],
+            creation_id=values["making"],
             organizer=values["organizer"],
             graph_id=values.get("graphId"),
             proven_at=values["provenAt"],

@@ -11,7 +11,11 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 from shared import tables
-from shared.app import App, build, table_client
+from shared.auth.issuer_keys import IssuerKeys
+from shared.bot_calls.settings import BotCallSettings
+from shared.identity.acs import IdentityApi, identity_client
+from shared.meetings.graph import graph_api
+from shared.meetings.settings import MeetingSettings
 from shared.operate.health import Check
 from shared.problems import (
     CommunicationRefused,
@@ -22,7 +26,10 @@ from shared.problems import (
     TableMissing,
     Throttled,
 )
-from shared.settings import Settings, SettingsError, load
+from shared.settings import Settings, load
+from shared.settings_reader import SettingsError
+from shared.tables import table_client
+from shared.upstream.clients import Upstream
 
 # Seconds for one check; a managed identity's first token may take a few.
 _SECONDS = 15.0
@@ -68,36 +75,35 @@ async def examine(environment: Mapping[str, str]) -> AsyncIterator[Finding]:
     yield Finding("settings")
     for note in _notes(settings, environment):
         yield Finding(note)
-    app = build(settings)
+    upstream = Upstream()
     try:
-        for what, check in _checks(settings, app).items():
+        for what, check in _checks(settings, upstream).items():
             yield await _look(what, check)
     finally:
-        await app.upstream.close()
+        await upstream.close()
 
 
 def _notes(settings: Settings, environment: Mapping[str, str]) -> list[str]:
     """What is in order and still worth knowing."""
     notes = []
-    if "voip" in settings.token_scopes:
+    if "voip" in settings.identity.token_scopes:
         notes.append(
             "note: tokens with voip can call, from the client, every phone number that the ACS"
             " resource may call; if it has numbers, give voip by role (TOKEN_SCOPES_BY_ROLE)"
         )
-    if environment.get("AUTH_EASY_AUTH", "").strip() and not settings.easy_auth:
+    if environment.get("AUTH_EASY_AUTH", "").strip() and not settings.auth.easy_auth:
         notes.append("note: AUTH_EASY_AUTH has no effect here: WEBSITE_AUTH_ENABLED is not true")
     return notes + _notes_on_bots(settings)
 
 
 def _notes_on_bots(settings: Settings) -> list[str]:
     """Calls to bots need somebody who tells of them, and something to be said."""
-    told = settings.attendant
-    is_told = bool(told.keys or told.tenant)
-    if is_told and not told.greeting:
+    bots = settings.bot_calls
+    if bots.hears_of_calls and not bots.greeting:
         return ["note: calls to bots are told of, and not answered: BOT_GREETING is not set"]
-    if is_told and not settings.calls.callback_base:
+    if bots.hears_of_calls and not settings.calls.callback_base:
         return ["note: calls to bots are told of, and not answered: CALLBACK_BASE_URL is not set"]
-    if told.greeting and not is_told:
+    if bots.greeting and not bots.hears_of_calls:
         return [
             "note: nobody tells of calls to bots:"
             " neither EVENT_GRID_KEY nor EVENT_GRID_AUDIENCE is set"
@@ -105,47 +111,48 @@ def _notes_on_bots(settings: Settings) -> list[str]:
     return []
 
 
-def _checks(settings: Settings, app: App) -> dict[str, Check]:
-    issuers = {f"issuer {n}": issuer.url for n, issuer in enumerate(settings.issuers, 1)}
+def _checks(settings: Settings, upstream: Upstream) -> dict[str, Check]:
+    acs = IdentityApi(identity_client(settings.upstream, upstream))
     return {
         **{
-            f"table {name}": tables.Table(table_client(settings, app.upstream, name)).check
+            f"table {name}": tables.Table(table_client(settings.upstream, upstream, name)).check
             for name in tables.ALL
         },
+        f"communication {settings.upstream.communication_endpoint}": acs.check,
         **{
-            f"{name} {issuers.get(name, settings.communication_endpoint)}": check
-            for name, check in app.health.checks.items()
-            if name != "storage"
+            f"issuer {n} {issuer.url}": IssuerKeys(issuer.url, upstream.session).check
+            for n, issuer in enumerate(settings.auth.issuers, 1)
         },
-        **_graph_check(settings, app),
-        **_event_grid_check(settings, app),
+        **_graph_check(settings.meetings, upstream),
+        **_event_grid_check(settings.bot_calls, upstream),
     }
 
 
-def _graph_check(settings: Settings, app: App) -> dict[str, Check]:
+def _graph_check(settings: MeetingSettings, upstream: Upstream) -> dict[str, Check]:
     """May the app hold meetings? No part of readiness: everything else works without."""
-    graph = app.graph
+    graph = graph_api(settings, upstream)
     if graph is None:
         return {}
-    organizer = settings.meeting_organizer
+    organizer = settings.organizer
     what = f"graph {settings.graph_endpoint}"
     if not organizer:
         return {f"{what} (an organizer is not looked at: MEETING_ORGANIZER_ID)": graph.check_role}
     return {what: lambda: graph.check(organizer)}
 
 
-def _event_grid_check(settings: Settings, app: App) -> dict[str, Check]:
+def _event_grid_check(settings: BotCallSettings, upstream: Upstream) -> dict[str, Check]:
     """Can Entra's word for Event Grid be checked?"""
-    if not settings.attendant.tenant:
+    if not settings.event_grid_tenant:
         return {}
+    keys = IssuerKeys("Entra, for Event Grid", upstream.session, keys_url=settings.entra_keys_url)
 
     async def check() -> None:
         try:
-            await app.event_grid.check()
+            await keys.check()
         except KeysUnavailable:
             raise _EntraKeysUnavailable from None
 
-    return {f"event grid's keys {settings.attendant.entra_keys_url}": check}
+    return {f"event grid's keys {settings.entra_keys_url}": check}
 
 
 async def _look(what: str, check: Check) -> Finding:

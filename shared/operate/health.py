@@ -3,17 +3,42 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Protocol
 
 from shared.problems import Problem
-from shared.upstream.clients import SingleFlight
+from shared.upstream.concurrency import SingleFlight, for_each
 
 logger = logging.getLogger(__name__)
 
+# Seconds; a readiness probe's own patience is seldom longer.
+_MOST_SECONDS = 3.0
 # Seconds. Anybody may ask, so the answer is kept: strangers cause no more than this much load.
 KEPT_SECONDS = 5.0
 
 type Check = Callable[[], Awaitable[None]]
+
+
+class Checkable(Protocol):
+    """Something that this service depends on."""
+
+    async def check(self) -> None:
+        """Return where it is there and lets us in; raise a Problem else."""
+
+
+def readiness_checks(
+    tables: Sequence[Checkable], acs: Checkable, issuers: Iterable[Checkable]
+) -> dict[str, Check]:
+    """The checks of everything without which no request is served, by the name strangers see."""
+
+    async def check_storage() -> None:
+        await for_each(tables, lambda table: table.check())
+
+    return {
+        "storage": check_storage,
+        "communication": acs.check,
+        **{f"issuer {n}": issuer.check for n, issuer in enumerate(issuers, 1)},
+    }
 
 
 class Health:
@@ -22,15 +47,15 @@ class Health:
     def __init__(
         self,
         checks: Mapping[str, Check],
-        seconds: float,
+        timeout: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """
         Args:
-            seconds: for all checks together; one that takes longer counts as down.
+            timeout: seconds for all checks together, 3 at most; one that takes longer is down.
         """
         self.checks = checks
-        self._seconds = seconds
+        self._seconds = seconds = min(timeout, _MOST_SECONDS)
         self._clock = clock
         self._flight = SingleFlight[str, list[str]](seconds + 1)
         self._down: list[str] = []

@@ -12,9 +12,11 @@ import sys
 from azure.core.exceptions import AzureError, ResourceExistsError
 
 from shared import tables
-from shared.app import table_client
-from shared.settings import Settings, SettingsError, load
-from shared.upstream.clients import Upstream, with_retries
+from shared.settings import Settings, load
+from shared.settings_reader import SettingsError
+from shared.tables import table_client
+from shared.upstream.clients import Upstream
+from shared.upstream.retries import with_retries
 
 _SECONDS = 30.0
 
@@ -34,7 +36,7 @@ async def provision(settings: Settings) -> list[str]:
         async with asyncio.timeout(_SECONDS):
             for name in tables.ALL:
                 with contextlib.suppress(ResourceExistsError):
-                    await with_retries(table_client(settings, upstream, name).create_table)
+                    await with_retries(table_client(settings.upstream, upstream, name).create_table)
                     created.append(name)
     finally:
         await upstream.close()

@@ -23,10 +23,10 @@ _CLOCKS_APART = 0.01
 type Rows = list[dict[str, Value]]
 
 
-class Holder(Protocol):
+class PersonalDataStore(Protocol):
     """A domain module that stores something about people."""
 
-    async def forget(self, principal: Principal) -> None:
+    async def erase(self, principal: Principal) -> None:
         """Remove everything; repeatable, also after a kill half-way."""
 
     async def export(self, principal: Principal) -> Rows:
@@ -39,7 +39,7 @@ class AcsUsers(Protocol):
     async def delete_user(self, user_id: str) -> None: ...
 
 
-class People:
+class PersonalData:
     """Whoever holds an identity: users, services and bots."""
 
     def __init__(
@@ -47,33 +47,33 @@ class People:
         identities: Identities,
         erasure: IdentityErasure,
         acs: AcsUsers,
-        holders: Mapping[str, Holder],
+        stores: Callable[[], Mapping[str, PersonalDataStore]],
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """
         Args:
-            holders: by the name of their part of an export.
+            stores: by the name of their part of an export.
         """
         self._identities = identities
         self._erasure = erasure
         self._acs = acs
-        self._holders = holders
+        self._stores = stores
         self._clock = clock
         self._sleep = sleep
 
-    async def forget(self, caller: Caller) -> None:
+    async def erase(self, caller: Caller) -> None:
         """Erase the caller. Repeatable until it is done, whatever happened in between.
 
         Bearer tokens issued up to now are refused from now on; issuers count in whole seconds, so
         the answer waits for the next one: whoever signs in anew after it is a new person.
         """
-        await self._forget(caller.principal, caller, caller.issued_at)
+        await self._erase(caller.principal, caller, caller.issued_at)
         await self._sleep(1 - self._clock() % 1 + _CLOCKS_APART)
 
-    async def forget_bot(self, operator: Caller, bot: Principal) -> None:
+    async def erase_bot(self, operator: Caller, bot: Principal) -> None:
         """Erase a bot; fine where there is none."""
-        await self._forget(bot, operator, None)
+        await self._erase(bot, operator, None)
 
     async def export(self, caller: Caller) -> dict[str, Rows]:
         """Everything stored about the caller, by the module that holds it.
@@ -83,25 +83,23 @@ class People:
         """
         principal = caller.principal
         await self._identities.find(principal, caller.issued_at)
-        held = {name: await holder.export(principal) for name, holder in self._holders.items()}
+        held = {name: await store.export(principal) for name, store in self._stores().items()}
         # Last, because it looks once more whether the caller is still who is stored.
         return {**held, "identities": await self._erasure.export(principal, caller.issued_at)}
 
-    async def _forget(
-        self, principal: Principal, actor: Caller, proven_at: datetime | None
-    ) -> None:
+    async def _erase(self, principal: Principal, actor: Caller, proven_at: datetime | None) -> None:
         rows = await self._erasure.begin(principal, proven_at)
         if rows is None:
             return
-        await self._forget_held(principal)  # others see them no more, even while ACS is down
+        await self._erase_stored(principal)  # others see them no more, even while ACS is down
         for row in rows:
             if not is_tombstone(row):  # of another ACS resource ours says that it is gone: fine
                 await self._acs.delete_user(str(row.values["communicationUserId"]))
         # Again: a request that was under way when the mapping was marked may have written since.
-        await self._forget_held(principal)
+        await self._erase_stored(principal)
         await self._erasure.end(principal, rows, proven_at)
         audit.record("erased", actor.principal, principal)
 
-    async def _forget_held(self, principal: Principal) -> None:
-        for holder in self._holders.values():
-            await holder.forget(principal)
+    async def _erase_stored(self, principal: Principal) -> None:
+        for store in self._stores().values():
+            await store.erase(principal)

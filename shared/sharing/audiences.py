@@ -4,24 +4,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from shared.auth.roles import CALLS_MANAGE
 from shared.friends.friendships import Friendships
 from shared.friends.rows import State
-from shared.identity.rows import principal_key
+from shared.keys import principal_key
 from shared.principals import Caller, Kind, Principal
 from shared.problems import Fault, InvalidRequest, TooManyShared
-from shared.sharing.rows import Consent, Invitation, Role, space_key
+from shared.sharing.rows import MOST_INVITEES, Consent, Invitation, Role, space_key
 from shared.sharing.shared_calls import SharedCalls
 from shared.tables import Table
 
-# ACS lets so many into a group call.
-MOST_INVITEES = 350
 # Calls that one person shares at a time, and those of them in one space.
 MOST_CALLS = 100
 MOST_IN_SPACE = 10
 # Ended calls that one sharing removes where there are too many.
 _MOST_REMOVED = 5
-# The app role whose holders may name anyone of their realm.
-MANAGER = "Calls.Manage"
 
 
 @dataclass(frozen=True)
@@ -34,7 +31,7 @@ class Audience:
 
 
 @dataclass(frozen=True)
-class Invited:
+class InvitedAudience:
     """An audience that an owner may invite.
 
     Attributes:
@@ -72,7 +69,7 @@ class Audiences:
         self._friendships = friendships
         self._now = now
 
-    async def admit(self, caller: Caller, call_id: str, audience: Audience) -> Invited:
+    async def admit(self, caller: Caller, call_id: str, audience: Audience) -> InvitedAudience:
         """Those whom the caller invites to a call.
 
         Raises:
@@ -84,10 +81,10 @@ class Audiences:
         invitees, consent = await self._invitees(caller, audience)
         space = "" if audience.space is None else space_key(caller.principal.realm, audience.space)
         await self._make_room(owner, call_id)
-        await self.refuse_crowd(space, owner, call_id)
-        return Invited(invitees, consent, space)
+        await self.refuse_full_space(space, owner, call_id)
+        return InvitedAudience(invitees, consent, space)
 
-    async def refuse_crowd(self, space: str, owner: str, call_id: str) -> None:
+    async def refuse_full_space(self, space: str, owner: str, call_id: str) -> None:
         """Raises TooManyShared where the owner has so many live calls in the space beside this."""
         if not space:
             return
@@ -109,25 +106,27 @@ class Audiences:
         """
         me = caller.principal
         if audience.friends:
-            accepted = await self._friendships.some(me, State.ACCEPTED, MOST_INVITEES + 1)
+            accepted = await self._friendships.keys_in_state(me, State.ACCEPTED, MOST_INVITEES + 1)
             if len(accepted) > MOST_INVITEES:
                 message = f"are more than {MOST_INVITEES}, the most that ACS lets into a call"
                 fault = Fault("body", "audience.friends", message)
                 raise InvalidRequest(f"Your friends {message}.", faults=[fault])
             return frozenset(accepted), Consent.FRIENDSHIP
-        manager = MANAGER in caller.roles
+        manager = CALLS_MANAGE in caller.roles
         consent = Consent.ROLE if manager else Consent.FRIENDSHIP
         named = {
             user: principal_key(Principal(Kind.USER, me.realm, user))
             for user in dict.fromkeys(audience.users or ())
             if user != me.id
         }
-        unwilling = await self._calls.unwilling(principal_key(me), consent, named.values())
+        lacking_consent = await self._calls.lacking_consent(
+            principal_key(me), consent, named.values()
+        )
         message = "has no identity here" if manager else "is not an accepted friend of yours"
         faults = [
             Fault("body", f"audience.users.{(audience.users or ()).index(user)}", message)
             for user, invitee in named.items()
-            if invitee in unwilling
+            if invitee in lacking_consent
         ]
         if faults:
             raise InvalidRequest(f"Somebody who is named {message}.", faults=faults)

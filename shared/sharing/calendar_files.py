@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 from icalendar import Calendar, Event
 
-from shared.sharing.invitations import Shared
+from shared.sharing.invitations import SharedCallView
 
 
-def calendar_file(shared: Shared) -> str:
+def calendar_file(shared: SharedCallView) -> str:
     """One event. A call without times begins when it was shared."""
     content, event = shared.content, Event()
     event.add("uid", f"{shared.call_id}@trusted-service")
@@ -28,7 +28,7 @@ def calendar_file(shared: Shared) -> str:
     return str(calendar.to_ical().decode())
 
 
-def _ways_in(shared: Shared) -> list[str]:
+def _ways_in(shared: SharedCallView) -> list[str]:
     lines = [f"{name}: {value}" for name, value in shared.content.locator.items()]
     details = shared.details
     if details is None:

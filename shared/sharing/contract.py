@@ -1,8 +1,8 @@
-"""Bodies, queries and answers of shared calls and Teams meetings."""
+"""Bodies, queries and answers of shared calls, group calls in particular."""
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import (
@@ -15,12 +15,12 @@ from pydantic import (
     model_validator,
 )
 
-from shared.identity.contract import Answer, Body, PersonId, Query, Timestamp, is_absent, shown
-from shared.meetings.graph import Plan
-from shared.meetings.meetings import LONGEST_TITLE, is_teams_link
-from shared.sharing.audiences import MOST_INVITEES, Audience
-from shared.sharing.invitations import Shared
-from shared.sharing.rows import CallKind, JoinDetails
+from shared.bodies import Answer, Body, PersonId, Query, Timestamp, is_absent, visible_text
+from shared.sharing.rows import LONGEST_TITLE, MOST_INVITEES, CallKind, JoinDetails
+
+if TYPE_CHECKING:  # nothing that the rules need is loaded with the functions
+    from shared.sharing.audiences import Audience
+    from shared.sharing.invitations import SharedCallView
 
 _DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
 
@@ -58,7 +58,7 @@ class AudienceBody(Body):
     # Not Literal[True], which 1 is equal to.
     friends: Annotated[bool, AfterValidator(_is_true)] | None = None
     users: Annotated[list[PersonId], Field(max_length=MOST_INVITEES)] | None = None
-    space: Annotated[str, Field(max_length=256), AfterValidator(shown)] | None = None
+    space: Annotated[str, Field(max_length=256), AfterValidator(visible_text)] | None = None
 
     @model_validator(mode="after")
     def _is_one(self) -> "AudienceBody":
@@ -66,7 +66,9 @@ class AudienceBody(Body):
             raise ValueError("has to be one of friends, users and space")
         return self
 
-    def read(self) -> Audience:
+    def read(self) -> "Audience":
+        from shared.sharing.audiences import Audience
+
         users = None if self.users is None else tuple(self.users)
         return Audience(bool(self.friends), users, self.space)
 
@@ -96,7 +98,7 @@ class SharingBody(Body):
         return ends_at
 
 
-type Title = Annotated[str, Field(max_length=LONGEST_TITLE), AfterValidator(shown)]
+type Title = Annotated[str, Field(max_length=LONGEST_TITLE), AfterValidator(visible_text)]
 
 
 class GroupCallBody(SharingBody):
@@ -104,47 +106,10 @@ class GroupCallBody(SharingBody):
     title: Title | None = None
 
 
-# Graph's lobbyBypassSettings.scope: who need not wait.
-type Lobby = Literal[
-    "everyone",
-    "invited",
-    "organization",
-    "organizationAndFederated",
-    "organizationExcludingGuests",
-    "organizer",
-]
-
-
-class MeetingBody(SharingBody):
-    """A meeting to be made in Teams. `externalId` is the client's own name for it."""
-
-    external_id: Annotated[str, Field(min_length=1, max_length=256)]
-    subject: Title
-    starts_at: EventTime
-    ends_at: EventTime
-    lobby: Lobby | None = None
-
-    def read(self) -> Plan:
-        return Plan(self.subject, self.starts_at, self.ends_at, self.lobby)
-
-
-def _of_teams(url: str) -> str:
-    if not is_teams_link(url):
-        raise ValueError("is no link to join a Teams meeting")
-    return url
-
-
-class MeetingLinkBody(SharingBody):
-    """A meeting that was made in Outlook, Teams or Bookings."""
-
-    join_web_url: Annotated[str, Field(max_length=2048), AfterValidator(_of_teams)]
-    title: Title | None = None
-
-
 class InvitationsQuery(Query):
     """Of the caller's own invitations, or of a space's."""
 
-    space: Annotated[str, Field(max_length=256), AfterValidator(shown)] | None = None
+    space: Annotated[str, Field(max_length=256), AfterValidator(visible_text)] | None = None
 
 
 class HostAnswer(Answer):
@@ -165,7 +130,7 @@ class ListedAnswer(Answer):
     mine: bool
 
     @classmethod
-    def of(cls, shared: Shared) -> Self:
+    def of(cls, shared: "SharedCallView") -> Self:
         return cls.model_validate(_listed(shared))
 
 
@@ -191,7 +156,7 @@ class LobbyAnswer(Answer):
             waits=waits,
             scope=details.lobby,
             admitted_by=("organizer", "coOrganizer", *presenter),
-            checked_at=details.looked_at if told else None,
+            checked_at=details.checked_at if told else None,
         )
 
 
@@ -215,7 +180,7 @@ class InvitationAnswer(ListedAnswer):
     lobby: LobbyAnswer | None = Field(exclude_if=is_absent)
 
     @classmethod
-    def of(cls, shared: Shared) -> Self:
+    def of(cls, shared: "SharedCallView") -> Self:
         details = shared.details
         more = {
             "alternatives": [] if details is None else _by_id(details),
@@ -231,7 +196,7 @@ class SharedAnswer(InvitationAnswer):
     invited: int = 0
 
     @classmethod
-    def sharing(cls, shared: Shared, invited: int) -> "SharedAnswer":
+    def sharing(cls, shared: "SharedCallView", invited: int) -> "SharedAnswer":
         return cls.of(shared).model_copy(update={"invited": invited})
 
     @property
@@ -243,7 +208,7 @@ class InvitationsAnswer(Answer):
     invitations: list[ListedAnswer]
 
 
-def _listed(shared: Shared) -> dict[str, Any]:
+def _listed(shared: "SharedCallView") -> dict[str, Any]:
     content = shared.content
     return {
         "id": shared.call_id,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from shared.principals import Caller
 from shared.sharing.audiences import Audience
-from shared.sharing.invitations import Invitations, Shared
+from shared.sharing.invitations import Invitations, SharedCallView
 from shared.sharing.rows import CallKind, Content, Host, call_key
 
 
@@ -27,7 +27,7 @@ class GroupCalls:
         starts_at: datetime | None,
         ends_at: datetime | None,
         audience: Audience,
-    ) -> tuple[Shared, int, bool]:
+    ) -> tuple[SharedCallView, int, bool]:
         """Share a group call of the caller's; returns and raises as `Invitations.share`.
 
         Args:

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 
 from shared.friends.friendships import Friendships
 from shared.identity.identities import Identities
-from shared.identity.rows import principal_key
-from shared.identity.token_cache import Budget
+from shared.keys import principal_key
+from shared.limits import Budget
 from shared.principals import Caller, Principal
 from shared.problems import (
     BeingErased,
@@ -22,21 +22,21 @@ from shared.problems import (
     TooManyShared,
     Unauthenticated,
 )
-from shared.sharing.audiences import Audience, Audiences, Invited, partitions_of
+from shared.sharing.audiences import Audience, Audiences, InvitedAudience, partitions_of
 from shared.sharing.rows import (
     CallKind,
     Consent,
     Content,
     Invitation,
     JoinDetails,
-    Record,
     Role,
+    SharedCallRecord,
     is_call_id,
     space_key,
 )
 from shared.sharing.shared_calls import SharedCalls
 from shared.tables import Table, Value
-from shared.upstream.clients import each
+from shared.upstream.concurrency import for_each
 
 # What one listing answers; a person or space with more live calls sees the soonest.
 MOST_LISTED = 1000
@@ -47,7 +47,7 @@ _TIDYING = 1.0
 
 
 @dataclass(frozen=True)
-class Shared:
+class SharedCallView:
     """A call as somebody sees it who may join; `details` where it was opened, not in a list."""
 
     call_id: str
@@ -56,7 +56,7 @@ class Shared:
     details: JoinDetails | None = None
 
     @classmethod
-    def of(cls, record: Record, viewer: str) -> "Shared":
+    def of(cls, record: SharedCallRecord, viewer: str) -> "SharedCallView":
         assert record.content is not None  # noqa: S101
         return cls(record.call_id, record.content, record.owner == viewer, record.details)
 
@@ -82,7 +82,7 @@ class Invitations:
 
     async def share(
         self, caller: Caller, call_id: str, content: Content, audience: Audience
-    ) -> tuple[Shared, int, bool]:
+    ) -> tuple[SharedCallView, int, bool]:
         """Share a call, or change how it is shared: the audience is replaced. Repeatable.
 
         Returns, raises:
@@ -91,7 +91,7 @@ class Invitations:
         invited = await self.prepare(caller, call_id, audience)
         return await self.publish(caller, call_id, content, invited)
 
-    async def prepare(self, caller: Caller, call_id: str, audience: Audience) -> Invited:
+    async def prepare(self, caller: Caller, call_id: str, audience: Audience) -> InvitedAudience:
         """Whom the caller is about to invite; nothing is shared yet.
 
         Raises:
@@ -112,14 +112,14 @@ class Invitations:
         caller: Caller,
         call_id: str,
         content: Content,
-        invited: Invited,
+        invited: InvitedAudience,
         details: JoinDetails | None = None,
-        still: Callable[[], Awaitable[None]] | None = None,
-    ) -> tuple[Shared, int, bool]:
+        confirm: Callable[[], Awaitable[None]] | None = None,
+    ) -> tuple[SharedCallView, int, bool]:
         """Share a call with those who were prepared.
 
         Args:
-            still: raises Conflict where what is shared is there no longer; asked afterwards.
+            confirm: raises Conflict where what is shared is there no longer; asked afterwards.
 
         Returns:
             The call, how many people are invited, and whether it was not shared before.
@@ -129,9 +129,9 @@ class Invitations:
             Conflict: others changed it at the same time.
         """
         owner = principal_key(caller.principal)
-        wanted = Record(
+        wanted = SharedCallRecord(
             call_id=call_id,
-            sharing=uuid.uuid4().hex,
+            change_id=uuid.uuid4().hex,
             owner=owner,
             realm=caller.principal.realm,
             proven_at=caller.issued_at,
@@ -142,19 +142,19 @@ class Invitations:
             details=details,
         )
         before = await self._calls.claim(wanted, lambda: self._admitted(caller, call_id))
-        settled = await self._calls.settle(call_id)
+        synchronized = await self._calls.synchronize(call_id)
         try:
-            await self._audiences.refuse_crowd(invited.space, owner, call_id)
-            if still is not None:
-                await still()
+            await self._audiences.refuse_full_space(invited.space, owner, call_id)
+            if confirm is not None:
+                await confirm()
         except (TooManyShared, Conflict):
             await self._calls.undo(wanted, before)
             raise
         await self._admitted(caller, call_id)
-        if settled is None or settled.content is None:
+        if synchronized is None or synchronized.content is None:
             raise Conflict
         new = before is None or not before.is_live(self._now())
-        return Shared.of(settled, owner), len(settled.invitees), new
+        return SharedCallView.of(synchronized, owner), len(synchronized.invitees), new
 
     async def unshare(self, caller: Caller, call_id: str, kind: CallKind) -> None:
         """Take a call back from everybody; fine where there is none of the caller's."""
@@ -171,7 +171,7 @@ class Invitations:
         elif record.owner == owner and (record.content is None or record.content.kind is kind):
             await self._calls.end(call_id)
 
-    async def open(self, caller: Caller, call_id: str) -> Shared:
+    async def open(self, caller: Caller, call_id: str) -> SharedCallView:
         """One call that the caller may join.
 
         Raises:
@@ -192,10 +192,10 @@ class Invitations:
                 or in_space
                 or (me in record.invitees and row is not None and await self._holds(record, me))
             ):
-                return Shared.of(record, me)
+                return SharedCallView.of(record, me)
         raise NotFound("There is no such invitation.")
 
-    async def list_for(self, caller: Caller, space: str | None) -> list[Shared]:
+    async def list_for(self, caller: Caller, space: str | None) -> list[SharedCallView]:
         """What the caller may join or shares, or what a space holds: soonest first, at most 1,000.
 
         A few of the ended ones that it meets are removed.
@@ -209,12 +209,14 @@ class Invitations:
         live = await self._consented(me, [one for one in found if one.is_live(now)])
         with contextlib.suppress(Problem, TimeoutError):  # the next listing will
             async with asyncio.timeout(_TIDYING):
-                await self._calls.tidy([one for one in found if one.has_ended(now)])
-        listed = [Shared(one.call_id, one.content, one.owner == me) for one in live if one.content]
+                await self._calls.remove_ended([one for one in found if one.has_ended(now)])
+        listed = [
+            SharedCallView(one.call_id, one.content, one.owner == me) for one in live if one.content
+        ]
         listed.sort(key=lambda shared: (shared.content.due_at, shared.call_id))
         return listed[:MOST_LISTED]
 
-    async def part(self, one: Principal, other: Principal) -> None:
+    async def withdraw_between(self, one: Principal, other: Principal) -> None:
         """Two are friends no longer: neither is invited to what the other shared with friends."""
         for invitee, owner in ((one, other), (other, one)):
             rows = await self._listings.list_for(
@@ -226,15 +228,17 @@ class Invitations:
                     "consent": Consent.FRIENDSHIP.value,
                 },
             )
-            await each(map(Invitation.of, rows), self._calls.drop)
+            await for_each(map(Invitation.of, rows), self._calls.uninvite)
 
-    async def forget(self, principal: Principal) -> None:
+    async def erase(self, principal: Principal) -> None:
         """Unshare everything of a person, and remove all their invitations; repeatable."""
         me, more = principal_key(principal), True
         while more:
             rows, more = await self._listings.page(me)
             found = [Invitation.of(row) for row in rows]
-            await each([one for one in found if one.role is not Role.OWNER], self._calls.drop)
+            await for_each(
+                [one for one in found if one.role is not Role.OWNER], self._calls.uninvite
+            )
             for own in found:
                 if own.role is Role.OWNER:
                     await self._calls.end(own.call_id)
@@ -268,13 +272,13 @@ class Invitations:
                 await self._calls.clear(call_id, partitions_of(caller.principal.realm, audience))
             raise
 
-    async def _holds(self, record: Record, invitee: str) -> bool:
+    async def _holds(self, record: SharedCallRecord, invitee: str) -> bool:
         """Does what let the owner invite somebody still hold? On each side's own word."""
         if record.consent is not Consent.FRIENDSHIP:
             return True
         words = await asyncio.gather(
-            self._friendships.says_yes(invitee, record.owner),
-            self._friendships.says_yes(record.owner, invitee),
+            self._friendships.has_accepted(invitee, record.owner),
+            self._friendships.has_accepted(record.owner, invitee),
         )
         return all(words)
 

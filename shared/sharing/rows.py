@@ -7,16 +7,20 @@ What a listing shows stands in a row for each person or space (table `invitation
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from shared.identity.rows import principal_key
+from shared.keys import key, principal_key
 from shared.principals import Principal
-from shared.tables import Row, Value, key
+from shared.tables import Row, Value
 
 RECORD_ROW = "call"
+# ACS lets so many into a group call; their keys fit in one property of the record.
+MOST_INVITEES = 350
+# Characters of a title.
+LONGEST_TITLE = 256
 _CALL_ID = re.compile("[0-9a-f]{64}")
 # How long a call is there that says no end.
 _UNTIL = timedelta(hours=24)
@@ -110,10 +114,10 @@ class JoinDetails:
 
     Attributes:
         lobby: who need not wait (Graph's lobbyBypassSettings.scope); None where nobody could tell.
-        wished_lobby: what whoever scheduled it asked for; None where nothing.
+        requested_lobby: what whoever scheduled it asked for; None where nothing.
     """
 
-    looked_at: datetime
+    checked_at: datetime
     meeting_id: str | None = None
     passcode: str | None = field(default=None, repr=False)
     toll_number: str | None = field(default=None, repr=False)
@@ -121,15 +125,38 @@ class JoinDetails:
     conference_id: str | None = field(default=None, repr=False)
     lobby: str | None = None
     presenters_admit: bool = True
-    wished_lobby: str | None = None
+    requested_lobby: str | None = None
 
     def text(self) -> str:
-        return json.dumps(asdict(self), default=datetime.isoformat)
+        """As it is stored, under names that stay whatever the fields are called."""
+        return json.dumps(
+            {
+                "looked_at": self.checked_at.isoformat(),
+                "meeting_id": self.meeting_id,
+                "passcode": self.passcode,
+                "toll_number": self.toll_number,
+                "toll_free_number": self.toll_free_number,
+                "conference_id": self.conference_id,
+                "lobby": self.lobby,
+                "presenters_admit": self.presenters_admit,
+                "wished_lobby": self.requested_lobby,
+            }
+        )
 
     @classmethod
     def of(cls, text: str) -> "JoinDetails":
-        told = json.loads(text)
-        return cls(**{**told, "looked_at": datetime.fromisoformat(told["looked_at"])})
+        stored = json.loads(text)
+        return cls(
+            checked_at=datetime.fromisoformat(stored["looked_at"]),
+            meeting_id=stored["meeting_id"],
+            passcode=stored["passcode"],
+            toll_number=stored["toll_number"],
+            toll_free_number=stored["toll_free_number"],
+            conference_id=stored["conference_id"],
+            lobby=stored["lobby"],
+            presenters_admit=stored["presenters_admit"],
+            requested_lobby=stored["wished_lobby"],
+        )
 
 
 @dataclass(frozen=True)
@@ -175,11 +202,11 @@ class Invitation:
 
 
 @dataclass(frozen=True)
-class Record:
+class SharedCallRecord:
     """Who may join a call.
 
     Attributes:
-        sharing: names one act of sharing or unsharing: two that are equal but for it differ.
+        change_id: names one act of sharing or unsharing: two that are equal but for it differ.
         proven_at: when whoever shared it had signed in.
         content: None once it is unshared.
         invitees: PartitionKeys of their mappings; at most 350, which fits in one property.
@@ -190,7 +217,7 @@ class Record:
     """
 
     call_id: str
-    sharing: str
+    change_id: str
     owner: str
     realm: str
     proven_at: datetime
@@ -212,13 +239,13 @@ class Record:
     def is_live(self, at: datetime) -> bool:
         return self.content is not None and self.content.gone_at > at
 
-    def after(self, before: "Record") -> "Record":
+    def after(self, before: "SharedCallRecord") -> "SharedCallRecord":
         """This, knowing whose rows may be there from what was shared before."""
         former_space = "" if before.space == self.space else before.space
         leaving = (before.invitees | before.leaving) - self.invitees
         return replace(self, leaving=leaving, former_space=former_space)
 
-    def without(self, partitions: Iterable[str]) -> "Record":
+    def without(self, partitions: Iterable[str]) -> "SharedCallRecord":
         """This, where some have no rows any more."""
         gone = frozenset(partitions)
         return replace(
@@ -231,7 +258,7 @@ class Record:
 
     def values(self) -> dict[str, Value]:
         return {
-            "sharing": self.sharing,
+            "sharing": self.change_id,
             "owner": self.owner,
             "realm": self.realm,
             "provenAt": self.proven_at,
@@ -245,11 +272,11 @@ class Record:
         }
 
     @classmethod
-    def of(cls, row: Row) -> "Record":
+    def of(cls, row: Row) -> "SharedCallRecord":
         values: Mapping[str, Any] = row.values
         return cls(
             call_id=row.partition_key,
-            sharing=values["sharing"],
+            change_id=values["sharing"],
             owner=values["owner"],
             realm=values["realm"],
             proven_at=values["provenAt"],

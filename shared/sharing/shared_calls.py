@@ -17,9 +17,9 @@ from datetime import UTC, datetime
 from shared.friends.friendships import Friendships
 from shared.identity.identities import Identities
 from shared.problems import Conflict
-from shared.sharing.rows import RECORD_ROW, Consent, Invitation, JoinDetails, Record, Role
+from shared.sharing.rows import RECORD_ROW, Consent, Invitation, JoinDetails, Role, SharedCallRecord
 from shared.tables import RowChanged, Table
-from shared.upstream.clients import each
+from shared.upstream.concurrency import for_each
 
 # How often a change is tried anew because others changed the same record meanwhile.
 _TRIES = 10
@@ -45,37 +45,39 @@ class SharedCalls:
         self._identities = identities
         self._now = now
 
-    async def find(self, call_id: str) -> Record | None:
+    async def find(self, call_id: str) -> SharedCallRecord | None:
         """What is shared under this id, ended or not. One point read."""
         row = await self._records.find(call_id, RECORD_ROW)
-        return None if row is None else Record.of(row)
+        return None if row is None else SharedCallRecord.of(row)
 
-    async def unwilling(
+    async def lacking_consent(
         self, owner: str, consent: Consent, invitees: Iterable[str]
     ) -> frozenset[str]:
         """Those whom the owner may not, or no longer, invite; on each side's own word."""
-        unwilling = set[str]()
+        lacking_consent = set[str]()
         asked = list(invitees)
         if not asked:
             return frozenset()
         said_yes = (
-            await self._friendships.said_yes_to(owner) if consent is Consent.FRIENDSHIP else set()
+            await self._friendships.accepted_by(owner) if consent is Consent.FRIENDSHIP else set()
         )
 
         async def look(invitee: str) -> None:
             if consent is Consent.ROLE:
                 willing = await self._identities.stands(invitee)
             else:
-                willing = await self._friendships.says_yes(invitee, owner) and invitee in said_yes
+                willing = (
+                    await self._friendships.has_accepted(invitee, owner) and invitee in said_yes
+                )
             if not willing:
-                unwilling.add(invitee)
+                lacking_consent.add(invitee)
 
-        await each(asked, look)
-        return frozenset(unwilling)
+        await for_each(asked, look)
+        return frozenset(lacking_consent)
 
     async def claim(
-        self, wanted: Record, admitted: Callable[[], Awaitable[None]] | None = None
-    ) -> Record | None:
+        self, wanted: SharedCallRecord, admitted: Callable[[], Awaitable[None]] | None = None
+    ) -> SharedCallRecord | None:
         """Make the record say what is wanted; returns what it said before.
 
         Args:
@@ -93,10 +95,10 @@ class SharedCalls:
                     row = await self._records.insert_if_absent(
                         wanted.call_id, RECORD_ROW, wanted.values()
                     )
-                    if Record.of(row).sharing == wanted.sharing:
+                    if SharedCallRecord.of(row).change_id == wanted.change_id:
                         return None
                 elif found.leaving or found.former_space:
-                    await self.settle(wanted.call_id)  # what an earlier request did not finish
+                    await self.synchronize(wanted.call_id)  # what an earlier request did not finish
                 elif found.row is not None:
                     if admitted is not None and found.proven_at > wanted.proven_at:
                         await admitted()
@@ -106,20 +108,22 @@ class SharedCalls:
                 continue
         raise Conflict
 
-    async def undo(self, claimed: Record, before: Record | None) -> None:
+    async def undo(self, claimed: SharedCallRecord, before: SharedCallRecord | None) -> None:
         """Let the record say what it said before it was claimed, unless others changed it since."""
         found = await self.find(claimed.call_id)
-        if found is None or found.row is None or found.sharing != claimed.sharing:
+        if found is None or found.row is None or found.change_id != claimed.change_id:
             return
         if before is None or before.content is None:
-            await self.end(claimed.call_id, lambda record: record.sharing == claimed.sharing)
+            await self.end(claimed.call_id, lambda record: record.change_id == claimed.change_id)
             return
-        restored = replace(before, sharing=uuid.uuid4().hex).after(found)
+        restored = replace(before, change_id=uuid.uuid4().hex).after(found)
         with contextlib.suppress(RowChanged):
             await self._records.replace(found.row, restored.values())
-        await self.settle(claimed.call_id)
+        await self.synchronize(claimed.call_id)
 
-    async def end(self, call_id: str, only: Callable[[Record], bool] | None = None) -> None:
+    async def end(
+        self, call_id: str, only: Callable[[SharedCallRecord], bool] | None = None
+    ) -> None:
         """Say that a call is shared no longer, and remove everything about it; repeatable.
 
         Args:
@@ -131,11 +135,11 @@ class SharedCalls:
                 return
             try:
                 if found.content is not None:
-                    ended = replace(found, content=None, details=None, sharing=uuid.uuid4().hex)
+                    ended = replace(found, content=None, details=None, change_id=uuid.uuid4().hex)
                     await self._records.replace(found.row, ended.values())
             except RowChanged:
                 continue
-            await self.settle(call_id)
+            await self.synchronize(call_id)
             return
         raise Conflict
 
@@ -146,12 +150,12 @@ class SharedCalls:
         )
         if record is not None:
             if record.owner == owner:
-                await self.settle(call_id)
+                await self.synchronize(call_id)
         elif pointer is not None:
             # At most the beginning of a sharing that never came to its record, or comes just now.
             with contextlib.suppress(RowChanged):
                 await self._listings.remove_unchanged(pointer)
-            await self.settle(call_id)
+            await self.synchronize(call_id)
 
     async def clear(self, call_id: str, partitions: Iterable[str]) -> None:
         """Remove the rows of a call that has no record: a request died before it could."""
@@ -162,9 +166,9 @@ class SharedCalls:
             if row is not None and await self.find(call_id) is None:
                 await self._remove_unchanged(Invitation.of(row))
 
-        await each(partitions, remove)
+        await for_each(partitions, remove)
 
-    async def settle(self, call_id: str) -> Record | None:
+    async def synchronize(self, call_id: str) -> SharedCallRecord | None:
         """Make all rows say what the record says, whoever else is at it.
 
         Returns:
@@ -180,15 +184,17 @@ class SharedCalls:
                 touched.clear()
                 continue  # who shares it anew may have written theirs meanwhile
             await self._follow(record, touched)
-            unwilling = frozenset[str]()
+            lacking_consent = frozenset[str]()
             if record.content is not None:
-                unwilling = await self.unwilling(record.owner, record.consent, record.invitees)
-                await self._remove(unwilling, call_id)
+                lacking_consent = await self.lacking_consent(
+                    record.owner, record.consent, record.invitees
+                )
+                await self._remove(lacking_consent, call_id)
             now = await self.find(call_id)
             if now is None or now.row is None or now != record:
                 continue  # others have changed it, and may have done so before our writes
-            invitees = now.invitees - unwilling
-            settled = replace(now, invitees=invitees, leaving=frozenset(), former_space="")
+            invitees = now.invitees - lacking_consent
+            synchronized = replace(now, invitees=invitees, leaving=frozenset(), former_space="")
             try:
                 if record.content is None:
                     # The record first: an erasure finds it by the owner's row.
@@ -198,15 +204,17 @@ class SharedCalls:
                         with contextlib.suppress(RowChanged):
                             await self._listings.remove_unchanged(pointer)
                     return None
-                if settled != now:
-                    return Record.of(await self._records.replace(now.row, settled.values()))
+                if synchronized != now:
+                    return SharedCallRecord.of(
+                        await self._records.replace(now.row, synchronized.values())
+                    )
             except RowChanged:
                 continue
             return now
         raise Conflict
 
     async def follow(
-        self, call_id: str, tell: Callable[[Record], Awaitable[JoinDetails]]
+        self, call_id: str, tell: Callable[[SharedCallRecord], Awaitable[JoinDetails]]
     ) -> JoinDetails:
         """Let Teams follow what a record says, and the record what Teams answers; repeatable.
 
@@ -224,12 +232,12 @@ class SharedCalls:
                 return details
         raise Conflict
 
-    async def drop(self, invitation: Invitation) -> None:
+    async def uninvite(self, invitation: Invitation) -> None:
         """Uninvite somebody; repeatable. Their row and the record name each other until both are
         changed, so that whoever comes after a kill finds what is left."""
         invitee = frozenset({invitation.partition})
 
-        def leaving(record: Record) -> Record:
+        def leaving(record: SharedCallRecord) -> SharedCallRecord:
             among = record.invitees & invitee
             return replace(record, invitees=record.invitees - among, leaving=record.leaving | among)
 
@@ -240,7 +248,9 @@ class SharedCalls:
             invitation.call_id, lambda record: replace(record, leaving=record.leaving - invitee)
         )
 
-    async def change(self, call_id: str, change: Callable[[Record], Record]) -> None:
+    async def change(
+        self, call_id: str, change: Callable[[SharedCallRecord], SharedCallRecord]
+    ) -> None:
         """Change a record, where there is one and anything to change."""
         for _ in range(_TRIES):
             found = await self.find(call_id)
@@ -251,18 +261,18 @@ class SharedCalls:
                 return
         raise Conflict
 
-    async def tidy(self, ended: list[Invitation]) -> None:
+    async def remove_ended(self, ended: list[Invitation]) -> None:
         """Remove some rows of ended calls: of one's own, everybody's before the record."""
         own = [one for one in ended if one.role is Role.OWNER]
         others = [one for one in ended if one.role is not Role.OWNER][:_FEW]
-        await each(others, self._drop_ended)
+        await for_each(others, self._remove_ended_row)
         left = _FEW - len(others)
         for invitation in own:
             if left <= 0:
                 return
             left -= await self._tidy_own(invitation, left)
 
-    async def _follow(self, record: Record, touched: set[str]) -> None:
+    async def _follow(self, record: SharedCallRecord, touched: set[str]) -> None:
         """Write the rows of the audience, and remove those that are not of it."""
         shown: dict[str, Role] = {}
         if record.content is not None:
@@ -278,7 +288,7 @@ class SharedCalls:
         former = {*record.everybody, *touched}
         touched.update(shown)
         await self._remove(former - shown.keys() - {record.owner}, record.call_id)
-        await each(shown, write)
+        await for_each(shown, write)
 
     async def _tidy_own(self, own: Invitation, most: int) -> int:
         """Remove at most so many rows of an ended call; returns how many it took."""
@@ -290,7 +300,9 @@ class SharedCalls:
             return 0  # shared anew just now
         some = sorted(record.everybody)[:most]
         shared_at = record.content.shared_at if record.content else self._now()
-        await each(some, lambda partition: self._remove_ended(partition, own.call_id, shared_at))
+        await for_each(
+            some, lambda partition: self._remove_ended(partition, own.call_id, shared_at)
+        )
         with contextlib.suppress(RowChanged):
             if len(some) == most:
                 await self._records.replace(record.row, record.without(some).values())
@@ -308,7 +320,7 @@ class SharedCalls:
             if content and (content.gone_at <= self._now() or content.shared_at <= shared_at):
                 await self._remove_unchanged(invitation)
 
-    async def _drop_ended(self, invitation: Invitation) -> None:
+    async def _remove_ended_row(self, invitation: Invitation) -> None:
         """Remove a row of an ended call. The record forgets the invitee first, whose erasure would
         find it by that row alone."""
         if invitation.role is Role.INVITEE:
@@ -325,4 +337,4 @@ class SharedCalls:
                 await self._listings.remove_unchanged(invitation.row)
 
     async def _remove(self, partitions: Iterable[str], call_id: str) -> None:
-        await each(partitions, lambda partition: self._listings.remove(partition, call_id))
+        await for_each(partitions, lambda partition: self._listings.remove(partition, call_id))

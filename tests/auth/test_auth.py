@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from shared.auth.bearer import Authenticator
+from shared.auth.authenticator import Authenticator
 from shared.auth.settings import Issuer
 from shared.principals import Caller, Kind, Principal
 from shared.problems import Unauthenticated

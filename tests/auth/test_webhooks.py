@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from shared.auth.webhooks import EVENT_GRID_APPS, KEY_HEADER, Callbacks, EventGrid
+from shared.auth.webhooks import EVENT_GRID_APPS, KEY_HEADER, CallbackVerifier, EventGridVerifier
 from shared.problems import KeysUnavailable, NotConfigured, Unauthenticated
 
 ISSUER, RESOURCE = "https://acs.example", "acde0000-0000-4000-8000-000000007073"
@@ -43,8 +43,8 @@ def token(key: Any = KEY, *, alg: str = "RS256", kid: str | None = "one", **chan
     return jwt.encode(claims, key, algorithm=alg, headers={"kid": kid} if kid else None)
 
 
-def callbacks(resource: str = RESOURCE, keys: Keys | None = None) -> Callbacks:
-    return Callbacks(keys or Keys(), ISSUER, resource)
+def callbacks(resource: str = RESOURCE, keys: Keys | None = None) -> CallbackVerifier:
+    return CallbackVerifier(keys or Keys(), ISSUER, resource)
 
 
 async def test_acs_is_believed() -> None:
@@ -107,8 +107,8 @@ EVENT_GRID = "4962773b-9cdb-44cf-a8bf-237846a00ab7"
 SECRET, NEXT_SECRET = "s" * 32, "n" * 32
 
 
-def grid(*keys: str, tenant: str = "", reachable: bool = True) -> EventGrid:
-    return EventGrid(keys, Keys(reachable=reachable), tenant, [AUDIENCE])
+def grid(*keys: str, tenant: str = "", reachable: bool = True) -> EventGridVerifier:
+    return EventGridVerifier(keys, Keys(reachable=reachable), tenant, [AUDIENCE])
 
 
 def entra_token(key: Any = KEY, **changed: Any) -> str:

@@ -12,12 +12,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.app import table_client
 from shared.bot_calls.attendant import Attendant
-from shared.bot_calls.settings import AttendantSettings, Connect, HangUp, Menu, Say
-from shared.calls.acs_types import Listening, Repeatable, Sound
-from shared.calls.bot_state import Attendance
-from shared.calls.calls import Landed
+from shared.bot_calls.settings import BotCallSettings, Connect, HangUp, Menu, Say
+from shared.calls.acs_types import PlaySource, RepeatabilityHeaders, ToneRecognition
+from shared.calls.bot_state import BotCallState
+from shared.calls.calls import AppliedEvents
 from shared.calls.events import CallEvent, read_events
 from shared.calls.records import CallRecords
 from shared.calls.rows import Call
@@ -25,19 +24,19 @@ from shared.identity.acs import Grant
 from shared.identity.identities import Identities
 from shared.principals import Kind, Principal
 from shared.settings import load
-from shared.tables import CALLS, IDENTITIES, Table
+from shared.tables import CALLS, IDENTITIES, Table, table_client
 from shared.upstream.clients import Upstream
 from tests.support.stack import Stack
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 CALLER, CAROL, BOT = "8:acs:caller", "8:acs:carol", "8:acs:bot"
-SETTINGS = AttendantSettings(
+SETTINGS = BotCallSettings(
     greeting="Welcome.",
     voice="en-US-JennyNeural",
     menu=Menu("", {"1": Connect("carol"), "2": Say("https://a.example/b.wav"), "0": HangUp()}),
-    keys=(),
-    audiences=(),
-    tenant="",
+    event_grid_keys=(),
+    event_grid_audiences=(),
+    event_grid_tenant="",
     entra_keys_url="",
 )
 
@@ -61,7 +60,7 @@ class Asked:
     context: str = ""
     said: str = ""
     interrupts: bool = False
-    repeatable: Repeatable | None = None
+    repeatability: RepeatabilityHeaders | None = None
 
 
 @dataclass
@@ -71,28 +70,29 @@ class FakeAcs:
     asked: list[Asked] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
     held: asyncio.Event | None = None
-    came: asyncio.Event = field(default_factory=asyncio.Event)
+    joined: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def play(
-        self, connection_id: str, sound: Sound, to: str | None, *, loop: bool, context: str,
+        self, connection_id: str, source: PlaySource, to: str | None, *, loop: bool, context: str,
         interrupts: bool = False,
     ) -> None:  # fmt: skip
-        await self._take(Asked("play", context, sound.url or sound.text or "", interrupts))
+        await self._take(Asked("play", context, source.url or source.text or "", interrupts))
 
     async def collect(
-        self, connection_id: str, raw_id: str, listening: Listening, prompt: Sound | None, *,
+        self, connection_id: str, raw_id: str, recognition: ToneRecognition,
+        prompt: PlaySource | None, *,
         context: str, interrupts: bool = False,
     ) -> None:  # fmt: skip
-        assert (raw_id, listening.most) == (CALLER, 1)
+        assert (raw_id, recognition.most) == (CALLER, 1)
         said = (prompt.text or "") if prompt else ""
         await self._take(Asked("listen", context, said, interrupts))
 
     async def add(
         self, connection_id: str, raw_id: str, *, caller_id: str | None, context: str,
-        repeatable: Repeatable,
+        repeatability: RepeatabilityHeaders,
     ) -> None:  # fmt: skip
         assert caller_id is None  # nobody is dialled
-        await self._take(Asked("add", context, raw_id, repeatable=repeatable))
+        await self._take(Asked("add", context, raw_id, repeatability=repeatability))
 
     async def hang_up(self, connection_id: str) -> None:
         await self._take(Asked("hang up"))
@@ -102,7 +102,7 @@ class FakeAcs:
 
     async def _take(self, asked: Asked) -> None:
         self.asked.append(asked)
-        self.came.set()
+        self.joined.set()
         if self.held is not None:
             await self.held.wait()
         if self.failures:
@@ -132,16 +132,16 @@ class World:
         self.call_id = ""
         self._seconds = 0
 
-    def host(self, settings: AttendantSettings = SETTINGS) -> Attendant:
+    def host(self, settings: BotCallSettings = SETTINGS) -> Attendant:
         return Attendant(self.records, self.acs, self._identities, settings, self.clock)
 
     async def answered(self) -> None:
         bot = Principal(Kind.BOT, self._realm, "bot")
         call = await self.records.begin(bot, uuid.uuid4().hex, "")
         self.call_id = call.call_id
-        attendance = Attendance((CALLER,))
+        bot_state = BotCallState((CALLER,))
         await self.records.change(
-            call.call_id, lambda found: replace(found, own_id=BOT, attendance=attendance)
+            call.call_id, lambda found: replace(found, own_id=BOT, bot_state=bot_state)
         )
 
     async def call(self) -> Call:
@@ -152,21 +152,21 @@ class World:
     async def tell(self, host: Attendant, event: CallEvent) -> None:
         """As /api/callEvents does."""
         call = await self.call()
-        await host.go_on(Landed(call, await self.records.land(call, event)))
+        await host.continue_call(AppliedEvents(call, await self.records.apply(call, event)))
 
     async def held(self, event: CallEvent) -> tuple[asyncio.Event, asyncio.Task[None]]:
         """A host is told and asks ACS, which does not answer; then the time for it has passed."""
-        self.acs.held, self.acs.came = asyncio.Event(), asyncio.Event()
+        self.acs.held, self.acs.joined = asyncio.Event(), asyncio.Event()
         telling = asyncio.create_task(self.tell(self.host(), event))
-        await self.acs.came.wait()
+        await self.acs.joined.wait()
         self.clock.pass_seconds(6)
         return self.acs.held, telling
 
     async def is_asked(self) -> bool:
-        attendance = (await self.call()).attendance
-        assert attendance is not None
-        assert attendance.turn is not None
-        return attendance.turn.is_asked
+        bot_state = (await self.call()).bot_state
+        assert bot_state is not None
+        assert bot_state.turn is not None
+        return bot_state.turn.is_asked
 
     def event(self, kind: str, **data: object) -> CallEvent:
         self._seconds += 1
@@ -196,10 +196,10 @@ class World:
 async def world(stack: Stack) -> AsyncIterator[World]:
     upstream, settings = Upstream(), load(stack.settings)
     realm = uuid.uuid4().hex
-    users = Table(table_client(settings, upstream, IDENTITIES))
+    users = Table(table_client(settings.upstream, upstream, IDENTITIES))
     identities = Identities(users, FakeAcsUsers(), "resource")
     await identities.enrol(Principal(Kind.USER, realm, "carol"), "Carol", frozenset({"voip"}), 60)
-    world = World(Table(table_client(settings, upstream, CALLS)), identities, realm)
+    world = World(Table(table_client(settings.upstream, upstream, CALLS)), identities, realm)
     await world.answered()
     yield world
     await upstream.close()

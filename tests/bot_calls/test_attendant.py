@@ -13,7 +13,7 @@ import pytest
 
 from shared.bot_calls.settings import HangUp, Menu
 from shared.calls.acs import CallGone
-from shared.calls.calls import Landed
+from shared.calls.calls import AppliedEvents
 from shared.calls.records import CallRecords
 from shared.calls.rows import ActionState, Call
 from shared.problems import CallRefused, CommunicationUnavailable, Unavailable
@@ -46,8 +46,8 @@ async def test_events_lead_from_turn_to_turn(world: World) -> None:
     said = [one.said for one in world.acs.asked]
     assert said == ["Welcome.", "", "https://a.example/b.wav", *["Welcome."] * 3, CAROL]
     call = await world.call()
-    assert call.attendance is not None
-    assert call.attendance.guests == (CALLER, CAROL)
+    assert call.bot_state is not None
+    assert call.bot_state.guests == (CALLER, CAROL)
     assert [one.interrupts for one in world.acs.asked] == [False] * 7
 
 
@@ -75,7 +75,7 @@ async def test_what_a_dead_host_was_about_to_ask_is_asked_by_who_is_told_again(
     world.acs.held = asyncio.Event()
     told = world.event("CallConnected")
     dying = asyncio.create_task(world.tell(world.host(), told))
-    await world.acs.came.wait()
+    await world.acs.joined.wait()
     dying.cancel()
     await asyncio.gather(dying, return_exceptions=True)
     world.acs.held = None
@@ -103,10 +103,10 @@ async def test_what_a_dead_host_was_about_to_ask_is_asked_by_who_is_told_again(
 async def test_whom_a_dead_host_may_have_rung_is_rung_by_the_same_request(world: World) -> None:
     await world.tell(world.host(), world.event("CallConnected"))
     await world.tell(world.host(), world.done("PlayCompleted"))
-    world.acs.held, world.acs.came = asyncio.Event(), asyncio.Event()
+    world.acs.held, world.acs.joined = asyncio.Event(), asyncio.Event()
     told = world.pressed("one")
     dying = asyncio.create_task(world.tell(world.host(), told))
-    await world.acs.came.wait()
+    await world.acs.joined.wait()
     dying.cancel()
     await asyncio.gather(dying, return_exceptions=True)
     world.acs.held = None
@@ -116,7 +116,7 @@ async def test_whom_a_dead_host_may_have_rung_is_rung_by_the_same_request(world:
 
     first, second = world.acs.asked[-2:]
     assert first == second
-    assert first.repeatable is not None
+    assert first.repeatability is not None
 
 
 async def test_who_could_not_ask_leaves_it_to_the_next_at_once(world: World) -> None:
@@ -178,12 +178,12 @@ async def test_a_guest_who_leaves_is_the_end_for_all(world: World) -> None:
 
     host = world.host()
     await world.tell(host, world.event("CallConnected"))
-    came = world.event("ParticipantsUpdated", sequenceNumber=1, participants=there(CALLER))
+    joined = world.event("ParticipantsUpdated", sequenceNumber=1, participants=there(CALLER))
     left = world.event("ParticipantsUpdated", sequenceNumber=2, participants=there())
 
     await world.tell(host, left)  # the two in the wrong order
     assert world.asked == ["play"]
-    await asyncio.gather(*(world.tell(host, came) for _ in range(3)), return_exceptions=True)
+    await asyncio.gather(*(world.tell(host, joined) for _ in range(3)), return_exceptions=True)
 
     assert world.asked == ["play", "hang up"]
 
@@ -194,10 +194,10 @@ async def test_a_call_that_is_removed_meanwhile_rings_at_nobody(world: World) ->
     await world.tell(host, world.done("PlayCompleted"))
     call = await world.call()
     told = world.pressed("one")
-    is_news = await world.records.land(call, told)
+    is_news = await world.records.apply(call, told)
 
     await world.records.discard(call)
-    await host.go_on(Landed(call, is_news))
+    await host.continue_call(AppliedEvents(call, is_news))
 
     assert world.asked == ["play", "listen"]
 
@@ -261,14 +261,14 @@ async def test_who_took_too_long_to_note_a_turn_does_not_ask(world: World) -> No
 async def test_an_event_is_not_taken_while_a_copy_of_it_may_have_died(world: World) -> None:
     """ACS may count one answer for both."""
     call, told = await world.call(), world.event("CallConnected")
-    is_news = await world.records.land(call, told)
+    is_news = await world.records.apply(call, told)
     _, dying = await world.held(told)
     dying.cancel()
     await asyncio.gather(dying, return_exceptions=True)
     world.clock.now -= timedelta(seconds=6)
 
     with pytest.raises(Unavailable):
-        await world.host().go_on(Landed(call, is_news))
+        await world.host().continue_call(AppliedEvents(call, is_news))
 
 
 async def test_a_bot_leaves_a_call_of_others_and_does_not_end_it(world: World) -> None:

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from shared.bot_calls.settings import Connect, HangUp, Menu, Say
-from shared.bot_calls.turns import MOST_MISSES, MOST_TURNS, Next, following
-from shared.calls.bot_state import Attendance, Step, Turn
+from shared.bot_calls.turns import MOST_MISSES, MOST_TURNS, NextTurn, following_turn
+from shared.calls.bot_state import BotCallState, BotTurn, Step
 from shared.calls.rows import MOST_ACTIONS, Action, ActionState, Call, CallState, Member
 from shared.tables import Row
 
@@ -24,7 +24,7 @@ ANSWERED = Call(
     connection_id="x",
     members=(Member(CALLER), Member(BOT)),
     own_id=BOT,
-    attendance=Attendance((CALLER,), frozenset({CALLER})),
+    bot_state=BotCallState((CALLER,), frozenset({CALLER})),
 )
 
 
@@ -32,20 +32,20 @@ def after(
     step: Step, state: ActionState, tones: str | None = None, *, misses: int = 0, number: int = 1
 ) -> Call:
     """The call in a turn whose action is in this state."""
-    turn = Turn(number, step, "a", "1", misses, "asker", NOON, is_asked=True)
+    turn = BotTurn(number, step, "a", "1", misses, "asker", NOON, is_asked=True)
     action = Action("a", "any", "", NOON, state=state, tones=tones)
-    attendance = replace(attendance_of(ANSWERED), turn=turn)
-    return replace(ANSWERED, attendance=attendance, actions={"a": action})
+    bot_state = replace(attendance_of(ANSWERED), turn=turn)
+    return replace(ANSWERED, bot_state=bot_state, actions={"a": action})
 
 
-def attendance_of(call: Call) -> Attendance:
-    assert call.attendance is not None
-    return call.attendance
+def attendance_of(call: Call) -> BotCallState:
+    assert call.bot_state is not None
+    return call.bot_state
 
 
 def test_a_bot_greets_who_is_there() -> None:
-    assert following(MENU, ANSWERED) == Next(Step.GREET)
-    assert following(NO_MENU, ANSWERED) == Next(Step.GREET)
+    assert following_turn(MENU, ANSWERED) == NextTurn(Step.GREET)
+    assert following_turn(NO_MENU, ANSWERED) == NextTurn(Step.GREET)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_a_bot_greets_who_is_there() -> None:
         replace(ANSWERED, state=CallState.PLACING),
         replace(ANSWERED, state=CallState.CONNECTING),
         replace(ANSWERED, state=CallState.DISCONNECTED),
-        replace(ANSWERED, attendance=None),
+        replace(ANSWERED, bot_state=None),
         after(Step.GREET, ActionState.REQUESTED),
         after(Step.GREET, ActionState.STARTED),
         after(Step.LISTEN, ActionState.REQUESTED),
@@ -65,41 +65,43 @@ def test_a_bot_greets_who_is_there() -> None:
 def test_nothing_follows_before_a_call_is_connected_or_a_turn_over_or_while_people_talk(
     call: Call,
 ) -> None:
-    assert following(MENU, call) is None
+    assert following_turn(MENU, call) is None
 
 
 @pytest.mark.parametrize(
     ("call", "wanted"),
     [
-        (after(Step.GREET, ActionState.SUCCEEDED), Next(Step.LISTEN)),
-        (after(Step.GREET, ActionState.FAILED), Next(Step.LISTEN)),  # the menu is there still
-        (after(Step.LISTEN, ActionState.SUCCEEDED, "1"), Next(Step.CONNECT, "1")),
-        (after(Step.LISTEN, ActionState.SUCCEEDED, "2", misses=1), Next(Step.SAY, "2", 1)),
-        (after(Step.LISTEN, ActionState.SUCCEEDED, "#"), Next(Step.HANG_UP)),
-        (after(Step.SAY, ActionState.SUCCEEDED, misses=1), Next(Step.LISTEN, misses=1)),
-        (after(Step.LISTEN, ActionState.SUCCEEDED, "9"), Next(Step.LISTEN, misses=1)),
-        (after(Step.LISTEN, ActionState.SUCCEEDED, "a"), Next(Step.LISTEN, misses=1)),
-        (after(Step.LISTEN, ActionState.SUCCEEDED, ""), Next(Step.LISTEN, misses=1)),
-        (after(Step.LISTEN, ActionState.FAILED), Next(Step.LISTEN, misses=1)),  # silence
-        (after(Step.LISTEN, ActionState.CANCELED), Next(Step.LISTEN, misses=1)),
-        (after(Step.CONNECT, ActionState.FAILED), Next(Step.LISTEN, misses=1)),
-        (after(Step.LISTEN, ActionState.FAILED, misses=MOST_MISSES - 1), Next(Step.HANG_UP)),
-        (after(Step.CONNECT, ActionState.FAILED, misses=MOST_MISSES - 1), Next(Step.HANG_UP)),
-        (after(Step.SAY, ActionState.SUCCEEDED, number=MOST_TURNS), Next(Step.HANG_UP)),
+        (after(Step.GREET, ActionState.SUCCEEDED), NextTurn(Step.LISTEN)),
+        (after(Step.GREET, ActionState.FAILED), NextTurn(Step.LISTEN)),  # the menu is there still
+        (after(Step.LISTEN, ActionState.SUCCEEDED, "1"), NextTurn(Step.CONNECT, "1")),
+        (after(Step.LISTEN, ActionState.SUCCEEDED, "2", misses=1), NextTurn(Step.SAY, "2", 1)),
+        (after(Step.LISTEN, ActionState.SUCCEEDED, "#"), NextTurn(Step.HANG_UP)),
+        (after(Step.SAY, ActionState.SUCCEEDED, misses=1), NextTurn(Step.LISTEN, misses=1)),
+        (after(Step.LISTEN, ActionState.SUCCEEDED, "9"), NextTurn(Step.LISTEN, misses=1)),
+        (after(Step.LISTEN, ActionState.SUCCEEDED, "a"), NextTurn(Step.LISTEN, misses=1)),
+        (after(Step.LISTEN, ActionState.SUCCEEDED, ""), NextTurn(Step.LISTEN, misses=1)),
+        (after(Step.LISTEN, ActionState.FAILED), NextTurn(Step.LISTEN, misses=1)),  # silence
+        (after(Step.LISTEN, ActionState.CANCELED), NextTurn(Step.LISTEN, misses=1)),
+        (after(Step.CONNECT, ActionState.FAILED), NextTurn(Step.LISTEN, misses=1)),
+        (after(Step.LISTEN, ActionState.FAILED, misses=MOST_MISSES - 1), NextTurn(Step.HANG_UP)),
+        (after(Step.CONNECT, ActionState.FAILED, misses=MOST_MISSES - 1), NextTurn(Step.HANG_UP)),
+        (after(Step.SAY, ActionState.SUCCEEDED, number=MOST_TURNS), NextTurn(Step.HANG_UP)),
     ],
 )
-def test_what_is_pressed_leads_on(call: Call, wanted: Next) -> None:
-    assert following(MENU, call) == wanted
+def test_what_is_pressed_leads_on(call: Call, wanted: NextTurn) -> None:
+    assert following_turn(MENU, call) == wanted
 
 
 def test_without_a_menu_the_greeting_is_all() -> None:
-    assert following(NO_MENU, after(Step.GREET, ActionState.SUCCEEDED)) == Next(Step.HANG_UP)
+    assert following_turn(NO_MENU, after(Step.GREET, ActionState.SUCCEEDED)) == NextTurn(
+        Step.HANG_UP
+    )
 
 
 def test_a_choice_that_was_taken_off_the_menu_meanwhile_is_none() -> None:
     other = Menu("", {"7": HangUp()})
 
-    assert following(other, after(Step.LISTEN, ActionState.SUCCEEDED, "1")) == Next(
+    assert following_turn(other, after(Step.LISTEN, ActionState.SUCCEEDED, "1")) == NextTurn(
         Step.LISTEN, misses=1
     )
 
@@ -108,11 +110,13 @@ def test_a_record_that_is_full_ends_the_call() -> None:
     call = after(Step.SAY, ActionState.SUCCEEDED)
     others = {str(n): Action(str(n), "play", "", NOON) for n in range(MOST_ACTIONS)}
 
-    assert following(MENU, replace(call, actions={**call.actions, **others})) == Next(Step.HANG_UP)
+    assert following_turn(MENU, replace(call, actions={**call.actions, **others})) == NextTurn(
+        Step.HANG_UP
+    )
 
 
 @pytest.mark.parametrize(
-    ("came", "there", "has_left"),
+    ("joined", "there", "has_left"),
     [
         ((), (), False),  # no list has come yet
         ((CALLER,), (CALLER, BOT), False),
@@ -125,27 +129,27 @@ def test_a_record_that_is_full_ends_the_call() -> None:
 )
 @pytest.mark.parametrize("state", [ActionState.REQUESTED, ActionState.SUCCEEDED])
 def test_a_guest_who_leaves_ends_the_call_whatever_goes_on(
-    came: tuple[str, ...], there: tuple[str, ...], has_left: bool, state: ActionState
+    joined: tuple[str, ...], there: tuple[str, ...], has_left: bool, state: ActionState
 ) -> None:
     call = after(Step.CONNECT, state)
-    attendance = replace(attendance_of(call), guests=(CALLER, CAROL), came=frozenset(came))
-    call = replace(call, attendance=attendance, members=tuple(map(Member, there)))
+    bot_state = replace(attendance_of(call), guests=(CALLER, CAROL), joined=frozenset(joined))
+    call = replace(call, bot_state=bot_state, members=tuple(map(Member, there)))
 
-    assert following(MENU, call) == (Next(Step.HANG_UP) if has_left else None)
+    assert following_turn(MENU, call) == (NextTurn(Step.HANG_UP) if has_left else None)
 
 
 def test_the_end_is_said_once() -> None:
-    turn = Turn(3, Step.HANG_UP, "", "", 0, "asker", NOON)
-    gone = replace(attendance_of(ANSWERED), turn=turn, came=frozenset({CALLER}))
+    turn = BotTurn(3, Step.HANG_UP, "", "", 0, "asker", NOON)
+    gone = replace(attendance_of(ANSWERED), turn=turn, joined=frozenset({CALLER}))
 
-    assert following(MENU, replace(ANSWERED, attendance=gone, members=())) is None
+    assert following_turn(MENU, replace(ANSWERED, bot_state=gone, members=())) is None
 
 
 def test_an_attendance_is_stored_and_read_as_it_is() -> None:
     for call in (
         ANSWERED,
         after(Step.LISTEN, ActionState.SUCCEEDED, "1", misses=2),
-        replace(ANSWERED, attendance=attendance_of(ANSWERED).with_guest(CAROL)),
+        replace(ANSWERED, bot_state=attendance_of(ANSWERED).with_guest(CAROL)),
     ):
         assert Call.of(Row(call.call_id, "call", call.values(), "etag")) == call
-    assert attendance_of(ANSWERED).with_guest(CALLER) == ANSWERED.attendance
+    assert attendance_of(ANSWERED).with_guest(CALLER) == ANSWERED.bot_state

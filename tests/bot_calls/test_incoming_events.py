@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.bot_calls.event_grid import Ringing, read_grid_events
+from shared.bot_calls.event_grid import RingingCall, read_grid_events
 from shared.problems import InvalidRequest
 
 
@@ -43,7 +43,7 @@ def test_a_call_that_rings_is_read() -> None:
     found = read(CALL).ringing
 
     since = datetime(2026, 1, 1, 12, 0, 0, 241539, tzinfo=UTC)
-    assert found == Ringing("8:acs:b", "8:acs:a", "secret", since)
+    assert found == RingingCall("8:acs:b", "8:acs:a", "secret", since)
     assert "secret" not in repr(found)
     assert read(CALL).validation_code is None
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.calls.bot_state import Attendance
+from shared.calls.bot_state import BotCallState
 from shared.calls.events import applied, read_events
 from shared.calls.rows import Action, ActionState, Call, CallState, Member, Reason
 from shared.problems import InvalidRequest
@@ -92,7 +92,7 @@ def test_in_any_order_and_repeated_it_is_the_same(order: list[int], again: list[
 
 
 # Answered by a bot, for which the answer of ACS that it was so may have been lost.
-ANSWERED = replace(CALL, attendance=Attendance((BOB, "8:acs:carol")))
+ANSWERED = replace(CALL, bot_state=BotCallState((BOB, "8:acs:carol")))
 MISSED = ANSWERED.missed(Reason(404, 0, "gone"), NOON)
 
 
@@ -103,9 +103,9 @@ def test_who_has_been_in_a_bots_call_is_known_in_any_order(
 ) -> None:
     call = after([HISTORY[n] for n in order], MISSED if thought_missed else ANSWERED)
 
-    assert call == replace(EXPECTED, attendance=call.attendance)
-    assert call.attendance is not None
-    assert call.attendance.came == {BOB}
+    assert call == replace(EXPECTED, bot_state=call.bot_state)
+    assert call.bot_state is not None
+    assert call.bot_state.joined == {BOB}
 
 
 def test_a_call_is_missed_only_as_long_as_nothing_is_told_of_it() -> None:

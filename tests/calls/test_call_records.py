@@ -9,16 +9,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.app import table_client
-from shared.calls.bot_state import Attendance
+from shared.calls.bot_state import BotCallState
 from shared.calls.events import CallEvent, read_events
 from shared.calls.records import CallRecords
 from shared.calls.rows import Call, CallState, Reason
-from shared.identity.rows import principal_key
+from shared.keys import principal_key
 from shared.principals import Kind, Principal
 from shared.problems import KeyReused
 from shared.settings import load
-from shared.tables import CALLS, Table
+from shared.tables import CALLS, Table, table_client
 from shared.upstream.clients import Upstream
 from tests.support.interleaving import Instance, Schedule
 from tests.support.stack import Stack
@@ -42,7 +41,7 @@ def clock() -> Clock:
 @pytest.fixture
 async def table(stack: Stack) -> AsyncIterator[Table]:
     upstream = Upstream()
-    yield Table(table_client(load(stack.settings), upstream, CALLS))
+    yield Table(table_client(load(stack.settings).upstream, upstream, CALLS))
     await upstream.close()
 
 
@@ -76,7 +75,7 @@ async def test_a_request_that_comes_twenty_times_at_once_is_one_call(
     calls = await asyncio.gather(*(records.begin(alice, "key", "wish") for _ in range(20)))
 
     assert len({call.call_id for call in calls}) == 1
-    assert [call.call_id for call in await records.live_of(alice)] == [calls[0].call_id]
+    assert [call.call_id for call in await records.live_calls(alice)] == [calls[0].call_id]
     with pytest.raises(KeyReused):
         await records.begin(alice, "key", "another wish")
     assert (await records.begin(alice, "another key", "wish")).call_id != calls[0].call_id
@@ -98,7 +97,7 @@ async def test_events_that_come_at_once_and_again_are_each_applied_once(
     call = await records.begin(alice, "key", "wish")
     told = events("CallConnected", *["ParticipantsUpdated"] * 10, "CallDisconnected")
 
-    await asyncio.gather(*(records.land(call, event) for event in [*told, *told]))
+    await asyncio.gather(*(records.apply(call, event) for event in [*told, *told]))
 
     found = await records.find(call.call_id)
     assert found is not None
@@ -112,20 +111,20 @@ async def test_an_event_of_a_call_that_is_gone_leaves_nothing(
     records: CallRecords, table: Table, alice: Principal
 ) -> None:
     call = await records.begin(alice, "key", "wish")
-    await records.forget(alice)
+    await records.erase(alice)
 
-    await records.land(call, events("CallConnected")[0])
+    await records.apply(call, events("CallConnected")[0])
 
     assert await records.find(call.call_id) is None
     assert await table.list_for(call.call_id) == []
-    assert await records.live_of(alice) == []
+    assert await records.live_calls(alice) == []
 
 
 async def test_an_event_that_lands_during_an_erasure_leaves_nothing(
     stack: Stack, clock: Clock, table: Table
 ) -> None:
     upstream, schedule = Upstream(), Schedule()
-    client = table_client(load(stack.settings), upstream, CALLS)
+    client = table_client(load(stack.settings).upstream, upstream, CALLS)
     stepped = [Table(Instance(schedule).client(client)) for _ in range(2)]
     erasing, telling = (CallRecords(one, 30, clock) for one in stepped)
     for steps in range(9):
@@ -133,12 +132,12 @@ async def test_an_event_that_lands_during_an_erasure_leaves_nothing(
         call = await CallRecords(table, 30, clock).begin(alice, "key", "wish")
         [told] = events("CallDisconnected")
 
-        forgetting = asyncio.ensure_future(erasing.forget(alice))
+        forgetting = asyncio.ensure_future(erasing.erase(alice))
         for _ in range(steps):
             await schedule.settle()
             if schedule.waiting:
                 await schedule.step(0)
-        landing = asyncio.ensure_future(telling.land(call, told))
+        landing = asyncio.ensure_future(telling.apply(call, told))
         await schedule.settle()
         await schedule.step(len(schedule.waiting) - 1)
         while not (forgetting.done() and landing.done()):
@@ -155,14 +154,14 @@ async def test_calls_to_a_bot_go_with_who_called_and_with_the_bot(
 ) -> None:
     bots = [Principal(Kind.BOT, "realm", uuid.uuid4().hex) for _ in range(2)]
     first, second = [await records.begin(bot, "context", "", alice) for bot in bots]
-    live = await records.live_from(alice)
+    live = await records.live_calls_to_bots(alice)
     assert {one.call_id for one in live} == {first.call_id, second.call_id}
-    assert await records.live_of(alice) == []
+    assert await records.live_calls(alice) == []
     assert [row["toBot"] for row in await records.export(alice)] == [False, False]  # not noted yet
 
-    await records.forget(bots[0])
-    assert [one.call_id for one in await records.live_from(alice)] == [second.call_id]
-    await records.forget(alice)
+    await records.erase(bots[0])
+    assert [one.call_id for one in await records.live_calls_to_bots(alice)] == [second.call_id]
+    await records.erase(alice)
 
     for owner in (alice, *bots):
         assert await table.list_for(principal_key(owner)) == []
@@ -179,23 +178,23 @@ async def test_a_call_that_was_answered_after_all_counts_again(
         call = await records.begin(bot, context, "", alice)
         await records.change(
             call.call_id,
-            lambda found: replace(found, attendance=Attendance(("8:acs:alice",))).missed(
+            lambda found: replace(found, bot_state=BotCallState(("8:acs:alice",))).missed(
                 Reason(404, 0, "gone"), clock()
             ),
         )
-        assert call.call_id not in {one.call_id for one in await records.live_from(alice)}
+        assert call.call_id not in {one.call_id for one in await records.live_calls_to_bots(alice)}
         return call
 
     call = await missed("revived")
-    await records.land(call, events("CallConnected")[0])
-    assert [one.call_id for one in await records.live_from(alice)] == [call.call_id]
-    assert [one.call_id for one in await records.live_of(bot)] == [call.call_id]
+    await records.apply(call, events("CallConnected")[0])
+    assert [one.call_id for one in await records.live_calls_to_bots(alice)] == [call.call_id]
+    assert [one.call_id for one in await records.live_calls(bot)] == [call.call_id]
 
     late = await missed("late")
     clock.now = START + timedelta(minutes=6)
-    assert len(await records.live_from(alice)) == 1  # and the other is looked at no more
-    await records.land(late, events("CallConnected")[0])
-    assert len(await records.live_from(alice)) == 1
+    assert len(await records.live_calls_to_bots(alice)) == 1  # and the other is looked at no more
+    await records.apply(late, events("CallConnected")[0])
+    assert len(await records.live_calls_to_bots(alice)) == 1
 
 
 async def test_the_list_is_newest_first_in_pages_and_ends(
@@ -219,7 +218,7 @@ async def test_calls_go_when_their_time_is_over(
 ) -> None:
     old = await records.begin(alice, "old", "wish")
     for event in events("CallConnected", "CallDisconnected"):
-        await records.land(old, event)
+        await records.apply(old, event)
     clock.now = START + timedelta(days=29)
     young = await records.begin(alice, "young", "wish")
     clock.now = START + timedelta(days=31)
@@ -230,6 +229,6 @@ async def test_calls_go_when_their_time_is_over(
     assert records.is_kept(young)
     await records.tidy(alice)
 
-    assert [call.call_id for call in await records.live_of(alice)] == [young.call_id]
+    assert [call.call_id for call in await records.live_calls(alice)] == [young.call_id]
     assert await table.list_for(old.call_id) == []
     assert (await records.begin(alice, "old", "another wish")).call_id != old.call_id

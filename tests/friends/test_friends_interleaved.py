@@ -98,7 +98,7 @@ async def _check_pair(world: World, lists: list[dict[str, Friend]], who: int, wh
         assert identity is not None
         assert deed.seen is not None
         assert deed.seen.communication_user_id == identity.communication_user_id
-        assert deed.seen.display_name == identity.display_name or not identity.told
+        assert deed.seen.display_name == identity.display_name or not identity.is_announced
         assert identity.communication_user_id in world._acs.living
 
 

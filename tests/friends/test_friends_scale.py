@@ -74,7 +74,7 @@ async def test_a_new_name_costs_a_read_and_a_write_for_each_friend(
 
     assert answered.status == 200
     async with asyncio.timeout(DEADLINE):
-        while not (identity := await stored(stack, popular)).told:
+        while not (identity := await stored(stack, popular)).is_announced:
             await asyncio.sleep(0.1)
     # Besides: who am I, the new name, the note that all know.
     assert tables.requests == {
@@ -109,10 +109,10 @@ async def test_a_token_does_not_wait_until_all_friends_are_told(
 
     assert answered.status == 200
     await table_faults.held(friend)
-    assert not (await stored(stack, popular)).told
+    assert not (await stored(stack, popular)).is_announced
     await table_faults.release(friend)
     async with asyncio.timeout(DEADLINE):
-        while not (await stored(stack, popular)).told:
+        while not (await stored(stack, popular)).is_announced:
             await asyncio.sleep(0.1)
 
 

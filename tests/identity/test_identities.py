@@ -6,13 +6,12 @@ from itertools import count
 
 import pytest
 
-from shared.app import table_client
 from shared.identity.acs import Grant
 from shared.identity.identities import Identities
 from shared.principals import Kind, Principal
 from shared.problems import IdentityGone, StorageUnavailable
 from shared.settings import load
-from shared.tables import IDENTITIES, Table
+from shared.tables import IDENTITIES, Table, table_client
 from shared.upstream.clients import Upstream
 from tests.support.control import Control
 from tests.support.stack import Stack
@@ -54,7 +53,7 @@ def identities(
     stack: Stack, connection_string: str, upstream: Upstream, acs: FakeAcs
 ) -> Identities:
     settings = load({**stack.settings, "TABLES_CONNECTION_STRING": connection_string})
-    return Identities(Table(table_client(settings, upstream, IDENTITIES)), acs, "resource")
+    return Identities(Table(table_client(settings.upstream, upstream, IDENTITIES)), acs, "resource")
 
 
 async def test_an_enrolment_that_storage_failed_goes_on_with_the_same_identity(

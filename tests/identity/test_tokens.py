@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from shared.friends.rows import Profile
 from shared.identity.acs import Grant
 from shared.identity.rows import Identity
 from shared.identity.token_policy import Policy
@@ -15,7 +14,7 @@ from shared.identity.tokens import Tokens
 from shared.principals import Caller, Kind, Principal
 from shared.problems import CommunicationUnavailable, InvalidRequest, Throttled
 from shared.tables import Row
-from shared.upstream.clients import SingleFlight
+from shared.upstream.concurrency import SingleFlight
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 ALICE = Caller(Principal(Kind.USER, "realm", "alice"), "Alice", frozenset(), NOON)
@@ -83,11 +82,8 @@ class FakeIdentities:
         return await self.find(ALICE.principal)
 
 
-class NoFriends:
-    """Whoever is told, nobody is there."""
-
-    async def announce(self, owner: Principal, profile: Profile) -> None:
-        pass
+async def no_friends(owner: Principal, identity: Identity) -> None:
+    """There is nobody to be told."""
 
 
 @pytest.fixture
@@ -107,7 +103,7 @@ def identities() -> Any:
 
 @pytest.fixture
 def tokens(identities: Any, acs: FakeAcs, clock: Clock) -> Tokens:
-    return Tokens(identities, NoFriends(), acs, POLICY, flight_seconds=5, now=clock)
+    return Tokens(identities, no_friends, acs, POLICY, flight_seconds=5, now=clock)
 
 
 async def issue(tokens: Tokens, scopes: set[str] | None = None, minutes: int | None = None) -> str:
@@ -138,7 +134,7 @@ async def test_a_token_with_less_than_half_its_life_is_not(
     # ACS may hand out less than was asked for.
     short = Tokens(
         FakeIdentities(),  # type: ignore[arg-type]
-        NoFriends(),
+        no_friends,
         _ShortLived(clock),
         POLICY,
         flight_seconds=5,
@@ -240,7 +236,7 @@ async def test_who_joins_late_has_their_own_time(clock: Clock) -> None:
     acs = FakeAcs(clock)
     tokens = Tokens(
         FakeIdentities(),  # type: ignore[arg-type]
-        NoFriends(),
+        no_friends,
         acs,
         POLICY,
         flight_seconds=0.05,

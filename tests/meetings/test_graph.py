@@ -10,13 +10,13 @@ from azure.core.credentials import AccessToken
 
 from devstack.tokens import issuer_key, mint
 from devstack.users import object_id
-from shared.meetings.graph import GraphApi, MeetingGone, Plan
+from shared.meetings.graph import GraphApi, MeetingGone, MeetingPlan
 from shared.problems import GraphRefused, OrganizerRefused
 from shared.upstream.clients import Upstream
 from tests.support.stack import Stack
 
 NOON = datetime.now(UTC) + timedelta(days=1)
-PLAN = Plan("Visit", NOON, NOON + timedelta(hours=1), None)
+PLAN = MeetingPlan("Visit", NOON, NOON + timedelta(hours=1), None)
 DAVE = object_id("dave")
 
 

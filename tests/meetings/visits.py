@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from shared.meetings.meetings import SCHEDULER
-from shared.sharing.audiences import MANAGER
+from shared.auth.roles import CALLS_MANAGE, MEETINGS_SCHEDULE
 from tests.meetings.test_meetings import NOON, call_of, schedule, stamp
 from tests.privacy.test_erasure import rows_about
 from tests.support.api import Reply
@@ -65,7 +64,7 @@ async def planned(people: People, host: Host, all_at: Sequence[object]) -> list[
     patients = people(host, "pat", "quinn", "robin")
     doctors = people(host, *(f"doctor {n}" for n in range(len(all_at))))
     for doctor in doctors:
-        doctor.sign_in(SCHEDULER, MANAGER)
+        doctor.sign_in(MEETINGS_SCHEDULE, CALLS_MANAGE)
     replies = await asyncio.gather(*(person.token() for person in (*patients, *doctors)))
     assert {reply.status for reply in replies} == {200}
     return [Visit(doctor, patients, at) for doctor, at in zip(doctors, all_at, strict=True)]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.app import build
+from shared.app import App
 from shared.settings import load
 
 AUTH = {"AUTH_ISSUER": "https://issuer.example", "AUTH_AUDIENCE": "api://x"}
@@ -18,7 +18,7 @@ BY_IDENTITY = {
 
 @pytest.mark.parametrize("settings", [BY_KEY, BY_IDENTITY])
 async def test_an_app_is_wired_and_closed_without_a_connection(settings: dict[str, str]) -> None:
-    app = build(load({**settings, **AUTH}))
+    app = App(load({**settings, **AUTH}))
 
     assert set(app.health.checks) == {"storage", "communication", "issuer 1"}
     await app.upstream.close()

@@ -55,7 +55,7 @@ def test_the_example_points_the_core_tools_at_the_stacks_default_ports(tmp_path:
     assert all(isinstance(value, str) for value in values.values())
     assert values["FUNCTIONS_WORKER_RUNTIME"] == "python"
     assert EXAMPLE["Host"]["LocalHttpPort"] == DEFAULT_PORTS["host"]
-    assert load(values).token_scopes == {"voip"}
+    assert load(values).identity.token_scopes == {"voip"}
 
 
 def test_what_is_not_the_app_is_not_deployed() -> None:

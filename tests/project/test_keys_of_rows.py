@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from shared.tables import key
+from shared.keys import key
 
 ODD = ["", "a/b", "a\\b", "#?", "%2F", "'", "\x00\x1f\x7f", "😀", "x" * 256, "a|b", "~", "A"]
 

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from shared.bot_calls.settings import USUAL_VOICE, Connect, HangUp, Menu, Say
-from shared.settings import SettingsError, load
+from shared.settings import load
+from shared.settings_reader import SettingsError
 
 KEY = "c2VjcmV0LWtleS1vZi10aGUtcmVzb3VyY2U="
 GOOD = {
@@ -26,17 +27,17 @@ def faults(**changes: str) -> dict[str, str]:
 def test_the_least_that_works() -> None:
     settings = load(GOOD)
 
-    assert settings.communication_endpoint == "https://x.communication.azure.com"
-    assert settings.communication_resource == "x.communication.azure.com"
-    assert settings.issuers[0].audiences == ("api://one", "api://two")
-    assert (settings.issuers[0].user_claim, settings.issuers[0].realm) == (
+    assert settings.upstream.communication_endpoint == "https://x.communication.azure.com"
+    assert settings.upstream.communication_resource == "x.communication.azure.com"
+    assert settings.auth.issuers[0].audiences == ("api://one", "api://two")
+    assert (settings.auth.issuers[0].user_claim, settings.auth.issuers[0].realm) == (
         "sub",
         "https://issuer.example/",
     )
-    assert settings.token_scopes == {"voip"}
-    assert (settings.token_minutes, settings.token_max_minutes) == (60, 1440)
-    assert settings.upstream_timeout == 10
-    assert not settings.easy_auth
+    assert settings.identity.token_scopes == {"voip"}
+    assert (settings.identity.token_minutes, settings.identity.token_max_minutes) == (60, 1440)
+    assert settings.upstream.timeout == 10
+    assert not settings.auth.easy_auth
 
 
 def test_every_missing_setting_is_named_at_once() -> None:
@@ -156,13 +157,18 @@ BOT = {**SPEECH, "BOT_GREETING": "Welcome."}
 
 
 def test_nobody_is_answered_unless_it_is_said_what_they_hear() -> None:
-    least = load(GOOD).attendant
-    audio = load({**GOOD, "BOT_GREETING": "https://audio.example.com/hello.wav"}).attendant
-    keys = load({**GOOD, "EVENT_GRID_KEY": f"{'x' * 32},{'y' * 32}"}).attendant
+    least = load(GOOD).bot_calls
+    audio = load({**GOOD, "BOT_GREETING": "https://audio.example.com/hello.wav"}).bot_calls
+    keys = load({**GOOD, "EVENT_GRID_KEY": f"{'x' * 32},{'y' * 32}"}).bot_calls
 
-    assert (least.greeting, least.menu, least.keys, least.tenant) == ("", Menu(), (), "")
+    assert (least.greeting, least.menu, least.event_grid_keys, least.event_grid_tenant) == (
+        "",
+        Menu(),
+        (),
+        "",
+    )
     assert (audio.greeting, audio.voice) == ("https://audio.example.com/hello.wav", USUAL_VOICE)
-    assert keys.keys == ("x" * 32, "y" * 32)
+    assert keys.event_grid_keys == ("x" * 32, "y" * 32)
     assert "x" * 32 not in repr(keys)
 
 
@@ -175,7 +181,7 @@ def test_a_menu_says_what_each_tone_does() -> None:
         "0": "hang up",
     }
 
-    read = load({**GOOD, **BOT, "BOT_MENU": json.dumps(menu)}).attendant.menu
+    read = load({**GOOD, **BOT, "BOT_MENU": json.dumps(menu)}).bot_calls.menu
 
     assert read.prompt == "Press a key."
     assert read.choices == {
@@ -241,8 +247,8 @@ def test_entras_half_of_event_grid_is_no_proof() -> None:
     assert set(faults(**both, EVENT_GRID_JWKS_URL="http://keys.example.com")) == {
         "EVENT_GRID_JWKS_URL"
     }
-    whole = load({**GOOD, **both}).attendant
-    assert (whole.tenant, whole.audiences) == (TENANT, ("api://one",))
+    whole = load({**GOOD, **both}).bot_calls
+    assert (whole.event_grid_tenant, whole.event_grid_audiences) == (TENANT, ("api://one",))
     assert set(faults(**{**both, "EVENT_GRID_AUDIENCE": ","})) == {"EVENT_GRID_AUDIENCE"}
     assert whole.entra_keys_url.startswith(f"https://login.microsoftonline.com/{TENANT}/")
 
@@ -263,7 +269,9 @@ def test_a_managed_identitys_token_is_sent_over_tls_only() -> None:
 
 def test_http_is_for_this_machine_only() -> None:
     for host in ("127.0.0.1:7072", "localhost:7072", "[::1]:7072"):
-        assert load({**GOOD, "AUTH_ISSUER": f"http://{host}"}).issuers[0].url.startswith("http:")
+        assert (
+            load({**GOOD, "AUTH_ISSUER": f"http://{host}"}).auth.issuers[0].url.startswith("http:")
+        )
     for host in ("127.0.0.1.evil.example", "localhost.evil.example", "10.0.0.1"):
         assert "AUTH_ISSUER" in faults(AUTH_ISSUER=f"http://{host}")
 
@@ -284,7 +292,7 @@ def test_the_v1_and_v2_issuers_of_an_entra_tenant_are_one_realm() -> None:
             ),
         }
     )
-    v2, v1, other = settings.issuers
+    v2, v1, other = settings.auth.issuers
 
     assert v2.realm == v1.realm == f"entra:{TENANT}"
     assert (v2.user_claim, v1.user_claim, other.user_claim) == ("oid", "oid", "uid")
@@ -330,9 +338,9 @@ def test_an_issuer_listed_twice_is_a_fault() -> None:
 
 
 def test_easy_auth_needs_the_platform_to_say_so_too() -> None:
-    assert not load({**GOOD, "AUTH_EASY_AUTH": "true"}).easy_auth
-    assert not load({**GOOD, "WEBSITE_AUTH_ENABLED": "True"}).easy_auth
-    assert load({**GOOD, "AUTH_EASY_AUTH": "true", "WEBSITE_AUTH_ENABLED": "True"}).easy_auth
+    assert not load({**GOOD, "AUTH_EASY_AUTH": "true"}).auth.easy_auth
+    assert not load({**GOOD, "WEBSITE_AUTH_ENABLED": "True"}).auth.easy_auth
+    assert load({**GOOD, "AUTH_EASY_AUTH": "true", "WEBSITE_AUTH_ENABLED": "True"}).auth.easy_auth
 
 
 def test_no_secret_in_a_repr() -> None:

@@ -18,8 +18,8 @@ from shared.sharing.rows import (
     Consent,
     Content,
     Host,
-    Record,
     Role,
+    SharedCallRecord,
     call_key,
     space_key,
 )
@@ -257,12 +257,12 @@ def _calls(world: World) -> SharedCalls:
     return SharedCalls(listings, records, service.friendships, service.identities)
 
 
-def _record(world: World, caller: Caller) -> Record:
+def _record(world: World, caller: Caller) -> SharedCallRecord:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     host = Host(caller.principal.id, None)
-    return Record(
+    return SharedCallRecord(
         call_id=_call(caller, GROUP),
-        sharing="one",
+        change_id="one",
         owner=world.key_of(ANN),
         realm=world.realm,
         proven_at=caller.issued_at,
@@ -271,13 +271,13 @@ def _record(world: World, caller: Caller) -> Record:
     )
 
 
-def _ended(record: Record) -> Record:
+def _ended(record: SharedCallRecord) -> SharedCallRecord:
     assert record.content is not None
     long_ago = record.content.shared_at - timedelta(days=2)
     return replace(record, content=replace(record.content, shared_at=long_ago))
 
 
-async def _store(world: World, record: Record) -> None:
+async def _store(world: World, record: SharedCallRecord) -> None:
     """A call that is shared with nobody."""
     row = record.row_for(record.owner, Role.OWNER)
     records, listings = world.table(SHARED_CALLS), world.table(INVITATIONS)

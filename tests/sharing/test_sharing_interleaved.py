@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.settings import load
-from shared.sharing.rows import RECORD_ROW, Record, Role, space_key
+from shared.sharing.rows import RECORD_ROW, Role, SharedCallRecord, space_key
 from shared.tables import INVITATIONS, SHARED_CALLS
 from shared.upstream.clients import Upstream
 from tests.support.interleaving import Schedule
@@ -79,7 +79,7 @@ async def _check_call(world: World, owner: int) -> None:
     """The record says what the last request wanted, and everybody sees what the record says."""
     call = world.call_of(owner)
     row = await world.quietly(world.table(SHARED_CALLS).find(call, RECORD_ROW))
-    record = None if row is None else Record.of(row)
+    record = None if row is None else SharedCallRecord.of(row)
     content = None if record is None else record.content
     assert (None if content is None else content.title) in _last_titles(world, owner)
     assert record is None or (content and not record.former_space)

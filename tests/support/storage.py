@@ -9,10 +9,20 @@ from typing import Any
 
 from azure.data.tables.aio import TableClient
 
-from shared.friends.rows import Friendship, Profile, Word
-from shared.identity.rows import Identity, identity_of, milliseconds, principal_key
+from shared.friends.rows import Decision, Friendship, Profile
+from shared.identity.rows import Identity, identity_of
+from shared.keys import milliseconds, principal_key
 from shared.principals import Kind, Principal
-from shared.sharing.rows import RECORD_ROW, CallKind, Consent, Content, Host, Record, Role, call_key
+from shared.sharing.rows import (
+    RECORD_ROW,
+    CallKind,
+    Consent,
+    Content,
+    Host,
+    Role,
+    SharedCallRecord,
+    call_key,
+)
 from shared.tables import FRIENDS, IDENTITIES, INVITATIONS, SHARED_CALLS, _entity, _row
 from tests.support.api import Reply
 from tests.support.kills import Step
@@ -91,7 +101,7 @@ async def store_friends(
     keys = {name: mapping_key(stack, name) for name in names}
 
     def entity(owner: str, friend: str, name: str, profile: Profile) -> dict[str, Any]:
-        said = Friendship(owner, friend, name, Word.YES, seq, Word.YES, seq, profile)
+        said = Friendship(owner, friend, name, Decision.YES, seq, Decision.YES, seq, profile)
         return _entity(owner, friend, said.values())
 
     gate = asyncio.Semaphore(AT_ONCE)
@@ -131,7 +141,7 @@ async def store_invitations(stack: Stack, person: Person, number: int) -> list[s
     [friend] = await store_friends(stack, person, 1)
     sharer = Principal(Kind.USER, stack.values["issuer"], friend)
 
-    def record(n: int) -> Record:
+    def record(n: int) -> SharedCallRecord:
         group = f"group {n} for {person.id}"
         content = Content(
             kind=CallKind.GROUP_CALL,
@@ -143,7 +153,7 @@ async def store_invitations(stack: Stack, person: Person, number: int) -> list[s
             host=Host(sharer.id, "Sharer"),
         )
         call, owner = call_key(sharer, CallKind.GROUP_CALL, group), principal_key(sharer)
-        return Record(
+        return SharedCallRecord(
             call, "stored", owner, sharer.realm, now, Consent.FRIENDSHIP, content, frozenset({me})
         )
 

@@ -10,25 +10,24 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
-from shared.app import table_client
 from shared.friends.friends import Friend, Friends
 from shared.friends.friendships import Friendships
 from shared.identity.acs import Grant
 from shared.identity.erasure import IdentityErasure
 from shared.identity.identities import Identities
-from shared.identity.rows import principal_key
 from shared.identity.token_policy import Policy
 from shared.identity.tokens import Tokens
+from shared.keys import principal_key
 from shared.principals import Caller, Kind, Principal
-from shared.privacy.personal_data import Holder, People
+from shared.privacy.personal_data import PersonalData, PersonalDataStore
 from shared.problems import BeingErased, Conflict, Problem
 from shared.settings import Settings
 from shared.sharing.audiences import Audience
 from shared.sharing.group_calls import GroupCalls
-from shared.sharing.invitations import Invitations, Shared
+from shared.sharing.invitations import Invitations, SharedCallView
 from shared.sharing.rows import CallKind, call_key
 from shared.sharing.shared_calls import SharedCalls
-from shared.tables import ALL, FRIENDS, IDENTITIES, INVITATIONS, SHARED_CALLS, Table
+from shared.tables import ALL, FRIENDS, IDENTITIES, INVITATIONS, SHARED_CALLS, Table, table_client
 from shared.upstream.clients import Upstream
 from tests.support.interleaving import Instance, Schedule, Stopped
 
@@ -78,7 +77,7 @@ class Deed:
     began: int
     ended: int = 0
     seen: Friend | None = None
-    listed: list[Shared] | None = None
+    listed: list[SharedCallView] | None = None
     refused: Problem | None = None
 
 
@@ -112,7 +111,7 @@ class Service:
     friendships: Friendships
     identities: Identities
     tokens: Tokens
-    people: People
+    people: PersonalData
     invitations: Invitations
     group_calls: GroupCalls
 
@@ -124,7 +123,7 @@ class World:
         self.realm = next(realm for n in _worlds if _in_order(realm := f"interleaved {n}"))
         self.schedule = schedule
         self.deeds: list[Deed] = []
-        self._clients = {name: table_client(settings_, upstream, name) for name in ALL}
+        self._clients = {name: table_client(settings_.upstream, upstream, name) for name in ALL}
         self._acs = FakeAcs(self.realm)
         self._now = datetime(2026, 1, 1, tzinfo=UTC)
         self._happened = itertools.count(1)
@@ -150,7 +149,7 @@ class World:
         identities = Identities(identity_table, acs, "resource", now)
         friendships = Friendships(tables[FRIENDS], now)
         policy = Policy(VOIP, {}, 60, 60)
-        tokens = Tokens(identities, friendships, acs, policy, flight_seconds=100, now=now)
+        tokens = Tokens(identities, friendships.announce, acs, policy, flight_seconds=100, now=now)
         erasure = IdentityErasure(identity_table, identities, "resource", now)
 
         async def no_wait(seconds: float) -> None:
@@ -159,8 +158,8 @@ class World:
         listings = tables[INVITATIONS]
         calls = SharedCalls(listings, tables[SHARED_CALLS], friendships, identities, now)
         invitations = Invitations(listings, calls, friendships, identities, now)
-        holders: dict[str, Holder] = {"friends": friendships, "invitations": invitations}
-        people = People(identities, erasure, acs, holders, sleep=no_wait)
+        stores: dict[str, PersonalDataStore] = {"friends": friendships, "invitations": invitations}
+        people = PersonalData(identities, erasure, acs, lambda: stores, sleep=no_wait)
         friends = Friends(friendships, identities, tokens, invitations, "resource", now)
         group_calls = GroupCalls(invitations, now)
         return Service(friends, friendships, identities, tokens, people, invitations, group_calls)
@@ -190,7 +189,7 @@ class World:
             case "block":
                 await service.friends.remove(caller, whom, block=True)
             case "forget":
-                await service.people.forget(caller)
+                await service.people.erase(caller)
             case "rename":
                 caller = self.caller(wish.who, f"{WHO[wish.who]} {next(self._names)}")
                 await service.tokens.issue(caller, None, None)

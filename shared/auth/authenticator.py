@@ -1,0 +1,47 @@
+"""Who is calling? A bearer token of a configured issuer says so, or the platform's Easy Auth."""
+
+from collections.abc import Mapping
+
+from shared.auth import easy_auth
+from shared.auth.bearer import BearerTokens
+from shared.auth.claims import refusal
+from shared.auth.issuer_keys import KeySource
+from shared.auth.settings import Issuer
+from shared.principals import Caller
+
+
+class Authenticator:
+    """Turns the headers of a request into a Caller, or refuses."""
+
+    def __init__(
+        self, issuers: Mapping[str, Issuer], keys: Mapping[str, KeySource], *, easy_auth: bool
+    ) -> None:
+        """
+        Args:
+            issuers: by issuer URL.
+            keys: by issuer URL, one for each issuer.
+            easy_auth: the app setting *and* the platform say that principals can be trusted.
+        """
+        self._issuers = issuers
+        self._bearer_tokens = BearerTokens(issuers, keys)
+        self._trusts_platform = easy_auth
+
+    async def authenticate(self, headers: Mapping[str, str]) -> Caller:
+        """The caller.
+
+        Raises:
+            Unauthenticated: no valid proof; its challenge tells a developer what to mend.
+            KeysUnavailable: the issuer's keys could not be had, so the token was not judged.
+        """
+        authorization = headers.get("authorization")
+        principal = headers.get(easy_auth.HEADER) if self._trusts_platform else None
+        if authorization is None and principal is None:
+            raise refusal("Send Authorization: Bearer <token>.", error="")
+        callers = []
+        if authorization is not None:
+            callers.append(await self._bearer_tokens.authenticate(authorization))
+        if principal is not None:
+            callers.append(easy_auth.platform_principal(principal, self._issuers))
+        if len({caller.principal for caller in callers}) > 1:
+            raise refusal("The bearer token and the platform's principal are two different people.")
+        return callers[0]

@@ -1,0 +1,114 @@
+"""Turns claims that were verified into a Caller, and refuses what cannot be believed."""
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from shared.auth.settings import Issuer
+from shared.principals import MAX_ID_LENGTH, Caller, Kind, Principal, is_unicode, visible
+from shared.problems import Unauthenticated
+
+logger = logging.getLogger(__name__)
+
+_CLIENT_CLAIMS = ("azp", "appid", "client_id", "cid")
+_MAX_NAME_LENGTH = 256
+
+
+def caller_of(claims: Mapping[str, Any], issuer: Issuer, *, from_platform: bool = False) -> Caller:
+    """The caller whom verified claims name.
+
+    Args:
+        from_platform: whether App Service authentication verified them, and not this service.
+
+    Raises:
+        Unauthenticated: a claim that is needed is missing, malformed or not the issuer's.
+    """
+    if issuer.tenant and str(claims.get("tid", "")).lower() != issuer.tenant:
+        raise refusal("The token's tenant (tid) is not its issuer's.")
+    user_id = claims.get(issuer.user_claim)
+    if (
+        not isinstance(user_id, str)
+        or not 0 < len(user_id) <= MAX_ID_LENGTH
+        or not is_unicode(user_id)
+    ):
+        raise refusal(
+            f"The token's {issuer.user_claim} claim, see AUTH_USER_CLAIM, is not a text of"
+            f" 1 to {MAX_ID_LENGTH} characters."
+        )
+    kind = _kind(claims, issuer, from_platform=from_platform)
+    return Caller(
+        principal=Principal(kind, issuer.realm, user_id),
+        display_name=_display_name(claims.get(issuer.name_claim)),
+        roles=_roles(claims, issuer.roles_claim),
+        issued_at=_issued_at(claims),
+        entra_object_id=str(claims.get("oid", "")) if issuer.tenant else None,
+    )
+
+
+def _kind(claims: Mapping[str, Any], issuer: Issuer, *, from_platform: bool) -> Kind:
+    """Is this a person, or an app that signed in as itself?
+
+    Being taken for a service gains nothing: it needs an app role for everything. There is no
+    standard mark of one; those known are the providers' own.
+    """
+    if claims.get("idtyp") == "app":  # Entra and B2C, where the optional claim is switched on
+        return Kind.SERVICE
+    client = next((claims[name] for name in _CLIENT_CLAIMS if claims.get(name)), None)
+    if issuer.tenant:
+        if not claims.get("scp"):
+            # An access token of a person has scopes, one of an app has none. An ID token has no
+            # client either, and is meant for the client, not for us; Easy Auth has used it up.
+            if client:
+                return Kind.SERVICE
+            if not from_platform:
+                raise refusal("This is an ID token; send an access token for this service.")
+        return Kind.USER
+    subject = str(claims.get("sub", ""))
+    if (
+        claims.get("gty") == "client-credentials"  # Auth0
+        or subject.endswith("@clients")  # Auth0
+        or (client and client == subject)  # RFC 9068 section 2.2, Okta
+        or claims.keys() & {"clientHost", "clientAddress"}  # Keycloak
+        or str(claims.get("preferred_username", "")).startswith("service-account-")  # Keycloak
+    ):
+        return Kind.SERVICE
+    return Kind.USER
+
+
+def _display_name(claim: object) -> str | None:
+    """As friends are shown it: people can often choose their names themselves."""
+    if not isinstance(claim, str):
+        return None
+    return visible(visible(claim)[:_MAX_NAME_LENGTH]) or None
+
+
+def _roles(claims: Mapping[str, Any], path: str) -> frozenset[str]:
+    """The roles at a claim, or at a dotted path such as Keycloak's `realm_access.roles`."""
+    found: Any = claims.get(path)
+    if found is None:  # not a claim of that very name (Auth0's are URLs, with dots)
+        found = claims
+        for part in path.split("."):
+            found = found.get(part) if isinstance(found, Mapping) else None
+    if isinstance(found, str):
+        found = [found]
+    if not isinstance(found, list):
+        return frozenset()
+    return frozenset(role for role in found if isinstance(role, str) and is_unicode(role))
+
+
+def _issued_at(claims: Mapping[str, Any]) -> datetime:
+    try:
+        return datetime.fromtimestamp(float(claims["iat"]), UTC)
+    except (KeyError, TypeError, ValueError, OverflowError, OSError):
+        raise refusal("The token has no usable iat claim.") from None
+
+
+def refusal(description: str, *, error: str = "invalid_token") -> Unauthenticated:
+    """A 401 with the challenge of RFC 6750; without an error code where no token was sent."""
+    logger.info("refused: %s", description)
+    challenge = 'Bearer realm="api"'
+    if error:
+        quoted = description.replace("\\", "").replace('"', "'")
+        challenge += f', error="{error}", error_description="{quoted}"'
+    return Unauthenticated(description, www_authenticate=challenge)

@@ -1,0 +1,55 @@
+"""Queries and answers of the buddy list."""
+
+from typing import TYPE_CHECKING, Annotated, Literal
+from urllib.parse import urlencode
+
+from pydantic import Field
+
+from shared.bodies import Answer, Query, is_absent
+from shared.friends.rows import State
+
+if TYPE_CHECKING:  # nothing that the rules need is loaded with the functions
+    from shared.friends.friends import Friend
+
+type FriendState = Literal["accepted", "requested", "incoming"]
+
+
+class FriendsQuery(Query):
+    """Of the list: by itself all of it. `page` is what a `nextLink` holds."""
+
+    state: FriendState | None = None
+    page: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+
+    @property
+    def wanted(self) -> State | None:
+        return None if self.state is None else State(self.state)
+
+
+class RemovalQuery(Query):
+    block: bool | None = None
+
+
+class FriendAnswer(Answer):
+    """`communicationUserId` is there once both have said yes; a name, once the friend has."""
+
+    id: str
+    display_name: str | None
+    state: FriendState
+    communication_user_id: str | None = Field(exclude_if=is_absent)
+
+    @classmethod
+    def of(cls, friend: "Friend") -> "FriendAnswer":
+        return cls.model_validate(friend, from_attributes=True)
+
+
+class FriendsAnswer(Answer):
+    """A page of the buddy list; `nextLink` is there while there may be more."""
+
+    friends: list[FriendAnswer]
+    next_link: str | None = Field(exclude_if=is_absent)
+
+    @classmethod
+    def of(cls, friends: "list[Friend]", after: str | None, state: State | None) -> "FriendsAnswer":
+        asked = {} if state is None else {"state": state}
+        link = f"/api/friends?{urlencode({**asked, 'page': after})}" if after else None
+        return cls(friends=[FriendAnswer.of(friend) for friend in friends], next_link=link)

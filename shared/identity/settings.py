@@ -1,0 +1,64 @@
+"""The settings of identities: which calling tokens are issued, and the app of Teams users."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shared.settings_reader import SettingsReader
+
+SCOPES = ("chat", "chat.join", "chat.join.limited", "voip", "voip.join")
+# Minutes; ACS itself accepts no others (reference: expiresInMinutes 60..1440).
+MIN_TOKEN_MINUTES, MAX_TOKEN_MINUTES = 60, 1440
+
+
+@dataclass(frozen=True)
+class IdentitySettings:
+    """
+    Attributes:
+        token_scopes: what everybody may ask for, and gets who asks for nothing.
+        token_scopes_by_role: what an app role may ask for besides.
+        token_minutes, token_max_minutes: the usual and the longest lifetime of a token.
+        teams_app_id: the Entra app that Teams users sign in with, or empty.
+    """
+
+    token_scopes: frozenset[str]
+    token_scopes_by_role: Mapping[str, frozenset[str]]
+    token_minutes: int
+    token_max_minutes: int
+    teams_app_id: str
+
+
+def read_identity_settings(reader: SettingsReader) -> IdentitySettings:
+    minutes = reader.integer("TOKEN_LIFETIME_MINUTES", 60, MIN_TOKEN_MINUTES, MAX_TOKEN_MINUTES)
+    most = reader.integer(
+        "TOKEN_MAX_LIFETIME_MINUTES", MAX_TOKEN_MINUTES, MIN_TOKEN_MINUTES, MAX_TOKEN_MINUTES
+    )
+    if minutes > most:
+        reader.fault("TOKEN_LIFETIME_MINUTES", "is above TOKEN_MAX_LIFETIME_MINUTES")
+    return IdentitySettings(
+        token_scopes=_scopes(reader),
+        token_scopes_by_role=_scopes_by_role(reader),
+        token_minutes=minutes,
+        token_max_minutes=most,
+        teams_app_id=reader.guid("TEAMS_APP_ID", "the Entra app that Teams users sign in with"),
+    )
+
+
+def _scopes(reader: SettingsReader) -> frozenset[str]:
+    scopes = frozenset(reader.items("TOKEN_SCOPES")) or frozenset({"voip"})
+    if not scopes <= set(SCOPES):
+        reader.fault("TOKEN_SCOPES", f"knows only {', '.join(SCOPES)}")
+    return scopes
+
+
+def _scopes_by_role(reader: SettingsReader) -> dict[str, frozenset[str]]:
+    text = reader.text("TOKEN_SCOPES_BY_ROLE")
+    try:
+        listed_by_role = json.loads(text) if text else {}
+        found = {role: frozenset(scopes) for role, scopes in listed_by_role.items()}
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        found = {"": frozenset({""})}
+    if not frozenset().union(*found.values()) <= set(SCOPES):
+        message = f'is not {{"Role": ["…"]}} of {", ".join(SCOPES)}'
+        reader.fault("TOKEN_SCOPES_BY_ROLE", message)
+    return found

@@ -1,0 +1,42 @@
+"""The settings of Teams meetings: where Microsoft Graph is, and in whose name they are held."""
+
+from dataclasses import dataclass
+
+from shared.settings_reader import SettingsReader
+from shared.urls import is_loopback, is_safe_url
+
+# Graph for the world, for two parts of the US government, and for China.
+_GRAPH_CLOUDS = (
+    "https://graph.microsoft.com",
+    "https://graph.microsoft.us",
+    "https://dod-graph.microsoft.us",
+    "https://microsoftgraph.chinacloudapi.cn",
+)
+
+
+@dataclass(frozen=True)
+class MeetingSettings:
+    """
+    Attributes:
+        graph_endpoint: empty where no meetings can be scheduled.
+        organizer: object id of the Entra user who holds the meetings of callers whom Entra did not
+            sign in, or empty.
+    """
+
+    graph_endpoint: str
+    organizer: str
+
+
+def read_meeting_settings(reader: SettingsReader) -> MeetingSettings:
+    url = reader.text("GRAPH_ENDPOINT").rstrip("/")
+    if url and not (is_safe_url(url) and (url in _GRAPH_CLOUDS or is_loopback(url))):
+        reader.fault("GRAPH_ENDPOINT", f"is none of {', '.join(_GRAPH_CLOUDS)}")
+    if not url and reader.text("MEETING_ORGANIZER_ID"):
+        reader.fault("MEETING_ORGANIZER_ID", "has no effect without GRAPH_ENDPOINT")
+    return MeetingSettings(url, reader.guid("MEETING_ORGANIZER_ID", "an Entra user's object id"))
+
+
+def graph_scope(endpoint: str) -> str:
+    """The scope of a token for Graph; a Graph on this machine stands in for the world's."""
+    cloud = endpoint if endpoint in _GRAPH_CLOUDS else _GRAPH_CLOUDS[0]
+    return f"{cloud}/.default"
