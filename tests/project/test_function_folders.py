@@ -1,0 +1,61 @@
+"""A function folder is its HTTP contract, and nothing else."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.stack import ROOT
+
+FOLDERS = sorted(path.parent for path in ROOT.glob("*/function.json"))
+
+# What every folder may import: the HTTP edge, the base classes, the app roles, and contracts.
+USUAL = {"azure.functions", "shared.http", "shared.bodies", "shared.auth.roles"}
+
+# What some folders need besides, each with the reason.
+EXTRA = {
+    "CallEvents": {"shared.calls.events"},  # reads the body of another service, not a contract
+    "ExportUser": {"datetime"},  # says when the export was made
+    "Health": {
+        "shared.operate.health",  # how long an answer is kept is told in Retry-After
+        "shared.problems",  # a probe that is not there, and one that is down
+    },
+    "IncomingCall": {"shared.bot_calls.event_grid"},  # reads the body of another service
+    "IssueBotToken": {"shared.identity.bots"},  # whose token: a bot of the caller's realm
+    "OpenInvitation": {"shared.sharing.calendar_files"},  # writes another media type than JSON
+    "RevokeBotTokens": {"shared.identity.bots"},  # as IssueBotToken
+}
+
+
+def imported(folder: Path) -> Iterator[str]:
+    """The modules that a folder's code names in its imports, wherever they stand."""
+    tree = ast.parse((folder / "__init__.py").read_text("utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield f"{'.' * node.level}{node.module or ''}"
+
+
+def is_contract(module: str) -> bool:
+    return module.startswith("shared.") and module.endswith(".contract")
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_a_folder_imports_the_edge_and_contracts(folder: Path) -> None:
+    besides = {name for name in imported(folder) if name not in USUAL and not is_contract(name)}
+
+    assert besides == EXTRA.get(folder.name, set())
+
+
+def test_every_exception_is_of_a_folder_that_is_there() -> None:
+    assert EXTRA.keys() <= {folder.name for folder in FOLDERS}
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_a_folder_holds_nothing_but_its_contract(folder: Path) -> None:
+    assert {path.name for path in folder.iterdir() if path.name != "__pycache__"} == {
+        "__init__.py",
+        "function.json",
+    }
