@@ -1,5 +1,6 @@
 """What people read and copy says what the code does."""
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -67,3 +68,16 @@ def test_what_is_not_the_app_is_not_deployed() -> None:
     assert kept_back <= set(ignored)
     assert not deployed & set(ignored)
     assert ignored.index("!.python_packages") > ignored.index(".*")
+
+
+def test_every_package_and_module_of_the_service_is_in_the_table_of_contributing() -> None:
+    table = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition("| in `shared/` |")[2]
+    parts = {path.name for path in (ROOT / "shared").iterdir() if path.name[0] not in "_."}
+    listed = {name.rstrip("/") for name in re.findall(r"`([a-z_]+(?:/|\.py))`", table)}
+
+    assert parts <= listed
+
+
+def test_a_package_says_what_it_does() -> None:
+    for package in (ROOT / "shared").glob("*/__init__.py"):
+        assert ast.get_docstring(ast.parse(package.read_text("utf-8"))), package
