@@ -5,14 +5,13 @@ pays for what its first request uses and for nothing else.
 """
 
 import logging
-import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from shared import tables
-from shared.settings import Settings, load
+from shared.settings import Settings
 from shared.tables import Table, table_client
 from shared.upstream.clients import Upstream
 
@@ -58,6 +57,7 @@ class App:
         self.settings = settings
         self.upstream = Upstream()
         self._now = now
+        self._resource = settings.upstream.communication_resource
         self._tables: dict[str, Table] = {}
 
     # Who is calling, and is it true
@@ -72,32 +72,30 @@ class App:
 
     @cached_property
     def callback_verifier(self) -> "CallbackVerifier":
-        from shared.auth.issuer_keys import IssuerKeys
         from shared.auth.webhooks import CallbackVerifier
 
-        issuer, url = self.settings.calls.callback_issuer, self.settings.calls.callback_keys_url
-        keys = IssuerKeys(issuer, self.upstream.session, keys_url=url)
-        return CallbackVerifier(keys, issuer, self.settings.upstream.resource_id)
+        calls = self.settings.calls
+        keys = self._keys_of(calls.callback_issuer, calls.callback_keys_url)
+        return CallbackVerifier(keys, calls.callback_issuer, self.settings.upstream.resource_id)
 
     @cached_property
     def event_grid_verifier(self) -> "EventGridVerifier":
-        from shared.auth.issuer_keys import IssuerKeys
         from shared.auth.webhooks import EventGridVerifier
 
-        told = self.settings.bot_calls
-        keys = IssuerKeys(
-            "Entra, for Event Grid", self.upstream.session, keys_url=told.entra_keys_url
-        )
+        bots = self.settings.bot_calls
+        keys = self._keys_of("Entra, for Event Grid", bots.entra_keys_url)
         return EventGridVerifier(
-            told.event_grid_keys, keys, told.event_grid_tenant, told.event_grid_audiences
+            bots.event_grid_keys, keys, bots.event_grid_tenant, bots.event_grid_audiences
         )
 
     @cached_property
     def _issuer_keys(self) -> "dict[str, IssuerKeys]":
+        return {issuer.url: self._keys_of(issuer.url) for issuer in self.settings.auth.issuers}
+
+    def _keys_of(self, issuer: str, url: str = "") -> "IssuerKeys":
         from shared.auth.issuer_keys import IssuerKeys
 
-        urls = [issuer.url for issuer in self.settings.auth.issuers]
-        return {url: IssuerKeys(url, self.upstream.session) for url in urls}
+        return IssuerKeys(issuer, self.upstream.session, keys_url=url)
 
     # Identities and their tokens
 
@@ -105,8 +103,8 @@ class App:
     def identities(self) -> "Identities":
         from shared.identity.identities import Identities
 
-        resource = self.settings.upstream.communication_resource
-        return Identities(self._table(tables.IDENTITIES), self._acs_identity, resource, self._now)
+        table = self._table(tables.IDENTITIES)
+        return Identities(table, self._acs_identity, self._resource, self._now)
 
     @cached_property
     def tokens(self) -> "Tokens":
@@ -150,13 +148,10 @@ class App:
         from shared.identity.erasure import IdentityErasure
         from shared.privacy.personal_data import PersonalData
 
-        resource = self.settings.upstream.communication_resource
-        erasure = IdentityErasure(
-            self._table(tables.IDENTITIES), self.identities, resource, self._now
-        )
-        return PersonalData(
-            self.identities, erasure, self._acs_identity, self._personal_data_stores
-        )
+        table, resource = self._table(tables.IDENTITIES), self._resource
+        erasure = IdentityErasure(table, self.identities, resource, self._now)
+        stores = self._personal_data_stores
+        return PersonalData(self.identities, erasure, self._acs_identity, stores)
 
     def _personal_data_stores(self) -> "Mapping[str, PersonalDataStore]":
         """Whatever stores something about people joins here."""
@@ -178,7 +173,7 @@ class App:
             self.identities,
             self.tokens,
             self.invitations,
-            self.settings.upstream.communication_resource,
+            self._resource,
             self._now,
         )
 
@@ -335,11 +330,8 @@ class App:
     def health(self) -> "Health":
         from shared.operate.health import Health, readiness_checks
 
-        checks = readiness_checks(
-            [self._table(name) for name in tables.ALL],
-            self._acs_identity,
-            self._issuer_keys.values(),
-        )
+        stored = [self._table(name) for name in tables.ALL]
+        checks = readiness_checks(stored, self._acs_identity, self._issuer_keys.values())
         return Health(checks, self.settings.upstream.timeout)
 
     def _table(self, name: str) -> Table:
@@ -347,18 +339,3 @@ class App:
             client = table_client(self.settings.upstream, self.upstream, name)
             self._tables[name] = Table(client)
         return self._tables[name]
-
-
-_app: App | None = None
-
-
-def current() -> App:
-    """The app of this process, built at the first request (so inside the event loop).
-
-    Raises:
-        SettingsError: naming every wrong setting. Azure restarts the app when one is mended.
-    """
-    global _app  # noqa: PLW0603
-    if _app is None:
-        _app = App(load(os.environ))
-    return _app

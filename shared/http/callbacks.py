@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import azure.functions as func
 
-from shared.app import App, current
+from shared.app import App
 from shared.auth.webhooks import Sender
 from shared.http.answers import Result
 from shared.http.requests import read_raw_body
 from shared.http.serving import answer
+from shared.http.worker import current
 from shared.problems import TimedOut, Unavailable, Undelivered
 
 

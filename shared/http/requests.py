@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import azure.functions as func
 from pydantic import ValidationError
 
-from shared.app import App, current
+from shared.app import App
 from shared.bodies import Body, Query
 from shared.http.accept import prefers
 from shared.http.route_ids import read_id
+from shared.http.worker import current
 from shared.principals import Caller
 from shared.problems import BodyTooLarge, Fault, InvalidRequest, NotJson
 

@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Callable
 
 import azure.functions as func
 
-from shared.app import current
 from shared.bodies import Body, Query
 from shared.http.answers import Result, problem_answer, success
 from shared.http.requests import PublicRequest, Request, read_request
+from shared.http.worker import current
 from shared.principals import Caller, Kind
 from shared.problems import Broken, Forbidden, Misconfigured, Problem, TimedOut
 from shared.settings_reader import SettingsError
