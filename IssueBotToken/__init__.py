@@ -4,7 +4,6 @@ import azure.functions as func
 
 from shared.auth.roles import BOTS_OPERATE
 from shared.http import Request, serve
-from shared.identity.bots import bot_of
 from shared.identity.contract import TokenAnswer, TokenBody, TokenQuery, asked_for
 
 
@@ -23,6 +22,6 @@ async def issue_bot_token(request: Request[TokenQuery, TokenBody]) -> TokenAnswe
     bot_id = request.route_id("botId")
     scopes, minutes = asked_for(request.query, request.body)
     identity, grant = await request.app.tokens.issue_to_bot(
-        request.caller, bot_of(request.caller, bot_id), scopes, minutes
+        request.caller, request.caller.bot(bot_id), scopes, minutes
     )
     return TokenAnswer.of(bot_id, identity, grant)

@@ -5,7 +5,6 @@ import azure.functions as func
 from shared.auth.roles import BOTS_OPERATE
 from shared.bodies import Body, Query
 from shared.http import Request, serve
-from shared.identity.bots import bot_of
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
@@ -13,5 +12,5 @@ async def main(req: func.HttpRequest, context: func.Context) -> func.HttpRespons
 
 
 async def revoke_bot_tokens(request: Request[Query, Body]) -> None:
-    bot = bot_of(request.caller, request.route_id("botId"))
+    bot = request.caller.bot(request.route_id("botId"))
     await request.app.tokens.revoke(request.caller, bot)

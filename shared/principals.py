@@ -69,3 +69,7 @@ class Caller:
     roles: frozenset[str]
     issued_at: datetime
     entra_object_id: str | None = None
+
+    def bot(self, bot_id: str) -> Principal:
+        """The bot by that id in the caller's realm; another realm's is another bot."""
+        return Principal(Kind.BOT, self.principal.realm, bot_id)

@@ -3,16 +3,19 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import azure.functions as func
 
 from shared.app import App
-from shared.auth.webhooks import Sender
 from shared.http.answers import Result
 from shared.http.requests import read_raw_body
 from shared.http.serving import answer
 from shared.http.worker import current
 from shared.problems import TimedOut, Unavailable, Undelivered
+
+if TYPE_CHECKING:  # what proves them is loaded with the first callback
+    from shared.auth.webhooks import Sender
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ async def serve_callback(
     context: func.Context,
     handler: Callable[[Callback], Awaitable[Result]],
     *,
-    sender: Callable[[App], Sender],
+    sender: "Callable[[App], Sender]",
     is_urgent: bool = False,
 ) -> func.HttpResponse:
     """Answer a service, whose proof is judged before anything else is looked at.

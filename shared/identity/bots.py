@@ -5,17 +5,12 @@ from typing import Protocol
 from shared.identity.identities import Identities
 from shared.identity.rows import Identity
 from shared.identity.tokens import Tokens
-from shared.principals import Caller, Kind, Principal
+from shared.principals import Caller, Principal
 from shared.problems import BeingErased, Conflict, NotFound
 from shared.tables import RowChanged
 
 # How often a write is tried anew because another request wrote the same row meanwhile.
 _TRIES = 10
-
-
-def bot_of(caller: Caller, bot_id: str) -> Principal:
-    """The bot by that id in the caller's realm; another realm's is another bot."""
-    return Principal(Kind.BOT, caller.principal.realm, bot_id)
 
 
 class BotErasure(Protocol):
@@ -41,7 +36,7 @@ class Bots:
             The bot's identity, and whether it is new.
         """
         await self._identities.admit(operator)
-        bot = bot_of(operator, bot_id)
+        bot = operator.bot(bot_id)
         new = False
         for _ in range(_TRIES):
             found = await self._identities.find(bot)
@@ -60,7 +55,7 @@ class Bots:
     async def remove(self, operator: Caller, bot_id: str) -> None:
         """Erase a bot; repeatable."""
         await self._identities.admit(operator)
-        await self._erasure.erase_bot(operator, bot_of(operator, bot_id))
+        await self._erasure.erase_bot(operator, operator.bot(bot_id))
 
     async def resolve(self, caller: Caller, bot_id: str) -> Identity:
         """The identity to call.
@@ -70,7 +65,7 @@ class Bots:
         """
         await self._identities.admit(caller)
         try:
-            found = await self._identities.find(bot_of(caller, bot_id))
+            found = await self._identities.find(caller.bot(bot_id))
         except BeingErased:
             found = None
         if found is None:

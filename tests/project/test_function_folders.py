@@ -22,9 +22,7 @@ EXTRA = {
         "shared.problems",  # a probe that is not there, and one that is down
     },
     "IncomingCall": {"shared.bot_calls.event_grid"},  # reads the body of another service
-    "IssueBotToken": {"shared.identity.bots"},  # whose token: a bot of the caller's realm
     "OpenInvitation": {"shared.sharing.calendar_files"},  # writes another media type than JSON
-    "RevokeBotTokens": {"shared.identity.bots"},  # as IssueBotToken
 }
 
 
