@@ -10,8 +10,8 @@ from typing import IO
 import aiohttp
 import pytest
 
-from devstack.sign_ins import user_token
-from devstack.tokens import issuer_key
+from devstack.issuer.sign_ins import user_token
+from devstack.issuer.tokens import issuer_key
 from tests.control import Control
 from tests.e2e.dev_process import DEV, DevRun
 from tests.stack import Stack

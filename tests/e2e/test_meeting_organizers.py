@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from devstack.users import object_id
+from devstack.issuer.users import object_id
 from devstack.well_known import TENANT_ID
 from tests.control import Control
 from tests.e2e.api import Reply, ask

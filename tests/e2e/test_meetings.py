@@ -7,9 +7,9 @@ from typing import Any
 
 import aiohttp
 
-from devstack.managed_identity import managed_identity_token
-from devstack.tokens import issuer_key
-from devstack.users import object_id
+from devstack.issuer.managed_identity import managed_identity_token
+from devstack.issuer.tokens import issuer_key
+from devstack.issuer.users import object_id
 from tests.control import Control
 from tests.e2e.api import Reply
 from tests.e2e.people import FRIENDS, People, Person, befriend

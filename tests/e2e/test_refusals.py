@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from joserfc.jwk import RSAKey
 
-from devstack.tokens import issuer_key, mint
+from devstack.issuer.tokens import issuer_key, mint
 from tests.e2e.api import ask
 from tests.stack import ROOT, Host, Stack, StartHost
 

@@ -8,7 +8,7 @@ from subprocess import PIPE, Popen
 import aiohttp
 import pytest
 
-from devstack import azurite
+from devstack.stack import azurite
 from tests.control import Control
 from tests.e2e.api import Reply, ask, mappings
 from tests.ports import free_port

@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 
 import shared.problems
-from devstack.certificates import Certificates
-from devstack.parts import Plan
-from devstack.state import DEFAULT_PORTS, State
+from devstack.stack.certificates import Certificates
+from devstack.stack.parts import Plan
+from devstack.stack.state_folder import DEFAULT_PORTS, State
 from shared.problems import Problem
 from shared.settings import load
 from tests.stack import ROOT
