@@ -51,7 +51,7 @@ def perform(arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     # Imported here: `token` is run in every curl, and needs none of it.
     from devstack.commands.ready_report import ready_report
-    from devstack.stack.supervisor import run
+    from devstack.stack.run import run
 
     state = _state(arguments)
     asked = asyncio.run(

@@ -5,7 +5,7 @@ import shlex
 from devstack.files import ROOT
 from devstack.issuer.users import STACK_USERS
 from devstack.stack import azurite
-from devstack.stack.parts import Plan
+from devstack.stack.plan import Plan
 
 
 def ready_report(plan: Plan, default_state: bool) -> str:

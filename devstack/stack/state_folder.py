@@ -8,27 +8,12 @@ import contextlib
 import fcntl
 import json
 import os
-import random
-import socket
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from devstack.files import write_secret, write_whole
-
-DEFAULT_PORTS = {
-    "host": 7071,
-    "issuer": 7072,
-    "acs": 7073,
-    "acsTls": 7074,
-    "graph": 7075,
-    "graphTls": 7076,
-    "tables": 10002,
-}
-
-# Below the ports that Linux and macOS lend to outgoing connections (32768 and 49152 upwards): a
-# port that is kept over restarts must not be lent to a browser in between.
-FREE_PORTS = range(20000, 32000)
+from devstack.stack.locks import lock_within, try_lock
+from devstack.stack.ports import with_free_ports
 
 # How long the parts of a killed stack may take to go: their own bound for a clean stop, and more.
 LEFTOVER_SECONDS = 20
@@ -87,7 +72,7 @@ class State:
             self.lock_file.open("a+", encoding="ascii") as own,
             self.parts_lock_file.open("a", encoding="ascii") as parts,
         ):
-            if not _lock_within(own.fileno(), INSTANT_SECONDS):
+            if not lock_within(own.fileno(), INSTANT_SECONDS):
                 own.seek(0)
                 raise CannotStart(
                     f"a stack runs in {self.folder} already (pid {own.read()}): stop it, "
@@ -96,9 +81,9 @@ class State:
             own.truncate(0)
             own.write(str(os.getpid()))
             own.flush()
-            if not _lock_within(parts.fileno(), INSTANT_SECONDS):
+            if not lock_within(parts.fileno(), INSTANT_SECONDS):
                 tell("waiting for the parts of a killed stack to end")
-                if not _lock_within(parts.fileno(), LEFTOVER_SECONDS):
+                if not lock_within(parts.fileno(), LEFTOVER_SECONDS):
                     raise CannotStart(
                         f"parts of a killed stack still run in {self.folder}{self._leftovers()}: "
                         "end them with kill -9"
@@ -115,7 +100,7 @@ class State:
         stack = _read(self.stack_file)
         try:
             with self.lock_file.open(encoding="ascii") as lock:
-                if _try_lock(lock.fileno(), fcntl.LOCK_SH):
+                if try_lock(lock.fileno(), fcntl.LOCK_SH):
                     return None
                 return stack if lock.read() == str(_pids(stack).get("dev")) else None
         except OSError:
@@ -162,53 +147,20 @@ class State:
         return [self.folder / name for name in ("ca.pem", "server.pem")]
 
     def kept_ports(self) -> dict[str, int]:
-        """Free ports, chosen at the first call and the same ever after: they are in the issuer's
-        name, and so in every user's."""
+        """The ports of `--ports auto`: free ones, chosen at the first call and kept since then.
+
+        The issuer's port is part of its name, and so of every user's identity.
+        """
         kept = {name: port for name, port in _read(self.ports_file).items() if type(port) is int}
-        missing = [name for name in DEFAULT_PORTS if name not in kept]
-        if missing:
-            kept |= dict(zip(missing, _free_ports(len(missing)), strict=True))
-            write_whole(self.ports_file, json.dumps(kept, indent=2) + "\n")
-        return {name: kept[name] for name in DEFAULT_PORTS}
+        ports = with_free_ports(kept)
+        if not ports.keys() <= kept.keys():
+            write_whole(self.ports_file, json.dumps(kept | ports, indent=2) + "\n")
+        return ports
 
 
 def previous(log: Path) -> Path:
     """Where the log of the run before goes, so that a crash can still be read after a restart."""
     return log.with_suffix(".log.1")
-
-
-def is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        # As servers do; without it a port that was closed a minute ago would count as taken.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
-
-
-def _free_ports(count: int) -> list[int]:
-    candidates = random.sample(FREE_PORTS, len(FREE_PORTS))
-    free = (port for port in candidates if is_free(port))
-    return [next(free) for _ in range(count)]
-
-
-def _try_lock(descriptor: int, kind: int) -> bool:
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _lock_within(descriptor: int, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while not _try_lock(descriptor, fcntl.LOCK_EX):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def _is_alive(pid: int) -> bool:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import shared.problems
 from devstack.stack.certificates import Certificates
-from devstack.stack.parts import Plan
-from devstack.stack.state_folder import DEFAULT_PORTS, State
+from devstack.stack.plan import Plan
+from devstack.stack.ports import DEFAULT_PORTS
+from devstack.stack.state_folder import State
 from shared.problems import Problem
 from shared.settings import load
 from tests.stack import ROOT
