@@ -12,7 +12,8 @@ import os
 import sys
 from typing import Dict, List, Tuple  # noqa: F401  in type comments
 
-from devstack import bootstrap, state_folder
+from devstack.commands import state_option
+from devstack.installation import bootstrap
 
 ROOT = os.path.dirname(os.path.realpath(__file__))
 
@@ -146,8 +147,8 @@ def main(argv: List[str]) -> int:
             if getattr(arguments, name, None) == "":
                 print("dev.py: the {} is empty".format(what), file=sys.stderr)
                 return 2
-        if not state_folder.may_have_stack(state_folder.chosen_folder(arguments.state)):
-            print("dev.py: {}".format(state_folder.no_stack(arguments.state)), file=sys.stderr)
+        if not state_option.may_have_stack(state_option.chosen_folder(arguments.state)):
+            print("dev.py: {}".format(state_option.no_stack(arguments.state)), file=sys.stderr)
             return 1
     try:
         python = bootstrap.ready(ROOT, NODE_FOLDERS.get(arguments.command, ()))
@@ -166,7 +167,7 @@ def main(argv: List[str]) -> int:
             bootstrap.clean_environment(),
         )
 
-    from devstack.cli import perform
+    from devstack.commands.cli import perform
 
     return perform(arguments)
 

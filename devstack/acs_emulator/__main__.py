@@ -7,12 +7,12 @@ import uuid
 from pathlib import Path
 
 from devstack import well_known
-from devstack.acs_emulator.access_key import CLOCK_SKEW
-from devstack.acs_emulator.call_bodies import checked_callback
-from devstack.acs_emulator.event_grid import LONGEST_HEADER
-from devstack.acs_emulator.identifiers import checked_number
+from devstack.acs_emulator.calls.bodies import checked_callback
+from devstack.acs_emulator.event_grid.delivery import LONGEST_HEADER
 from devstack.acs_emulator.server import Settings, build_app
-from devstack.emulator_process import read_options, run, usual_options
+from devstack.acs_emulator.wire.access_key import CLOCK_SKEW
+from devstack.acs_emulator.wire.identifiers import checked_number
+from devstack.emulation.process import read_options, run, usual_options
 
 
 def read_arguments(arguments: list[str]) -> tuple[Settings, bool]:

@@ -2,12 +2,12 @@
 
 from aiohttp import web
 
-from devstack.acs_emulator.call_automation import CALL_OPERATIONS, CallAutomation
-from devstack.acs_emulator.limits import DOCUMENTED, Limits
-from devstack.acs_emulator.state import State
-from devstack.acs_emulator.tokens import SigningKey
-from devstack.faults import bad_request
-from devstack.inspection import json_of
+from devstack.acs_emulator.calls.emulator import CALL_OPERATIONS, CallAutomation
+from devstack.acs_emulator.identity.store import State
+from devstack.acs_emulator.identity.tokens import SigningKey
+from devstack.acs_emulator.wire.limits import DOCUMENTED, Limits
+from devstack.emulation.faults import bad_request
+from devstack.emulation.inspection import json_of
 
 
 class Inspection:

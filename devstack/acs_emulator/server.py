@@ -8,21 +8,21 @@ from pathlib import Path
 
 from aiohttp import web
 
-from devstack.acs_emulator.access_key import AccessKey
-from devstack.acs_emulator.answers import fault_body
-from devstack.acs_emulator.call_automation import CALL_OPERATIONS, CallAutomation
-from devstack.acs_emulator.call_state import CallState
-from devstack.acs_emulator.event_grid import SubscriptionSpec
-from devstack.acs_emulator.gate import Gate, supported_versions, time_requests
-from devstack.acs_emulator.identity_api import IdentityApi
+from devstack.acs_emulator.calls.emulator import CALL_OPERATIONS, CallAutomation
+from devstack.acs_emulator.calls.store import CallState
+from devstack.acs_emulator.event_grid.delivery import SubscriptionSpec
+from devstack.acs_emulator.identity.api import IdentityApi
+from devstack.acs_emulator.identity.tokens import SigningKey, TokenMint
 from devstack.acs_emulator.inspection import Inspection
-from devstack.acs_emulator.limits import DOCUMENTED, Limits
-from devstack.acs_emulator.tokens import SigningKey, TokenMint
-from devstack.bearer import TrustedIssuer
-from devstack.emulator_process import ProcessSettings
-from devstack.faults import Faults
-from devstack.front_door import FrontDoor
-from devstack.inspection import PREFIX, loopback_only
+from devstack.acs_emulator.wire.access_key import AccessKey
+from devstack.acs_emulator.wire.answers import fault_body
+from devstack.acs_emulator.wire.gate import Gate, supported_versions, time_requests
+from devstack.acs_emulator.wire.limits import DOCUMENTED, Limits
+from devstack.emulation.bearer import TrustedIssuer
+from devstack.emulation.faults import Faults
+from devstack.emulation.front_door import FrontDoor
+from devstack.emulation.inspection import PREFIX, loopback_only
+from devstack.emulation.process import ProcessSettings
 from devstack.well_known import EVENT_KEY_HEADER
 
 # Ended calls are kept for inspection, and the answers to repeatable requests: a day's work.

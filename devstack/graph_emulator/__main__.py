@@ -2,7 +2,7 @@
 
 import sys
 
-from devstack.emulator_process import ProcessSettings, read_options, run, usual_options
+from devstack.emulation.process import ProcessSettings, read_options, run, usual_options
 from devstack.graph_emulator.server import build_app
 
 

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from aiohttp import web
 from pydantic import JsonValue
 
-from devstack.bearer import Flaw
+from devstack.emulation.bearer import Flaw
 
 # What a 401 says about where tokens are to be had; the client id is Graph's own.
 CHALLENGE = (

@@ -5,8 +5,9 @@ from collections.abc import Collection
 
 from aiohttp import web
 
-from devstack.bearer import BearerError, IssuerUnreachableError, TrustedIssuer
-from devstack.front_door import FrontDoor, Handler
+from devstack.emulation.bearer import BearerError, IssuerUnreachableError, TrustedIssuer
+from devstack.emulation.front_door import FrontDoor, Handler
+from devstack.emulation.inspection import PREFIX
 from devstack.graph_emulator.answers import (
     GraphError,
     issuer_unreachable,
@@ -16,7 +17,6 @@ from devstack.graph_emulator.answers import (
     no_token,
     refused_token,
 )
-from devstack.inspection import PREFIX
 
 AUDIENCES = ("https://graph.microsoft.com", "https://graph.microsoft.com/")
 READ_WRITE = "OnlineMeetings.ReadWrite.All"

@@ -7,13 +7,13 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
-from devstack.faults import Faults, bad_request
+from devstack.emulation.faults import Faults, bad_request
+from devstack.emulation.inspection import json_of
 from devstack.graph_emulator.bodies import CreateBody
 from devstack.graph_emulator.meetings import new_meeting
-from devstack.graph_emulator.state import State
+from devstack.graph_emulator.store import State
 from devstack.graph_emulator.tenant import JoinWebUrls, Tenant, TenantSpec
-from devstack.inspection import json_of
-from devstack.users import stack_user
+from devstack.issuer.users import stack_user
 
 OPERATIONS = ("create", "createOrGet", "get", "find", "update", "delete")
 

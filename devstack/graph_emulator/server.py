@@ -2,17 +2,17 @@
 
 from aiohttp import web
 
-from devstack.bearer import TrustedIssuer
-from devstack.emulator_process import ProcessSettings
-from devstack.faults import Faults
-from devstack.front_door import FrontDoor
+from devstack.emulation.bearer import TrustedIssuer
+from devstack.emulation.faults import Faults
+from devstack.emulation.front_door import FrontDoor
+from devstack.emulation.inspection import PREFIX, loopback_only
+from devstack.emulation.process import ProcessSettings
 from devstack.graph_emulator.answers import fault_body, request_ids
+from devstack.graph_emulator.api import MeetingsApi
 from devstack.graph_emulator.gate import READ, READ_WRITE, Gate, identify_requests
 from devstack.graph_emulator.inspection import OPERATIONS, Inspection
-from devstack.graph_emulator.meetings_api import MeetingsApi
-from devstack.graph_emulator.state import State
+from devstack.graph_emulator.store import State
 from devstack.graph_emulator.tenant import Tenant
-from devstack.inspection import PREFIX, loopback_only
 
 MEETINGS = "/v1.0/users/{user}/onlineMeetings"
 MEETING = MEETINGS + "/{meeting}"

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from joserfc.jwk import RSAKey
 
-from devstack.tokens import issuer_key, mint
+from devstack.issuer.tokens import issuer_key, mint
 from tests.support.api import ask
 from tests.support.stack import ROOT, Host, Stack, StartHost
 

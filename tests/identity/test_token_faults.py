@@ -8,7 +8,7 @@ from subprocess import PIPE, Popen
 import aiohttp
 import pytest
 
-from devstack import azurite
+from devstack.stack import azurite
 from tests.support.api import Reply, ask, mappings
 from tests.support.control import Control
 from tests.support.ports import free_port

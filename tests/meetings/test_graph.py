@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from azure.core.credentials import AccessToken
 
-from devstack.tokens import issuer_key, mint
-from devstack.users import object_id
+from devstack.issuer.tokens import issuer_key, mint
+from devstack.issuer.users import object_id
 from shared.meetings.graph import GraphApi, MeetingGone, MeetingPlan
 from shared.problems import GraphRefused, OrganizerRefused
 from shared.upstream.clients import Upstream

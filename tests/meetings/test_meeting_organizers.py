@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from devstack.users import object_id
+from devstack.issuer.users import object_id
 from devstack.well_known import TENANT_ID
 from tests.meetings.test_meetings import SCHEDULER, meetings, schedule
 from tests.support.api import Reply, ask

@@ -7,9 +7,9 @@ from typing import Any
 
 import aiohttp
 
-from devstack.managed_identity import managed_identity_token
-from devstack.tokens import issuer_key
-from devstack.users import object_id
+from devstack.issuer.managed_identity import managed_identity_token
+from devstack.issuer.tokens import issuer_key
+from devstack.issuer.users import object_id
 from tests.privacy.test_erasure import rows_about
 from tests.support.api import Reply
 from tests.support.control import Control

@@ -7,7 +7,7 @@ from subprocess import PIPE, Popen
 
 import pytest
 
-from devstack import azurite
+from devstack.stack import azurite
 from devstack.well_known import MANAGED_IDENTITY_CLIENT_ID as APP_ID
 from shared.operate.doctor import examine
 from shared.operate.provision import provision

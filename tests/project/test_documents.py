@@ -6,9 +6,10 @@ import re
 from pathlib import Path
 
 import shared.problems
-from devstack.certificates import Certificates
-from devstack.parts import Plan
-from devstack.state import DEFAULT_PORTS, State
+from devstack.stack.certificates import Certificates
+from devstack.stack.plan import Plan
+from devstack.stack.ports import DEFAULT_PORTS
+from devstack.stack.state_folder import State
 from shared.problems import Problem
 from shared.settings import load
 from tests.support.stack import ROOT

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from devstack import azurite
+from devstack.stack import azurite
 from tests.support.ports import free_port
 from tests.support.stack import ROOT, STOP_SECONDS, Stack, wait_until_open
 

@@ -15,7 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from devstack.tokens import issuer_key, mint
+from devstack.issuer.tokens import issuer_key, mint
 from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]

@@ -1,7 +1,7 @@
 """A proxy in front of Azurite that counts requests and gets them wrong on demand.
 
-Its faults are those of the emulators (devstack/faults.py), for the operations `get`, `query`,
-`insert`, `update`, `remove`, `batch` and `tables`.
+Its faults are those of the emulators (devstack/emulation/faults.py), for the operations `get`,
+`query`, `insert`, `update`, `remove`, `batch` and `tables`.
 """
 
 from collections import Counter
@@ -12,7 +12,7 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
-from devstack.faults import Faults
+from devstack.emulation.faults import Faults
 
 OPERATIONS = ("get", "query", "insert", "update", "remove", "batch", "tables")
 _HOP_HEADERS = frozenset({"host", "connection", "keep-alive", "transfer-encoding"})

@@ -14,8 +14,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from multidict import CIMultiDict
 
-from devstack.acs_emulator.access_key import AccessKey, CredentialError
-from devstack.bearer import BearerError, IssuerUnreachableError, TrustedIssuer
+from devstack.acs_emulator.wire.access_key import AccessKey, CredentialError
+from devstack.emulation.bearer import BearerError, IssuerUnreachableError, TrustedIssuer
 from devstack.well_known import ACS_ACCESS_KEY
 from tests.devstack.acs_emulator.acs_fixtures import (
     ACS_AUDIENCE,

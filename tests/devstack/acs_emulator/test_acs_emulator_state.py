@@ -14,8 +14,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
-from devstack.acs_emulator.limits import DOCUMENTED, Limits
-from devstack.inspection import loopback_only
+from devstack.acs_emulator.wire.limits import DOCUMENTED, Limits
+from devstack.emulation.inspection import loopback_only
 from tests.devstack.acs_emulator.acs_fixtures import (
     AcsCaller,
     AcsEmulator,

@@ -10,8 +10,8 @@ from typing import IO
 import aiohttp
 import pytest
 
-from devstack.sign_ins import user_token
-from devstack.tokens import issuer_key
+from devstack.issuer.sign_ins import user_token
+from devstack.issuer.tokens import issuer_key
 from tests.devstack.commands.dev_process import DEV, DevRun
 from tests.support.control import Control
 from tests.support.stack import Stack

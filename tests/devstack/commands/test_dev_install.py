@@ -24,9 +24,10 @@ type Start = Callable[..., DevRun]
 
 # Read by whatever Python was typed, before a 3.13 is found.
 BOOTSTRAP = (
-    *("dev.py", "devstack/__init__.py", "devstack/bootstrap.py"),
-    *("devstack/progress.py", "devstack/pythons.py"),
-    *("devstack/files.py", "devstack/state_folder.py"),
+    *("dev.py", "devstack/__init__.py", "devstack/files.py"),
+    *("devstack/commands/__init__.py", "devstack/commands/state_option.py"),
+    *("devstack/installation/__init__.py", "devstack/installation/bootstrap.py"),
+    *("devstack/installation/progress.py", "devstack/installation/pythons.py"),
 )
 
 # Where this machine's packages come from, and what a person's session has anyway.

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from typing import Any
 
-from devstack.users import STACK_USERS
+from devstack.issuer.users import STACK_USERS
 from tests.support.control import Control
 from tests.support.stack import Stack
 

@@ -1,0 +1,60 @@
+"""What proves to an app that a callback is from the service: a JWT, and where its key is told."""
+
+import time
+import uuid
+
+from aiohttp import web
+
+from devstack.acs_emulator.identity.tokens import SigningKey
+from devstack.well_known import ACS_CALLBACK_KEYS_PATH
+
+# Documented; so are the paths, which the service has on a host of its own.
+LIFETIME_SECONDS = 300
+DISCOVERY_PATH = "/calling/.well-known/acsopenidconfiguration"
+
+
+class CallbackTokens:
+    """Signs callbacks, with another key than users' tokens: neither is ever good for the other.
+
+    Args:
+        issuer: the `iss` of the tokens.
+        resource_id: their `aud`.
+    """
+
+    def __init__(self, key: SigningKey, *, issuer: str, resource_id: str) -> None:
+        self._key = key
+        self._issuer = issuer
+        self._resource_id = resource_id
+
+    def issue(self) -> str:
+        """A new token: every attempt to deliver an event has its own."""
+        now = int(time.time())
+        return self._key.sign(
+            {
+                "iss": self._issuer,
+                "aud": self._resource_id,
+                "iat": now,
+                "nbf": now,
+                "exp": now + LIFETIME_SECONDS,
+                "jti": uuid.uuid4().hex,  # [assumed]
+            }
+        )
+
+    def routes(self) -> list[web.RouteDef]:
+        """Open to everybody, as in the service."""
+        return [
+            web.get(ACS_CALLBACK_KEYS_PATH, self._show_keys, allow_head=False),
+            web.get(DISCOVERY_PATH, self._show_discovery, allow_head=False),
+        ]
+
+    async def _show_keys(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._key.jwks())
+
+    async def _show_discovery(self, request: web.Request) -> web.Response:
+        return web.json_response(
+            {
+                "issuer": self._issuer,
+                "jwks_uri": f"{request.url.origin()}{ACS_CALLBACK_KEYS_PATH}",
+                "id_token_signing_alg_values_supported": ["RS256"],
+            }
+        )

@@ -1,0 +1,276 @@
+"""What clients of Call Automation send, judged whole before anything happens.
+
+[assumed] Fields that are not known are ignored, a null is the same as nothing, and what is wrong
+first is told in the form that is reported for callback addresses.
+"""
+
+import json
+import uuid
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from devstack.acs_emulator.calls.answers import bad_request, invalid_field
+from devstack.acs_emulator.wire.answers import AcsError
+from devstack.acs_emulator.wire.identifiers import checked_number, raw_id_of
+from devstack.origins import is_local
+
+# Documented.
+LONGEST_INVITATION_SECONDS = 180
+LONGEST_SILENCE_SECONDS = 300
+LONGEST_TONE_GAP_SECONDS = 60
+USUAL_SILENCE_SECONDS = 5
+USUAL_TONE_GAP_SECONDS = 2
+
+_DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+# The keys of a telephone, and what their tones are called.
+TONES = {
+    **{str(digit): name for digit, name in enumerate(_DIGITS)},
+    **{letter: letter.lower() for letter in "ABCD"},
+    "#": "pound",
+    "*": "asterisk",
+}
+
+
+def checked_callback(url: str) -> str:
+    """https anywhere, as the service wants it; http for loopback only, which no service reaches."""
+    parts = urlsplit(url)
+    if not parts.hostname or parts.username or parts.password or parts.fragment:
+        raise ValueError("is no absolute URL without credentials and fragment")
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_local(url)):
+        raise ValueError("is neither https nor, on loopback, http")
+    return url
+
+
+def _https(url: str) -> str:
+    if urlsplit(url).scheme != "https" or not urlsplit(url).hostname:
+        raise ValueError("is no https URL")
+    return url
+
+
+def _web_address(url: str) -> str:
+    if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
+        raise ValueError("is no absolute URL")
+    return url
+
+
+def _guid(text: str) -> str:
+    return str(uuid.UUID(text))
+
+
+def _number(given: object) -> object:
+    match given:
+        case {"value": str(number)}:
+            return checked_number(number)
+    raise ValueError("has no value")
+
+
+def _user(given: object) -> object:
+    match given:
+        case {"id": str(user)}:
+            return raw_id_of({"communicationUser": {"id": user}})
+    raise ValueError("has no id")
+
+
+type RawId = Annotated[str, BeforeValidator(raw_id_of)]
+type PhoneNumber = Annotated[str, BeforeValidator(_number)]
+type User = Annotated[str, BeforeValidator(_user)]
+type CallbackUrl = Annotated[str, AfterValidator(checked_callback)]
+type Tone = Literal[
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
+    "a", "b", "c", "d", "pound", "asterisk",
+]  # fmt: skip
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, alias_generator=to_camel)
+
+
+class Intelligence(Part):
+    cognitive_services_endpoint: Annotated[str, AfterValidator(_https)] | None = None
+
+
+class NewConnection(Part):
+    """What createCall, answer and connect have in common."""
+
+    callback_uri: CallbackUrl
+    operation_context: str | None = None
+    call_intelligence_options: Intelligence = Intelligence()
+
+    @property
+    def speech_endpoint(self) -> str | None:
+        return self.call_intelligence_options.cognitive_services_endpoint
+
+
+class CreateCall(NewConnection):
+    targets: Annotated[list[RawId], Field(min_length=1)]
+    source_caller_id_number: PhoneNumber | None = None
+    source_display_name: str | None = None
+    source: User | None = None
+
+
+class AnswerCall(NewConnection):
+    incoming_call_context: str
+    answered_by: User | None = None
+
+
+class Locator(Part):
+    kind: str | None = None
+    group_call_id: Annotated[str, AfterValidator(_guid)] | None = None
+    server_call_id: str | None = None
+    room_id: str | None = None
+
+
+class Connect(NewConnection):
+    call_locator: Locator
+
+
+class RedirectCall(Part):
+    incoming_call_context: str
+    target: RawId
+
+
+class RejectCall(Part):
+    incoming_call_context: str
+    call_reject_reason: Literal["none", "busy", "forbidden"] = "none"
+
+
+class Operation(Part):
+    """What an operation within a call may say."""
+
+    operation_context: str | None = None
+    operation_callback_uri: CallbackUrl | None = None
+
+
+class AddParticipant(Operation):
+    participant_to_add: RawId
+    source_caller_id_number: PhoneNumber | None = None
+    source_display_name: str | None = None
+    invitation_timeout_in_seconds: (
+        Annotated[int, Field(ge=0, le=LONGEST_INVITATION_SECONDS)] | None
+    ) = None
+
+
+class RemoveParticipant(Operation):
+    participant_to_remove: RawId
+
+
+class MuteParticipants(Operation):
+    target_participants: Annotated[list[RawId], Field(min_length=1)]
+
+
+class CancelAddParticipant(Operation):
+    invitation_id: str
+
+
+class FileSource(Part):
+    uri: Annotated[str, AfterValidator(_web_address)]
+
+
+class TextSource(Part):
+    text: Annotated[str, Field(min_length=1)]
+
+
+class SsmlSource(Part):
+    ssml_text: Annotated[str, Field(min_length=1)]
+
+
+class PlaySource(Part):
+    kind: Literal["file", "text", "ssml"]
+    file: FileSource | None = None
+    text: TextSource | None = None
+    ssml: SsmlSource | None = None
+
+    @property
+    def is_spoken(self) -> bool:
+        return self.kind != "file"
+
+    @property
+    def is_whole(self) -> bool:
+        """It has what its kind says."""
+        return getattr(self, self.kind) is not None
+
+
+class PlayOptions(Part):
+    loop: bool = False
+
+
+class Play(Operation):
+    play_sources: Annotated[list[PlaySource], Field(min_length=1)]
+    play_to: list[RawId] = Field(default_factory=list)
+    play_options: PlayOptions = PlayOptions()
+    interrupt_call_media_operation: bool = False
+
+
+class DtmfOptions(Part):
+    inter_tone_timeout_in_seconds: Annotated[int, Field(ge=1, le=LONGEST_TONE_GAP_SECONDS)] = (
+        USUAL_TONE_GAP_SECONDS
+    )
+    max_tones_to_collect: Annotated[int, Field(ge=1)] | None = None
+    stop_tones: list[Tone] = Field(default_factory=list)
+
+
+class RecognizeOptions(Part):
+    target_participant: RawId
+    interrupt_prompt: bool = False
+    initial_silence_timeout_in_seconds: Annotated[int, Field(ge=0, le=LONGEST_SILENCE_SECONDS)] = (
+        USUAL_SILENCE_SECONDS
+    )
+    dtmf_options: DtmfOptions = DtmfOptions()
+
+
+class Recognize(Operation):
+    recognize_input_type: Literal["dtmf", "speech", "speechOrDtmf", "choices"]
+    recognize_options: RecognizeOptions
+    play_prompt: PlaySource | None = None
+    play_prompts: list[PlaySource] = Field(default_factory=list)
+    interrupt_call_media_operation: bool = False
+
+    @property
+    def prompts(self) -> list[PlaySource]:
+        return [*([self.play_prompt] if self.play_prompt else []), *self.play_prompts]
+
+
+class ContinuousDtmf(Operation):
+    target_participant: RawId
+
+
+class SendDtmf(Operation):
+    target_participant: RawId
+    tones: Annotated[list[Tone], Field(min_length=1)]
+
+
+async def read_body[B: Part](request: web.Request, kind: type[B]) -> B:
+    """The body as `kind`.
+
+    Raises:
+        AcsError: the first thing that is wrong with it.
+    """
+    raw = await request.read()
+    if raw and request.content_type != "application/json":
+        message = "The request's content type must be application/json."
+        raise AcsError(415, "UnsupportedMediaType", message)
+    try:
+        content = json.loads(raw or b"{}")
+        json.dumps(content, ensure_ascii=False).encode()  # .NET's reader takes no lone surrogate
+        return kind.model_validate(_without_nulls(content))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        if not first["loc"]:
+            raise bad_request("The request body must be a JSON object.") from None
+        where = ".".join(str(step) for step in first["loc"])
+        why = f"{where}: {first['msg'].removeprefix('Value error, ')}"
+        raise invalid_field(str(first["loc"][0]), f"({why})") from None
+    except (ValueError, RecursionError):
+        raise bad_request("The request body is not valid JSON.") from None
+
+
+def _without_nulls(value: object) -> object:
+    if isinstance(value, list):
+        return [_without_nulls(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _without_nulls(item) for name, item in value.items() if item is not None}
+    return value

@@ -1,0 +1,157 @@
+"""Call Automation: media, tones, and what of it is not emulated."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+
+from aiohttp import web
+
+from devstack.acs_emulator.calls.answers import (
+    invalid_field,
+    not_emulated,
+    participant_not_found,
+    speech_without_endpoint,
+)
+from devstack.acs_emulator.calls.api import CONNECTION, PARTICIPANTS
+from devstack.acs_emulator.calls.bodies import (
+    ContinuousDtmf,
+    Play,
+    PlaySource,
+    Recognize,
+    SendDtmf,
+    read_body,
+)
+from devstack.acs_emulator.calls.connections import Connection
+from devstack.acs_emulator.calls.events import Events
+from devstack.acs_emulator.calls.repeatability import Repeatability
+from devstack.acs_emulator.calls.switchboard import Switchboard
+from devstack.acs_emulator.wire.answers import json_answer
+from devstack.acs_emulator.wire.gate import Gate
+from devstack.emulation.front_door import Handler
+
+# Answered 501: whoever needs one should hear that it is not there, and not "not found".
+NOT_EMULATED = {
+    f"{CONNECTION}:transferToParticipant": "transfer",
+    f"{PARTICIPANTS}:moveHere": "moving participants",
+    f"{CONNECTION}:hold": "hold",
+    f"{CONNECTION}:unhold": "hold",
+    f"{CONNECTION}:startTranscription": "transcription",
+    f"{CONNECTION}:stopTranscription": "transcription",
+    f"{CONNECTION}:updateTranscription": "transcription",
+    f"{CONNECTION}:startMediaStreaming": "media streaming",
+    f"{CONNECTION}:stopMediaStreaming": "media streaming",
+    "/calling/recordings": "recording",
+}
+
+
+class MediaApi:
+    """The effects of the operations, for requests that were already admitted."""
+
+    def __init__(
+        self, *, switchboard: Switchboard, events: Events, repeatability: Repeatability
+    ) -> None:
+        self._switchboard = switchboard
+        self._events = events
+        self._once = repeatability.once
+
+    def routes(self, gate: Gate) -> list[web.RouteDef]:
+        guard = gate.guard
+        return [
+            web.post(f"{CONNECTION}:play", guard("play", self.play)),
+            web.post(f"{CONNECTION}:recognize", guard("recognize", self.recognize)),
+            web.post(
+                f"{CONNECTION}:cancelAllMediaOperations", guard("cancelMedia", self.cancel_all)
+            ),
+            web.post(
+                f"{CONNECTION}:startContinuousDtmfRecognition",
+                guard("startContinuousDtmf", self.start_continuous),
+            ),
+            web.post(
+                f"{CONNECTION}:stopContinuousDtmfRecognition",
+                guard("stopContinuousDtmf", self.stop_continuous),
+            ),
+            web.post(f"{CONNECTION}:sendDtmfTones", guard("sendDtmf", self.send_tones)),
+            *(
+                web.post(path, guard("notEmulated", _refusing(what)))
+                for path, what in NOT_EMULATED.items()
+            ),
+        ]
+
+    async def play(self, request: web.Request) -> web.Response:
+        """POST ...:play; nobody named is everybody"""
+        wanted = await read_body(request, Play)
+        connection = self._established(request)
+        _check_sources(connection, wanted.play_sources)
+        for raw_id in wanted.play_to:
+            _check_presence(connection, raw_id)
+        self._switchboard.player(connection).play(wanted)
+        return web.Response(status=HTTPStatus.ACCEPTED)
+
+    async def recognize(self, request: web.Request) -> web.Response:
+        """POST ...:recognize, tones only"""
+        wanted = await read_body(request, Recognize)
+        if wanted.recognize_input_type != "dtmf":
+            raise not_emulated(f"recognition of {wanted.recognize_input_type}")
+        connection = self._established(request)
+        _check_sources(connection, wanted.prompts)
+        _check_presence(connection, wanted.recognize_options.target_participant)
+        self._switchboard.player(connection).recognize(wanted)
+        return web.Response(status=HTTPStatus.ACCEPTED)
+
+    async def cancel_all(self, request: web.Request) -> web.Response:
+        """POST ...:cancelAllMediaOperations"""
+        self._switchboard.player(self._established(request)).cancel_all()
+        return web.Response(status=HTTPStatus.ACCEPTED)
+
+    async def start_continuous(self, request: web.Request) -> web.Response:
+        """POST ...:startContinuousDtmfRecognition"""
+        wanted = await read_body(request, ContinuousDtmf)
+        connection = self._established(request)
+        _check_presence(connection, wanted.target_participant)
+        self._switchboard.player(connection).listen(wanted)
+        return web.Response(status=HTTPStatus.OK)
+
+    async def stop_continuous(self, request: web.Request) -> web.Response:
+        """POST ...:stopContinuousDtmfRecognition"""
+        wanted = await read_body(request, ContinuousDtmf)
+        connection = self._established(request)
+        if not self._switchboard.player(connection).stop_listening(wanted):
+            raise invalid_field("targetParticipant", "Nothing was started for it.")  # [assumed]
+        return web.Response(status=HTTPStatus.OK)
+
+    async def send_tones(self, request: web.Request) -> web.Response:
+        """POST ...:sendDtmfTones"""
+        wanted = await read_body(request, SendDtmf)
+
+        def effect() -> web.Response:
+            connection = self._established(request)
+            _check_presence(connection, wanted.target_participant)
+            self._events.tell_operation(connection, wanted, "SendDtmfTonesCompleted")
+            context = wanted.operation_context
+            return json_answer(
+                HTTPStatus.ACCEPTED, {} if context is None else {"operationContext": context}
+            )
+
+        return await self._once(request, effect)
+
+    def _established(self, request: web.Request) -> Connection:
+        return self._switchboard.established(request.match_info["id"])
+
+
+def _check_sources(connection: Connection, sources: Sequence[PlaySource]) -> None:
+    for source in sources:
+        if not source.is_whole:
+            raise invalid_field("playSources", f"A source of kind {source.kind} has no such part.")
+        if source.is_spoken and connection.speech_endpoint is None:
+            raise speech_without_endpoint()
+
+
+def _check_presence(connection: Connection, raw_id: str) -> None:
+    if raw_id not in connection.conversation.participants:
+        raise participant_not_found()
+
+
+def _refusing(what: str) -> Handler:
+    async def refuse(_request: web.Request) -> web.Response:
+        raise not_emulated(what)
+
+    return refuse

@@ -1,0 +1,147 @@
+"""What every API request passes on its way to its operation."""
+
+import logging
+import time
+
+from aiohttp import web
+
+from devstack.acs_emulator.wire.access_key import AccessKey, CredentialError
+from devstack.acs_emulator.wire.answers import (
+    AcsError,
+    denied,
+    issuer_unreachable,
+    too_many_requests,
+)
+from devstack.acs_emulator.wire.limits import Limits
+from devstack.emulation.bearer import BearerError, IssuerUnreachableError, TrustedIssuer
+from devstack.emulation.front_door import FrontDoor, Handler
+
+# What every SDK asks for is this, plus "/.default".
+AUDIENCE = "https://communication.azure.com/"
+
+# The stable versions; the differences between them (scopes since 2023-10-01, expiry since
+# 2022-10-01) are not enforced.
+API_VERSIONS = (
+    "2021-03-07",
+    "2022-06-01",
+    "2022-10-01",
+    "2023-10-01",
+    "2025-06-30",
+    "2026-07-22",
+    "2026-09-23",
+)
+
+# Those of Call Automation; the oldest behaves like the newest.
+CALL_VERSIONS = (
+    "2023-03-06",
+    "2023-10-15",
+    "2024-04-15",
+    "2024-09-15",
+    "2025-05-15",
+    "2025-06-15",
+    "2026-03-12",
+)
+CALLS_PATH = "/calling/"
+
+log = logging.getLogger(__name__)
+
+
+class Gate:
+    """Admits a request that came through the front door by credential, version and limit.
+
+    In that order: whoever is refused learns nothing but that.
+    """
+
+    def __init__(
+        self,
+        *,
+        access_key: AccessKey,
+        issuer: TrustedIssuer,
+        limits: Limits,
+        front_door: FrontDoor,
+    ) -> None:
+        self._access_key = access_key
+        self._issuer = issuer
+        self._limits = limits
+        self._front_door = front_door
+
+    def guard(self, operation: str, handler: Handler) -> Handler:
+        """The handler for the route of `operation`; `handler` gets the admitted requests."""
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            return await self._answer(operation, request, handler)
+
+        return self._front_door.before(operation, answer)
+
+    async def _answer(
+        self, operation: str, request: web.Request, handler: Handler
+    ) -> web.StreamResponse:
+        try:
+            await self._authenticate(request)
+            _check_api_version(request)
+            wait_seconds = self._limits.admit(operation)
+            if wait_seconds is not None:
+                raise too_many_requests(wait_seconds)
+            return await handler(request)
+        except CredentialError as refusal:
+            log.warning("%s refused: %s", operation, refusal)
+            return refusal.answer.answer()
+        except BearerError as refusal:
+            log.warning("%s refused: %s", operation, refusal)
+            return denied().answer()
+        except IssuerUnreachableError:
+            return issuer_unreachable().answer()
+        except AcsError as error:
+            # Readiness probes ask about nobody's identity all day long: no news in their answer.
+            level = logging.DEBUG if error.code == "IdentityNotOwned" else logging.INFO
+            log.log(level, "%s answered %s: %s", operation, error.status, error)
+            return error.answer()
+
+    async def _authenticate(self, request: web.Request) -> None:
+        scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            await self._issuer.claims_of(credentials.strip(), audiences=[AUDIENCE])
+        elif scheme == "HMAC-SHA256":
+            self._access_key.verify(
+                method=request.method,
+                target=request.raw_path,  # as on the wire; `path` is decoded
+                headers=request.headers,
+                body=await request.read(),
+            )
+        else:
+            raise CredentialError(f"it has no HMAC-SHA256 or Bearer credential but {scheme!r}")
+
+
+def supported_versions(path: str) -> tuple[str, ...]:
+    """The api-versions of the API that a path belongs to."""
+    return CALL_VERSIONS if path.startswith(CALLS_PATH) else API_VERSIONS
+
+
+def _check_api_version(request: web.Request) -> None:
+    match request.query.getall("api-version", []):
+        case []:
+            # [assumed] ASP.NET's answer; the one below was recorded.
+            message = "An API version is required, but was not specified."
+            raise AcsError(400, "ApiVersionUnspecified", message)
+        case [version] if version in supported_versions(request.path):
+            return
+        case versions:
+            raise AcsError(
+                400,
+                "UnsupportedApiVersion",
+                f"The HTTP resource that matches the request URI '{request.url.with_query(None)}'"
+                f" does not support the API version '{','.join(versions)}'.",
+            )
+
+
+@web.middleware
+async def time_requests(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Note when a request came, and answer what no route answers in the service's shape."""
+    request["arrived"] = time.monotonic()
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        answer = AcsError(error.status, error.reason.replace(" ", ""), f"{error.reason}.").answer()
+        if "Allow" in error.headers:
+            answer.headers["Allow"] = error.headers["Allow"]
+        return answer

@@ -1,0 +1,45 @@
+"""What `dev.py run` prints when everything answers."""
+
+import shlex
+
+from devstack.files import ROOT
+from devstack.issuer.users import STACK_USERS
+from devstack.stack import azurite
+from devstack.stack.plan import Plan
+
+
+def ready_report(plan: Plan, default_state: bool) -> str:
+    """The addresses, the users, and a line that can be pasted into any other terminal."""
+    users = ", ".join(f"{user.id} ({user.display_name})" for user in STACK_USERS)
+    host = plan.api if plan.with_host else "not started; start it yourself, for example: func start"
+    lines = [
+        "",
+        "The stack is ready. Ctrl-C stops it.",
+        "",
+        f"  API      {host}",
+        f"  Issuer   {plan.issuer}  (log in as any of the users)",
+        f"  ACS      {plan.acs}  and  {plan.acs_tls}  (trust {plan.certificates.authority})",
+        f"  Graph    {plan.graph}  and  {plan.graph_tls}",
+        f"  Tables   {azurite.endpoint(plan.ports['tables'])}",
+        f"  State    {plan.state.folder}  (stack.json has all of this for programs; logs/)",
+        f"  Users    {users}",
+        "",
+        f"A bearer token: {_token_command(plan, default_state)}",
+    ]
+    if plan.with_host:
+        lines += ["A calling token for Alice, to paste into another terminal:", ""]
+        lines += [f"  {_curl(plan, default_state)}", ""]
+    return "\n".join(lines)
+
+
+def _curl(plan: Plan, default_state: bool) -> str:
+    bearer = f"$({_token_command(plan, default_state)} | tail -n 1)"
+    return f'curl -s -X POST -H "Authorization: Bearer {bearer}" {plan.api}/token'
+
+
+def _token_command(plan: Plan, default_state: bool) -> str:
+    # By full path: the other terminal is in another folder, as a rule.
+    command = ["python3", str(ROOT / "dev.py"), "token", "alice"]
+    if not default_state:
+        command += ["--state", str(plan.state.folder)]
+    return shlex.join(command)

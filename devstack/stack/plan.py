@@ -1,0 +1,155 @@
+"""The plan of a stack: its addresses, the settings that point the app at it, and stack.json."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from devstack.issuer.managed_identity import LIFETIME, PATH, managed_identity_token
+from devstack.issuer.sign_ins import teams_token
+from devstack.issuer.tokens import ACS_AUDIENCE, API_AUDIENCE, issuer_key
+from devstack.issuer.users import STACK_USERS, object_id
+from devstack.stack import azurite
+from devstack.stack.certificates import Certificates
+from devstack.stack.state_folder import State
+from devstack.well_known import (
+    ACS_ACCESS_KEY,
+    ACS_CALLBACK_ISSUER,
+    ACS_CALLBACK_KEYS_PATH,
+    ACS_CALLER_ID,
+    ACS_RESOURCE_ID,
+    AUDIO_HOST,
+    BOT_GREETING,
+    BOT_MENU,
+    DIAL_PREFIX,
+    EVENT_KEY,
+    IDENTITY_HEADER,
+    SPEECH_ENDPOINT,
+    TEAMS_APP_ID,
+)
+
+# Whose Teams token is in stack.json.
+TEAMS_USER = "alice"
+
+# In whose name the app schedules meetings.
+MEETING_ORGANIZER = "dave"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one stack is made of, and everything that follows from its ports."""
+
+    state: State
+    ports: Mapping[str, int]
+    certificates: Certificates
+    with_host: bool
+
+    @property
+    def api(self) -> str:
+        return f"http://127.0.0.1:{self.ports['host']}/api"
+
+    @property
+    def issuer(self) -> str:
+        return f"http://127.0.0.1:{self.ports['issuer']}"
+
+    @property
+    def acs(self) -> str:
+        return f"http://127.0.0.1:{self.ports['acs']}"
+
+    @property
+    def acs_tls(self) -> str:
+        return f"https://127.0.0.1:{self.ports['acsTls']}"
+
+    @property
+    def graph(self) -> str:
+        return f"http://127.0.0.1:{self.ports['graph']}"
+
+    @property
+    def graph_tls(self) -> str:
+        return f"https://127.0.0.1:{self.ports['graphTls']}"
+
+    @property
+    def identity_endpoint(self) -> str:
+        return f"{self.issuer}{PATH}"
+
+    def settings(self) -> dict[str, str]:
+        """App settings that point the app at this stack."""
+        return {
+            "COMMUNICATION_CONNECTION_STRING": f"endpoint={self.acs}/;accesskey={ACS_ACCESS_KEY}",
+            **self._common_settings(),
+            "GRAPH_ENDPOINT": self.graph,
+        }
+
+    def managed_identity_settings(self) -> dict[str, str]:
+        """The same without a key for ACS, and over TLS, as in Azure.
+
+        Tables keep theirs: Azurite takes a token over TLS only, and on one port it speaks either
+        TLS or the http that everybody else uses.
+        """
+        return {
+            "COMMUNICATION_ENDPOINT": self.acs_tls,
+            **self._common_settings(),
+            "GRAPH_ENDPOINT": self.graph_tls,
+            "SSL_CERT_FILE": str(self.certificates.authority),
+        }
+
+    def _common_settings(self) -> dict[str, str]:
+        return {
+            "COMMUNICATION_RESOURCE_ID": ACS_RESOURCE_ID,
+            "TABLES_CONNECTION_STRING": azurite.connection_string(self.ports["tables"]),
+            "AUTH_ISSUER": self.issuer,
+            "AUTH_AUDIENCE": API_AUDIENCE,
+            "TEAMS_APP_ID": TEAMS_APP_ID,
+            "MEETING_ORGANIZER_ID": object_id(MEETING_ORGANIZER),
+            "CALLER_ID_NUMBER": ACS_CALLER_ID,
+            "DIAL_PREFIXES": DIAL_PREFIX,
+            "PLAY_SOURCE_HOSTS": AUDIO_HOST,
+            "COGNITIVE_SERVICES_ENDPOINT": SPEECH_ENDPOINT,
+            "CALLBACK_BASE_URL": f"http://127.0.0.1:{self.ports['host']}",
+            "CALLBACK_JWKS_URL": f"{self.acs}{ACS_CALLBACK_KEYS_PATH}",
+            "EVENT_GRID_KEY": EVENT_KEY,
+            # Examples: somebody's own, of the environment, are tried in their place; also none.
+            "BOT_GREETING": os.environ.get("BOT_GREETING", BOT_GREETING),
+            "BOT_MENU": os.environ.get("BOT_MENU", BOT_MENU),
+            # Graph knows no keys: the app has a managed identity even where ACS has one.
+            "IDENTITY_ENDPOINT": self.identity_endpoint,
+            "IDENTITY_HEADER": IDENTITY_HEADER,
+            # DefaultAzureCredential would try others first, and on a laptop find one of them.
+            "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
+        }
+
+    def description(self, pids: Mapping[str, int]) -> dict[str, object]:
+        """stack.json: all that a program needs to use this stack."""
+        key = issuer_key(self.state.issuer_key)
+        return {
+            **({"api": self.api} if self.with_host else {}),
+            "issuer": self.issuer,
+            "acs": self.acs,
+            "acsTls": self.acs_tls,
+            # Microsoft's Python from_connection_string drops the scheme and speaks https.
+            "acsConnectionString": f"endpoint={self.acs_tls}/;accesskey={ACS_ACCESS_KEY}",
+            "acsBearer": managed_identity_token(key, issuer=self.issuer, resource=ACS_AUDIENCE),
+            "callerId": ACS_CALLER_ID,
+            "callbackIssuer": ACS_CALLBACK_ISSUER,
+            "callbackJwksUrl": f"{self.acs}{ACS_CALLBACK_KEYS_PATH}",
+            "graph": self.graph,
+            "graphTls": self.graph_tls,
+            "identityEndpoint": self.identity_endpoint,
+            "identityHeader": IDENTITY_HEADER,
+            "caFile": str(self.certificates.authority),
+            "tablesConnectionString": azurite.connection_string(self.ports["tables"]),
+            "settings": self.settings(),
+            "managedIdentitySettings": self.managed_identity_settings(),
+            "teams": {
+                "appId": TEAMS_APP_ID,
+                "userId": object_id(TEAMS_USER),
+                # As good for as long as acsBearer: nobody should have to fetch it anew while the
+                # stack runs.
+                "token": teams_token(
+                    key, issuer=self.issuer, user_id=TEAMS_USER, lifetime=LIFETIME
+                ),
+            },
+            "users": {
+                user.id: {"id": user.id, "displayName": user.display_name} for user in STACK_USERS
+            },
+            "pids": {"dev": os.getpid(), **pids},
+        }

@@ -1,0 +1,43 @@
+"""The ports of a stack: the default ones, or free ones that are kept over restarts."""
+
+import random
+import socket
+from collections.abc import Mapping
+
+DEFAULT_PORTS = {
+    "host": 7071,
+    "issuer": 7072,
+    "acs": 7073,
+    "acsTls": 7074,
+    "graph": 7075,
+    "graphTls": 7076,
+    "tables": 10002,
+}
+
+# Below the ports that Linux and macOS lend to outgoing connections (32768 and 49152 upwards): a
+# port that is kept over restarts must not be lent to a browser in between.
+FREE_PORTS = range(20000, 32000)
+
+
+def with_free_ports(kept: Mapping[str, int]) -> dict[str, int]:
+    """A port for each part: the kept one, or else a free one, chosen now."""
+    missing = [name for name in DEFAULT_PORTS if name not in kept]
+    chosen = dict(kept) | dict(zip(missing, _free_ports(len(missing)), strict=True))
+    return {name: chosen[name] for name in DEFAULT_PORTS}
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        # As servers do; without it a port that was closed a minute ago would count as taken.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _free_ports(count: int) -> list[int]:
+    candidates = random.sample(FREE_PORTS, len(FREE_PORTS))
+    free = (port for port in candidates if is_free(port))
+    return [next(free) for _ in range(count)]

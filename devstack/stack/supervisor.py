@@ -1,0 +1,153 @@
+"""The processes of the parts: started, watched and ended."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from asyncio.subprocess import PIPE, STDOUT, Process
+from collections import deque
+from collections.abc import Callable, Mapping
+
+from devstack.files import ROOT
+from devstack.installation.progress import Progress
+from devstack.stack.parts import Part
+from devstack.stack.state_folder import State, previous
+
+START_SECONDS = 60  # for one part to answer; a laptop that also runs tests is slow
+STOP_SECONDS = 10  # for all parts to end by themselves; then they are killed
+LAST_LINES = 20  # of the log of a part that died
+
+type Tell = Callable[[str], None]
+
+
+class PartDied(Exception):
+    """The message names the part, how it ended and its last log lines."""
+
+
+class Supervisor:
+    """Owns the processes of the parts.
+
+    Args:
+        lock: descriptor of the state folder's lock, which every part inherits.
+    """
+
+    def __init__(self, state: State, lock: int) -> None:
+        self._state = state
+        self._lock = lock
+        self._processes: dict[str, Process] = {}
+        self._watchers: set[asyncio.Task[None]] = set()
+        self._stopping = False
+        self.awaited: list[str] = []  # names of the parts that are still starting
+        self.asked_twice = asyncio.Event()
+        # Done when the stack is to end: without a result when asked to, else with what went wrong.
+        self.end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def ask_to_stop(self) -> None:
+        if self._stopping or self.end.done():
+            self.asked_twice.set()
+        if not self.end.done():
+            self.end.set_result(None)
+
+    @property
+    def pids(self) -> dict[str, int]:
+        return {name: process.pid for name, process in self._processes.items()}
+
+    async def start(self, part: Part) -> None:
+        """Start a part and return when it answers; from then on its death is the stack's end.
+
+        Raises:
+            PartDied: it did not answer in time. (Should it end instead, `end` says so.)
+        """
+        self.awaited.append(part.name)
+        process = await self._spawn(part)
+        watcher = asyncio.create_task(self._watch(part, process))
+        self._watchers.add(watcher)
+        watcher.add_done_callback(self._watchers.discard)
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                for probe in part.probes:
+                    await probe.until_answered()
+        except TimeoutError:
+            raise self._died(part, f"does not answer after {START_SECONDS} s") from None
+        self.awaited.remove(part.name)
+
+    async def run(self, part: Part) -> None:
+        """Run a part that ends by itself.
+
+        Raises:
+            PartDied: it failed, or took too long.
+        """
+        self.awaited.append(part.name)
+        process = await self._spawn(part)
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                code = await process.wait()
+        except TimeoutError:
+            raise self._died(part, f"is not done after {START_SECONDS} s") from None
+        if code != 0:
+            raise self._died(part, _how_it_ended(code))
+        self.awaited.remove(part.name)
+        del self._processes[part.name]
+
+    async def stop(self, tell: Tell) -> None:
+        """End every part: politely, and after STOP_SECONDS or a second Ctrl-C by force."""
+        self._stopping = True
+        alive = {name: p for name, p in self._processes.items() if p.returncode is None}
+        for process in alive.values():
+            # Once, and no SIGTERM: SIGINT is what makes Azurite write its data.
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGINT)
+        await self._wait_politely(alive)
+        for name, process in alive.items():
+            if process.returncode is None:
+                tell(f"{name} (pid {process.pid}) had to be killed")
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+        await asyncio.gather(*(process.wait() for process in alive.values()), *self._watchers)
+
+    async def _wait_politely(self, parts: Mapping[str, Process]) -> None:
+        deadline = time.monotonic() + STOP_SECONDS
+        with Progress("stopping the stack") as progress:
+            while not self.asked_twice.is_set() and time.monotonic() < deadline:
+                alive = [name for name, part in parts.items() if part.returncode is None]
+                if not alive:
+                    break
+                progress.show(f"waiting for {', '.join(alive)}")
+                await asyncio.sleep(0.05)
+
+    async def _spawn(self, part: Part) -> Process:
+        log = self._state.log(part.name)
+        with contextlib.suppress(FileNotFoundError):
+            log.replace(previous(log))
+        with log.open("wb") as output:
+            process = await asyncio.create_subprocess_exec(
+                *part.command,
+                cwd=ROOT,
+                env=part.environment(),
+                stdin=PIPE,  # never written: its end tells the part that we are gone
+                stdout=output,
+                stderr=STDOUT,
+                start_new_session=True,  # Ctrl-C in the terminal is for us alone to pass on
+                pass_fds=(self._lock,),
+            )
+        self._processes[part.name] = process
+        return process
+
+    async def _watch(self, part: Part, process: Process) -> None:
+        code = await process.wait()
+        if not self._stopping and not self.end.done():
+            self.end.set_exception(self._died(part, _how_it_ended(code)))
+
+    def _died(self, part: Part, how: str) -> PartDied:
+        log = self._state.log(part.name)
+        with log.open(encoding="utf-8", errors="replace") as lines:
+            last = deque((line.rstrip("\n") for line in lines), maxlen=LAST_LINES)
+        quoted = "\n".join(f"  {line}" for line in last) or "  (it wrote nothing)"
+        return PartDied(f"{part.name} {how}. The end of {log}:\n{quoted}")
+
+
+def _how_it_ended(code: int) -> str:
+    if code < 0:
+        return f"was ended by {signal.Signals(-code).name}"
+    return f"ended with exit code {code}"
