@@ -12,7 +12,7 @@ from typing import Protocol
 
 from shared import audit
 from shared.identity.erasure import IdentityErasure
-from shared.identity.identities import Identities
+from shared.identity.identities import AcsUsers, Identities
 from shared.identity.rows import is_tombstone
 from shared.principals import Caller, Principal
 from shared.tables import Value
@@ -31,12 +31,6 @@ class PersonalDataStore(Protocol):
 
     async def export(self, principal: Principal) -> Rows:
         """Everything about them that is theirs to know."""
-
-
-class AcsUsers(Protocol):
-    """What of `shared.identity.acs` is needed here."""
-
-    async def delete_user(self, user_id: str) -> None: ...
 
 
 class PersonalData:
