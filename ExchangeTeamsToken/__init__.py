@@ -4,7 +4,7 @@ import azure.functions as func
 
 from shared.bodies import Body, Query
 from shared.http import Request, serve
-from shared.identity.contract import TEAMS_TOKEN_HEADER, TeamsTokenAnswer
+from shared.identity.contract import TEAMS_USER_HEADER, TeamsTokenAnswer
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
@@ -12,6 +12,6 @@ async def main(req: func.HttpRequest, context: func.Context) -> func.HttpRespons
 
 
 async def exchange_teams_token(request: Request[Query, Body]) -> TeamsTokenAnswer:
-    teams_token = request.headers.get(TEAMS_TOKEN_HEADER)
+    teams_token = request.headers.get(TEAMS_USER_HEADER)
     token, expires_on = await request.app.teams.exchange(request.caller, teams_token)
     return TeamsTokenAnswer(token=token, expires_on=expires_on)

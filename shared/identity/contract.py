@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # nothing that the rules need is loaded with the functions
     from shared.identity.rows import Identity
 
 # Holds the Entra token of the Teams user, as in Microsoft's samples.
-TEAMS_TOKEN_HEADER = "teams-user-aad-token"
+TEAMS_USER_HEADER = "teams-user-aad-token"
 
 type Scope = Literal["chat", "chat.join", "chat.join.limited", "voip", "voip.join"]
 

@@ -7,7 +7,7 @@ import jwt
 
 from shared import audit
 from shared.auth.bearer import MAX_TOKEN_LENGTH
-from shared.identity.contract import TEAMS_TOKEN_HEADER
+from shared.identity.contract import TEAMS_USER_HEADER
 from shared.principals import Caller
 from shared.problems import Fault, Forbidden, InvalidRequest, NotConfigured, TeamsTokenRefused
 
@@ -48,8 +48,8 @@ class Teams:
         if not self._app_id:
             raise NotConfigured("TEAMS_APP_ID is not set.")
         if not teams_token:
-            fault = Fault("header", TEAMS_TOKEN_HEADER, "holds the Entra token of the Teams user")
-            raise InvalidRequest(f"The header {TEAMS_TOKEN_HEADER} is missing.", faults=[fault])
+            fault = Fault("header", TEAMS_USER_HEADER, "holds the Entra token of the Teams user")
+            raise InvalidRequest(f"The header {TEAMS_USER_HEADER} is missing.", faults=[fault])
         user_id = _unverified_object_id(teams_token)
         if caller.entra_object_id is not None and user_id != caller.entra_object_id:
             raise Forbidden("The Teams token is another person's than the bearer token.")
