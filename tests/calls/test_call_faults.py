@@ -101,7 +101,7 @@ async def test_an_invitation_whose_answer_is_lost_rings_once(
     assert of(seen, again.json["id"])["state"] == "succeeded"
     assert len(seen["actions"]) == 1
     other = await invite(manager, call, {"user": manager.id}, "phone")
-    assert other.status in (400, 409)
+    assert (other.status, other.json["code"]) == (409, "idempotency-key-reused")
     in_acs = (await acs.state())["calls"][-1]
     kinds = Counter(one["type"] for one in in_acs["callbacks"])
     assert kinds["Microsoft.Communication.AddParticipantSucceeded"] == 1

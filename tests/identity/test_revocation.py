@@ -161,11 +161,11 @@ async def test_a_revocation_that_was_killed_is_finished_by_its_retry(
 async def test_who_has_nothing_to_revoke_is_told_the_same(
     stack: Stack, one_host: Host, client: aiohttp.ClientSession, acs: Control
 ) -> None:
-    before = await acs.state()
+    before = await acs.identities()
     reply = await ask(client, one_host, "/token", stack.token("never came"), method="DELETE")
 
     assert reply.status == 204
-    assert await acs.state() == before
+    assert await acs.identities() == before
 
 
 async def test_many_revocations_at_the_same_instant_all_succeed(

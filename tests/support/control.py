@@ -5,6 +5,8 @@ from typing import Any, Self
 
 import aiohttp
 
+from devstack.acs_emulator.wire.limits import DOCUMENTED
+
 
 class Control:
     """Over HTTP, as anybody can: see devstack/README.md."""
@@ -28,6 +30,15 @@ class Control:
     async def state(self) -> dict[str, Any]:
         async with self._session.get(f"{self._base}/state") as response:
             return dict(await response.json())
+
+    async def identities(self) -> dict[str, Any]:
+        """What the ACS emulator has of identities and tokens, and was asked for about them.
+
+        Calls are left out: those of the tests before may still change, and hosts may look at them.
+        """
+        state = await self.state()
+        del state["calls"]
+        return {**state, "requests": {name: state["requests"][name] for name in DOCUMENTED}}
 
     async def introspect(self, token: str) -> dict[str, Any]:
         """What the ACS emulator thinks of a user's token: `active`, and its claims."""

@@ -68,12 +68,12 @@ async def test_who_does_not_prove_to_be_the_app_is_no_managed_identity(
     stack: Stack, start_host: StartHost, client: aiohttp.ClientSession, acs: Control
 ) -> None:
     settings = {**NO_KEYS, **stack.values["managedIdentitySettings"], "IDENTITY_HEADER": "guessed"}
-    host, before = await start_host(**settings), await acs.state()
+    host, before = await start_host(**settings), await acs.identities()
 
     reply = await ask(client, host, "/token", stack.token("impostor"), method="POST")
 
     assert reply.status == 503
-    assert await acs.state() == before
+    assert await acs.identities() == before
 
 
 def test_doctor_says_that_all_is_well(
