@@ -68,7 +68,7 @@ async def client() -> AsyncIterator[aiohttp.ClientSession]:
 
 @pytest.fixture
 async def start_host(stack: Stack) -> AsyncIterator[StartHost]:
-    """Starts functions hosts with settings of their own; they stop with the test."""
+    """Starts functions hosts with settings of their own; they are killed with the test."""
     hosts: list[Host] = []
 
     async def start(**settings: str) -> Host:
@@ -79,7 +79,7 @@ async def start_host(stack: Stack) -> AsyncIterator[StartHost]:
 
     yield start
     for host in hosts:
-        host.stop()
+        host.kill()
 
 
 @pytest.fixture(scope="session")
@@ -88,7 +88,7 @@ def one_host(stack: Stack) -> Iterator[Host]:
     host = stack.host()
     host.start_blocking()
     yield host
-    host.stop()
+    host.kill()
 
 
 @pytest.fixture

@@ -16,7 +16,11 @@ _MOST_HEADER_BYTES = 64 * 1024
 
 
 class Host:
-    """Finds the function for a request and runs it."""
+    """Loads an app; then finds the function for each request and runs it.
+
+    Raises:
+        AppError, RouteError: the app cannot be hosted.
+    """
 
     def __init__(self, app: Path, cors: frozenset[str]) -> None:
         self._prefix = [part.lower() for part in functions.route_prefix(app).split("/") if part]
@@ -95,10 +99,10 @@ def _joined(items: Iterable[tuple[str, str]], *, lower: bool = False) -> dict[st
     return joined
 
 
-async def start(app: Path, host: str, port: int, cors: frozenset[str]) -> web.AppRunner:
-    """Load the app, then listen. The caller stops it with `cleanup()`."""
+async def start(host: Host, address: str, port: int) -> web.AppRunner:
+    """Listen. The caller stops it with `cleanup()`."""
     server = web.Application(client_max_size=_MOST_BODY_BYTES)
-    server.router.add_route("*", "/{path:.*}", Host(app, cors).handle)
+    server.router.add_route("*", "/{path:.*}", host.handle)
     runner = web.AppRunner(
         server,
         access_log=None,
@@ -106,5 +110,5 @@ async def start(app: Path, host: str, port: int, cors: frozenset[str]) -> web.Ap
         max_field_size=_MOST_HEADER_BYTES,
     )
     await runner.setup()
-    await web.TCPSite(runner, host, port).start()
+    await web.TCPSite(runner, address, port).start()
     return runner

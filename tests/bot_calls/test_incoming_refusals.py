@@ -55,7 +55,7 @@ async def test_what_is_missing_for_calls_to_be_answered_is_named(
         reply = await line.at(host).tell([HANDSHAKE])
         assert (reply.status, reply.json["code"]) == (501, "not-configured")
         assert name in reply.json["detail"]
-        host.stop()
+        host.kill()
 
 
 async def test_who_has_no_proof_is_refused_before_anything_is_read(

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from devstack.issuer.tokens import issuer_key, mint
+from tests.support.host_process import HostProcess, HostProcesses
 from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -79,6 +79,7 @@ class Stack:
         self.folder = folder
         self._log = folder.parent / f"{folder.name}.log"
         self.values: dict[str, Any] = {}
+        self._hosts = HostProcesses(ROOT, folder.parent / f"{folder.name}-warm-host.log")
 
     def start(self) -> None:
         command = [sys.executable, "dev.py", "run", "--ports", "auto", "--without-host"]
@@ -99,6 +100,7 @@ class Stack:
         self.values = json.loads(description.read_text())
 
     def stop(self) -> None:
+        self._hosts.stop()
         self._process.send_signal(signal.SIGINT)
         self._process.wait(STOP_SECONDS)
 
@@ -122,20 +124,21 @@ class Stack:
     def host(self, **settings: str) -> "Host":
         """A functions host on this stack, not started yet; settings given here win."""
         usual = {k: v for k, v in self.settings.items() if k != "CALLBACK_BASE_URL"}
-        return Host(self.folder / "hosts", {**usual, **settings})
+        return Host(self._hosts, self.folder / "hosts", {**usual, **settings})
 
 
 class Host:
     """One functions host in a process of its own."""
 
-    def __init__(self, logs: Path, settings: dict[str, str]) -> None:
+    def __init__(self, processes: HostProcesses, logs: Path, settings: dict[str, str]) -> None:
         logs.mkdir(exist_ok=True)
         self.port = free_port()
         # ACS calls back the host that placed the call.
         self._settings = {"CALLBACK_BASE_URL": f"http://127.0.0.1:{self.port}", **settings}
         self.log = logs / f"{self.port}.log"
         self.api = f"http://127.0.0.1:{self.port}/api"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._processes = processes
+        self._process: HostProcess | None = None
 
     async def start(self) -> None:
         """Start, or start again on the same port, and wait until it listens."""
@@ -143,51 +146,36 @@ class Host:
 
     def start_blocking(self) -> None:
         """As `start`, for where there is no event loop."""
-        command = [sys.executable, "-m", "devstack.functions_host", "--app", str(ROOT)]
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*command, "--port", str(self.port), "--stop-with-stdin"],
-                cwd=ROOT,
-                env={**os.environ, **self._settings},
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-        wait_until_open(self.port)
+        process = self._process = self._processes.start(self._settings, self.port, self.log)
+
+        def is_alive() -> bool:
+            return process.exit_code() is None
+
+        wait_until_open(self.port, is_alive)
 
     def kill(self) -> None:
-        """SIGKILL: nothing of the process runs any more."""
-        assert self._process is not None
-        self._process.kill()
-        self._process.wait()
-        if self._process.stdin:
-            self._process.stdin.close()
-
-    def stop(self) -> None:
-        """End it; fine when it has ended."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-        if self._process is not None and self._process.stdin:
-            self._process.stdin.close()
+        """SIGKILL: nothing of the process runs any more. Fine when it has ended."""
+        if self._process is not None:
+            self._process.kill()
 
 
 # What the `start_host` fixture is: starts a host with settings of its own.
 type StartHost = Callable[..., Awaitable[Host]]
 
 
-def wait_until_open(port: int) -> None:
-    """Return once somebody listens on the port of this machine."""
+def wait_until_open(port: int, is_alive: Callable[[], bool] = lambda: True) -> None:
+    """Return once somebody listens on the port of this machine.
+
+    Args:
+        is_alive: whether there still is who is to listen.
+    """
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError:
             assert time.monotonic() < deadline, f"nobody listens on {port}"
-            time.sleep(0.02)
+            assert is_alive(), f"who was to listen on {port} has ended"
+            time.sleep(0.01)
         else:
             return

@@ -1,0 +1,44 @@
+"""What a host's process does once its app is loaded: log, serve, stop when told to."""
+
+import asyncio
+import logging
+
+from azure_functions_runtime_v1 import invocation_id_cv
+
+from devstack.lifetime import until_told_to_stop
+
+from .server import Host, start
+
+
+def log_as_azure_does(level: str) -> None:
+    """To standard error; each line says which invocation it belongs to."""
+    logging.basicConfig(
+        level=level, format="%(asctime)s %(levelname)s %(name)s [%(invocation)s]: %(message)s"
+    )
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_with_invocation)
+    # The SDKs log each request at INFO. In Azure, host.json's log levels decide what is kept.
+    logging.getLogger("azure").setLevel(logging.WARNING)
+
+
+def serve(host: Host, address: str, port: int, *, stop_with_stdin: bool) -> None:
+    """Serve in an event loop of its own, until told to stop.
+
+    Raises:
+        OSError: the port is taken.
+    """
+    asyncio.run(_serve(host, address, port, stop_with_stdin=stop_with_stdin))
+
+
+async def _serve(host: Host, address: str, port: int, *, stop_with_stdin: bool) -> None:
+    runner = await start(host, address, port)
+    print(f"functions host: http://{address}:{port}", flush=True)
+    try:
+        await until_told_to_stop(watch_stdin=stop_with_stdin)
+    finally:
+        await runner.cleanup()
+
+
+def _with_invocation(record: logging.LogRecord) -> bool:
+    record.invocation = invocation_id_cv.get() or "-"
+    return True
