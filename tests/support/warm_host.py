@@ -11,14 +11,17 @@ process stands for no other.
 """
 
 import gc
+import importlib
 import json
 import os
+import pkgutil
 import signal
 import sys
 import threading
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
+import shared
 from devstack.functions_host.process import log_as_azure_does, serve
 from devstack.functions_host.server import Host
 
@@ -34,6 +37,7 @@ class WarmHost:
 
     def __init__(self, app: Path, answers: IO[str]) -> None:
         self._host = Host(app, frozenset())
+        _load_what_requests_load()
         self._answers = answers
         # A fork reads at one end until nobody has the other any more: it ends with this process.
         self._lifeline, self._kept = os.pipe()
@@ -84,6 +88,15 @@ class WarmHost:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(code)  # what the parent has to do at its end is not this one's
+
+
+def _load_what_requests_load() -> None:
+    """The app imports a domain, and the dear SDKs, when a request first needs them: each fork would
+    pay for that again. tests/project/test_cold_start.py holds what is left out at first."""
+    for module in pkgutil.walk_packages(shared.__path__, "shared."):
+        importlib.import_module(module.name)
+    for package in ("azure.communication.callautomation.aio", "azure.identity.aio", "icalendar"):
+        importlib.import_module(package)
 
 
 def main() -> None:
