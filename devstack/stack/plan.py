@@ -4,9 +4,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from devstack.issuer.audiences import ACS_AUDIENCE, API_AUDIENCE
 from devstack.issuer.managed_identity import LIFETIME, PATH, managed_identity_token
 from devstack.issuer.sign_ins import teams_token
-from devstack.issuer.tokens import ACS_AUDIENCE, API_AUDIENCE, issuer_key
+from devstack.issuer.tokens import issuer_key
 from devstack.issuer.users import STACK_USERS, object_id
 from devstack.stack import azurite
 from devstack.stack.certificates import Certificates
