@@ -1,4 +1,4 @@
-"""Delivers events to callback addresses: in order, or as badly as a test wants it.
+"""Delivers events to callback addresses: in order, or in the bad ways that a test asks for.
 
 ACS promises neither an order nor that an event comes only once. By default each event of a
 connection waits for the first attempt at the event before it. An event that was not accepted is

@@ -32,7 +32,7 @@ class CallbackInspection:
         return await self._show(request)
 
     async def _release(self, request: web.Request) -> web.Response:
-        # No body releases everything.
+        # A request without a body releases all events.
         spec = validated(await read_json(request) or {}, ReleaseSpec)
         return web.json_response({"released": await self._delivery.release(spec)})
 

@@ -99,7 +99,7 @@ class CallsApi:
             connection = self._switchboard.create(body)
             self._participants.call_targets(connection)
             properties = connection.properties()
-            del properties["serverCallId"]  # recorded: it does not exist yet
+            del properties["serverCallId"]  # recorded: the answer has none yet
             return _call_answer(HTTPStatus.CREATED, connection, properties)
 
         return await self._once(request, effect)

@@ -51,7 +51,7 @@ class Participant:
 
 @dataclass
 class Call:
-    """What people talk in.
+    """The participants of a call, and the connections that the app has to it.
 
     Args:
         group_id: the id of the group call; None: it is no group call.
