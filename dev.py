@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """The one entry point for people: python3 dev.py run | test | check | token | call | doctor.
 
-It runs twice in one process. First under whatever Python was typed: standard library only, and
-readable by Python 3.6, so that a wrong version still gets a sentence and not a SyntaxError. It
-makes sure that `.venv` is complete and replaces itself by `.venv`'s Python (exec, same process id:
-a signal meant for the stack reaches the stack). The second time it does what was asked.
+It runs twice in one process. First under the Python that somebody typed: standard library only, and
+readable by Python 3.6, so that people with a wrong version get a sentence and not a SyntaxError. It
+makes `.venv` complete and replaces itself by `.venv`'s Python (by exec, so that the process id
+stays and a signal for the stack reaches the stack). The second time it runs the command.
 """
 
 import argparse
@@ -23,7 +23,7 @@ The first start installs into .venv and node_modules; later ones begin at once."
 
 STATE_HELP = "folder with the stack's keys, data and logs (default: .devstack beside dev.py)"
 
-# Which npm packages a command needs. Azurite runs the tables; tests drive Microsoft's JS clients.
+# The npm packages of the commands: Azurite for tables; tests use Microsoft's JavaScript clients.
 NODE_FOLDERS = {
     "run": ("devstack/node",),
     "test": ("devstack/node", "tests/node"),
@@ -138,30 +138,34 @@ def read_arguments(argv: List[str]) -> argparse.Namespace:
 
 
 def main(argv: List[str]) -> int:
-    arguments = read_arguments(argv)  # before any installation: a typo should not cost a minute
-    if getattr(arguments, "state", None) == "":  # an unset shell variable would mean this folder
+    arguments = read_arguments(
+        argv
+    )  # before any installation, because a typo should not cost a minute
+    if getattr(arguments, "state", None) == "":  # else an unset variable would mean this folder
         print("dev.py: --state is empty", file=sys.stderr)
         return 2
-    if arguments.command in ("token", "call"):  # nor should a stack that does not run
+    if arguments.command in ("token", "call"):  # before any installation too
         for name, what in (("user", "user id"), ("bot", "bot's id"), ("caller", "user id")):
             if getattr(arguments, name, None) == "":
                 print("dev.py: the {} is empty".format(what), file=sys.stderr)
                 return 2
         if not state_option.may_have_stack(state_option.chosen_folder(arguments.state)):
-            print("dev.py: {}".format(state_option.no_stack(arguments.state)), file=sys.stderr)
+            print(
+                "dev.py: {}".format(state_option.no_stack_message(arguments.state)), file=sys.stderr
+            )
             return 1
     try:
-        python = bootstrap.ready(ROOT, NODE_FOLDERS.get(arguments.command, ()))
-    except bootstrap.Unable as reason:
+        python = bootstrap.install(ROOT, NODE_FOLDERS.get(arguments.command, ()))
+    except bootstrap.InstallationError as reason:
         print("dev.py: {}".format(reason), file=sys.stderr)
         return 1
-    except bootstrap.Interrupted as reason:
+    except bootstrap.InstallationInterrupted as reason:
         print("dev.py: stopped; the next start finishes the installation", file=sys.stderr)
         return 128 + reason.signal
 
     if os.path.realpath(sys.prefix) != os.path.realpath(os.path.join(ROOT, ".venv")):
         sys.stdout.flush()
-        os.execve(  # noqa: S606  the venv's own python, no shell wanted
+        os.execve(  # noqa: S606  the python of .venv, without a shell
             python,
             [python, os.path.join(ROOT, "dev.py"), *argv],
             bootstrap.clean_environment(),
@@ -175,5 +179,5 @@ def main(argv: List[str]) -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
-    except KeyboardInterrupt:  # before anything was started that would have to be stopped
+    except KeyboardInterrupt:  # nothing was started yet, so nothing has to be stopped
         sys.exit(130)

@@ -1,6 +1,5 @@
-"""Where the repository is, and how files are written in a state folder.
-
-They appear whole or not at all, and secrets are for their owner only.
+"""Where the repository is, and how files are written: whole or not at all, secrets for their owner
+only. Readable by Python 3.6 (see dev.py).
 """
 
 import contextlib
@@ -12,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def write_whole(path: Path, text: str, *, mode: int = 0o644) -> None:
-    """Write `path` so that no reader, and no kill, ever meets half of it."""
+    """Write `path` so that nobody ever reads half of it, also after a kill."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:

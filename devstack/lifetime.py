@@ -10,44 +10,44 @@ from types import FrameType
 
 
 async def until_told_to_stop(*, watch_stdin: bool) -> None:
-    """Return upon SIGINT, SIGTERM or, if asked for, the end of standard input.
+    """Return at SIGINT, at SIGTERM or, if asked for, at the end of standard input.
 
-    A supervisor that keeps the writing end of its child's standard input needs nothing more to
-    take the child with it: the system closes that end however the supervisor dies, SIGKILL
-    included. What is written there is read and thrown away.
+    A supervisor that holds the writing end of its child's standard input need do nothing to stop
+    the child: the system closes that end when the supervisor dies, even by SIGKILL. What is
+    written there is read and thrown away.
 
-    Run it as a task before saying "ready", or a signal that comes in between kills the process
-    where it stands. Only the main thread may run it (Python delivers signals to no other).
+    Run it as a task before saying "ready": without it, a signal kills the process at once. Only
+    the main thread may run it, because Python delivers signals to no other thread.
 
     Args:
         watch_stdin: also stop at EOF. Off when a person starts the part by hand, because a shell
-            gives a background job `/dev/null`, which is at its end from the start.
+            gives a background job `/dev/null`, where reading ends at once.
     """
     loop = asyncio.get_running_loop()
-    told = asyncio.Event()
+    stop_requested = asyncio.Event()
 
-    def tell() -> None:
-        # The loop may be gone by the time a late signal or a late EOF gets here.
+    def request_stop() -> None:
+        # The loop may have ended before a late signal or a late EOF arrives here.
         with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(told.set)
+            loop.call_soon_threadsafe(stop_requested.set)
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
-        tell()
+        request_stop()
 
-    # Not loop.add_signal_handler, which Windows lacks. The handlers stay: Ctrl-C in a terminal
-    # reaches the whole process group, so the supervisor's own signal is often the second one, and
-    # it must not cut the clean stop short. Who hangs is killed by the supervisor.
+    # Not loop.add_signal_handler, which Windows does not have. The handlers stay installed: Ctrl-C
+    # in a terminal reaches the whole process group, so the supervisor's signal is often the second
+    # one, and it must not interrupt the clean stop. The supervisor kills a part that hangs.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, on_signal)
     if watch_stdin:
-        threading.Thread(target=_read_to_the_end, args=(tell,), daemon=True).start()
-    await told.wait()
+        threading.Thread(target=_read_to_the_end, args=(request_stop,), daemon=True).start()
+    await stop_requested.wait()
 
 
 def _read_to_the_end(at_the_end: Callable[[], None]) -> None:
     # A thread, because event loops cannot watch a regular file or /dev/null. os.read and not
     # sys.stdin, whose lock a blocked daemon thread would hold while the interpreter shuts down.
-    with contextlib.suppress(OSError):  # closed from the start: that is an end too
+    with contextlib.suppress(OSError):  # standard input was closed from the start
         while os.read(0, 4096):
             pass
     at_the_end()

@@ -1,7 +1,8 @@
-"""Keeping web pages of the world away from a stack that lets anybody be anybody.
+"""Keeps web pages from elsewhere away from a stack that asks nobody for a password.
 
-A browser on the developer's machine reaches 127.0.0.1 on behalf of any page that it shows, and says
-so in the Origin header; a DNS name rebound to 127.0.0.1 shows in the Host header.
+A browser on the developer's machine sends requests to 127.0.0.1 for any page that it shows, and
+names that page's origin in the Origin header. A DNS name that was rebound to 127.0.0.1 shows in the
+Host header.
 """
 
 import ipaddress
@@ -9,7 +10,7 @@ from urllib.parse import urlsplit
 
 
 def is_local(url: str) -> bool:
-    """Is this address one of this machine's own?"""
+    """Is this an address of this machine?"""
     try:
         host = urlsplit(url).hostname or ""
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
@@ -17,6 +18,6 @@ def is_local(url: str) -> bool:
         return False
 
 
-def may_ask(host: str | None, origin: str | None) -> bool:
-    """May a request with these two headers be answered? Programs send no Origin."""
+def is_from_this_machine(host: str | None, origin: str | None) -> bool:
+    """Do the headers Host and Origin of a request name this machine? Programs send no Origin."""
     return (not host or is_local(f"//{host}")) and (origin is None or is_local(origin))

@@ -3,21 +3,24 @@
 import base64
 import re
 import sys
-import uuid
 from pathlib import Path
 
 from devstack import well_known
-from devstack.acs_emulator.calls.bodies import checked_callback
-from devstack.acs_emulator.event_grid.delivery import LONGEST_HEADER
+from devstack.acs_emulator.event_grid.subscription import MAX_HEADER_LENGTH
 from devstack.acs_emulator.server import Settings, build_app
 from devstack.acs_emulator.wire.access_key import CLOCK_SKEW
 from devstack.acs_emulator.wire.identifiers import checked_number
-from devstack.emulation.process import read_options, run, usual_options
+from devstack.acs_emulator.wire.webhooks import checked_webhook_url
+from devstack.emulation.process import common_options, read_options, run
+from devstack.guids import normal_guid
 
 
 def read_arguments(arguments: list[str]) -> tuple[Settings, bool]:
-    """The settings, and whether to stop with standard input. Exits on a wrong command line."""
-    parser = usual_options("python -m devstack.acs_emulator", __doc__, port=7073)
+    """The settings, and whether to stop when standard input ends.
+
+    Exits if the command line is wrong.
+    """
+    parser = common_options("python -m devstack.acs_emulator", __doc__, port=7073)
     parser.add_argument("--key-file", type=Path, required=True, help="PEM, made if absent")
     parser.add_argument(
         "--callback-key-file",
@@ -43,7 +46,7 @@ def read_arguments(arguments: list[str]) -> tuple[Settings, bool]:
     )
     parser.add_argument(
         "--resource-id",
-        type=_guid,
+        type=normal_guid,
         default=well_known.ACS_RESOURCE_ID,
         help="default: %(default)s",
     )
@@ -55,7 +58,9 @@ def read_arguments(arguments: list[str]) -> tuple[Settings, bool]:
     )
     parser.add_argument("--limits", action="store_true", help="the documented limits per 30 s")
     parser.add_argument(
-        "--event-webhook", type=checked_callback, help="where Event Grid tells of calls that ring"
+        "--event-webhook",
+        type=checked_webhook_url,
+        help="where Event Grid tells of calls that ring",
     )
     parser.add_argument(
         "--event-key",
@@ -70,12 +75,8 @@ def read_arguments(arguments: list[str]) -> tuple[Settings, bool]:
     return Settings(**given), stop_with_stdin
 
 
-def _guid(text: str) -> str:
-    return str(uuid.UUID(text))
-
-
 def _header_value(text: str) -> str:
-    if not re.fullmatch(rf"[!-~]{{1,{LONGEST_HEADER}}}", text):
+    if not re.fullmatch(rf"[!-~]{{1,{MAX_HEADER_LENGTH}}}", text):
         raise ValueError(text)
     return text
 

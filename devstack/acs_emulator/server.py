@@ -1,4 +1,7 @@
-"""The emulator put together."""
+"""The ACS emulator as one web application.
+
+It is at the root of the package and not in `wire`, because it imports every package beside it.
+"""
 
 import time
 import uuid
@@ -8,36 +11,39 @@ from pathlib import Path
 
 from aiohttp import web
 
-from devstack.acs_emulator.calls.emulator import CALL_OPERATIONS, CallAutomation
-from devstack.acs_emulator.calls.store import CallState
-from devstack.acs_emulator.event_grid.delivery import SubscriptionSpec
+from devstack.acs_emulator.calls.emulator import CallAutomationEmulator
+from devstack.acs_emulator.event_grid.subscription import SubscriptionSpec
 from devstack.acs_emulator.identity.api import IdentityApi
-from devstack.acs_emulator.identity.tokens import SigningKey, TokenMint
-from devstack.acs_emulator.inspection import Inspection
+from devstack.acs_emulator.identity.inspection import TokenInspection
+from devstack.acs_emulator.identity.store import IdentityStore
+from devstack.acs_emulator.identity.tokens import TokenMint
+from devstack.acs_emulator.inspection import OPERATIONS, Inspection
 from devstack.acs_emulator.wire.access_key import AccessKey
 from devstack.acs_emulator.wire.answers import fault_body
 from devstack.acs_emulator.wire.gate import Gate, supported_versions, time_requests
 from devstack.acs_emulator.wire.limits import DOCUMENTED, Limits
+from devstack.acs_emulator.wire.signing_key import SigningKey
 from devstack.emulation.bearer import TrustedIssuer
+from devstack.emulation.database import Database
 from devstack.emulation.faults import Faults
 from devstack.emulation.front_door import FrontDoor
-from devstack.emulation.inspection import PREFIX, loopback_only
-from devstack.emulation.process import ProcessSettings
+from devstack.emulation.inspection import PREFIX, answer_spec_errors, loopback_only
+from devstack.emulation.process import ProcessSettings, close_at_end
 from devstack.well_known import EVENT_KEY_HEADER
 
-# Ended calls are kept for inspection, and the answers to repeatable requests: a day's work.
+# How long ended calls are kept for inspection, and answers to repeatable requests: a working day.
 CALLS_KEPT_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(ProcessSettings):
-    """How one emulator is run. `clock_skew` in seconds, `access_key` in base64.
+    """The settings of one emulator. `clock_skew` is in seconds, `access_key` in base64.
 
     Args:
         callback_issuer: the `iss` of the tokens that callbacks carry.
-        caller_id: the phone number that the resource has.
-        event_webhook: where Event Grid tells of calls that ring, or None.
-        event_key: what it proves itself with there.
+        caller_id: the phone number of the resource.
+        event_webhook: where Event Grid sends incoming calls, or None.
+        event_key: the secret that it sends there in a header.
     """
 
     key_file: Path
@@ -53,26 +59,26 @@ class Settings(ProcessSettings):
 
     @property
     def subscription(self) -> SubscriptionSpec | None:
-        """The subscription that there is from the start."""
+        """The subscription of Event Grid at the start."""
         if self.event_webhook is None:
             return None
         return SubscriptionSpec(url=self.event_webhook, headers={EVENT_KEY_HEADER: self.event_key})
 
 
 def build_app(settings: Settings) -> web.Application:
-    """Open the state and wire the parts."""
-    state = CallState(settings.database)
-    state.forget_tokens_expired_before(int(time.time()))
-    state.forget_calls_before(int(time.time()) - CALLS_KEPT_SECONDS)
+    """Open the database, and connect the parts."""
+    now = int(time.time())
+    database = Database(settings.database)
+    identities = IdentityStore(database)
+    identities.forget_tokens_expired_before(now)
     key = SigningKey(settings.key_file)
     issuer = TrustedIssuer(settings.issuer)
     limits = Limits()
     if settings.limits:
         limits.set(DOCUMENTED)
-    operations = [*DOCUMENTED, *CALL_OPERATIONS]
-    faults = Faults(operations, lambda status, _request: fault_body(status))
-    api = IdentityApi(
-        state=state,
+    faults = Faults(OPERATIONS, lambda status, _request: fault_body(status))
+    identity_api = IdentityApi(
+        store=identities,
         mint=TokenMint(key, settings.resource_id),
         issuer=issuer,
         resource_id=settings.resource_id,
@@ -83,17 +89,19 @@ def build_app(settings: Settings) -> web.Application:
         ),
         issuer=issuer,
         limits=limits,
-        front_door=FrontDoor(state, faults),
+        front_door=FrontDoor(database, faults),
     )
-
-    calls = CallAutomation(
-        state=state,
+    calls = CallAutomationEmulator(
+        database=database,
+        identities=identities,
         callback_key=SigningKey(settings.callback_key_file),
         callback_issuer=settings.callback_issuer,
         resource_id=settings.resource_id,
         caller_id=settings.caller_id,
         subscription=settings.subscription,
     )
+    calls.forget_before(now - CALLS_KEPT_SECONDS)
+    inspection = Inspection(database=database, identities=identities, limits=limits, calls=calls)
 
     async def start_calls(_app: web.Application) -> None:
         await calls.start()
@@ -101,36 +109,24 @@ def build_app(settings: Settings) -> web.Application:
     async def stop_calls(_app: web.Application) -> None:
         await calls.stop()
 
-    async def release_the_held(_app: web.Application) -> None:
-        faults.close()
-
-    async def close_state(_app: web.Application) -> None:
-        state.close()
-
-    app = web.Application(middlewares=[time_requests, loopback_only])
+    app = web.Application(middlewares=[time_requests, loopback_only, answer_spec_errors])
     app.add_routes(
         [
-            web.post("/identities", gate.guard("create", api.create)),
-            web.delete("/identities/{id}", gate.guard("delete", api.delete)),
-            web.post("/identities/{id}/:revokeAccessTokens", gate.guard("revoke", api.revoke)),
-            web.post("/identities/{id}/:issueAccessToken", gate.guard("issue", api.issue)),
-            web.post(
-                "/teamsUser/:exchangeAccessToken", gate.guard("exchangeTeams", api.exchange_teams)
-            ),
+            *identity_api.routes(gate),
             *calls.routes(gate),
-            *Inspection(state=state, key=key, limits=limits, calls=calls).routes(),
+            *inspection.routes(),
+            *TokenInspection(store=identities, key=key).routes(),
             *faults.routes(),
         ]
     )
-    app.on_response_prepare.append(_add_usual_headers)
+    app.on_response_prepare.append(_add_common_headers)
     app.on_startup.append(start_calls)
-    app.on_shutdown.append(release_the_held)
     app.on_cleanup.append(stop_calls)
-    app.on_cleanup.append(close_state)
+    close_at_end(app, faults, database)
     return app
 
 
-async def _add_usual_headers(request: web.Request, response: web.StreamResponse) -> None:
+async def _add_common_headers(request: web.Request, response: web.StreamResponse) -> None:
     """The recorded headers that a client may look at.
 
     Strict-Transport-Security is left out on purpose: a browser would remember it for localhost.
@@ -141,7 +137,7 @@ async def _add_usual_headers(request: web.Request, response: web.StreamResponse)
     headers["api-supported-versions"] = ", ".join(supported_versions(request.path))
     headers["MS-CV"] = f"{uuid.uuid4().hex[:22]}.0"
     headers["X-Azure-Ref"] = uuid.uuid4().hex
-    # Requests that aiohttp refuses itself never reached the middleware that notes the time.
+    # A request that aiohttp refuses never reaches the middleware that notes the time.
     seconds = time.monotonic() - request.get("arrived", time.monotonic())
     headers["X-Processing-Time"] = f"{round(seconds * 1000)}ms"
     if client_request_id := request.headers.get("x-ms-client-request-id"):

@@ -1,4 +1,4 @@
-"""What dev.py does once it runs inside the virtual environment: one function per command."""
+"""What dev.py does when it runs inside the virtual environment: one function per command."""
 
 import argparse
 import asyncio
@@ -9,15 +9,15 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from devstack.commands.state_option import chosen_folder, no_stack
+from devstack.commands.state_option import chosen_folder, no_stack_message
 from devstack.files import ROOT
 from devstack.issuer.users import STACK_USERS, stack_user
-from devstack.stack.state_folder import CannotStart, State
+from devstack.stack.state_folder import StackError, StateFolder
 
-# The app's own limit; a longer id still gets its token, to see how it is refused.
-LONGEST_USER_ID = 256
+# The app's own limit. A longer id gets a token too, so that people can see how the app refuses it.
+MAX_USER_ID_LENGTH = 256
 
-# Each is a complete answer of its own, so all of them run, whatever the earlier ones say.
+# All of them run, also after one has failed: people want to see every mistake.
 CHECKS = {
     "ruff check": ["-m", "ruff", "check", "."],
     "ruff format": ["-m", "ruff", "format", "--check", "."],
@@ -30,7 +30,7 @@ CHECKS = {
 
 
 def perform(arguments: argparse.Namespace) -> int:
-    """Do what dev.py was asked to do; return its exit code."""
+    """Run a command; return the exit code."""
     commands: dict[str, Callable[[argparse.Namespace], int]] = {
         "run": _run,
         "test": _test,
@@ -41,32 +41,33 @@ def perform(arguments: argparse.Namespace) -> int:
     }
     try:
         return commands[arguments.command](arguments)
-    except CannotStart as reason:
-        _tell(f"dev.py: {reason}")
+    except StackError as reason:
+        _print_error(f"dev.py: {reason}")
         return 1
     except KeyboardInterrupt:
         return 130
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    # Imported here: `token` is run in every curl, and needs none of it.
+    # Imported here, because `token` needs none of it and has to be quick: people use it in every
+    # curl.
     from devstack.commands.ready_report import ready_report
     from devstack.stack.run import run
 
-    state = _state(arguments)
-    asked = asyncio.run(
+    folder = _state_folder(arguments)
+    was_asked_to_stop = asyncio.run(
         run(
-            state,
+            folder,
             ports=arguments.ports,
             fresh=arguments.fresh,
             with_host=not arguments.without_host,
-            tell=_tell,
-            ready=lambda plan: _say(ready_report(plan, arguments.state is None)),
+            report=_print_error,
+            ready=lambda plan: _print(ready_report(plan, arguments.state is None)),
         )
     )
-    if asked:
-        _say("The stack has stopped.")
-    return 0 if asked else 1
+    if was_asked_to_stop:
+        _print("The stack has stopped.")
+    return 0 if was_asked_to_stop else 1
 
 
 def _test(arguments: argparse.Namespace) -> int:
@@ -91,89 +92,91 @@ def _token(arguments: argparse.Namespace) -> int:
     try:
         arguments.user.encode("utf-8")
     except UnicodeEncodeError:
-        _tell("dev.py: the user id is not valid UTF-8")
+        _print_error("dev.py: the user id is not valid UTF-8")
         return 2
     if arguments.teams and arguments.role:
-        _tell("dev.py: a Teams user's token has no roles of this service: leave out --role")
+        _print_error("dev.py: a Teams user's token has no roles of this service: leave out --role")
         return 2
-    state = _state(arguments)
-    stack = _running(state, arguments)
+    folder = _state_folder(arguments)
+    stack = _running_stack(folder, arguments)
     user = stack_user(arguments.user)
     if user is None and not arguments.app:
         known = ", ".join(user.id for user in STACK_USERS)
-        _tell(f"note: {arguments.user!r} is not one of the test users ({known})")
-    if len(arguments.user) > LONGEST_USER_ID:
-        _tell(f"note: the app refuses ids of more than {LONGEST_USER_ID} characters")
-    key, issuer, who = issuer_key(state.issuer_key), str(stack["issuer"]), arguments.user
+        _print_error(f"note: {arguments.user!r} is not one of the test users ({known})")
+    if len(arguments.user) > MAX_USER_ID_LENGTH:
+        _print_error(f"note: the app refuses ids of more than {MAX_USER_ID_LENGTH} characters")
+    key, issuer, user_id = issuer_key(folder.issuer_key), str(stack["issuer"]), arguments.user
     if arguments.teams:
-        token = teams_token(key, issuer=issuer, user_id=who, lifetime=ACCESS_TOKEN_LIFETIME)
+        token = teams_token(key, issuer=issuer, user_id=user_id, lifetime=ACCESS_TOKEN_LIFETIME)
     elif arguments.app:
-        token = app_token(key, issuer=issuer, app=who, roles=arguments.role)
+        token = app_token(key, issuer=issuer, app=user_id, roles=arguments.role)
     else:
-        token = user_token(key, issuer=issuer, user_id=who, roles=arguments.role)
+        token = user_token(key, issuer=issuer, user_id=user_id, roles=arguments.role)
     print(token)
     return 0
 
 
 def _call(arguments: argparse.Namespace) -> int:
-    from devstack.commands.bot_call import Wish, call_bot
+    from devstack.commands.bot_call import BotCall, call_bot
     from devstack.issuer.tokens import issuer_key
 
-    state = _state(arguments)
-    wish = Wish(
+    folder = _state_folder(arguments)
+    wanted = BotCall(
         caller=arguments.caller,
         bot=arguments.bot,
         presses=arguments.press,
-        talks_seconds=arguments.talk,
+        talk_seconds=arguments.talk,
     )
-    stack = _running(state, arguments)
-    answered = asyncio.run(call_bot(stack, issuer_key(state.issuer_key), wish, _say))
+    stack = _running_stack(folder, arguments)
+    answered = asyncio.run(call_bot(stack, issuer_key(folder.issuer_key), wanted, _print))
     return 0 if answered else 1
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
     from devstack.commands.doctor_settings import find_settings
-    from devstack.stack.environment import ignored, overlaid
+    from devstack.stack.environment import overridden, with_settings
 
     file = Path(arguments.settings).absolute() if arguments.settings is not None else None
     settings = find_settings(file, arguments.state)
-    _say(f"Settings: {settings.source}")
+    _print(f"Settings: {settings.source}")
     if settings.of_stack:
-        environment = overlaid(os.environ, settings.values)
-        if names := ignored(os.environ, settings.values):
-            _say(f"The stack overrides the environment's {', '.join(names)}")
+        environment = with_settings(os.environ, settings.values)
+        if names := overridden(os.environ, settings.values):
+            _print(f"The stack overrides the environment's {', '.join(names)}")
     else:
         environment = {**settings.values, **os.environ}
         if names := sorted(name for name in settings.values if name in os.environ):
-            _say(f"The environment overrides {', '.join(names)}")
+            _print(f"The environment overrides {', '.join(names)}")
     os.chdir(ROOT)
     return _become(["-m", "shared.operate.doctor"], environment)
 
 
-def _state(arguments: argparse.Namespace) -> State:
-    return State(chosen_folder(arguments.state))
+def _state_folder(arguments: argparse.Namespace) -> StateFolder:
+    return StateFolder(chosen_folder(arguments.state))
 
 
-def _running(state: State, arguments: argparse.Namespace) -> dict[str, object]:
-    """What stack.json says of the stack that runs there."""
-    stack = state.running_stack()
+def _running_stack(folder: StateFolder, arguments: argparse.Namespace) -> dict[str, object]:
+    """The content of stack.json of the stack that runs there."""
+    stack = folder.running_stack()
     if stack is None:
-        raise CannotStart(no_stack(arguments.state))
+        raise StackError(no_stack_message(arguments.state))
     return stack
 
 
 def _become(command: list[str], environment: dict[str, str]) -> int:
-    """Go on as another Python program, in this process: signals and the exit code are its own."""
+    """Replace this program by another Python program in the same process, which then gets the
+    signals and sets the exit code.
+    """
     sys.stdout.flush()
     os.execve(sys.executable, [sys.executable, *command], environment)  # noqa: S606
 
 
-def _say(text: str) -> None:
-    # Whoever read our output may be gone (`run | head`); the stack goes on until it is stopped.
+def _print(text: str) -> None:
+    # The reader of our output may have ended (`run | head`); the stack runs until it is stopped.
     with contextlib.suppress(OSError):
         print(text, flush=True)
 
 
-def _tell(text: str) -> None:
+def _print_error(text: str) -> None:
     with contextlib.suppress(OSError):
         print(text, file=sys.stderr, flush=True)

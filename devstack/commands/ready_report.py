@@ -1,4 +1,4 @@
-"""What `dev.py run` prints when everything answers."""
+"""What `dev.py run` prints when every part answers."""
 
 import shlex
 
@@ -9,7 +9,7 @@ from devstack.stack.plan import Plan
 
 
 def ready_report(plan: Plan, default_state: bool) -> str:
-    """The addresses, the users, and a line that can be pasted into any other terminal."""
+    """The addresses, the users, and a command line to paste into another terminal."""
     users = ", ".join(f"{user.id} ({user.display_name})" for user in STACK_USERS)
     host = plan.api if plan.with_host else "not started; start it yourself, for example: func start"
     lines = [
@@ -21,7 +21,7 @@ def ready_report(plan: Plan, default_state: bool) -> str:
         f"  ACS      {plan.acs}  and  {plan.acs_tls}  (trust {plan.certificates.authority})",
         f"  Graph    {plan.graph}  and  {plan.graph_tls}",
         f"  Tables   {azurite.endpoint(plan.ports['tables'])}",
-        f"  State    {plan.state.folder}  (stack.json has all of this for programs; logs/)",
+        f"  State    {plan.folder.path}  (stack.json has all of this for programs; logs/)",
         f"  Users    {users}",
         "",
         f"A bearer token: {_token_command(plan, default_state)}",
@@ -38,8 +38,8 @@ def _curl(plan: Plan, default_state: bool) -> str:
 
 
 def _token_command(plan: Plan, default_state: bool) -> str:
-    # By full path: the other terminal is in another folder, as a rule.
+    # With the full path, because the other terminal is usually in another folder.
     command = ["python3", str(ROOT / "dev.py"), "token", "alice"]
     if not default_state:
-        command += ["--state", str(plan.state.folder)]
+        command += ["--state", str(plan.folder.path)]
     return shlex.join(command)

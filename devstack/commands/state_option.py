@@ -1,6 +1,6 @@
-"""Which folder a command means, and what to say when no stack runs there.
+"""The option `--state`: which folder it means, and the error if no stack runs there.
 
-dev.py reads it under whatever Python was typed: standard library and old syntax only.
+Readable by Python 3.6, and standard library only (see dev.py).
 """
 
 import shlex
@@ -17,12 +17,12 @@ def chosen_folder(given: "str | None") -> Path:
 
 
 def may_have_stack(folder: Path) -> bool:
-    """Whether a stack may run there: cheap, and False is certain."""
+    """Whether a stack may run there. A cheap check: False is certain, True is not."""
     return (folder / "stack.json").exists()
 
 
-def no_stack(given: "str | None") -> str:
-    """The sentence for whoever wanted something of a stack that does not run."""
+def no_stack_message(given: "str | None") -> str:
+    """The error of a command that needs a running stack, when none runs."""
     option = "" if given is None else " --state " + shlex.quote(given)
     folder = chosen_folder(given).absolute()
     return f"no stack runs in {folder}: start it with python3 dev.py run{option}"

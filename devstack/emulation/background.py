@@ -1,11 +1,11 @@
-"""Work that goes on while nobody waits for it."""
+"""Tasks that run in the background: no request waits for them."""
 
 import asyncio
 from collections.abc import Coroutine
 
 
-class Background:
-    """Keeps its tasks alive, and ends with them."""
+class BackgroundTasks:
+    """Keeps references to its tasks, without which Python may drop them, and ends them all."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()

@@ -1,4 +1,4 @@
-"""Bearer tokens of the stack's OIDC issuer, judged by the emulators with the issuer's own keys."""
+"""How the emulators verify bearer tokens of the stack's OIDC issuer: with the keys it publishes."""
 
 import asyncio
 import logging
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class Flaw(Enum):
-    """What is wrong with a token, as far as a service tells its clients apart."""
+    """What is wrong with a token, as far as an answer of a service differs by it."""
 
     MALFORMED = auto()
     EXPIRED = auto()
@@ -34,7 +34,10 @@ class BearerError(Exception):
 
 
 class IssuerUnreachableError(Exception):
-    """No keys yet: the token could not be judged at all, which is not the client's fault."""
+    """There are no keys yet, so no token can be verified; this is not the client's fault."""
+
+    def __init__(self) -> None:
+        super().__init__("The emulator cannot get the keys of its token issuer; its log says why.")
 
 
 class TrustedIssuer:
@@ -42,8 +45,8 @@ class TrustedIssuer:
 
     Args:
         url: the issuer, exactly as in its tokens and in its discovery document.
-        cooldown_seconds: the least time between fetches, so that tokens with made-up key ids
-            cannot make us hammer the issuer. Does not apply while there are no keys at all.
+        cooldown_seconds: the shortest time between two fetches, so that tokens with invented key
+            ids cannot make us overload the issuer. Does not apply while there are no keys at all.
         clock: seconds, monotonic.
     """
 
@@ -64,14 +67,15 @@ class TrustedIssuer:
     async def claims_of(
         self, unverified_token: str, *, audiences: Collection[str] | None
     ) -> dict[str, Any]:
-        """Verify a token: RS256, a key of the issuer, `iss`, `exp`, and `aud` where it matters.
+        """Verify a token: RS256, a key of the issuer, `iss`, `exp`, and `aud` if it is checked.
 
         Args:
-            audiences: `aud` is exactly one of these strings, and no list. None: not checked.
+            audiences: `aud` has to be one of these strings, and not a list. None: it is not
+                checked.
 
         Raises:
             BearerError: says why.
-            IssuerUnreachableError: there are no keys to judge by.
+            IssuerUnreachableError: there are no keys to verify it with.
         """
         try:
             header = jwt.get_unverified_header(unverified_token)
@@ -86,7 +90,8 @@ class TrustedIssuer:
         except jwt.ExpiredSignatureError as error:
             raise BearerError(str(error), Flaw.EXPIRED) from error
         except jwt.PyJWTError as error:
-            malformed = type(error) is jwt.DecodeError  # its subclasses are about the signature
+            # The subclasses of DecodeError are about the signature.
+            malformed = type(error) is jwt.DecodeError
             raise BearerError(str(error), Flaw.MALFORMED if malformed else Flaw.OTHER) from error
         except ValueError as error:  # a lone surrogate
             raise BearerError(str(error), Flaw.MALFORMED) from error
@@ -122,7 +127,7 @@ class TrustedIssuer:
         return self._clock() - self._fetched_at < self._cooldown_seconds
 
     async def _fetch(self) -> Mapping[str, jwt.PyJWK]:
-        # One session for both requests; fetches are too rare to keep it open in between.
+        # A session for these two requests: the next fetch is too far away to keep it open.
         async with aiohttp.ClientSession(timeout=FETCH_TIMEOUT, raise_for_status=True) as session:
             url = f"{self._url.rstrip('/')}/.well-known/openid-configuration"
             async with session.get(url) as answer:

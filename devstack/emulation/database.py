@@ -1,7 +1,7 @@
-"""Where an emulator keeps what survives its restarts: SQLite, and counters in it."""
+"""What an emulator keeps over its restarts: an SQLite file, and counters in it."""
 
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,49 +12,41 @@ _REQUESTS = "requests."
 
 
 class Database:
-    """Every change is one transaction, so a kill at any point leaves no half of one.
+    """One file and one SQLite connection for all stores of an emulator: with two connections, one
+    would have to wait for the other.
 
-    Blocking on purpose: a statement takes some 20 microseconds, less than a hop to a thread, and
-    one thread means that nothing can come between a check and its change.
+    Blocking on purpose: a statement takes some 20 microseconds, which is less than a hop to a
+    thread, and with one thread nothing can happen between a check and the change that depends on
+    it.
 
     Args:
         path: made if absent, and its folder with it.
-        schema: the tables, each made if absent.
     """
 
-    def __init__(self, path: Path, schema: str) -> None:
+    def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Autocommit mode: transactions are those of `_change` and no others.
+        # Autocommit mode: the only transactions are those of `transaction`.
         self._db = sqlite3.connect(path, isolation_level=None)
         # What the process wrote survives its death either way; only a power cut needs the syncs.
         self._db.execute("PRAGMA synchronous = OFF")
-        self._db.executescript(schema + _COUNTERS)
+        self.create(_COUNTERS)
+
+    def create(self, schema: str) -> None:
+        """Run the statements of a schema, which create only what is absent."""
+        self._db.executescript(schema)
 
     def close(self) -> None:
         self._db.close()
 
-    def count_request(self, operation: str) -> None:
-        with self._change():
-            self._count(_REQUESTS + operation)
-
-    def requests(self, operations: Collection[str]) -> dict[str, int]:
-        """How many requests came, by operation; those of which none came too."""
-        counters = self.counters()
-        return {operation: counters.get(_REQUESTS + operation, 0) for operation in operations}
-
-    def counters(self) -> dict[str, int]:
-        return dict(self._db.execute("SELECT name, value FROM counters"))
-
-    def _count(self, name: str, by: int = 1) -> None:
-        self._db.execute(
-            "INSERT INTO counters (name, value) VALUES (?, ?)"
-            " ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
-            (name, by),
-        )
+    def execute(self, sql: str, parameters: Sequence[object] = ()) -> sqlite3.Cursor:
+        return self._db.execute(sql, parameters)
 
     @contextmanager
-    def _change(self) -> Iterator[None]:
-        """One transaction; inside of another change, a part of that one."""
+    def transaction(self) -> Iterator[None]:
+        """Make all changes inside, or none of them, also after a kill. Await nothing inside.
+
+        Inside of another transaction it is a part of that one.
+        """
         if self._db.in_transaction:
             yield
             return
@@ -65,3 +57,25 @@ class Database:
             self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")
+
+    def count(self, name: str, by: int = 1) -> None:
+        """Raise a counter."""
+        self._db.execute(
+            "INSERT INTO counters (name, value) VALUES (?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
+            (name, by),
+        )
+
+    def counters(self) -> dict[str, int]:
+        return dict(self._db.execute("SELECT name, value FROM counters"))
+
+    def reset_counters(self) -> None:
+        self._db.execute("DELETE FROM counters")
+
+    def count_request(self, operation: str) -> None:
+        self.count(_REQUESTS + operation)
+
+    def requests(self, operations: Collection[str]) -> dict[str, int]:
+        """How many requests each operation got, also where it got none."""
+        counters = self.counters()
+        return {operation: counters.get(_REQUESTS + operation, 0) for operation in operations}

@@ -3,32 +3,30 @@
 from collections.abc import Collection
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
+
+from devstack.emulation.specs import Milliseconds, Spec, SpecError
 
 ANY_OPERATION = "*"
 EFFECT_MODES = ("status", "delayMs", "drop", "hold")
-LONGEST_WAIT_MS = 600_000
 
 
 def _before(hold: object) -> object:
-    """`true` is what one types first; most want the request held before its effect."""
+    """`true` means `before`: it is what people type first, and what most of them want."""
     return "before" if hold is True else hold
 
 
-class FaultSpec(BaseModel):
+class FaultSpec(Spec):
     """What to get wrong, for which requests. `before` and `after` are relative to the effect."""
 
-    model_config = ConfigDict(
-        strict=True, extra="forbid", frozen=True, alias_generator=to_camel, allow_inf_nan=False
-    )
+    model_config = ConfigDict(allow_inf_nan=False)
 
     operation: str
     status: Annotated[int, Field(ge=200, le=599)] | None = None
     retry_after: (
         Annotated[int, Field(ge=0)] | Annotated[str, Field(pattern=r"^[\x20-\x7e]*$")] | None
     ) = None
-    delay_ms: Annotated[int, Field(ge=0, le=LONGEST_WAIT_MS)] | None = None
+    delay_ms: Milliseconds | None = None
     drop: Literal["before", "after"] | None = None
     hold: Annotated[Literal["before", "after"] | None, BeforeValidator(_before)] = None
     times: Annotated[int, Field(ge=1)] | None = None
@@ -37,22 +35,14 @@ class FaultSpec(BaseModel):
     body: JsonValue = None
 
 
-class FaultSpecError(Exception):
-    """A posted fault that cannot be kept; `errors` lists everything that is wrong with it."""
-
-    def __init__(self, errors: list[dict[str, str]]) -> None:
-        super().__init__(errors)
-        self.errors = errors
-
-
 def read_fault(posted: object, operations: Collection[str]) -> FaultSpec:
-    """Judge a posted fault.
+    """Check a posted fault.
 
     Raises:
-        FaultSpecError: with every fault of the body, those of its types and those of its sense.
+        SpecError: with every mistake of the body: wrong types, and fields that do not fit together.
     """
     given = {k: v for k, v in posted.items() if v is not None} if isinstance(posted, dict) else {}
-    errors = [{"field": field, "message": message} for field, message in _nonsense(given)]
+    errors = [{"field": field, "message": message} for field, message in _contradictions(given)]
     if (operation := given.get("operation")) not in {*operations, ANY_OPERATION, None}:
         known = ", ".join([*operations, ANY_OPERATION])
         errors.append({"field": "operation", "message": f"{operation!r} is none of: {known}"})
@@ -63,14 +53,14 @@ def read_fault(posted: object, operations: Collection[str]) -> FaultSpec:
             {"field": str(fault["loc"][0]) if fault["loc"] else "", "message": fault["msg"]}
             for fault in error.errors(include_url=False)
         ]
-        raise FaultSpecError(errors) from error
+        raise SpecError(errors) from error
     if errors:
-        raise FaultSpecError(errors)
+        raise SpecError(errors)
     return spec
 
 
-def _nonsense(given: dict[str, object]) -> list[tuple[str, str]]:
-    """What types cannot say: fields that make no sense with, or without, each other."""
+def _contradictions(given: dict[str, object]) -> list[tuple[str, str]]:
+    """The mistakes that types cannot show: fields that exclude or need each other."""
     rules = [
         (
             not any(mode in given for mode in EFFECT_MODES),
@@ -85,4 +75,4 @@ def _nonsense(given: dict[str, object]) -> list[tuple[str, str]]:
             ("hold", "there is no effect to hold after when the request is dropped before it"),
         ),
     ]
-    return [complaint for wrong, complaint in rules if wrong]
+    return [mistake for is_broken, mistake in rules if is_broken]

@@ -1,7 +1,8 @@
-"""Faults on demand: what a test asks a stand-in for a service to get wrong.
+"""Faults on demand: what a test asks an emulator to get wrong.
 
-A server gives each request to `Faults.around`, with the operation's name and the effect to have;
-tests steer it over HTTP through `Faults.routes`. Nothing here knows which service is stood in for.
+A server gives each request to `Faults.around`, with the operation's name and the effect of the
+request; tests post faults over HTTP to `Faults.routes`. Nothing here knows which service is
+emulated.
 """
 
 import asyncio
@@ -14,17 +15,14 @@ from http import HTTPStatus
 from aiohttp import web
 from pydantic import JsonValue
 
-from devstack.emulation.fault_spec import (
-    ANY_OPERATION,
-    LONGEST_WAIT_MS,
-    FaultSpec,
-    FaultSpecError,
-    read_fault,
-)
+from devstack.emulation.fault_spec import ANY_OPERATION, FaultSpec, read_fault
+from devstack.emulation.holding import HeldCount, answer_when_held
+from devstack.emulation.specs import SpecError, mistake
 
-# aiohttp tells a handler nothing of a client that left. (It can cancel handlers instead, but then
-# for the whole server, and a delayed request must have its effect even if nobody waits for it.)
-LOOK_FOR_CLIENT_SECONDS = 0.05
+# How often a held request checks whether its client is still there: aiohttp does not tell a handler
+# that the client has left. (It can cancel handlers then, but only for the whole server, and a
+# delayed request must have its effect even if nobody waits for it.)
+CHECK_CLIENT_SECONDS = 0.05
 
 type Effect = Callable[[], Awaitable[web.StreamResponse]]
 
@@ -34,13 +32,12 @@ class _DroppedError(Exception):
 
 
 class Fault:
-    """One fault that was asked for, and what came of it so far."""
+    """One fault, and the requests that it has happened to."""
 
     def __init__(self, spec: FaultSpec) -> None:
         self.spec = spec
         self.hits = 0
-        self.held = 0
-        self._held_changed = asyncio.Event()
+        self.held = HeldCount()
         self._ended = asyncio.Event()
         self._drop_held = False
         self._chance = random.Random(spec.seed)  # noqa: S311  repeatable, on purpose
@@ -58,7 +55,7 @@ class Fault:
         return True
 
     def end(self, *, drop_held: bool = False) -> None:
-        """Happen to no more requests, and let the held ones go (or drop them)."""
+        """Happen to no more requests, and release those that are held (or drop them)."""
         self._drop_held = drop_held
         self._ended.set()
 
@@ -68,28 +65,19 @@ class Fault:
         Raises:
             _DroppedError: the request must not go on: its client has left, or the server stops.
         """
-        self._count_held(1)
+        self.held.number += 1
         try:
             while not self._ended.is_set() and not _has_left(request):
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._ended.wait(), LOOK_FOR_CLIENT_SECONDS)
+                    await asyncio.wait_for(self._ended.wait(), CHECK_CLIENT_SECONDS)
         finally:
-            self._count_held(-1)
+            self.held.number -= 1
         if self._drop_held or _has_left(request):
             raise _DroppedError
 
-    async def until_held(self, number: int) -> None:
-        while self.held < number:
-            await self._held_changed.wait()
-
-    def _count_held(self, change: int) -> None:
-        self.held += change
-        self._held_changed.set()
-        self._held_changed = asyncio.Event()
-
-    def described(self) -> dict[str, object]:
+    def as_json(self) -> dict[str, object]:
         spec = self.spec.model_dump(by_alias=True, exclude_none=True)
-        return {**spec, "hits": self.hits, "held": self.held}
+        return {**spec, "hits": self.hits, "held": self.held.number}
 
 
 class Faults:
@@ -107,31 +95,33 @@ class Faults:
         self._operations = operations
         self._default_body = default_body
         self._faults: dict[str, Fault] = {}
-        self._made = 0
+        self._last_id = 0
 
     async def around(
         self, operation: str, request: web.Request, effect: Effect
     ) -> web.StreamResponse:
-        """Answer `request` by `effect`, or get that wrong as the first fault that claims it says.
+        """Answer `request` with the result of `effect`, unless a fault happens to it.
 
-        In this order: delay, hold before, drop before, the effect, hold after, drop after, answer.
-        A status stands in for the effect, which then does not happen; with `hold: after` the effect
-        happens and the status replaces its answer once released. A request whose client has left
-        while it was held before its effect never has it. A delayed one does, as on a slow server.
+        The oldest fault that claims the request decides. The order is: delay, hold before, drop
+        before, the effect, hold after, drop after, answer. A status replaces the effect, which then
+        does not happen; with `hold: after` the effect happens, and the status replaces its answer
+        once the request is released. If the client leaves while its request is held before the
+        effect, the effect never happens. A delayed request has its effect all the same, as on a
+        slow server.
         """
         try:
-            await request.read()  # all of it, so that whoever leaves from here on is seen leaving
+            await request.read()  # whole, so that a client that leaves later is noticed
         except ConnectionError:
-            return _drop(request)  # left in the middle of the request
+            return _drop(request)  # the client left in the middle of its request
         fault = next((f for f in self._faults.values() if f.claim(operation)), None)
         if fault is None:
             return await effect()
         try:
-            return await self._go_wrong(fault, request, effect)
+            return await self._answer_with_fault(fault, request, effect)
         except _DroppedError:
             return _drop(request)
 
-    async def _go_wrong(
+    async def _answer_with_fault(
         self, fault: Fault, request: web.Request, effect: Effect
     ) -> web.StreamResponse:
         spec = fault.spec
@@ -162,12 +152,12 @@ class Faults:
         return web.Response(status=status, body=text.encode(), headers=headers)
 
     def close(self) -> None:
-        """Let nobody hold the server up while it stops: the held are dropped, without effect."""
+        """Drop what is held, without its effect, so that the server can stop."""
         for fault in self._faults.values():
             fault.end(drop_held=True)
 
     def clear(self) -> None:
-        """End all faults, and let the held go."""
+        """End all faults, and release what they hold."""
         for fault in self._faults.values():
             fault.end()
         self._faults.clear()
@@ -185,16 +175,16 @@ class Faults:
     async def _post(self, request: web.Request) -> web.Response:
         try:
             spec = read_fault(await request.json(), self._operations)
-        except FaultSpecError as error:
-            return bad_request(error.errors)
+        except SpecError as error:
+            return error.answer()
         except ValueError:
-            return bad_request([{"field": "", "message": "the body is not JSON"}])
-        self._made += 1
-        self._faults[str(self._made)] = Fault(spec)
-        return web.json_response({"id": str(self._made)}, status=HTTPStatus.CREATED)
+            return mistake("", "the body is not JSON").answer()
+        self._last_id += 1
+        self._faults[str(self._last_id)] = Fault(spec)
+        return web.json_response({"id": str(self._last_id)}, status=HTTPStatus.CREATED)
 
     async def _list(self, _request: web.Request) -> web.Response:
-        faults = [{"id": id_, **fault.described()} for id_, fault in self._faults.items()]
+        faults = [{"id": id_, **fault.as_json()} for id_, fault in self._faults.items()]
         return web.json_response({"faults": faults})
 
     async def _remove(self, request: web.Request) -> web.Response:
@@ -207,23 +197,12 @@ class Faults:
 
     async def _release(self, request: web.Request) -> web.Response:
         fault = self._take(request)
-        released = fault.held
+        released = fault.held.number
         fault.end()
         return web.json_response({"released": released})
 
     async def _wait(self, request: web.Request) -> web.Response:
-        fault = self._find(request)
-        try:
-            number = int(request.query.get("held", "1"))
-            timeout_ms = int(request.query.get("timeoutMs", "5000"))
-        except ValueError:
-            return bad_request([{"field": "", "message": "held and timeoutMs are integers"}])
-        try:
-            async with asyncio.timeout(min(timeout_ms, LONGEST_WAIT_MS) / 1000):
-                await fault.until_held(number)
-        except TimeoutError:
-            return web.json_response({"held": fault.held}, status=HTTPStatus.REQUEST_TIMEOUT)
-        return web.json_response({"held": fault.held})
+        return await answer_when_held(request, self._find(request).held)
 
     def _find(self, request: web.Request) -> Fault:
         fault = self._faults.get(request.match_info["id"])
@@ -237,13 +216,18 @@ class Faults:
         return fault
 
 
-def bad_request(errors: list[dict[str, str]]) -> web.Response:
-    """How every steering request under `/_emulator` is told what is wrong with it.
+def error_phrase(status: int) -> tuple[str, str]:
+    """The code and message of a fault that gives no body: the HTTP phrase of its status."""
+    try:
+        known = HTTPStatus(status)
+    except ValueError:
+        return str(status), f"Fault {status} on demand."
+    return phrase_code(known.phrase), f"{known.phrase}."
 
-    Args:
-        errors: `field`, empty for the whole, and `message`.
-    """
-    return web.json_response({"errors": errors}, status=HTTPStatus.BAD_REQUEST)
+
+def phrase_code(phrase: str) -> str:
+    """An HTTP phrase as an error code: `NotFound`."""
+    return phrase.replace(" ", "")
 
 
 def _has_left(request: web.Request) -> bool:
@@ -251,7 +235,7 @@ def _has_left(request: web.Request) -> bool:
 
 
 def _drop(request: web.Request) -> web.Response:
-    """Close the connection without a word. The response returned can no longer be sent."""
+    """Close the connection without an answer: the response returned can no longer be sent."""
     if request.transport is not None:
         request.transport.abort()
     return web.Response(status=HTTPStatus.SERVICE_UNAVAILABLE)

@@ -1,4 +1,4 @@
-"""What comes before everything else for a request to an emulator: it is counted, then faulted."""
+"""What happens first to each API request of an emulator: it is counted, and may get a fault."""
 
 from collections.abc import Awaitable, Callable
 
@@ -18,7 +18,11 @@ class FrontDoor:
         self._faults = faults
 
     def before(self, operation: str, handler: Handler) -> Handler:
-        """The handler for the route of `operation`; `handler` has the effect, or refuses it."""
+        """A handler for the route of `operation` that does this first, and then calls `handler`.
+
+        Args:
+            handler: checks the request, and has its effect.
+        """
 
         async def serve(request: web.Request) -> web.StreamResponse:
             self._database.count_request(operation)

@@ -1,37 +1,39 @@
 """`/_emulator`: what the real services do not have, for tests and for people.
 
-Without credentials, and therefore for peers on loopback only, whatever the server is bound to.
+It asks for no credentials. Therefore only this machine may use it, whatever address the server
+listens on.
 """
 
 import ipaddress
 
 from aiohttp import web
-from pydantic import JsonValue
 
 from devstack.emulation.front_door import Handler
-from devstack.origins import may_ask
+from devstack.emulation.specs import SpecError
+from devstack.origins import is_from_this_machine
 
 PREFIX = "/_emulator/"
 
 
 @web.middleware
 async def loopback_only(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse inspection to peers on other machines, and to web pages from elsewhere."""
+    """Refuse inspection to other machines, and to web pages from elsewhere."""
     if request.path.startswith(PREFIX) and not (
-        _is_loopback(request.remote) and may_ask(request.host, request.headers.get("Origin"))
+        _is_loopback(request.remote)
+        and is_from_this_machine(request.host, request.headers.get("Origin"))
     ):
         raise web.HTTPForbidden
     return await handler(request)
 
 
+@web.middleware
+async def answer_spec_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer 400 with every mistake of a wrong inspection request."""
+    try:
+        return await handler(request)
+    except SpecError as error:
+        return error.answer()
+
+
 def _is_loopback(address: str | None) -> bool:
     return address is not None and ipaddress.ip_address(address).is_loopback
-
-
-async def json_of(request: web.Request) -> JsonValue:
-    """The body; None if it is no JSON, which no steering request accepts."""
-    try:
-        body: JsonValue = await request.json()
-    except (ValueError, RecursionError):
-        return None
-    return body

@@ -1,4 +1,4 @@
-"""How an emulator runs as a process: its usual options, its two ports, and its end."""
+"""How an emulator runs as a process: its options, its two ports, and how it stops."""
 
 import argparse
 import asyncio
@@ -13,16 +13,18 @@ from typing import Any
 
 from aiohttp import web
 
+from devstack.emulation.database import Database
+from devstack.emulation.faults import Faults
 from devstack.lifetime import until_told_to_stop
 
 # Bearer tokens may be 16 KiB; aiohttp's own limit is 8,190 bytes for one header.
-LONGEST_HEADER_BYTES = 65_536
+MAX_HEADER_BYTES = 65_536
 STOP_SECONDS = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProcessSettings:
-    """What every emulator is told. The ports are on `host`, TLS only if both of its are given."""
+    """The settings of every emulator. It serves TLS only if both TLS settings are given."""
 
     host: str
     port: int
@@ -32,7 +34,7 @@ class ProcessSettings:
     issuer: str
 
 
-def usual_options(prog: str, description: str | None, *, port: int) -> argparse.ArgumentParser:
+def common_options(prog: str, description: str | None, *, port: int) -> argparse.ArgumentParser:
     """A parser of the options that make ProcessSettings, and of --stop-with-stdin."""
     parser = argparse.ArgumentParser(prog=prog, description=description)
     parser.add_argument("--host", default="127.0.0.1", help="default: %(default)s")
@@ -48,18 +50,34 @@ def usual_options(prog: str, description: str | None, *, port: int) -> argparse.
 def read_options(
     parser: argparse.ArgumentParser, arguments: list[str]
 ) -> tuple[dict[str, Any], bool]:
-    """The settings by name, and whether to stop with standard input. Exits on a wrong one."""
+    """The settings by name, and whether to stop when standard input ends.
+
+    Exits if the command line is wrong.
+    """
     given = vars(parser.parse_args(arguments))
     if given["tls_port"] is not None and given["certificate"] is None:
         parser.error("--tls-port needs --certificate")
     return given, given.pop("stop_with_stdin")
 
 
+def close_at_end(app: web.Application, faults: Faults, database: Database) -> None:
+    """Drop what faults hold when the server stops, and close the database last of all."""
+
+    async def drop_held(_app: web.Application) -> None:
+        faults.close()
+
+    async def close_database(_app: web.Application) -> None:
+        database.close()
+
+    app.on_shutdown.append(drop_held)
+    app.on_cleanup.append(close_database)
+
+
 @asynccontextmanager
 async def serving(app: web.Application, settings: ProcessSettings) -> AsyncIterator[list[str]]:
-    """Listen, and stop listening at the end; yields the base URLs.
+    """Listen until the context ends; yields the base URLs.
 
-    One app serves every port, so all see the same state.
+    One app serves both ports, so both show the same data.
 
     Raises:
         OSError: a port is taken, or a file cannot be used.
@@ -67,8 +85,8 @@ async def serving(app: web.Application, settings: ProcessSettings) -> AsyncItera
     runner = web.AppRunner(
         app,
         access_log=None,
-        max_line_size=LONGEST_HEADER_BYTES,
-        max_field_size=LONGEST_HEADER_BYTES,
+        max_line_size=MAX_HEADER_BYTES,
+        max_field_size=MAX_HEADER_BYTES,
         shutdown_timeout=STOP_SECONDS,
     )
     await runner.setup()
@@ -89,17 +107,17 @@ async def serving(app: web.Application, settings: ProcessSettings) -> AsyncItera
 def run[S: ProcessSettings](
     name: str, build_app: Callable[[S], web.Application], settings: S, *, stop_with_stdin: bool
 ) -> None:
-    """Serve until told to stop. Says `ready` and the base URLs when it listens.
+    """Serve until told to stop. Prints `ready` and the base URLs once it listens.
 
     Args:
-        build_app: called in the event loop.
+        build_app: called inside the event loop.
     """
 
     async def serve() -> None:
-        told_to_stop = asyncio.create_task(until_told_to_stop(watch_stdin=stop_with_stdin))
+        stop_requested = asyncio.create_task(until_told_to_stop(watch_stdin=stop_with_stdin))
         async with serving(build_app(settings), settings) as urls:
             print("ready", *urls, flush=True)
-            await told_to_stop
+            await stop_requested
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
     try:

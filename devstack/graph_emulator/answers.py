@@ -1,7 +1,7 @@
-"""Answers in Graph's own shape, and every error that the emulator gives.
+"""Answers in Graph's own shape, and every error that the emulator answers.
 
-Recorded are the shape, and what a comment calls recorded: it is in Microsoft's documentation or in
-reports of its users. Everything else is [assumed]; a client should go by the code, if at all.
+The shape is recorded, and so is what a comment calls recorded: it is in Microsoft's documentation
+or in reports of its users. Everything else is [assumed]; a client should rely on the code at most.
 """
 
 import uuid
@@ -11,9 +11,10 @@ from http import HTTPStatus
 from aiohttp import web
 from pydantic import JsonValue
 
-from devstack.emulation.bearer import Flaw
+from devstack.emulation.bearer import Flaw, IssuerUnreachableError
+from devstack.emulation.faults import error_phrase, phrase_code
 
-# What a 401 says about where tokens are to be had; the client id is Graph's own.
+# Where a 401 sends clients for a token; the client id is Graph's own.
 CHALLENGE = (
     'Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize"'
     ', client_id="00000003-0000-0000-c000-000000000000"'
@@ -44,12 +45,12 @@ class GraphError(Exception):
 
 
 def name_request(request: web.Request) -> None:
-    """Give the request the ids by which headers and error bodies speak of it."""
+    """Give the request the id that its headers and error bodies will have."""
     request["request-id"] = str(uuid.uuid4())
 
 
 def request_ids(request: web.Request) -> dict[str, str]:
-    """The service's id of the request, and the client's own if it gave one."""
+    """The id that the service gave the request, and the one that the client gave it, if any."""
     ours: str = request["request-id"]
     return {
         "request-id": ours,
@@ -64,12 +65,8 @@ def error_body(code: str, message: str, request: web.Request) -> dict[str, JsonV
 
 
 def fault_body(status: int, request: web.Request) -> JsonValue:
-    """The error body of a fault that gives none: the status' own words."""
-    try:
-        known = HTTPStatus(status)
-    except ValueError:
-        return error_body(str(status), f"Fault {status} on demand.", request)
-    return error_body(known.phrase.replace(" ", ""), f"{known.phrase}.", request)
+    """The error body of a fault that gives none."""
+    return error_body(*error_phrase(status), request)
 
 
 def bad_body(message: str) -> GraphError:
@@ -105,7 +102,7 @@ def user_not_found() -> GraphError:
 
 
 def no_access_policy(app_id: str) -> GraphError:
-    # Recorded. Before 2023 the documentation had the code Unauthorized and another message.
+    # Recorded. Before 2023 the documentation had the code Unauthorized and another text.
     message = f"No application access policy found for this app {app_id} on the user"
     return GraphError(403, "Forbidden", message)
 
@@ -126,18 +123,17 @@ def meeting_not_found() -> GraphError:
     return GraphError(404, "NotFound", "The meeting does not exist.")
 
 
-def somebody_elses_meeting() -> GraphError:
-    # Recorded, for a search by joinWebUrl in the name of somebody who is not the organizer.
+def meeting_of_another_user() -> GraphError:
+    # Recorded for a search by joinWebUrl in the name of a user who is not the organizer.
     return GraphError(403, "Forbidden", "3003: User does not have access to lookup meeting")
 
 
-def issuer_unreachable() -> GraphError:
-    message = "The emulator cannot get the keys of its token issuer; its log says why."
-    return GraphError(503, "ServiceUnavailable", message, headers={"Retry-After": "1"})
+def issuer_unreachable(error: IssuerUnreachableError) -> GraphError:
+    return GraphError(503, "ServiceUnavailable", str(error), headers={"Retry-After": "1"})
 
 
 def no_such_route(status: int, reason: str) -> GraphError:
-    """For what no route answers: recorded is that Graph knows an unknown segment as 400."""
+    """For a path that no route has: Graph is recorded to answer 400 to an unknown segment."""
     if status == HTTPStatus.NOT_FOUND:
         return GraphError(400, "BadRequest", "Resource not found for the segment in the path.")
-    return GraphError(status, reason.replace(" ", ""), f"{reason}.")
+    return GraphError(status, phrase_code(reason), f"{reason}.")

@@ -1,7 +1,7 @@
-"""What clients send, judged whole before anything happens.
+"""The bodies that clients send. A body is checked as a whole before anything is changed.
 
-Strict where Graph's own tolerance is not known: [assumed] a property that does not exist or cannot
-be set is refused, except by createOrGet, which is known to ignore what it does not take.
+[assumed] A property that does not exist or cannot be set is refused, because it is not known what
+Graph tolerates. Only createOrGet ignores such properties, as Graph is known to do.
 """
 
 import json
@@ -45,7 +45,7 @@ class Part(BaseModel):
 
 
 class User(BaseModel):
-    """Whom a participant is; what else Entra says about them is not kept."""
+    """Who a participant is; other properties of Entra are not kept."""
 
     model_config = ConfigDict(strict=True, frozen=True)
 
@@ -64,14 +64,14 @@ class Attendee(Part):
     identity: IdentitySet = IdentitySet()
 
     @model_validator(mode="after")
-    def is_somebody(self) -> Self:
+    def has_an_id(self) -> Self:
         if not self.upn and not self.identity.user.id:
             raise PydanticCustomError("graph", "an attendee has a upn, or identity.user.id")
         return self
 
 
 class Participants(Part):
-    """The organizer is the user in the path; the last two belonged to live events."""
+    """The organizer is the user in the path; the last two fields were for live events."""
 
     organizer: object = None
     attendees: list[Attendee] = Field(default_factory=list)
@@ -85,7 +85,7 @@ class LobbyBypassSettings(Part):
 
 
 class MeetingOptions(Part):
-    """What create and update can set, with the defaults of a meeting. [assumed] Most of those."""
+    """What create and update can set, with the defaults of a meeting, most of them [assumed]."""
 
     allow_attendee_to_enable_camera: bool = True
     allow_attendee_to_enable_mic: bool = True
@@ -109,7 +109,7 @@ class MeetingOptions(Part):
 
 
 class _Scheduled(Part):
-    """[assumed] A null for a time or the participants is the same as leaving it out."""
+    """[assumed] A null for a time or for the participants is the same as no such field."""
 
     subject: str | None = None
     start_date_time: Time = None
@@ -127,7 +127,7 @@ class _Scheduled(Part):
 
 
 class JoinMeetingIdSettings(Part):
-    """Id and passcode are Graph's to choose."""
+    """The id and the passcode are chosen by Graph."""
 
     is_passcode_required: bool
 
@@ -135,7 +135,7 @@ class JoinMeetingIdSettings(Part):
 class _Detailed(_Scheduled, MeetingOptions):
     @model_validator(mode="after")
     def names_presenters(self) -> Self:
-        """Where only presenters present, the same request says who they are."""
+        """If only presenters may present, the same request has to name them."""
         attendees = self.participants.attendees if self.participants else []
         if self.allowed_presenters == "roleIsPresenter" and not any(
             attendee.role == "presenter" for attendee in attendees
@@ -151,12 +151,12 @@ class CreateBody(_Detailed):
 
     @property
     def passcode(self) -> bool | None:
-        """Whether one is to be needed to join by id; None: that is left to the tenant."""
+        """Whether joining by id needs a passcode; None: the tenant decides."""
         given = self.join_meeting_id_settings
         return None if given is None else given.is_passcode_required
 
     @model_validator(mode="after")
-    def is_no_create_or_get(self) -> Self:
+    def has_no_external_id(self) -> Self:
         if "external_id" in self.model_fields_set:
             raise PydanticCustomError("graph", "externalId is for createOrGet only")
         return self
@@ -171,7 +171,7 @@ class CreateOrGetBody(_Scheduled):
 class UpdateBody(_Detailed):
     @model_validator(mode="before")
     @classmethod
-    def leaves_what_is_settled(cls, given: JsonValue) -> JsonValue:
+    def changes_nothing_fixed(cls, given: JsonValue) -> JsonValue:
         match given:
             case {"joinMeetingIdSettings": _}:
                 raise PydanticCustomError("graph", "joinMeetingIdSettings cannot be changed")
@@ -187,10 +187,10 @@ class UpdateBody(_Detailed):
 
 
 async def read_body[B: BaseModel](request: web.Request, kind: type[B]) -> B:
-    """The body as `kind`; OData's annotations are left out.
+    """The body as `kind`, without its OData annotations.
 
     Raises:
-        GraphError: the first thing that is wrong with it; Graph tells no more.
+        GraphError: with the first mistake; Graph reports only one.
     """
     raw = await request.read()
     if not raw:
@@ -199,7 +199,7 @@ async def read_body[B: BaseModel](request: web.Request, kind: type[B]) -> B:
         raise bad_body("The Content-Type of the request must be application/json.")
     try:
         content = json.loads(raw)
-        json.dumps(content, ensure_ascii=False).encode()  # .NET's reader takes no lone surrogate
+        json.dumps(content, ensure_ascii=False).encode()  # .NET refuses lone surrogates
         return kind.model_validate(without_annotations(content))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]

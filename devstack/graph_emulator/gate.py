@@ -1,4 +1,4 @@
-"""What every API request passes on its way to its operation."""
+"""Who may call the API: every request passes this gate on its way to its operation."""
 
 import logging
 from collections.abc import Collection
@@ -17,16 +17,15 @@ from devstack.graph_emulator.answers import (
     no_token,
     refused_token,
 )
+from devstack.issuer.audiences import GRAPH_AUDIENCE
 
-AUDIENCES = ("https://graph.microsoft.com", "https://graph.microsoft.com/")
-READ_WRITE = "OnlineMeetings.ReadWrite.All"
-READ = "OnlineMeetings.Read.All"
+AUDIENCES = (GRAPH_AUDIENCE, f"{GRAPH_AUDIENCE}/")
 
 log = logging.getLogger(__name__)
 
 
 class Gate:
-    """Admits the requests of apps by bearer token and role; users' own tokens have no roles."""
+    """Admits requests by the bearer token of an app and its roles: tokens of users have none."""
 
     def __init__(self, *, issuer: TrustedIssuer, front_door: FrontDoor) -> None:
         self._issuer = issuer
@@ -36,8 +35,8 @@ class Gate:
         """The handler for the route of `operation`.
 
         Args:
-            roles: any of them will do.
-            handler: gets the admitted requests; `request["app-id"]` says whose each is.
+            roles: one of them is enough.
+            handler: gets the admitted requests; `request["app-id"]` is the app that sent it.
         """
 
         async def answer(request: web.Request) -> web.StreamResponse:
@@ -47,8 +46,8 @@ class Gate:
             except BearerError as refusal:
                 log.warning("%s refused: %s", operation, refusal)
                 return refused_token(refusal.flaw).answer(request)
-            except IssuerUnreachableError:
-                return issuer_unreachable().answer(request)
+            except IssuerUnreachableError as error:
+                return issuer_unreachable(error).answer(request)
             except GraphError as error:
                 log.info("%s answered %s %s: %s", operation, error.status, error.code, error)
                 return error.answer(request)
@@ -60,15 +59,15 @@ class Gate:
         if scheme.lower() != "bearer" or not token.strip():
             raise no_token()
         claims = await self._issuer.claims_of(token.strip(), audiences=AUDIENCES)
-        held = claims.get("roles")
-        if not isinstance(held, list) or not any(role in held for role in roles):
+        granted = claims.get("roles")
+        if not isinstance(granted, list) or not any(role in granted for role in roles):
             raise missing_role()
         return str(claims.get("appid") or claims.get("azp"))  # v1 and v2 of Entra
 
 
 @web.middleware
 async def identify_requests(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Give each request its id, and answer what no route answers in Graph's shape."""
+    """Give each request its id, and answer in Graph's shape what no route answers."""
     name_request(request)
     try:
         return await handler(request)

@@ -1,4 +1,4 @@
-"""Meetings as Graph shows them: their ids, links and everything else."""
+"""Meetings as Graph answers them: their ids, their links and everything else."""
 
 import base64
 import binascii
@@ -21,11 +21,11 @@ from devstack.graph_emulator.bodies import (
     MeetingOptions,
     UpdateBody,
 )
-from devstack.graph_emulator.tenant import JoinWebUrls, Look, TenantUser
+from devstack.graph_emulator.tenant import JoinOptions, JoinWebUrls, TenantUser
 from devstack.graph_emulator.times import HOUR, written_time
 from devstack.well_known import TENANT_ID
 
-# The id is the base64 of this, as those of real meetings are.
+# Ids are the base64 of this, as the ids of real meetings are.
 _ID = re.compile(r"1\*(?P<organizer>[0-9a-f-]{36})\*0\*\*19:meeting_[A-Za-z0-9+/=]+@thread\.v2")
 _ALPHANUMERIC = string.ascii_letters + string.digits
 
@@ -34,7 +34,7 @@ type Content = dict[str, JsonValue]
 
 @dataclass(frozen=True)
 class Meeting:
-    """A meeting of `organizer` (an object id), its content as Graph shows it to them."""
+    """A meeting: the object id of its organizer, and its content as Graph answers it to them."""
 
     organizer: str
     content: Content
@@ -61,7 +61,10 @@ class Meeting:
 
 
 def organizer_in(meeting_id: str) -> str | None:
-    """Whose meeting the id is of, whether it exists or not; None if it is no meeting's id."""
+    """The organizer whom a meeting id names, whether the meeting exists or not.
+
+    None if it is no meeting id at all.
+    """
     try:
         text = base64.b64decode(meeting_id, validate=True).decode("ascii")
     except (binascii.Error, ValueError):
@@ -70,19 +73,21 @@ def organizer_in(meeting_id: str) -> str | None:
     return match["organizer"] if match else None
 
 
-def new_meeting(organizer: TenantUser, body: CreateBody | CreateOrGetBody, look: Look) -> Meeting:
-    """A meeting as it is wanted. Without times it starts now; without an end it takes an hour."""
+def new_meeting(
+    organizer: TenantUser, body: CreateBody | CreateOrGetBody, join_options: JoinOptions
+) -> Meeting:
+    """The meeting that a body asks for. Its default start is now, its default length an hour."""
     now = time.time_ns() // 100
     start = now if body.start_date_time is None else body.start_date_time
     end = start + HOUR if body.end_date_time is None else body.end_date_time
     options = body if isinstance(body, MeetingOptions) else MeetingOptions()
-    wanted = options.model_dump(by_alias=True, include=set(MeetingOptions.model_fields))
-    # As recorded: base64 of a GUID's text, in an id that is base64 too. Neither length has padding
-    # and neither text gives a slash, so an id can be in a path as it is.
+    settings = options.model_dump(by_alias=True, include=set(MeetingOptions.model_fields))
+    # As recorded: the base64 of a GUID's text, inside an id that is base64 too. Both have lengths
+    # without padding and texts that give no slash, so that an id needs no encoding in a path.
     thread = f"19:meeting_{base64.b64encode(str(uuid.uuid4()).encode()).decode()}@thread.v2"
     meeting_id = base64.b64encode(f"1*{organizer.object_id}*0**{thread}".encode()).decode()
-    joining = _join_meeting_id_settings(look.passcode)
-    url = _join_web_url(organizer.object_id, thread, joining, look.join_web_urls)
+    join_settings = _join_meeting_id_settings(join_options.passcode)
+    url = _join_web_url(organizer.object_id, thread, join_settings, join_options.join_web_urls)
     return Meeting(
         organizer.object_id,
         {
@@ -94,21 +99,21 @@ def new_meeting(organizer: TenantUser, body: CreateBody | CreateOrGetBody, look:
             "subject": body.subject,
             "externalId": body.external_id if isinstance(body, CreateOrGetBody) else None,
             "videoTeleconferenceId": None,
-            **wanted,
+            **settings,
             "participants": {
                 "organizer": _participant(organizer.object_id, organizer.upn, "presenter"),
                 "attendees": _attendees(body.participants.attendees if body.participants else []),
             },
-            "audioConferencing": _audio_conferencing() if look.audio_conferencing else None,
+            "audioConferencing": _audio_conferencing() if join_options.audio_conferencing else None,
             "chatInfo": {"threadId": thread, "messageId": "0", "replyChainMessageId": None},
             "joinInformation": _join_information(url),
-            "joinMeetingIdSettings": joining,
+            "joinMeetingIdSettings": join_settings,
         },
     )
 
 
 def updated(meeting: Meeting, body: UpdateBody) -> Meeting:
-    """The meeting with what is in the body, and nothing else, changed."""
+    """The meeting with the changes of the body, and no others."""
     content = dict(meeting.content)
     changes = body.model_dump(
         by_alias=True, exclude_unset=True, include=set(MeetingOptions.model_fields)
@@ -128,7 +133,7 @@ def updated(meeting: Meeting, body: UpdateBody) -> Meeting:
 
 
 def _attendees(attendees: list[Attendee]) -> JsonValue:
-    return [_participant(who.identity.user.id, who.upn, who.role) for who in attendees]
+    return [_participant(one.identity.user.id, one.upn, one.role) for one in attendees]
 
 
 def _participant(object_id: str | None, upn: str | None, role: str | None) -> JsonValue:
@@ -136,7 +141,7 @@ def _participant(object_id: str | None, upn: str | None, role: str | None) -> Js
     if object_id is not None:
         user = {
             "id": object_id,
-            "displayName": None,  # as recorded: Graph does not say it here
+            "displayName": None,  # as recorded: Graph gives no name here
             "tenantId": TENANT_ID,
             "identityProvider": "AAD",
         }
@@ -153,10 +158,13 @@ def _join_meeting_id_settings(passcode: bool | None) -> Content | None:
     }
 
 
-def _join_web_url(organizer: str, thread: str, joining: Content | None, form: JoinWebUrls) -> str:
-    if form == "short" and joining is not None:
-        return f"https://teams.microsoft.com/meet/{joining['joinMeetingId']}?p={_random_text(18)}"
-    # Percent-encoded with small digits, as recorded.
+def _join_web_url(
+    organizer: str, thread: str, join_settings: Content | None, form: JoinWebUrls
+) -> str:
+    if form == "short" and join_settings is not None:
+        meeting_id = join_settings["joinMeetingId"]
+        return f"https://teams.microsoft.com/meet/{meeting_id}?p={_random_text(18)}"
+    # Percent-encoded with lower-case digits, as recorded.
     path = thread.replace(":", "%3a").replace("@", "%40")
     context = f'{{"Tid":"{TENANT_ID}","Oid":"{organizer}"}}'
     for character in '{}":,':
@@ -168,7 +176,7 @@ def _audio_conferencing() -> JsonValue:
     number = f"{secrets.randbelow(10**9):09}"
     return {
         "conferenceId": number,
-        "tollNumber": "+1 425-555-0100",  # in the range that belongs to nobody
+        "tollNumber": "+1 425-555-0100",  # a number that belongs to nobody
         "tollFreeNumber": None,
         "dialinUrl": f"https://dialin.teams.microsoft.com/{uuid.uuid4()}?id={number}",
     }

@@ -1,4 +1,4 @@
-"""The little of OData that online meetings need: one kind of filter, and select."""
+"""The part of OData that online meetings need: one kind of filter, and select."""
 
 import re
 from collections.abc import Mapping
@@ -12,34 +12,35 @@ from devstack.graph_emulator.answers import bad_body
 _FILTER = re.compile(r"\s*(?P<property>[A-Za-z/]+)\s+eq\s+'(?P<text>(?:[^']|'')*)'\s*")
 
 
-class By(Enum):
-    """What meetings can be looked up by. Names in any case, as Microsoft's own examples have it."""
+class SearchProperty(Enum):
+    """What meetings can be searched by, in lower case: Microsoft's own examples differ in case."""
 
     JOIN_WEB_URL = "joinweburl"
     JOIN_MEETING_ID = "joinmeetingidsettings/joinmeetingid"
 
 
-def read_filter(text: str) -> tuple[By, str]:
-    """The property and the string that it is to be equal to.
+def read_filter(text: str) -> tuple[SearchProperty, str]:
+    """The property that is searched by, and the value to find.
 
     Raises:
         GraphError: any other filter.
     """
     match = _FILTER.fullmatch(text)
-    by = {each.value: each for each in By}.get(match["property"].lower()) if match else None
-    if match is None or by is None:
+    properties = {known.value: known for known in SearchProperty}
+    searched = properties.get(match["property"].lower()) if match else None
+    if match is None or searched is None:
         raise bad_body(
             "The query specified in the URI is not valid: meetings are found by"
             " JoinWebUrl eq '...' or joinMeetingIdSettings/joinMeetingId eq '...'."
         )
-    return by, match["text"].replace("''", "'")
+    return searched, match["text"].replace("''", "'")
 
 
 def check_options(query: Mapping[str, str], allowed: tuple[str, ...]) -> None:
-    """Refuse system query options that are not in `allowed`: Graph does not ignore them either.
+    """Refuse other system query options than those in `allowed`: Graph does not ignore them either.
 
     Raises:
-        GraphError: there is one.
+        GraphError: the query has another one.
     """
     for name in query:
         if name.startswith("$") and name not in allowed:
@@ -50,7 +51,7 @@ def selected(content: dict[str, JsonValue], select: str | None) -> dict[str, Jso
     """The properties named in `$select`; all of them if there is none.
 
     Raises:
-        GraphError: a name is no property.
+        GraphError: there is no property of that name.
     """
     if select is None:
         return content

@@ -1,58 +1,44 @@
-"""The emulator put together."""
+"""The Graph emulator as one web application."""
 
 from aiohttp import web
 
 from devstack.emulation.bearer import TrustedIssuer
+from devstack.emulation.database import Database
 from devstack.emulation.faults import Faults
 from devstack.emulation.front_door import FrontDoor
-from devstack.emulation.inspection import PREFIX, loopback_only
-from devstack.emulation.process import ProcessSettings
+from devstack.emulation.inspection import PREFIX, answer_spec_errors, loopback_only
+from devstack.emulation.process import ProcessSettings, close_at_end
 from devstack.graph_emulator.answers import fault_body, request_ids
-from devstack.graph_emulator.api import MeetingsApi
-from devstack.graph_emulator.gate import READ, READ_WRITE, Gate, identify_requests
-from devstack.graph_emulator.inspection import OPERATIONS, Inspection
-from devstack.graph_emulator.store import State
+from devstack.graph_emulator.api import OPERATIONS, MeetingsApi
+from devstack.graph_emulator.gate import Gate, identify_requests
+from devstack.graph_emulator.inspection import Inspection
+from devstack.graph_emulator.store import MeetingStore
 from devstack.graph_emulator.tenant import Tenant
-
-MEETINGS = "/v1.0/users/{user}/onlineMeetings"
-MEETING = MEETINGS + "/{meeting}"
 
 
 def build_app(settings: ProcessSettings) -> web.Application:
-    """Open the state and wire the parts."""
-    state = State(settings.database)
+    """Open the database, and connect the parts."""
+    database = Database(settings.database)
+    store = MeetingStore(database)
     tenant = Tenant()
     faults = Faults(OPERATIONS, fault_body)
-    api = MeetingsApi(state=state, tenant=tenant)
-    guard = Gate(issuer=TrustedIssuer(settings.issuer), front_door=FrontDoor(state, faults)).guard
-    reading, writing = (READ, READ_WRITE), (READ_WRITE,)
+    gate = Gate(issuer=TrustedIssuer(settings.issuer), front_door=FrontDoor(database, faults))
+    inspection = Inspection(database=database, store=store, tenant=tenant, faults=faults)
 
-    async def release_the_held(_app: web.Application) -> None:
-        faults.close()
-
-    async def close_state(_app: web.Application) -> None:
-        state.close()
-
-    app = web.Application(middlewares=[identify_requests, loopback_only])
+    app = web.Application(middlewares=[identify_requests, loopback_only, answer_spec_errors])
     app.add_routes(
         [
-            web.post(MEETINGS, guard("create", writing, api.create)),
-            web.post(f"{MEETINGS}/createOrGet", guard("createOrGet", writing, api.create_or_get)),
-            web.get(MEETINGS, guard("find", reading, api.find), allow_head=False),
-            web.get(MEETING, guard("get", reading, api.get), allow_head=False),
-            web.patch(MEETING, guard("update", writing, api.update)),
-            web.delete(MEETING, guard("delete", writing, api.delete)),
-            *Inspection(state=state, tenant=tenant, faults=faults).routes(),
+            *MeetingsApi(store=store, tenant=tenant).routes(gate),
+            *inspection.routes(),
             *faults.routes(),
         ]
     )
-    app.on_response_prepare.append(_add_usual_headers)
-    app.on_shutdown.append(release_the_held)
-    app.on_cleanup.append(close_state)
+    app.on_response_prepare.append(_add_common_headers)
+    close_at_end(app, faults, database)
     return app
 
 
-async def _add_usual_headers(request: web.Request, response: web.StreamResponse) -> None:
-    # Requests that aiohttp refuses itself never reached the middleware that gives them their id.
+async def _add_common_headers(request: web.Request, response: web.StreamResponse) -> None:
+    # A request that aiohttp refuses never reaches the middleware that gives it an id.
     if not request.path.startswith(PREFIX) and "request-id" in request:
         response.headers.update({**request_ids(request), "Cache-Control": "private"})

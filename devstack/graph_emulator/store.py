@@ -1,11 +1,10 @@
-"""What the emulator remembers: meetings and counters, in SQLite."""
+"""The meetings that the emulator keeps, in SQLite."""
 
 import json
-from pathlib import Path
 
 from devstack.emulation.database import Database
 from devstack.graph_emulator.meetings import Meeting
-from devstack.graph_emulator.odata import By
+from devstack.graph_emulator.odata import SearchProperty
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meetings (
@@ -20,19 +19,23 @@ CREATE UNIQUE INDEX IF NOT EXISTS by_external_id ON meetings (organizer, externa
 CREATE INDEX IF NOT EXISTS by_join_web_url ON meetings (join_web_url);
 CREATE INDEX IF NOT EXISTS by_join_meeting_id ON meetings (join_meeting_id);
 """
-_COLUMNS = {By.JOIN_WEB_URL: "join_web_url", By.JOIN_MEETING_ID: "join_meeting_id"}
+_COLUMNS = {
+    SearchProperty.JOIN_WEB_URL: "join_web_url",
+    SearchProperty.JOIN_MEETING_ID: "join_meeting_id",
+}
 
 
-class State(Database):
-    """The database."""
+class MeetingStore:
+    """Stores meetings, and counts what was done with them."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, SCHEMA)
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        database.create(SCHEMA)
 
     def add(self, meeting: Meeting) -> None:
-        """Store a new meeting, whose organizer has none with its external id."""
-        with self._change():
-            self._db.execute(
+        """Store a new meeting; its organizer has no other one with its external id."""
+        with self._database.transaction():
+            self._database.execute(
                 "INSERT INTO meetings"
                 " (id, organizer, external_id, join_web_url, join_meeting_id, content)"
                 " VALUES (?, ?, ?, ?, ?, ?)",
@@ -45,42 +48,42 @@ class State(Database):
                     json.dumps(meeting.content),
                 ),
             )
-            self._count("created")
+            self._database.count("created")
 
     def replace(self, meeting: Meeting) -> None:
-        """Store new content; what a meeting is found by never changes."""
-        with self._change():
-            self._db.execute(
+        """Store new content. Ids and URLs of a meeting never change."""
+        with self._database.transaction():
+            self._database.execute(
                 "UPDATE meetings SET content = ? WHERE id = ?",
                 (json.dumps(meeting.content), meeting.id),
             )
-            self._count("updated")
+            self._database.count("updated")
 
     def remove(self, meeting: Meeting) -> None:
-        with self._change():
-            self._db.execute("DELETE FROM meetings WHERE id = ?", (meeting.id,))
-            self._count("deleted")
+        with self._database.transaction():
+            self._database.execute("DELETE FROM meetings WHERE id = ?", (meeting.id,))
+            self._database.count("deleted")
 
     def find(self, meeting_id: str) -> Meeting | None:
-        return self._one("id = ?", meeting_id)
+        return self._find_where("id = ?", meeting_id)
 
     def find_by_external_id(self, organizer: str, external_id: str) -> Meeting | None:
-        return self._one("organizer = ? AND external_id = ?", organizer, external_id)
+        return self._find_where("organizer = ? AND external_id = ?", organizer, external_id)
 
-    def find_by(self, by: By, text: str) -> Meeting | None:
-        return self._one(f"{_COLUMNS[by]} = ?", text)
+    def find_by(self, searched: SearchProperty, value: str) -> Meeting | None:
+        return self._find_where(f"{_COLUMNS[searched]} = ?", value)
 
     def meetings(self) -> list[Meeting]:
-        rows = self._db.execute("SELECT organizer, content FROM meetings ORDER BY id")
+        rows = self._database.execute("SELECT organizer, content FROM meetings ORDER BY id")
         return [Meeting(organizer, json.loads(content)) for organizer, content in rows]
 
     def clear(self) -> None:
-        """Forget everything, the counters too."""
-        with self._change():
-            self._db.execute("DELETE FROM meetings")
-            self._db.execute("DELETE FROM counters")
+        """Remove everything, also the counters."""
+        with self._database.transaction():
+            self._database.execute("DELETE FROM meetings")
+            self._database.reset_counters()
 
-    def _one(self, where: str, *values: str) -> Meeting | None:
+    def _find_where(self, where: str, *values: str) -> Meeting | None:
         query = f"SELECT organizer, content FROM meetings WHERE {where}"  # noqa: S608  ours alone
-        row = self._db.execute(query, values).fetchone()
+        row = self._database.execute(query, values).fetchone()
         return Meeting(row[0], json.loads(row[1])) if row else None

@@ -1,59 +1,56 @@
-"""The emulated tenant: who is in it, what an admin has allowed, how its meetings look."""
+"""The emulated tenant: its users, what an admin has allowed, and how meetings can be joined."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
+from devstack.emulation.specs import Spec
+from devstack.guids import GUID
 from devstack.issuer.users import STACK_USERS
-
-_GUID = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 
 JoinWebUrls = Literal["long", "short"]
 
 
-class _Spec(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, alias_generator=to_camel)
-
-
-class UserSpec(_Spec):
-    """What is to be different about one user. Naming one puts them into the tenant.
+class UserSpec(Spec):
+    """How one user differs from the others. Whoever has such a spec is in the tenant.
 
     Args:
-        policy: whether an application access policy lets apps act for them; None: as for all.
-        licensed: whether they may use Teams.
+        policy: whether an application access policy lets apps act for this user. None: the policy
+            for everybody decides.
+        licensed: whether this user may use Teams.
     """
 
     policy: bool | None = None
     licensed: bool = True
 
 
-class TenantSpec(_Spec):
-    """The body of `PUT /_emulator/tenant`; the defaults are the tenant as it starts.
+class TenantSpec(Spec):
+    """The body of `PUT /_emulator/tenant`; the tenant starts with the defaults.
 
     Args:
-        policy: whether a policy for everybody lets apps act for users. One's own goes before it.
+        policy: whether a policy for everybody lets apps act for users. A user's own policy
+            overrides it.
         users: by object id, in lower case.
         join_web_urls: new meetings get the long URLs, or `/meet/` ones.
-        passcodes: new meetings have passcodes, unless their creator says otherwise.
-        audio_conferencing: new meetings can be dialled into.
+        passcodes: new meetings have passcodes, unless their creator wants none.
+        audio_conferencing: phones can call into new meetings.
     """
 
     policy: bool = True
-    users: dict[Annotated[str, Field(pattern=_GUID)], UserSpec] = Field(default_factory=dict)
+    users: dict[Annotated[str, Field(pattern=f"^{GUID}$")], UserSpec] = Field(default_factory=dict)
     join_web_urls: JoinWebUrls = "long"
     passcodes: bool = True
     audio_conferencing: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
-    """How a new meeting looks.
+class JoinOptions:
+    """How people join a new meeting.
 
     Args:
-        passcode: whether one is needed to join by id. None: it has no id to join by, as meetings
-            from before there were such ids. Their URLs are always long.
+        passcode: whether joining by id needs one. None: the meeting has no id to join by, like
+            meetings from before there were such ids. The URLs of those are always long.
     """
 
     join_web_urls: JoinWebUrls
@@ -68,13 +65,13 @@ class TenantUser:
 
 
 class Tenant:
-    """Changed by inspection only, and as it was after a restart."""
+    """Only inspection changes it, and a restart undoes the changes."""
 
     def __init__(self) -> None:
         self.spec = TenantSpec()
 
     def user(self, object_id: str) -> TenantUser | None:
-        """Whom the id means. Nobody has a user principal name for an id: Graph wants ids here."""
+        """The user with this object id. User principal names do not work here, as in Graph."""
         wanted = object_id.lower()
         for user in STACK_USERS:
             if user.object_id == wanted:
@@ -88,9 +85,13 @@ class Tenant:
     def is_licensed(self, user: TenantUser) -> bool:
         return self._spec_of(user).licensed
 
-    def look(self, passcode: bool | None = None) -> Look:
-        """That of meetings made now; `passcode` is what their creator wants, if anything."""
-        return Look(
+    def join_options(self, passcode: bool | None = None) -> JoinOptions:
+        """Those of a meeting that is made now.
+
+        Args:
+            passcode: whether its creator wants one; None: the tenant decides.
+        """
+        return JoinOptions(
             join_web_urls=self.spec.join_web_urls,
             passcode=self.spec.passcodes if passcode is None else passcode,
             audio_conferencing=self.spec.audio_conferencing,

@@ -1,4 +1,4 @@
-"""Graph's times: UTC, to 100 ns, with as many digits as it takes."""
+"""Times of Graph: in UTC, to 100 ns, without trailing zeros."""
 
 import re
 from datetime import MAXYEAR, UTC, datetime, timedelta
@@ -15,10 +15,10 @@ _TIME = re.compile(
 
 
 def read_time(text: object) -> int:
-    """Ticks of 100 ns since 1970, of an OData DateTimeOffset, which always says its offset.
+    """The ticks of 100 ns since 1970 of an OData DateTimeOffset, which always has an offset.
 
     Raises:
-        ValueError: it is none, or not in the years 1 to 9998 (defaults are an hour later).
+        ValueError: it is none, or not in the years 1 to 9998: the default end is an hour later.
     """
     match = _TIME.fullmatch(text) if isinstance(text, str) else None
     if match is None:
@@ -34,7 +34,7 @@ def read_time(text: object) -> int:
 
 
 def written_time(ticks: int) -> str:
-    """As .NET writes it: `2020-09-11T06:30:18.1909168Z`, `2018-05-30T01:00:00Z`."""
+    """As .NET writes times: `2020-09-11T06:30:18.1909168Z`, `2018-05-30T01:00:00Z`."""
     seconds, fraction = divmod(ticks, TICKS_PER_SECOND)
     moment = _EPOCH + timedelta(seconds=seconds)
     digits = f".{fraction:07}".rstrip("0").rstrip(".")

@@ -1,10 +1,11 @@
-"""Makes `.venv` and the node_modules folders whole, whatever state an earlier start left them in.
+"""Makes `.venv` and the node_modules folders complete, in whatever state an earlier start left
+them.
 
-Runs under any Python from 3.6 on (see dev.py), so: standard library and old syntax only. The
-fast path, when every stamp fits, starts no process and takes a few milliseconds.
+It runs under any Python from 3.6 on (see dev.py), so it uses the standard library and old syntax
+only. If everything is complete, it starts no process and takes a few milliseconds.
 
-A stamp is written last and names what was installed from what, so that a missing one means "not
-whole" however the earlier start ended.
+A stamp holds a fingerprint of the files that the installation was made from. It is written last: if
+it is missing or different, the installation is not complete.
 """
 
 import contextlib
@@ -22,16 +23,16 @@ from devstack.installation.progress import Progress
 
 SITE_PACKAGES = "lib/python{}.{}/site-packages".format(*pythons.WANTED)
 
-# Shown when a step fails; all of it is in .venv/install.log.
-FAILURE_LINES = 15
+# How many lines of its output are shown when a step fails; .venv/install.log has all of them.
+SHOWN_LINES = 15
 
 
-class Unable(Exception):
-    """The installation cannot be had; the message says in one line what the person can do."""
+class InstallationError(Exception):
+    """The installation failed; the message tells the person why, and what to do."""
 
 
-class Interrupted(BaseException):
-    """SIGINT or SIGTERM while installing; like KeyboardInterrupt no `Exception`."""
+class InstallationInterrupted(BaseException):
+    """SIGINT or SIGTERM came while installing. Like KeyboardInterrupt it is no `Exception`."""
 
     def __init__(self, signal_number: int) -> None:
         super().__init__(signal_number)
@@ -39,40 +40,40 @@ class Interrupted(BaseException):
 
 
 def clean_environment() -> Dict[str, str]:
-    """This environment, without what would make one Python load another one's packages."""
+    """This environment, without variables that make a Python load packages of another Python."""
     foreign = ("PYTHONHOME", "PYTHONPATH", "__PYVENV_LAUNCHER__")
     return {name: value for name, value in os.environ.items() if name not in foreign}
 
 
-def ready(root: str, node_folders: Sequence[str]) -> str:
+def install(root: str, node_folders: Sequence[str]) -> str:
     """Install what is missing and return the path of `.venv`'s python.
 
     Args:
         root: the repository.
-        node_folders: folders below it whose package-lock.json is to be installed.
+        node_folders: folders in it whose package-lock.json has to be installed.
 
     Raises:
-        Unable: no fitting Python, or pip or npm failed.
-        Interrupted: SIGINT or SIGTERM arrived meanwhile; nothing of ours is left running.
+        InstallationError: there is no usable Python, or pip or npm failed.
+        InstallationInterrupted: SIGINT or SIGTERM came; no process of ours runs any more.
     """
     if os.name == "nt":
-        raise Unable("needs Linux or macOS; on Windows use WSL")
+        raise InstallationError("needs Linux or macOS; on Windows use WSL")
     venv = os.path.join(root, ".venv")
     python = os.path.join(venv, "bin", "python")
     node = [os.path.join(root, folder) for folder in node_folders]
-    if _venv_is_whole(root) and all(map(_node_is_whole, node)):
+    if _venv_is_complete(root) and all(map(_node_is_complete, node)):
         return python
     with _raising_signals(), _locked(os.path.join(root, ".venv.lock")) as lock:
-        # Look again: whoever held the lock may have done the work.
-        if not _venv_is_whole(root):
+        # Check again: another dev.py that held the lock may have installed it.
+        if not _venv_is_complete(root):
             _make_venv(root, lock)
         for folder in node:
-            if not _node_is_whole(folder):
+            if not _node_is_complete(folder):
                 _install_node_packages(folder, venv, lock)
     return python
 
 
-def _venv_is_whole(root: str) -> bool:
+def _venv_is_complete(root: str) -> bool:
     venv = os.path.join(root, ".venv")
     return os.access(os.path.join(venv, "bin", "python"), os.X_OK) and _stamp_fits(
         os.path.join(venv, ".stamp"),
@@ -81,8 +82,8 @@ def _venv_is_whole(root: str) -> bool:
     )
 
 
-def _node_is_whole(folder: str) -> bool:
-    # `npm ci` begins by removing node_modules, and the stamp with it.
+def _node_is_complete(folder: str) -> bool:
+    # `npm ci` first removes node_modules, and the stamp in it.
     return _stamp_fits(_node_stamp(folder), _node_inputs(folder))
 
 
@@ -99,13 +100,13 @@ def _make_venv(root: str, lock: int) -> None:
     python = os.path.join(venv, "bin", "python")
     stamp = os.path.join(venv, ".stamp")
     requirements = os.path.join(root, "requirements-dev.txt")
-    # pip takes a package whose unpacking was cut short for installed: only a new start helps.
+    # pip believes that a half-unpacked package is installed, so .venv has to be made again.
     half_made = os.path.join(venv, ".half-made")
 
     if os.path.exists(half_made) or not pythons.runs(python, needs="pip"):
         base = pythons.find()
         if base is None:
-            raise Unable(pythons.HOW_TO_GET)
+            raise InstallationError(pythons.HOW_TO_GET)
         if os.path.isdir(venv):
             shutil.rmtree(venv)
         os.mkdir(venv)
@@ -126,14 +127,14 @@ def _install_node_packages(folder: str, venv: str, lock: int) -> None:
     npm = [os.path.join(wheel, "bin", "node")]
     npm += [os.path.join(wheel, "lib", "node_modules", "npm", "bin", "npm-cli.js")]
     _run(
-        # No install scripts: none is needed, they want a shell, and they are the usual way in for
-        # whoever takes over an npm package.
+        # No install scripts: none is needed, they need a shell, and attackers who take over an npm
+        # package usually put their code there.
         [*npm, "ci", "--ignore-scripts", "--omit=optional", "--no-audit", "--no-fund"],
         f"installing npm packages in {os.path.relpath(folder, os.path.dirname(venv))}",
         venv,
         lock,
         cwd=folder,
-        path=os.path.join(wheel, "bin"),  # this node and no other, wherever npm looks for one
+        path=os.path.join(wheel, "bin"),  # npm finds this node, and no other one
     )
     _write_stamp(_node_stamp(folder), _node_inputs(folder))
 
@@ -141,12 +142,16 @@ def _install_node_packages(folder: str, venv: str, lock: int) -> None:
 def _run(
     command: List[str], label: str, venv: str, lock: int, cwd: str, path: Optional[str] = None
 ) -> None:
-    """Run one step, showing that it lives; it inherits the lock.
+    """Run one step of the installation, and show that it is in progress.
 
-    So a step that outlives a killed dev.py keeps the next dev.py from starting a second one.
+    The step inherits the lock: if dev.py is killed, the next dev.py waits until the step has ended.
     """
     environment = clean_environment()
-    for name in ("PIP_USER", "PIP_TARGET", "PIP_PREFIX"):  # they send packages past .venv
+    for name in (
+        "PIP_USER",
+        "PIP_TARGET",
+        "PIP_PREFIX",
+    ):  # with them, packages do not go into .venv
         environment.pop(name, None)
     if path is not None:
         environment["PATH"] = os.pathsep.join([path, environment.get("PATH", os.defpath)])
@@ -160,7 +165,7 @@ def _run(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C is ours to pass on
+            start_new_session=True,  # so that Ctrl-C reaches only us
             pass_fds=(lock,),
         )
         try:
@@ -173,8 +178,8 @@ def _run(
         if child.returncode != 0:
             output.seek(begin)
             lines = output.read().decode("utf-8", "replace").splitlines()
-            last = "\n  ".join(lines[-FAILURE_LINES:])
-            raise Unable(f"{label} failed:\n  {last}\nAll of the output is in {log}.")
+            last = "\n  ".join(lines[-SHOWN_LINES:])
+            raise InstallationError(f"{label} failed:\n  {last}\nAll of the output is in {log}.")
 
 
 def _stop(child: "subprocess.Popen[bytes]") -> None:
@@ -189,9 +194,9 @@ def _stop(child: "subprocess.Popen[bytes]") -> None:
 @contextlib.contextmanager
 def _raising_signals() -> Iterator[None]:
     def interrupt(number: int, _frame: Optional[FrameType]) -> None:
-        raise Interrupted(number)
+        raise InstallationInterrupted(number)
 
-    # SIGINT too: a shell starts background jobs with it ignored.
+    # SIGINT too, because a shell starts background jobs with SIGINT ignored.
     numbers = (signal.SIGINT, signal.SIGTERM)
     earlier = [signal.signal(number, interrupt) for number in numbers]
     try:
@@ -203,7 +208,7 @@ def _raising_signals() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _locked(path: str) -> Iterator[int]:
-    """Hold the installation's lock, waiting for another dev.py that installs; yield its fd."""
+    """Wait until no other dev.py installs, and hold the lock; yield its descriptor."""
     import fcntl
 
     with open(path, "a") as lock, Progress("waiting for another dev.py to install") as progress:

@@ -1,6 +1,8 @@
-"""Shows that something slow is alive: a rewritten line on a terminal, now and then one in a log.
+"""Shows that a slow step is in progress: by one line that changes on a terminal, by a new line from
+time to time in a log.
 
-On stderr, because stdout belongs to what was asked for. Readable by Python 3.6 (see dev.py).
+It writes to stderr, because stdout is for the result of a command. Readable by Python 3.6 (see
+dev.py).
 """
 
 import contextlib
@@ -9,12 +11,12 @@ import time
 from types import TracebackType
 from typing import Optional, Type
 
-QUIET_SECONDS = 2.0  # what is faster than this needs no explanation
+QUIET_SECONDS = 2.0  # a faster step shows nothing
 LINE_SECONDS = 10.0  # between two lines in a log
 
 
 class Progress:
-    """`with Progress("installing") as progress:` and call `show()` while it lasts."""
+    """Use `with Progress("installing") as progress:`, and call `show()` again and again."""
 
     def __init__(self, label: str) -> None:
         self.label = label
@@ -34,7 +36,7 @@ class Progress:
         self.finish("done" if kind is None else "ended")
 
     def show(self, detail: str = "") -> None:
-        """Say how long it has taken so far, if it is time to say so."""
+        """Show how long it has taken so far, if it is time to show it again."""
         elapsed = time.monotonic() - self._begin
         if elapsed < self._next:
             return
@@ -48,7 +50,7 @@ class Progress:
         self._shown = True
 
     def finish(self, how: str = "done") -> None:
-        """Say how it ended, if it was ever shown; once."""
+        """Show how it ended, unless it was so fast that nothing was shown. Does it only once."""
         if self._shown:
             elapsed = time.monotonic() - self._begin
             start = "\r\033[K" if _is_terminal() else ""
@@ -61,7 +63,7 @@ def _is_terminal() -> bool:
 
 
 def _write(text: str) -> None:
-    # A closed terminal must not stop the work, least of all the stopping.
+    # The work must go on if the terminal is closed, above all the work of stopping.
     with contextlib.suppress(OSError, ValueError, AttributeError):
         sys.stderr.write(text)
         sys.stderr.flush()

@@ -1,7 +1,7 @@
-"""Finds a Python of the wanted version that really runs. Readable by Python 3.6 (see dev.py).
+"""Finds a working Python of the required version. Readable by Python 3.6 (see dev.py).
 
-Every candidate is tried by running it: pyenv puts shims on the PATH for every version that it has
-ever heard of (they exit 127), and Debian ships Pythons that cannot make a virtual environment.
+Every candidate is run once: pyenv has shims on the PATH also for versions that do not work (they
+exit with 127), and Debian has Pythons that cannot make a virtual environment.
 """
 
 import glob
@@ -18,12 +18,12 @@ HOW_TO_GET = (
     "`pyenv install {0}.{1}`, `uv python install {0}.{1}` or `apt install python{0}.{1}-venv`"
 ).format(*WANTED)
 
-# A Python that takes longer to say its name is no Python to work with.
+# A Python that needs longer than this to start is not used.
 PROBE_SECONDS = 20
 
 
 def find() -> Optional[str]:
-    """The path of a Python of the wanted version that can make a virtual environment, or None."""
+    """The path of a Python of the required version that can make a virtual environment, or None."""
     if _this_one_fits():
         return os.path.realpath(sys.executable)
     for candidate in _candidates():
@@ -34,7 +34,7 @@ def find() -> Optional[str]:
 
 
 def runs(python: str, needs: str) -> bool:
-    """Is this a Python of the wanted version, able to import `needs`?"""
+    """Is this a Python of the required version that can import `needs`?"""
     return _probe(python, needs) is not None
 
 
@@ -58,15 +58,15 @@ def _candidates() -> Iterator[str]:
             pattern = os.path.join(glob.escape(root), "versions", version + "*", "bin", "python")
             for path in sorted(glob.glob(pattern), reverse=True):
                 yield path
-    told = _output(["uv", "python", "find", "--system", version])
-    if told:
-        yield told
+    uv_python = _output(["uv", "python", "find", "--system", version])
+    if uv_python:
+        yield uv_python
 
 
 def _probe(python: str, needs: str) -> Optional[str]:
-    """Where `python` really lives, if it runs, has the wanted version and can import `needs`.
+    """The real path of `python`, if it has the required version and can import `needs`, else None.
 
-    Without links, so that a venv does not hang on a folder of links that may go away.
+    Links are resolved, so that a venv does not depend on a folder of links that may be removed.
     """
     if not os.access(python, os.X_OK):
         return None
@@ -78,8 +78,8 @@ def _probe(python: str, needs: str) -> Optional[str]:
 
 def _output(command: List[str]) -> Optional[str]:
     """The last line that `command` prints, or None if it does not run or fails."""
-    # pyenv hands PYENV_VERSION down to everything started under one of its Pythons, and its
-    # shims obey it: under 3.11 the shim of 3.13 fails even where there is a 3.13.
+    # Programs under a Python of pyenv inherit PYENV_VERSION, and the shims obey it: under 3.11 the
+    # shim of 3.13 fails, even if 3.13 is installed.
     foreign = ("PYENV_VERSION", "PYTHONHOME", "PYTHONPATH", "__PYVENV_LAUNCHER__")
     environment = {name: value for name, value in os.environ.items() if name not in foreign}
     try:

@@ -1,14 +1,13 @@
-"""The app's managed identity: its tokens, and the endpoint at which App Service hands them out.
+"""The app's managed identity: its tokens, and the endpoint where App Service issues them.
 
-The endpoint speaks the protocol that azure-identity speaks in Azure (App Service's "REST endpoint
-reference", api-version 2019-08-01): a GET with X-IDENTITY-HEADER, which a request that somebody
-tricked the app into sending would lack. Errors are `{statusCode, message}`; their statuses and
-words are assumed.
+The endpoint has the protocol that azure-identity uses in Azure (App Service's "REST endpoint
+reference", api-version 2019-08-01): a GET with X-IDENTITY-HEADER. An attacker who makes the app
+send a request cannot set that header. Errors are `{statusCode, message}`; [assumed] are their
+statuses and texts.
 """
 
 import hmac
 import time
-import uuid
 from collections.abc import Mapping
 from datetime import timedelta
 from http import HTTPStatus
@@ -16,7 +15,14 @@ from http import HTTPStatus
 import flask
 from joserfc.jwk import RSAKey
 
-from devstack.issuer.tokens import ACS_AUDIENCE, GRAPH_AUDIENCE, mint
+from devstack.guids import is_guid
+from devstack.issuer.audiences import (
+    ACS_AUDIENCE,
+    GRAPH_AUDIENCE,
+    MEETINGS_READ_WRITE,
+    STORAGE_AUDIENCE,
+)
+from devstack.issuer.tokens import mint
 from devstack.well_known import (
     IDENTITY_HEADER,
     MANAGED_IDENTITY_CLIENT_ID,
@@ -27,20 +33,19 @@ from devstack.well_known import (
 PATH = "/msi/token"
 API_VERSION = "2019-08-01"
 
-# As long as Azure's own managed identity tokens live.
+# Azure's own managed identity tokens live as long.
 LIFETIME = timedelta(hours=24)
 
-STORAGE_AUDIENCE = "https://storage.azure.com"
-# Azurite takes tokens of Entra's v1 issuers alone, whose signatures it does not check.
+# Azurite accepts tokens of Entra's v1 issuers only, and does not check their signatures.
 ENTRA_ISSUER = f"https://sts.windows.net/{TENANT_ID}/"
 
-# What an admin has granted the identity in Graph. ACS and Storage have no roles in their tokens.
-GRAPH_ROLES = ("OnlineMeetings.ReadWrite.All",)
+# What an admin has granted the identity in Graph. Tokens for ACS and Storage have no roles.
+GRAPH_ROLES = (MEETINGS_READ_WRITE,)
 
 PARAMETERS = ("api-version", "resource", "client_id")
 
 
-class _Refusal(Exception):
+class _EndpointError(Exception):
     def __init__(self, status: HTTPStatus, message: str) -> None:
         super().__init__(message)
         self.status = status
@@ -49,15 +54,15 @@ class _Refusal(Exception):
 def managed_identity_token(
     key: RSAKey, *, issuer: str, resource: str, client_id: str = MANAGED_IDENTITY_CLIENT_ID
 ) -> str:
-    """A token of the identity for a service of the stack.
+    """A token of the identity for a service that the stack emulates.
 
     Args:
-        issuer: the stack's, which signs what is for ACS and for Graph.
-        resource: who it is for, with or without a slash at the end: it becomes the audience as it
-            stands, as with Entra.
+        issuer: the stack's issuer, which signs the tokens for ACS and for Graph.
+        resource: the service, with or without a slash at the end. It becomes the audience without
+            any change, as with Entra.
 
     Raises:
-        ValueError: the stack stands in for no such service.
+        ValueError: the stack emulates no such service.
     """
     issuers = {
         ACS_AUDIENCE.rstrip("/"): issuer,
@@ -79,20 +84,20 @@ def managed_identity_token(
         appid=client_id,
         tid=TENANT_ID,
         idtyp="app",
-        nbf=int(time.time()),  # Azurite insists on it
+        nbf=int(time.time()),  # Azurite requires it
     )
 
 
 def add_identity_endpoint(app: flask.Flask, key: RSAKey, issuer: str) -> None:
-    """Serve the endpoint at PATH for whoever knows IDENTITY_HEADER."""
+    """Serve the endpoint at PATH, for requests that carry IDENTITY_HEADER."""
 
     @app.get(PATH)
     def give_token() -> flask.Response:
         try:
             answer, status = _answer(flask.request, key, issuer), HTTPStatus.OK
-        except _Refusal as refusal:
-            status = refusal.status
-            answer = {"statusCode": int(status), "message": str(refusal)}
+        except _EndpointError as error:
+            status = error.status
+            answer = {"statusCode": int(status), "message": str(error)}
         response = flask.jsonify(answer)
         response.status_code = status
         response.headers["Cache-Control"] = "no-store"
@@ -102,22 +107,22 @@ def add_identity_endpoint(app: flask.Flask, key: RSAKey, issuer: str) -> None:
 def _answer(request: flask.Request, key: RSAKey, issuer: str) -> Mapping[str, str | int]:
     given = request.headers.get("X-IDENTITY-HEADER", "")
     if not hmac.compare_digest(given.encode(), IDENTITY_HEADER.encode()):
-        raise _Refusal(HTTPStatus.UNAUTHORIZED, "X-IDENTITY-HEADER is not IDENTITY_HEADER")
+        raise _EndpointError(HTTPStatus.UNAUTHORIZED, "X-IDENTITY-HEADER is not IDENTITY_HEADER")
     if request.args.get("api-version") != API_VERSION:
-        raise _Refusal(HTTPStatus.BAD_REQUEST, f"api-version must be {API_VERSION}")
+        raise _EndpointError(HTTPStatus.BAD_REQUEST, f"api-version must be {API_VERSION}")
     resource = request.args.get("resource", "")
     if not resource:
-        raise _Refusal(HTTPStatus.BAD_REQUEST, "resource is missing")
-    # A user-assigned identity: whichever is asked for is there, as if it had been assigned.
+        raise _EndpointError(HTTPStatus.BAD_REQUEST, "resource is missing")
+    # A user-assigned identity: every client id counts as assigned to the app.
     client_id = request.args.get("client_id", MANAGED_IDENTITY_CLIENT_ID)
-    if not _is_guid(client_id):
-        raise _Refusal(HTTPStatus.BAD_REQUEST, "client_id is not a GUID")
+    if not is_guid(client_id):
+        raise _EndpointError(HTTPStatus.BAD_REQUEST, "client_id is not a GUID")
     if unknown := sorted(set(request.args) - set(PARAMETERS)):
-        raise _Refusal(HTTPStatus.BAD_REQUEST, f"not known here: {', '.join(unknown)}")
+        raise _EndpointError(HTTPStatus.BAD_REQUEST, f"not known here: {', '.join(unknown)}")
     try:
         token = managed_identity_token(key, issuer=issuer, resource=resource, client_id=client_id)
     except ValueError as error:
-        raise _Refusal(HTTPStatus.BAD_REQUEST, str(error)) from None
+        raise _EndpointError(HTTPStatus.BAD_REQUEST, str(error)) from None
     return {
         "access_token": token,
         "expires_on": str(int(time.time() + LIFETIME.total_seconds())),  # text, as App Service's
@@ -125,10 +130,3 @@ def _answer(request: flask.Request, key: RSAKey, issuer: str) -> Mapping[str, st
         "token_type": "Bearer",
         "client_id": client_id,
     }
-
-
-def _is_guid(text: str) -> bool:
-    try:
-        return str(uuid.UUID(text)) == text.lower()
-    except ValueError:
-        return False

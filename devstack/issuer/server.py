@@ -1,31 +1,25 @@
-"""An OpenID Connect issuer with a login page: python -m devstack.issuer.
+"""An OpenID Connect issuer with a login page.
 
 It is oidc-provider-mock with five changes: access tokens are JWTs for our API instead of opaque
-strings, the key is kept in a file, the issuer is what it was told to be whatever the Host header
-says, debug mode is off, and it also serves the identity endpoint of `managed_identity`. The
-mock does not check PKCE verifiers, and lets anybody be anybody: for loopback only.
+strings, the key is kept in a file, the issuer's name does not depend on the Host header, debug mode
+is off, and it also serves the identity endpoint of `managed_identity`. The mock does not check PKCE
+verifiers, and asks nobody for a password: it is for loopback only.
 """
 
-import argparse
-import asyncio
-import logging
 import os
-import threading
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import flask
 import oidc_provider_mock
 from joserfc.jwk import RSAKey
-from werkzeug.serving import make_server
 
+from devstack.issuer.audiences import API_AUDIENCE
 from devstack.issuer.managed_identity import add_identity_endpoint
-from devstack.issuer.tokens import ACCESS_TOKEN_LIFETIME, API_AUDIENCE, issuer_key, mint
+from devstack.issuer.tokens import ACCESS_TOKEN_LIFETIME, mint
 from devstack.issuer.users import STACK_USERS
-from devstack.lifetime import until_told_to_stop
-from devstack.origins import is_local, may_ask
+from devstack.origins import is_from_this_machine, is_local
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -67,7 +61,7 @@ def make_app(key: RSAKey, issuer: str) -> flask.Flask:
             for user in STACK_USERS
         ],
     )
-    # The mock switches it on, and with it a console that runs what is typed into it.
+    # The mock switches debug mode on, and with it a console that runs whatever is typed into it.
     app.debug = False
 
     @app.before_request
@@ -78,9 +72,9 @@ def make_app(key: RSAKey, issuer: str) -> flask.Flask:
 
     @app.before_request
     def keep_to_this_machine() -> None:
-        """Or any page in the developer's browser could sign in as alice, or give itself a role."""
+        """Otherwise any page in the browser could sign in as alice, or give itself a role."""
         redirect = flask.request.args.get("redirect_uri")
-        if not may_ask(None, flask.request.headers.get("Origin")) or (
+        if not is_from_this_machine(None, flask.request.headers.get("Origin")) or (
             redirect is not None and not is_local(redirect)
         ):
             flask.abort(403, "This issuer is for apps on this machine.")
@@ -92,8 +86,8 @@ def make_app(key: RSAKey, issuer: str) -> flask.Flask:
 class _PinnedOrigin:
     """Makes every request look as if it was sent to `origin`.
 
-    The mock takes its issuer from the Host header. One token would then have several issuers:
-    localhost, 127.0.0.1, and whatever a rebound DNS name says.
+    The mock takes the issuer's name from the Host header, so there would be several issuers:
+    localhost, 127.0.0.1, and whatever name was rebound to it in DNS.
     """
 
     def __init__(self, app: "WSGIApplication", origin: str) -> None:
@@ -110,33 +104,3 @@ class _PinnedOrigin:
         pinned["HTTP_HOST"] = self._origin.netloc
         pinned["wsgi.url_scheme"] = self._origin.scheme
         return self._app(pinned, start_response)
-
-
-async def _serve(arguments: argparse.Namespace) -> None:
-    told = asyncio.create_task(until_told_to_stop(watch_stdin=arguments.stop_with_stdin))
-    issuer = arguments.issuer or f"http://127.0.0.1:{arguments.port}"
-    app = make_app(issuer_key(arguments.key_file), issuer)
-    server = make_server("127.0.0.1", arguments.port, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1})
-    thread.start()
-    print(f"issuer: {issuer}", flush=True)
-    try:
-        await told
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="devstack.issuer", description=__doc__)
-    parser.add_argument("--port", type=int, default=7072)
-    parser.add_argument("--key-file", type=Path, required=True, help="made if it is missing")
-    parser.add_argument("--issuer", help="its URL (default: http://127.0.0.1:PORT)")
-    parser.add_argument("--stop-with-stdin", action="store_true")
-    arguments = parser.parse_args()
-    os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"  # plain http, on loopback
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    asyncio.run(_serve(arguments))

@@ -1,24 +1,23 @@
-"""What somebody holds who has signed in with the stack's issuer: a person, an app, a Teams user."""
+"""The tokens that a person, an app and a Teams user get when they sign in."""
 
 from collections.abc import Sequence
 from datetime import timedelta
 
 from joserfc.jwk import RSAKey
 
-from devstack.issuer.tokens import ACCESS_TOKEN_LIFETIME, API_AUDIENCE, mint
+from devstack.issuer.audiences import API_AUDIENCE, TEAMS_AUDIENCE
+from devstack.issuer.tokens import ACCESS_TOKEN_LIFETIME, mint
 from devstack.issuer.users import object_id, stack_user
 from devstack.well_known import TEAMS_APP_ID, TENANT_ID
 
-# What a login grants (the mock knows no other scopes), so what a minted user token says too.
+# What a login grants: the mock has no other scopes.
 USER_SCOPE = "openid profile email"
 
-# What a client asks Entra for when its user is to act as a Teams user.
-TEAMS_AUDIENCE = "https://auth.msft.communication.azure.com"
 TEAMS_SCOPES = "Teams.ManageCalls Teams.ManageChats"
 
 
 def user_token(key: RSAKey, *, issuer: str, user_id: str, roles: Sequence[str]) -> str:
-    """What the login page gives."""
+    """The token that a user gets at the login page."""
     user = stack_user(user_id)
     return mint(
         key,
@@ -33,8 +32,11 @@ def user_token(key: RSAKey, *, issuer: str, user_id: str, roles: Sequence[str]) 
 
 
 def app_token(key: RSAKey, *, issuer: str, app: str, roles: Sequence[str]) -> str:
-    """What the client credentials grant gives: nobody's name, no scope, and the client is the
-    subject (RFC 9068, section 2.2). Both ways to spell the client are in use."""
+    """The token that an app gets by the client credentials grant.
+
+    It has no name and no scope, and its subject is the client (RFC 9068, section 2.2). Issuers
+    name the client in `azp` or in `client_id`; here both are set.
+    """
     return mint(
         key,
         issuer=issuer,
@@ -48,8 +50,11 @@ def app_token(key: RSAKey, *, issuer: str, app: str, roles: Sequence[str]) -> st
 
 
 def teams_token(key: RSAKey, *, issuer: str, user_id: str, lifetime: timedelta) -> str:
-    """What ACS exchanges for a Teams user's calling token: of Entra's shape, but of the stack's
-    issuer, the only one that the emulator trusts."""
+    """The token that ACS exchanges for a calling token of a Teams user.
+
+    It has the claims of Entra's tokens, but the stack's issuer, the only one that the emulator
+    trusts.
+    """
     user = stack_user(user_id)
     return mint(
         key,

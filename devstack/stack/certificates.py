@@ -1,4 +1,4 @@
-"""The certificate of the parts that speak TLS, and the authority that clients are told to trust."""
+"""The certificate of the parts that serve TLS, and the authority that clients have to trust."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,14 +17,14 @@ class Certificates:
 def certificates(folder: Path) -> Certificates:
     """The certificates in `folder`, made at the first call.
 
-    They are good for loopback only. The authority's private key is never written, so a
-    developer who trusts it system-wide trusts nothing that could be forged later.
+    They are valid for loopback only. The authority's private key is never written, so that nobody
+    can sign another certificate with it, even if a developer trusts it system-wide.
     """
     found = Certificates(authority=folder / "ca.pem", server=folder / "server.pem")
     if not (found.authority.exists() and found.server.exists()):
         authority = trustme.CA(organization_name="devstack, for loopback only")
         leaf = authority.issue_cert("127.0.0.1", "localhost", "::1")
         write_secret(found.server, leaf.private_key_and_cert_chain_pem.bytes().decode("ascii"))
-        # Last: after a kill in between, the next start makes both anew.
+        # Written last: after a kill between the two, the next start makes both again.
         write_whole(found.authority, authority.cert_pem.bytes().decode("ascii"))
     return found

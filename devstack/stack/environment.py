@@ -1,24 +1,24 @@
-"""The app's environment: what dev.py was started with, except where the stack knows better."""
+"""The app's environment: the variables of dev.py, except those that the stack sets."""
 
 from collections.abc import Mapping
 
-# What the app refuses to be given beside what the stack sets.
+# Settings that the app refuses beside those of the stack.
 _ALTERNATIVES = {
     "COMMUNICATION_CONNECTION_STRING": "COMMUNICATION_ENDPOINT",
     "TABLES_CONNECTION_STRING": "TABLES_ENDPOINT",
 }
 
 
-def overlaid(environment: Mapping[str, str], settings: Mapping[str, str]) -> dict[str, str]:
-    """`environment` with a stack's settings, which win, and without the alternatives to them."""
+def with_settings(environment: Mapping[str, str], settings: Mapping[str, str]) -> dict[str, str]:
+    """`environment` with the settings of a stack, which replace its own, and their alternatives."""
     replaced = {alternative for name, alternative in _ALTERNATIVES.items() if name in settings}
     kept = {name: value for name, value in environment.items() if name not in replaced}
     return kept | dict(settings)
 
 
-def ignored(environment: Mapping[str, str], settings: Mapping[str, str]) -> list[str]:
-    """The names that somebody gave another value than the app gets to see."""
-    seen = overlaid(environment, settings)
+def overridden(environment: Mapping[str, str], settings: Mapping[str, str]) -> list[str]:
+    """The names of variables whose values the app does not get."""
+    given = with_settings(environment, settings)
     return sorted(
-        name for name, value in environment.items() if value and seen.get(name, "") != value
+        name for name, value in environment.items() if value and given.get(name, "") != value
     )

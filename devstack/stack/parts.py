@@ -7,31 +7,40 @@ from dataclasses import dataclass, field
 from devstack.files import ROOT
 from devstack.installation.bootstrap import clean_environment
 from devstack.stack import azurite
-from devstack.stack.environment import overlaid
+from devstack.stack.environment import with_settings
 from devstack.stack.plan import Plan
 from devstack.stack.probes import Probe
 
 
 @dataclass(frozen=True)
 class Part:
+    """A process of the stack.
+
+    Args:
+        probes: the requests that it answers when it is ready.
+        settings: of the app, for the parts that need them.
+    """
+
     name: str
     command: list[str]
     probes: tuple[Probe, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
 
     def environment(self) -> dict[str, str]:
-        """The caller's, so that an app setting can be tried out by exporting it; ours win."""
-        return overlaid(clean_environment(), self.settings) | {"PYTHONUNBUFFERED": "1"}
+        """That of dev.py, so that people can try a setting of the app by exporting it; but settings
+        of the stack replace it.
+        """
+        return with_settings(clean_environment(), self.settings) | {"PYTHONUNBUFFERED": "1"}
 
 
 def emulators(plan: Plan) -> tuple[Part, ...]:
-    """The parts that need no other part to start."""
+    """The parts that can start at the same time, because they need no other part."""
     return (_issuer(plan), _tables(plan), _acs(plan), _graph(plan))
 
 
 def _issuer(plan: Plan) -> Part:
     port = plan.ports["issuer"]
-    options = {"--port": port, "--key-file": plan.state.issuer_key}
+    options = {"--port": port, "--key-file": plan.folder.issuer_key}
     return Part(
         "issuer",
         [*_python("devstack.issuer", options), "--stop-with-stdin"],
@@ -41,23 +50,23 @@ def _issuer(plan: Plan) -> Part:
 
 def _tables(plan: Plan) -> Part:
     port = plan.ports["tables"]
-    # What it answers to a request without credentials does not matter.
-    probe = Probe(port, f"/{azurite.ACCOUNT}", good=range(100, 500))
-    return Part("tables", azurite.command(port=port, folder=plan.state.tables), (probe,))
+    # Any answer to a request without credentials is good.
+    probe = Probe(port, f"/{azurite.ACCOUNT}", accepted=range(100, 500))
+    return Part("tables", azurite.command(port=port, folder=plan.folder.tables), (probe,))
 
 
 def _acs(plan: Plan) -> Part:
     options = {
-        "--database": plan.state.acs_database,
-        "--key-file": plan.state.acs_key,
-        "--callback-key-file": plan.state.acs_callback_key,
+        "--database": plan.folder.acs_database,
+        "--key-file": plan.folder.acs_key,
+        "--callback-key-file": plan.folder.acs_callback_key,
         "--event-webhook": f"{plan.api}/incomingCalls",
     }
     return _emulator(plan, "acs", "devstack.acs_emulator", options)
 
 
 def _graph(plan: Plan) -> Part:
-    options = {"--database": plan.state.graph_database}
+    options = {"--database": plan.folder.graph_database}
     return _emulator(plan, "graph", "devstack.graph_emulator", options)
 
 
@@ -78,7 +87,7 @@ def _emulator(plan: Plan, name: str, module: str, options: Mapping[str, object])
 
 
 def provision(plan: Plan) -> Part:
-    """Makes the tables, and ends."""
+    """The part that makes the tables, and then ends."""
     return Part("provision", _python("shared.operate.provision", {}), settings=plan.settings())
 
 
@@ -94,5 +103,5 @@ def host(plan: Plan) -> Part:
 
 
 def _python(module: str, options: Mapping[str, object]) -> list[str]:
-    words = [str(word) for option in options.items() for word in option]
-    return [sys.executable, "-m", module, *words]
+    arguments = [str(argument) for option in options.items() for argument in option]
+    return [sys.executable, "-m", module, *arguments]

@@ -4,13 +4,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from devstack.issuer.audiences import ACS_AUDIENCE, API_AUDIENCE
 from devstack.issuer.managed_identity import LIFETIME, PATH, managed_identity_token
 from devstack.issuer.sign_ins import teams_token
-from devstack.issuer.tokens import ACS_AUDIENCE, API_AUDIENCE, issuer_key
+from devstack.issuer.tokens import issuer_key
 from devstack.issuer.users import STACK_USERS, object_id
 from devstack.stack import azurite
 from devstack.stack.certificates import Certificates
-from devstack.stack.state_folder import State
+from devstack.stack.state_folder import StateFolder
 from devstack.well_known import (
     ACS_ACCESS_KEY,
     ACS_CALLBACK_ISSUER,
@@ -27,18 +28,18 @@ from devstack.well_known import (
     TEAMS_APP_ID,
 )
 
-# Whose Teams token is in stack.json.
+# The user whose Teams token is in stack.json.
 TEAMS_USER = "alice"
 
-# In whose name the app schedules meetings.
+# The user in whose name the app schedules meetings.
 MEETING_ORGANIZER = "dave"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What one stack is made of, and everything that follows from its ports."""
+    """The folder, ports and certificates of one stack, and everything that follows from them."""
 
-    state: State
+    folder: StateFolder
     ports: Mapping[str, int]
     certificates: Certificates
     with_host: bool
@@ -80,10 +81,10 @@ class Plan:
         }
 
     def managed_identity_settings(self) -> dict[str, str]:
-        """The same without a key for ACS, and over TLS, as in Azure.
+        """The same settings without a key for ACS, and with TLS, as in Azure.
 
-        Tables keep theirs: Azurite takes a token over TLS only, and on one port it speaks either
-        TLS or the http that everybody else uses.
+        Tables keep their connection string: Azurite accepts tokens over TLS only, and its one port
+        serves http, which all other clients use.
         """
         return {
             "COMMUNICATION_ENDPOINT": self.acs_tls,
@@ -107,25 +108,26 @@ class Plan:
             "CALLBACK_BASE_URL": f"http://127.0.0.1:{self.ports['host']}",
             "CALLBACK_JWKS_URL": f"{self.acs}{ACS_CALLBACK_KEYS_PATH}",
             "EVENT_GRID_KEY": EVENT_KEY,
-            # Examples: somebody's own, of the environment, are tried in their place; also none.
+            # Examples: the environment may replace them, also by an empty text for none.
             "BOT_GREETING": os.environ.get("BOT_GREETING", BOT_GREETING),
             "BOT_MENU": os.environ.get("BOT_MENU", BOT_MENU),
-            # Graph knows no keys: the app has a managed identity even where ACS has one.
+            # Graph has no keys, so the app needs a managed identity even if it has a key for ACS.
             "IDENTITY_ENDPOINT": self.identity_endpoint,
             "IDENTITY_HEADER": IDENTITY_HEADER,
-            # DefaultAzureCredential would try others first, and on a laptop find one of them.
+            # Without it DefaultAzureCredential tries other credentials first, and on a laptop there
+            # may be one.
             "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
         }
 
     def description(self, pids: Mapping[str, int]) -> dict[str, object]:
-        """stack.json: all that a program needs to use this stack."""
-        key = issuer_key(self.state.issuer_key)
+        """The content of stack.json: everything that a program needs to use this stack."""
+        key = issuer_key(self.folder.issuer_key)
         return {
             **({"api": self.api} if self.with_host else {}),
             "issuer": self.issuer,
             "acs": self.acs,
             "acsTls": self.acs_tls,
-            # Microsoft's Python from_connection_string drops the scheme and speaks https.
+            # Microsoft's Python from_connection_string ignores the scheme and uses https.
             "acsConnectionString": f"endpoint={self.acs_tls}/;accesskey={ACS_ACCESS_KEY}",
             "acsBearer": managed_identity_token(key, issuer=self.issuer, resource=ACS_AUDIENCE),
             "callerId": ACS_CALLER_ID,
@@ -142,8 +144,7 @@ class Plan:
             "teams": {
                 "appId": TEAMS_APP_ID,
                 "userId": object_id(TEAMS_USER),
-                # As good for as long as acsBearer: nobody should have to fetch it anew while the
-                # stack runs.
+                # Valid as long as acsBearer, so that nobody needs a new one while the stack runs.
                 "token": teams_token(
                     key, issuer=self.issuer, user_id=TEAMS_USER, lifetime=LIFETIME
                 ),

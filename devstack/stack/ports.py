@@ -14,13 +14,13 @@ DEFAULT_PORTS = {
     "tables": 10002,
 }
 
-# Below the ports that Linux and macOS lend to outgoing connections (32768 and 49152 upwards): a
-# port that is kept over restarts must not be lent to a browser in between.
+# Below the ports that Linux and macOS use for outgoing connections (from 32768 and 49152):
+# otherwise a browser could get a port of a stack that is stopped for a while.
 FREE_PORTS = range(20000, 32000)
 
 
 def with_free_ports(kept: Mapping[str, int]) -> dict[str, int]:
-    """A port for each part: the kept one, or else a free one, chosen now."""
+    """A port for each part: the kept one, or a free one that is chosen now."""
     missing = [name for name in DEFAULT_PORTS if name not in kept]
     chosen = dict(kept) | dict(zip(missing, _free_ports(len(missing)), strict=True))
     return {name: chosen[name] for name in DEFAULT_PORTS}
@@ -28,7 +28,7 @@ def with_free_ports(kept: Mapping[str, int]) -> dict[str, int]:
 
 def is_free(port: int) -> bool:
     with socket.socket() as probe:
-        # As servers do; without it a port that was closed a minute ago would count as taken.
+        # Servers set this too. Without it, a port that was closed a minute ago counts as taken.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))

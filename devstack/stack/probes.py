@@ -1,4 +1,6 @@
-"""Does a part really answer? One GET on loopback, over a plain socket: no client to wait for."""
+"""Checks that a part answers: a GET on loopback over a plain socket, because importing an HTTP
+client would take longer.
+"""
 
 import asyncio
 import contextlib
@@ -7,27 +9,32 @@ from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
-ATTEMPT_SECONDS = 10  # the first request to the app imports half of it
+ATTEMPT_SECONDS = 10  # long, because the first request to the app imports much
 PAUSE_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
 class Probe:
-    """A GET that a part answers once it is up."""
+    """A GET that a part answers when it is ready.
+
+    Args:
+        accepted: the statuses that show that it is.
+        trust: the authority to trust; None: the port serves http.
+    """
 
     port: int
     path: str
-    good: Container[int] = (200,)
-    trust: Path | None = None  # a CA: the port speaks TLS
+    accepted: Container[int] = (200,)
+    trust: Path | None = None
 
     async def until_answered(self) -> None:
-        """Ask again and again; the caller sets the limit."""
+        """Repeat the request until it is answered; the caller sets the time limit."""
         context = ssl.create_default_context(cafile=self.trust) if self.trust else None
         while True:
-            # Not listening yet, not speaking HTTP yet, or not yet this part but a dying one.
+            # The part does not listen yet, or another process on that port is just ending.
             with contextlib.suppress(OSError, ValueError, IndexError):
                 async with asyncio.timeout(ATTEMPT_SECONDS):
-                    if await self._ask(context) in self.good:
+                    if await self._ask(context) in self.accepted:
                         return
             await asyncio.sleep(PAUSE_SECONDS)
 

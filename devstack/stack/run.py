@@ -14,45 +14,45 @@ from collections.abc import Callable
 from devstack.installation.progress import Progress
 from devstack.issuer.tokens import issuer_key
 from devstack.stack.certificates import certificates
-from devstack.stack.environment import ignored
+from devstack.stack.environment import overridden
 from devstack.stack.parts import emulators, host, provision
 from devstack.stack.plan import Plan
 from devstack.stack.ports import DEFAULT_PORTS, is_free
-from devstack.stack.state_folder import CannotStart, State
-from devstack.stack.supervisor import PartDied, Supervisor, Tell
+from devstack.stack.state_folder import StackError, StateFolder
+from devstack.stack.supervisor import PartDied, Report, Supervisor
 
 
 async def run(
-    state: State,
+    folder: StateFolder,
     *,
     ports: str | None,
     fresh: bool,
     with_host: bool,
-    tell: Tell,
+    report: Report,
     ready: Callable[[Plan], None],
 ) -> bool:
-    """Run a stack in `state` until it ends, and leave nothing of it running.
+    """Run a stack in `folder` until it ends; then none of its processes runs any more.
 
     Args:
-        ports: "default", "auto", or None: those that the folder keeps, else the default ones.
-        tell: gets a sentence now and then.
-        ready: called once, when everything answers and stack.json is written.
+        ports: "default" or "auto"; None: the ports that the folder keeps, or else the default ones.
+        report: called with sentences for the person at the terminal.
+        ready: called once, when every part answers and stack.json is written.
 
     Returns:
-        True if it was asked to stop, False if a part died.
+        Whether it was asked to stop. If not, a part died.
 
     Raises:
-        CannotStart: nothing was started.
+        StackError: nothing was started.
     """
-    with state.locked(tell) as lock:
-        supervisor = Supervisor(state, lock)
-        _obey_signals(supervisor)
-        state.withdraw()  # a SIGKILLed stack left it
+    with folder.locked(report) as lock:
+        supervisor = Supervisor(folder, lock)
+        _handle_signals(supervisor)
+        folder.withdraw()  # a killed stack may have left stack.json
         if fresh:
-            state.make_fresh()
-        plan = _plan(state, ports, with_host=with_host)
-        if names := ignored(os.environ, plan.settings()):
-            tell(
+            folder.make_fresh()
+        plan = _plan(folder, ports, with_host=with_host)
+        if names := overridden(os.environ, plan.settings()):
+            report(
                 "note: not taken from the environment, because the stack sets them, or another "
                 f"setting in their place: {', '.join(names)}"
             )
@@ -63,56 +63,59 @@ async def run(
                 await work
             await supervisor.end
         except PartDied as death:
-            tell(str(death))
+            report(str(death))
             return False
         finally:
-            state.withdraw()
+            folder.withdraw()
             work.cancel()
             with contextlib.suppress(asyncio.CancelledError, PartDied):
                 await work
-            await supervisor.stop(tell)
+            await supervisor.stop(report)
         return True
 
 
-def _obey_signals(supervisor: Supervisor) -> None:
+def _handle_signals(supervisor: Supervisor) -> None:
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGINT, supervisor.ask_to_stop)
-    loop.add_signal_handler(signal.SIGTERM, supervisor.ask_to_stop)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup wants it ignored
-        loop.add_signal_handler(signal.SIGHUP, supervisor.ask_to_stop)
+    loop.add_signal_handler(signal.SIGINT, supervisor.request_stop)
+    loop.add_signal_handler(signal.SIGTERM, supervisor.request_stop)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # with nohup it is ignored
+        loop.add_signal_handler(signal.SIGHUP, supervisor.request_stop)
 
 
-def _plan(state: State, ports: str | None, *, with_host: bool) -> Plan:
-    # Kept ports stay without being asked for: another issuer would make everybody somebody else.
-    keep = ports == "auto" or (ports is None and state.ports_file.exists())
-    chosen = state.kept_ports() if keep else dict(DEFAULT_PORTS)
+def _plan(folder: StateFolder, ports: str | None, *, with_host: bool) -> Plan:
+    # Without an option the kept ports are used again: with another port the issuer would have
+    # another name, and every user another identity.
+    keep = ports == "auto" or (ports is None and folder.ports_file.exists())
+    chosen = folder.kept_ports() if keep else dict(DEFAULT_PORTS)
     for name, port in chosen.items():
         if is_free(port) or (name == "host" and not with_host):
             continue
         if keep:
-            raise CannotStart(
-                f"port {port} ({name}), kept in {state.ports_file}, is taken now: stop what "
+            raise StackError(
+                f"port {port} ({name}), kept in {folder.ports_file}, is taken now: stop what "
                 "listens there, or remove that file and start with --ports auto for new ports "
                 "(and a new issuer)"
             )
-        raise CannotStart(
+        raise StackError(
             f"port {port} ({name}) is taken: stop what listens there, or let the stack choose "
             "free ports with --ports auto"
         )
     try:
-        issuer_key(state.issuer_key)  # made before two processes could make it at once
+        issuer_key(
+            folder.issuer_key
+        )  # made now, before two processes could make it at the same time
     except ValueError as error:
-        raise CannotStart(
-            f"{state.issuer_key} is damaged: remove it (tokens then have to be fetched anew)"
+        raise StackError(
+            f"{folder.issuer_key} is damaged: remove it (tokens then have to be fetched anew)"
         ) from error
-    state.logs.mkdir(exist_ok=True)
-    state.tables.mkdir(exist_ok=True)
-    return Plan(state, chosen, certificates(state.folder), with_host)
+    folder.logs.mkdir(exist_ok=True)
+    folder.tables.mkdir(exist_ok=True)
+    return Plan(folder, chosen, certificates(folder.path), with_host)
 
 
 async def _bring_up(supervisor: Supervisor, plan: Plan, ready: Callable[[Plan], None]) -> None:
     with Progress("starting the stack") as progress:
-        ticker = asyncio.create_task(_show_waiting(supervisor, progress))
+        showing = asyncio.create_task(_show_waiting(supervisor, progress))
         try:
             async with asyncio.TaskGroup() as together:
                 for part in emulators(plan):
@@ -123,8 +126,8 @@ async def _bring_up(supervisor: Supervisor, plan: Plan, ready: Callable[[Plan], 
         except* PartDied as deaths:
             raise deaths.exceptions[0] from None
         finally:
-            ticker.cancel()
-    plan.state.publish(plan.description(supervisor.pids))
+            showing.cancel()
+    plan.folder.publish(plan.description(supervisor.pids))
     ready(plan)
 
 

@@ -1,7 +1,7 @@
 """The state folder of one stack: keys, data, logs, its ports, and stack.json while it runs.
 
-All of it is named here, so that `--fresh` removes what a stack made and nothing else: the folder
-may well hold somebody's own files.
+All its files are named here, so that `--fresh` removes only files of a stack: people may have their
+own files in the folder.
 """
 
 import contextlib
@@ -15,77 +15,79 @@ from devstack.files import write_secret, write_whole
 from devstack.stack.locks import lock_within, try_lock
 from devstack.stack.ports import with_free_ports
 
-# How long the parts of a killed stack may take to go: their own bound for a clean stop, and more.
+# How long the parts of a killed stack may take to end: more than their limit for a clean stop.
 LEFTOVER_SECONDS = 20
 
-# `token` holds the lock for an instant to see whether anybody else does.
+# `dev.py token` holds the lock for an instant, to check whether a stack holds it.
 INSTANT_SECONDS = 0.5
 
 LOGS = ("issuer", "tables", "acs", "graph", "provision", "host")
 
 
-class CannotStart(Exception):
-    """The stack cannot run; the message says why and what to do, for the person at the terminal."""
+class StackError(Exception):
+    """A command cannot do its work; the message tells the person at the terminal why and what to
+    do.
+    """
 
 
-class State:
-    """`folder` is made when the lock is taken, for its owner only."""
+class StateFolder:
+    """The folder is made when its lock is taken, and only its owner can read it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder.absolute()
-        self.stack_file = self.folder / "stack.json"
-        self.ports_file = self.folder / "ports.json"
-        self.lock_file = self.folder / "stack.lock"
-        self.parts_lock_file = self.folder / "parts.lock"
-        self.issuer_key = self.folder / "issuer-key.json"
-        self.acs_key = self.folder / "acs-signing-key.pem"
-        self.acs_callback_key = self.folder / "acs-callback-key.pem"
-        self.acs_database = self.folder / "acs.sqlite"
-        self.graph_database = self.folder / "graph.sqlite"
-        self.tables = self.folder / "tables"
-        self.logs = self.folder / "logs"
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self.stack_file = self.path / "stack.json"
+        self.ports_file = self.path / "ports.json"
+        self.lock_file = self.path / "stack.lock"
+        self.parts_lock_file = self.path / "parts.lock"
+        self.issuer_key = self.path / "issuer-key.json"
+        self.acs_key = self.path / "acs-signing-key.pem"
+        self.acs_callback_key = self.path / "acs-callback-key.pem"
+        self.acs_database = self.path / "acs.sqlite"
+        self.graph_database = self.path / "graph.sqlite"
+        self.tables = self.path / "tables"
+        self.logs = self.path / "logs"
 
     def log(self, part: str) -> Path:
         return self.logs / f"{part}.log"
 
     @contextlib.contextmanager
-    def locked(self, tell: Callable[[str], None]) -> Iterator[int]:
-        """Own the folder; yield the descriptor of a second lock, for the parts to inherit.
+    def locked(self, report: Callable[[str], None]) -> Iterator[int]:
+        """Hold the lock of the folder; yield the descriptor of a second lock, which parts inherit.
 
-        The first lock goes with this process, so it says whether a stack runs. The second goes with
-        the last part: the parts of a SIGKILLed stack have written their data before the next stack
-        reads it.
+        The first lock ends with this process, so it shows whether a stack runs. The second one ends
+        with the last part: so the parts of a killed stack have written their data before the next
+        stack reads it.
 
         Args:
-            tell: called with a sentence if this has to wait.
+            report: called with a sentence if this has to wait.
 
         Raises:
-            CannotStart: another stack runs here.
+            StackError: another stack runs here.
         """
         try:
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._refuse_foreign_files()
+            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._check_for_foreign_files()
             self.lock_file.touch()
         except OSError as error:
-            raise CannotStart(f"cannot write to {self.folder}: {error.strerror}") from error
+            raise StackError(f"cannot write to {self.path}: {error.strerror}") from error
         with (
             self.lock_file.open("a+", encoding="ascii") as own,
             self.parts_lock_file.open("a", encoding="ascii") as parts,
         ):
             if not lock_within(own.fileno(), INSTANT_SECONDS):
                 own.seek(0)
-                raise CannotStart(
-                    f"a stack runs in {self.folder} already (pid {own.read()}): stop it, "
+                raise StackError(
+                    f"a stack runs in {self.path} already (pid {own.read()}): stop it, "
                     "or give this one its own folder and ports: --state DIR --ports auto"
                 )
             own.truncate(0)
             own.write(str(os.getpid()))
             own.flush()
             if not lock_within(parts.fileno(), INSTANT_SECONDS):
-                tell("waiting for the parts of a killed stack to end")
+                report("waiting for the parts of a killed stack to end")
                 if not lock_within(parts.fileno(), LEFTOVER_SECONDS):
-                    raise CannotStart(
-                        f"parts of a killed stack still run in {self.folder}{self._leftovers()}: "
+                    raise StackError(
+                        f"parts of a killed stack still run in {self.path}{self._leftovers()}: "
                         "end them with kill -9"
                     )
             yield parts.fileno()
@@ -96,7 +98,7 @@ class State:
         return f" ({', '.join(alive)})" if alive else ""
 
     def running_stack(self) -> dict[str, object] | None:
-        """What stack.json says, if that stack really runs; a SIGKILLed one leaves the file."""
+        """The content of stack.json if that stack runs; a killed stack leaves the file behind."""
         stack = _read(self.stack_file)
         try:
             with self.lock_file.open(encoding="ascii") as lock:
@@ -107,44 +109,44 @@ class State:
             return None
 
     def publish(self, stack: Mapping[str, object]) -> None:
-        """Write stack.json; for the owner only, because it opens the whole stack."""
+        """Write stack.json, which only its owner can read: it holds the keys of the stack."""
         write_secret(self.stack_file, json.dumps(stack, indent=2) + "\n")
 
     def withdraw(self) -> None:
         self.stack_file.unlink(missing_ok=True)
 
-    def _refuse_foreign_files(self) -> None:
-        """Where no stack ever ran, a file by so common a name is somebody else's.
+    def _check_for_foreign_files(self) -> None:
+        """If no stack ever ran here, files with the common names of certificates are not ours.
 
         Raises:
-            CannotStart: there is one.
+            StackError: there is such a file.
         """
         foreign = [path for path in self._certificates() if path.exists()]
         if foreign and not self.lock_file.exists():
-            raise CannotStart(
+            raise StackError(
                 f"{foreign[0]} is not from a stack: give the stack a folder of its own, --state DIR"
             )
 
     def make_fresh(self) -> None:
-        """Remove what earlier stacks made here, and folders only when that leaves them empty."""
-        made = [self.stack_file, self.ports_file]
-        made += [self.issuer_key, self.acs_key, self.acs_callback_key]
-        made += self._certificates()
-        made += [
+        """Remove the files of earlier stacks, and the folders that are empty then."""
+        stale = [self.stack_file, self.ports_file]
+        stale += [self.issuer_key, self.acs_key, self.acs_callback_key]
+        stale += self._certificates()
+        stale += [
             Path(f"{database}{end}")
             for database in (self.acs_database, self.graph_database)
             for end in ("", "-wal", "-shm", "-journal")
         ]
-        made += [path for name in LOGS for path in (self.log(name), previous(self.log(name)))]
-        made += self.tables.glob("__azurite_db_*")
-        for path in made:
+        stale += [path for name in LOGS for path in (self.log(name), previous(self.log(name)))]
+        stale += self.tables.glob("__azurite_db_*")
+        for path in stale:
             path.unlink(missing_ok=True)
         for folder in (self.tables, self.logs):
-            with contextlib.suppress(OSError):  # not there, or holds what is not ours
+            with contextlib.suppress(OSError):  # it does not exist, or has other files in it
                 folder.rmdir()
 
     def _certificates(self) -> list[Path]:
-        return [self.folder / name for name in ("ca.pem", "server.pem")]
+        return [self.path / name for name in ("ca.pem", "server.pem")]
 
     def kept_ports(self) -> dict[str, int]:
         """The ports of `--ports auto`: free ones, chosen at the first call and kept since then.
@@ -159,7 +161,9 @@ class State:
 
 
 def previous(log: Path) -> Path:
-    """Where the log of the run before goes, so that a crash can still be read after a restart."""
+    """The log of the previous run: it is kept, so that people can read about a crash after a
+    restart.
+    """
     return log.with_suffix(".log.1")
 
 
@@ -174,7 +178,7 @@ def _is_alive(pid: int) -> bool:
 
 
 def _read(file: Path) -> dict[str, object]:
-    """The JSON object in `file`; empty if there is none, or something else."""
+    """The JSON object in `file`; empty if there is no file, or no object in it."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -12,13 +12,13 @@ from collections.abc import Callable, Mapping
 from devstack.files import ROOT
 from devstack.installation.progress import Progress
 from devstack.stack.parts import Part
-from devstack.stack.state_folder import State, previous
+from devstack.stack.state_folder import StateFolder, previous
 
 START_SECONDS = 60  # for one part to answer; a laptop that also runs tests is slow
 STOP_SECONDS = 10  # for all parts to end by themselves; then they are killed
 LAST_LINES = 20  # of the log of a part that died
 
-type Tell = Callable[[str], None]
+type Report = Callable[[str], None]
 
 
 class PartDied(Exception):
@@ -29,23 +29,23 @@ class Supervisor:
     """Owns the processes of the parts.
 
     Args:
-        lock: descriptor of the state folder's lock, which every part inherits.
+        lock: the descriptor of the state folder's lock, which every part inherits.
     """
 
-    def __init__(self, state: State, lock: int) -> None:
-        self._state = state
+    def __init__(self, folder: StateFolder, lock: int) -> None:
+        self._folder = folder
         self._lock = lock
         self._processes: dict[str, Process] = {}
         self._watchers: set[asyncio.Task[None]] = set()
         self._stopping = False
-        self.awaited: list[str] = []  # names of the parts that are still starting
-        self.asked_twice = asyncio.Event()
-        # Done when the stack is to end: without a result when asked to, else with what went wrong.
+        self.awaited: list[str] = []  # the names of the parts that are starting
+        self.stop_requested_twice = asyncio.Event()
+        # Done when the stack has to end: None if somebody asked for it, else an exception.
         self.end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def ask_to_stop(self) -> None:
+    def request_stop(self) -> None:
         if self._stopping or self.end.done():
-            self.asked_twice.set()
+            self.stop_requested_twice.set()
         if not self.end.done():
             self.end.set_result(None)
 
@@ -54,10 +54,10 @@ class Supervisor:
         return {name: process.pid for name, process in self._processes.items()}
 
     async def start(self, part: Part) -> None:
-        """Start a part and return when it answers; from then on its death is the stack's end.
+        """Start a part, and return when it answers. If it ends at any time, the stack ends.
 
         Raises:
-            PartDied: it did not answer in time. (Should it end instead, `end` says so.)
+            PartDied: it did not answer in time. (If it ends instead, `end` gets the error.)
         """
         self.awaited.append(part.name)
         process = await self._spawn(part)
@@ -90,26 +90,26 @@ class Supervisor:
         self.awaited.remove(part.name)
         del self._processes[part.name]
 
-    async def stop(self, tell: Tell) -> None:
-        """End every part: politely, and after STOP_SECONDS or a second Ctrl-C by force."""
+    async def stop(self, report: Report) -> None:
+        """Stop all parts with SIGINT; after STOP_SECONDS or a second Ctrl-C, kill the rest."""
         self._stopping = True
         alive = {name: p for name, p in self._processes.items() if p.returncode is None}
         for process in alive.values():
-            # Once, and no SIGTERM: SIGINT is what makes Azurite write its data.
+            # One signal, and not SIGTERM: Azurite writes its data at SIGINT only.
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(signal.SIGINT)
-        await self._wait_politely(alive)
+        await self._wait_until_ended(alive)
         for name, process in alive.items():
             if process.returncode is None:
-                tell(f"{name} (pid {process.pid}) had to be killed")
+                report(f"{name} (pid {process.pid}) had to be killed")
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
         await asyncio.gather(*(process.wait() for process in alive.values()), *self._watchers)
 
-    async def _wait_politely(self, parts: Mapping[str, Process]) -> None:
+    async def _wait_until_ended(self, parts: Mapping[str, Process]) -> None:
         deadline = time.monotonic() + STOP_SECONDS
         with Progress("stopping the stack") as progress:
-            while not self.asked_twice.is_set() and time.monotonic() < deadline:
+            while not self.stop_requested_twice.is_set() and time.monotonic() < deadline:
                 alive = [name for name, part in parts.items() if part.returncode is None]
                 if not alive:
                     break
@@ -117,7 +117,7 @@ class Supervisor:
                 await asyncio.sleep(0.05)
 
     async def _spawn(self, part: Part) -> Process:
-        log = self._state.log(part.name)
+        log = self._folder.log(part.name)
         with contextlib.suppress(FileNotFoundError):
             log.replace(previous(log))
         with log.open("wb") as output:
@@ -125,10 +125,10 @@ class Supervisor:
                 *part.command,
                 cwd=ROOT,
                 env=part.environment(),
-                stdin=PIPE,  # never written: its end tells the part that we are gone
+                stdin=PIPE,  # nothing is written: when it ends, the part knows that we have ended
                 stdout=output,
                 stderr=STDOUT,
-                start_new_session=True,  # Ctrl-C in the terminal is for us alone to pass on
+                start_new_session=True,  # so that Ctrl-C in the terminal reaches only us
                 pass_fds=(self._lock,),
             )
         self._processes[part.name] = process
@@ -140,7 +140,7 @@ class Supervisor:
             self.end.set_exception(self._died(part, _how_it_ended(code)))
 
     def _died(self, part: Part, how: str) -> PartDied:
-        log = self._state.log(part.name)
+        log = self._folder.log(part.name)
         with log.open(encoding="utf-8", errors="replace") as lines:
             last = deque((line.rstrip("\n") for line in lines), maxlen=LAST_LINES)
         quoted = "\n".join(f"  {line}" for line in last) or "  (it wrote nothing)"

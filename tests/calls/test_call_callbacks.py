@@ -11,7 +11,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from devstack.acs_emulator.identity.tokens import SigningKey
+from devstack.acs_emulator.wire.signing_key import SigningKey
 from devstack.well_known import ACS_CALLBACK_ISSUER, ACS_RESOURCE_ID
 from shared.calls.rows import RECORD_ROW
 from shared.tables import CALLS

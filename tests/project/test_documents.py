@@ -9,7 +9,7 @@ import shared.problems
 from devstack.stack.certificates import Certificates
 from devstack.stack.plan import Plan
 from devstack.stack.ports import DEFAULT_PORTS
-from devstack.stack.state_folder import State
+from devstack.stack.state_folder import StateFolder
 from shared.problems import Problem
 from shared.settings import load
 from tests.support.stack import ROOT
@@ -51,7 +51,7 @@ def test_every_setting_that_is_read_is_in_the_readme_and_the_example() -> None:
 def test_the_example_points_the_core_tools_at_the_stacks_default_ports(tmp_path: Path) -> None:
     values = EXAMPLE["Values"]
     certificates = Certificates(tmp_path / "ca.pem", tmp_path / "server.pem")
-    stack = Plan(State(tmp_path), DEFAULT_PORTS, certificates, with_host=False)
+    stack = Plan(StateFolder(tmp_path), DEFAULT_PORTS, certificates, with_host=False)
 
     assert {name: values[name] for name in stack.settings()} == stack.settings()
     assert all(isinstance(value, str) for value in values.values())

@@ -1,8 +1,9 @@
-"""Delivers events to callback addresses: in order, or as badly as a test wants it.
+"""Delivers events to callback addresses: in order, or in the bad ways that a test asks for.
 
-The service promises no order and no single delivery. By default each event of a connection waits
-for the first attempt at the one before it; an event that was not taken is tried again later, while
-others go on. What is not delivered when the emulator ends is delivered when it starts again.
+ACS promises neither an order nor that an event comes only once. By default each event of a
+connection waits for the first attempt at the event before it. An event that was not accepted is
+sent again later, while others go on. What is not delivered when the emulator stops is delivered
+after its next start.
 """
 
 import asyncio
@@ -11,28 +12,30 @@ import time
 from collections import defaultdict
 from http import HTTPStatus
 
-import aiohttp
-
-from devstack.acs_emulator.callbacks.modes import CallbackMode, Release
+from devstack.acs_emulator.callbacks.modes import CallbackMode, ReleaseSpec
+from devstack.acs_emulator.callbacks.store import CallbackEvent, EventStore
 from devstack.acs_emulator.callbacks.tokens import CallbackTokens
-from devstack.acs_emulator.calls.store import CallState, Delivery
-from devstack.emulation.background import Background
+from devstack.acs_emulator.wire.webhooks import WebhookClient
+from devstack.emulation.background import BackgroundTasks
+from devstack.emulation.holding import HeldCount
 
 # [assumed] How long the service waits for an answer.
 ANSWER_SECONDS = 5
 
 log = logging.getLogger(__name__)
 
+type Queue = asyncio.Queue[tuple[float, CallbackEvent]]  # with the time when it is due
 
-class Callbacks:
-    def __init__(self, state: CallState, tokens: CallbackTokens) -> None:
-        self._state = state
+
+class CallbackDelivery:
+    def __init__(self, store: EventStore, tokens: CallbackTokens) -> None:
+        self._store = store
         self._tokens = tokens
-        self._session: aiohttp.ClientSession | None = None
-        self._lanes: dict[str, asyncio.Queue[tuple[float, Delivery]]] = defaultdict(asyncio.Queue)
-        self._held: list[Delivery] = []
-        self._held_changed = asyncio.Event()
-        self._background = Background()
+        self._client = WebhookClient(ANSWER_SECONDS)
+        self._queues: dict[str, Queue] = defaultdict(asyncio.Queue)  # by connection
+        self._held: list[CallbackEvent] = []
+        self.held_count = HeldCount()
+        self._background = BackgroundTasks()
         self._mode = CallbackMode()
         self._chance = self._mode.chance()
 
@@ -42,139 +45,115 @@ class Callbacks:
 
     @mode.setter
     def mode(self, mode: CallbackMode) -> None:
-        """For events from now on; what is held and would not be held any more goes its way."""
+        """For events from now on. Held events that the new mode does not hold are sent."""
         self._mode, self._chance = mode, mode.chance()
-        held, self._held = self._held, []
-        for delivery in held:
-            self._sort(delivery)
+        held = self._held
+        self._hold([])
+        for event in held:
+            self._schedule(event)
 
     @property
-    def held(self) -> list[Delivery]:
+    def held(self) -> list[CallbackEvent]:
         return self._held
 
     async def start(self) -> None:
-        """Begin to deliver, with what an earlier process left."""
-        # No connection is used twice: aiohttp repeats by itself what fails on a used one.
-        connector = aiohttp.TCPConnector(force_close=True, limit=0)
-        timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
-        self._session = aiohttp.ClientSession(connector=connector, timeout=timeout)
-        for delivery in self._state.waiting_events():
-            self._sort(delivery)
+        """Start to deliver, beginning with the events that an earlier process did not deliver."""
+        await self._client.start()
+        for event in self._store.waiting():
+            self._schedule(event)
 
     async def stop(self) -> None:
         await self._background.stop()
-        if self._session is not None:
-            await self._session.close()
+        await self._client.stop()
 
-    def post(self, *, connection: str, id: str, type: str, url: str, body: str) -> None:  # noqa: A002
-        """Store an event, to be delivered from the next turn of the event loop on."""
-        self._sort(
-            self._state.add_event(connection=connection, id=id, type=type, url=url, body=body)
+    def send(self, *, connection_id: str, id: str, type: str, url: str, body: str) -> None:  # noqa: A002
+        """Store an event; its delivery starts in the next turn of the event loop."""
+        self._schedule(
+            self._store.add(connection_id=connection_id, id=id, type=type, url=url, body=body)
         )
 
-    async def release(self, wanted: Release) -> int:
-        """Send what is held, one after the other; returns how many, after the first attempts."""
+    async def release(self, spec: ReleaseSpec) -> int:
+        """Send held events one after the other; returns their number after the first attempts."""
         chosen = [
-            delivery
-            for delivery in self._held
-            if wanted.types is None or delivery.type.rpartition(".")[2] in wanted.types
-        ][: wanted.count]
-        self._hold([delivery for delivery in self._held if delivery not in chosen])
-        for delivery in wanted.arranged(chosen, wanted.chance()):
-            await self._send_copies(delivery)
+            event for event in self._held if spec.types is None or event.short_type in spec.types
+        ][: spec.count]
+        self._hold([event for event in self._held if event not in chosen])
+        for event in spec.arranged(chosen, spec.chance()):
+            await self._send_copies(event)
         return len(chosen)
 
-    async def until_held(self, number: int) -> None:
-        while len(self._held) < number:
-            await self._held_changed.wait()
-
-    def _hold(self, held: list[Delivery]) -> None:
+    def _hold(self, held: list[CallbackEvent]) -> None:
         self._held = held
-        self._held_changed.set()
-        self._held_changed = asyncio.Event()
+        self.held_count.number = len(held)
 
-    def _sort(self, delivery: Delivery) -> None:
-        if self._mode.holds(delivery.type):
-            self._hold([*self._held, delivery])
+    def _schedule(self, event: CallbackEvent) -> None:
+        """Hold an event, or put it into the queue of its connection."""
+        if self._mode.holds(event.short_type):
+            self._hold([*self._held, event])
             return
-        if delivery.connection not in self._lanes:
-            self._background.spawn(self._drive(delivery.connection))
+        if event.connection_id not in self._queues:
+            self._background.spawn(self._send_queue(event.connection_id))
         due = time.monotonic() + self._mode.delay_ms / 1000
-        self._lanes[delivery.connection].put_nowait((due, delivery))
+        self._queues[event.connection_id].put_nowait((due, event))
 
-    async def _drive(self, connection: str) -> None:
-        """Send the events of one connection until there is none left."""
-        lane = self._lanes[connection]
-        while not lane.empty():
+    async def _send_queue(self, connection_id: str) -> None:
+        """Send the events of one connection until there are no more."""
+        queue = self._queues[connection_id]
+        while not queue.empty():
             if self._mode.order != "documented":
-                await self._send_collected(lane)
+                await self._send_window(queue)
                 continue
-            due, delivery = lane.get_nowait()
+            due, event = queue.get_nowait()
             await asyncio.sleep(due - time.monotonic())
-            await self._send_copies(delivery)
-        del self._lanes[connection]
+            await self._send_copies(event)
+        del self._queues[connection_id]
 
-    async def _send_collected(self, lane: asyncio.Queue[tuple[float, Delivery]]) -> None:
+    async def _send_window(self, queue: Queue) -> None:
+        """Collect the events of one window, and send them in the order of the mode."""
         mode = self._mode
-        due, first = lane.get_nowait()
+        due, first = queue.get_nowait()
         await asyncio.sleep(due - time.monotonic() + mode.window_ms / 1000)
         collected = [first]
-        while not lane.empty():
-            due, delivery = lane.get_nowait()
-            collected.append(delivery)
+        while not queue.empty():
+            due, event = queue.get_nowait()
+            collected.append(event)
         await asyncio.sleep(due - time.monotonic())
-        # Each copy is on its own: a repeat may come before or long after other events.
-        copies = [
-            (number == 0, delivery) for number in range(mode.repeat) for delivery in collected
-        ]
-        for is_original, delivery in mode.arranged(copies, self._chance):
-            await (self._deliver(delivery) if is_original else self._attempt(delivery))
+        # Every copy has its own place: a repetition may come before or long after other events.
+        copies = [(number == 0, event) for number in range(mode.repeat) for event in collected]
+        for is_original, event in mode.arranged(copies, self._chance):
+            await (self._deliver(event) if is_original else self._attempt(event))
 
-    async def _send_copies(self, delivery: Delivery) -> None:
-        """All at once: two hosts of an app may get the same event at the same time."""
-        copies = [self._attempt(delivery) for _ in range(self._mode.repeat - 1)]
-        await asyncio.gather(self._deliver(delivery), *copies)
+    async def _send_copies(self, event: CallbackEvent) -> None:
+        """Send all copies at once: two hosts of an app may get one event at the same time."""
+        copies = [self._attempt(event) for _ in range(self._mode.repeat - 1)]
+        await asyncio.gather(self._deliver(event), *copies)
 
-    async def _deliver(self, delivery: Delivery) -> None:
-        """The first attempt; those after it go on by themselves."""
-        if await self._attempt(delivery):
-            self._state.settle_event(delivery.number, "taken")
+    async def _deliver(self, event: CallbackEvent) -> None:
+        """Make the first attempt; if it fails, the others follow in the background."""
+        if await self._attempt(event):
+            self._store.set_state(event, "taken")
         else:
-            self._background.spawn(self._try_again(delivery))
+            self._background.spawn(self._retry(event))
 
-    async def _try_again(self, delivery: Delivery) -> None:
+    async def _retry(self, event: CallbackEvent) -> None:
         mode = self._mode
         for number in range(mode.attempts - 1):
             await asyncio.sleep(mode.retry_ms / 1000 * 2**number)
-            if await self._attempt(delivery):
-                self._state.settle_event(delivery.number, "taken")
+            if await self._attempt(event):
+                self._store.set_state(event, "taken")
                 return
-        log.warning("%s of call %s was given up", delivery.type, delivery.connection)
-        self._state.settle_event(delivery.number, "given up")
+        log.warning("%s of call %s was given up", event.type, event.connection_id)
+        self._store.set_state(event, "given up")
 
-    async def _attempt(self, delivery: Delivery) -> bool:
-        """Post it once. Whatever answers 2xx has taken it; redirects are not followed."""
-        assert self._session is not None  # noqa: S101  started before the first request
-        headers = {
-            "Authorization": f"Bearer {self._tokens.issue()}",
-            # [assumed] Microsoft's samples bind the body as JSON, which takes no batch type.
-            "Content-Type": "application/json; charset=utf-8",
-        }
-        result: int | str
-        try:
-            async with self._session.post(
-                delivery.url,
-                data=delivery.body.encode(),
-                headers=headers,
-                allow_redirects=False,
-            ) as answer:
-                result = answer.status
-        except TimeoutError:
-            result = "no answer in time"
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            result = type(error).__name__
-        self._state.note_attempt(delivery.number, result)
-        taken = isinstance(result, int) and result // 100 == HTTPStatus.OK // 100
-        if not taken:
-            log.info("%s of call %s: %s", delivery.type, delivery.connection, result)
-        return taken
+    async def _attempt(self, event: CallbackEvent) -> bool:
+        """Post an event once; returns whether it was accepted, that is, answered 2xx."""
+        # [assumed] The content type: Microsoft's samples bind the body as JSON, which is not
+        # possible with the content type of a batch.
+        headers = {"Authorization": f"Bearer {self._tokens.issue()}"}
+        answer = await self._client.post(event.url, event.body, headers)
+        result = answer.result
+        self._store.add_attempt(event, result)
+        is_accepted = isinstance(result, int) and result // 100 == HTTPStatus.OK // 100
+        if not is_accepted:
+            log.info("%s of call %s: %s", event.type, event.connection_id, result)
+        return is_accepted

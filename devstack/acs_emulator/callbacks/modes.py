@@ -1,4 +1,4 @@
-"""How callbacks are to be delivered: the bodies of `/_emulator/callbacks`."""
+"""How callbacks are delivered: the bodies of `/_emulator/callbacks`."""
 
 import random
 from typing import Annotated, Literal
@@ -7,14 +7,18 @@ from pydantic import Field
 
 from devstack.emulation.specs import Milliseconds, Spec
 
-MOST_REPEATS = 20
-MOST_ATTEMPTS = 20
+MAX_REPEATS = 20
+MAX_ATTEMPTS = 20
 
 Order = Literal["documented", "shuffled", "reversed"]
 
 
-class Arrangement(Spec):
-    """An order, and for the shuffled one what makes it the same again."""
+class OrderSpec(Spec):
+    """An order of events.
+
+    Args:
+        seed: makes the shuffled order the same every time.
+    """
 
     order: Order = "documented"
     seed: int | None = None
@@ -32,39 +36,39 @@ class Arrangement(Spec):
                 return chance.sample(items, len(items))
 
 
-class CallbackMode(Arrangement):
-    """The body of `PUT /_emulator/callbacks`; the defaults are how it starts.
+class CallbackMode(OrderSpec):
+    """The body of `PUT /_emulator/callbacks`; the emulator starts with the defaults.
 
     Args:
-        window_ms: unless the order is the documented one, events of a connection are collected
-            for so long from the first one on, and then sent in that order.
-        repeat: how often each event is sent, if it is taken at once.
-        delay_ms: how old an event is when it is sent.
-        hold: all events, or those of these types (such as `CallConnected`), wait for a release.
-        attempts: after so many that were not taken an event is given up. [assumed]
-        retry_ms: between the first two attempts; then twice as long each time. [assumed]
+        window_ms: in any other order than the documented one, the events of a connection are
+            collected for so long, beginning with the first one, and then sent in that order.
+        repeat: how often each event is sent, if its first attempt is accepted.
+        delay_ms: how long after it arose an event is sent.
+        hold: whether all events wait for a release; or the types, such as `CallConnected`, of those
+            that do.
+        attempts: how often an event that is not accepted is sent before it is given up. [assumed]
+        retry_ms: the pause between the first two attempts; every later pause is twice as long as
+            the one before it. [assumed]
     """
 
     window_ms: Milliseconds = 100
-    repeat: Annotated[int, Field(ge=1, le=MOST_REPEATS)] = 1
+    repeat: Annotated[int, Field(ge=1, le=MAX_REPEATS)] = 1
     delay_ms: Milliseconds = 0
     hold: bool | list[str] = False
-    attempts: Annotated[int, Field(ge=1, le=MOST_ATTEMPTS)] = 6
+    attempts: Annotated[int, Field(ge=1, le=MAX_ATTEMPTS)] = 6
     retry_ms: Milliseconds = 500
 
-    def holds(self, event_type: str) -> bool:
-        """`event_type` is whole, such as Microsoft.Communication.CallConnected."""
-        if isinstance(self.hold, bool):
-            return self.hold
-        return event_type.rpartition(".")[2] in self.hold
+    def holds(self, short_type: str) -> bool:
+        """Whether events of a type, such as `CallConnected`, are held."""
+        return self.hold if isinstance(self.hold, bool) else short_type in self.hold
 
 
-class Release(Arrangement):
+class ReleaseSpec(OrderSpec):
     """The body of `POST /_emulator/callbacks/release`.
 
     Args:
-        count: only so many, oldest first; None: all that are held.
-        types: only those, such as `CallConnected`.
+        count: how many to release, oldest first; None: all of them.
+        types: which types to release, such as `CallConnected`; None: all of them.
     """
 
     count: Annotated[int, Field(ge=1)] | None = None

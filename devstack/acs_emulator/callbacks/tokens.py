@@ -1,20 +1,20 @@
-"""What proves to an app that a callback is from the service: a JWT, and where its key is told."""
+"""The JWT by which an app knows that a callback is from ACS, and where the app gets its key."""
 
 import time
 import uuid
 
 from aiohttp import web
 
-from devstack.acs_emulator.identity.tokens import SigningKey
+from devstack.acs_emulator.wire.signing_key import SigningKey
 from devstack.well_known import ACS_CALLBACK_KEYS_PATH
 
-# Documented; so are the paths, which the service has on a host of its own.
+# Documented, like the paths; but in Azure the paths are on another host than the API.
 LIFETIME_SECONDS = 300
 DISCOVERY_PATH = "/calling/.well-known/acsopenidconfiguration"
 
 
 class CallbackTokens:
-    """Signs callbacks, with another key than users' tokens: neither is ever good for the other.
+    """Signs callbacks. The key is not that of access tokens, so that neither is valid as the other.
 
     Args:
         issuer: the `iss` of the tokens.
@@ -27,7 +27,7 @@ class CallbackTokens:
         self._resource_id = resource_id
 
     def issue(self) -> str:
-        """A new token: every attempt to deliver an event has its own."""
+        """A new token: every attempt to deliver an event has its own one."""
         now = int(time.time())
         return self._key.sign(
             {
@@ -41,7 +41,7 @@ class CallbackTokens:
         )
 
     def routes(self) -> list[web.RouteDef]:
-        """Open to everybody, as in the service."""
+        """They need no credentials, as in Azure."""
         return [
             web.get(ACS_CALLBACK_KEYS_PATH, self._show_keys, allow_head=False),
             web.get(DISCOVERY_PATH, self._show_discovery, allow_head=False),

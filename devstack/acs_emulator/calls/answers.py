@@ -1,25 +1,25 @@
 """Every error of Call Automation.
 
-Recorded are the shape, and what a comment calls recorded or reported; the rest is [assumed], and a
-client should go by the status, if at all by the code.
+The shape is recorded, and so is what a comment calls recorded or reported. The rest is [assumed]; a
+client should rely on the status, or at most on the code.
 """
 
 from devstack.acs_emulator.wire.answers import AcsError
 
 
 def bad_request(message: str) -> AcsError:
-    # Reported by many: for a callback address the code is the status, in a string.
+    # Many people report this for a wrong callback address: the code is the status, as a string.
     return AcsError(400, "400", message)
 
 
 def invalid_field(field: str, why: str = "") -> AcsError:
-    """The reported sentence, and after it what this emulator knows of the reason."""
+    """The sentence that people report, followed by the reason."""
     message = f"The field {field[:1].upper()}{field[1:]} is invalid."
     return bad_request(f"{message} {why}".rstrip())
 
 
 def missing_caller_id() -> AcsError:
-    # Documented is that it is needed.
+    # It is documented that a caller id is required.
     return invalid_field("sourceCallerIdNumber", "Calling a phone number needs a caller id.")
 
 
@@ -29,18 +29,18 @@ def foreign_caller_id(number: str, owned: str) -> AcsError:
 
 
 def speech_without_endpoint() -> AcsError:
-    # Documented is that it is needed.
+    # It is documented that the endpoint is required.
     why = "Text to speech needs cognitiveServicesEndpoint in createCall, answer or connect."
     return invalid_field("playSources", why)
 
 
 def call_not_found() -> AcsError:
-    # Code and message as Graph's calls, which are the same platform, have them.
+    # Code and message are those of calls in Graph, which are on the same platform.
     return AcsError(404, "8522", "Call not found.")
 
 
 def call_not_established() -> AcsError:
-    # Code as Graph's calls have it.
+    # The code is that of calls in Graph.
     return AcsError(412, "8501", "Action is not valid when call is not in Established state.")
 
 
@@ -52,8 +52,8 @@ def incoming_call_gone() -> AcsError:
     return AcsError(404, "8522", "The incoming call was answered, redirected, rejected or ended.")
 
 
-def repeated_otherwise() -> AcsError:
-    """The id of a repeatable request came with another request."""
+def repeatability_id_reused() -> AcsError:
+    """The id of a repeatable request was used for another request."""
     return AcsError(
         400,
         "400",
@@ -66,5 +66,5 @@ def bad_repeatability(why: str) -> AcsError:
     return AcsError(400, "400", why, headers={"Repeatability-Result": "rejected"})
 
 
-def not_emulated(what: str) -> AcsError:
-    return AcsError(501, "NotEmulated", f"The emulator does not know {what}.")
+def not_emulated(feature: str) -> AcsError:
+    return AcsError(501, "NotEmulated", f"The emulator does not know {feature}.")

@@ -1,4 +1,4 @@
-"""Call Automation: connections and participants."""
+"""The operations of Call Automation on connections and participants."""
 
 from http import HTTPStatus
 
@@ -16,17 +16,17 @@ from devstack.acs_emulator.calls.answers import (
 from devstack.acs_emulator.calls.bodies import (
     AddParticipant,
     AnswerCall,
+    CallLocator,
     CancelAddParticipant,
-    Connect,
+    ConnectCall,
     CreateCall,
-    Locator,
     MuteParticipants,
     RedirectCall,
     RejectCall,
     RemoveParticipant,
     read_body,
 )
-from devstack.acs_emulator.calls.connections import Connection, Conversation, Participant
+from devstack.acs_emulator.calls.connections import Call, CallConnection, Participant
 from devstack.acs_emulator.calls.incoming_calls import IncomingCalls
 from devstack.acs_emulator.calls.participants import Participants
 from devstack.acs_emulator.calls.repeatability import Repeatability
@@ -41,10 +41,10 @@ PARTICIPANTS = CONNECTION + "/participants"
 
 
 class CallsApi:
-    """The effects of the operations, for requests that were already admitted.
+    """The operations, for requests that the gate has admitted.
 
     Args:
-        caller_id: the one phone number that the resource has.
+        caller_id: the one phone number of the resource.
     """
 
     def __init__(
@@ -92,49 +92,49 @@ class CallsApi:
 
     async def create(self, request: web.Request) -> web.Response:
         """POST /calling/callConnections"""
-        wanted = await read_body(request, CreateCall)
+        body = await read_body(request, CreateCall)
 
         def effect() -> web.Response:
-            self._check_caller_id(wanted.targets, wanted.source_caller_id_number)
-            connection = self._switchboard.place(wanted)
+            self._check_caller_id(body.targets, body.source_caller_id_number)
+            connection = self._switchboard.create(body)
             self._participants.call_targets(connection)
             properties = connection.properties()
-            del properties["serverCallId"]  # recorded: it is not there yet
+            del properties["serverCallId"]  # recorded: the answer has none yet
             return _call_answer(HTTPStatus.CREATED, connection, properties)
 
         return await self._once(request, effect)
 
     async def answer(self, request: web.Request) -> web.Response:
         """POST /calling/callConnections:answer"""
-        wanted = await read_body(request, AnswerCall)
+        body = await read_body(request, AnswerCall)
 
         def effect() -> web.Response:
-            incoming = self._incoming.take(wanted.incoming_call_context)
-            connection = self._switchboard.answer(wanted, incoming)
+            incoming = self._incoming.take(body.incoming_call_context)
+            connection = self._switchboard.answer(body, incoming)
             return _call_answer(HTTPStatus.OK, connection, connection.properties())
 
         return await self._once(request, effect)
 
     async def connect(self, request: web.Request) -> web.Response:
         """POST /calling/callConnections:connect"""
-        wanted = await read_body(request, Connect)
+        body = await read_body(request, ConnectCall)
 
         def effect() -> web.Response:
-            conversation = self._located(wanted.call_locator)
-            connection = self._switchboard.connect(wanted, conversation)
+            call = self._located_call(body.call_locator)
+            connection = self._switchboard.connect(body, call)
             return _call_answer(HTTPStatus.OK, connection, connection.properties())
 
         return await self._once(request, effect)
 
     async def redirect(self, request: web.Request) -> web.Response:
-        """POST /calling/callConnections:redirect; where the call goes on is not followed."""
-        wanted = await read_body(request, RedirectCall)
-        return await self._once(request, lambda: self._take(wanted.incoming_call_context))
+        """POST /calling/callConnections:redirect; it does not ring at the target."""
+        body = await read_body(request, RedirectCall)
+        return await self._once(request, lambda: self._end_ringing(body.incoming_call_context))
 
     async def reject(self, request: web.Request) -> web.Response:
         """POST /calling/callConnections:reject"""
-        wanted = await read_body(request, RejectCall)
-        return await self._once(request, lambda: self._take(wanted.incoming_call_context))
+        body = await read_body(request, RejectCall)
+        return await self._once(request, lambda: self._end_ringing(body.incoming_call_context))
 
     async def get(self, request: web.Request) -> web.Response:
         """GET /calling/callConnections/{id}"""
@@ -157,83 +157,85 @@ class CallsApi:
 
     async def list_participants(self, request: web.Request) -> web.Response:
         """GET /calling/callConnections/{id}/participants: all on one page"""
-        people = self._connection_of(request).conversation.participants
-        return json_answer(HTTPStatus.OK, {"value": [each.described() for each in people.values()]})
+        participants = self._connection_of(request).call.participants.values()
+        return json_answer(
+            HTTPStatus.OK, {"value": [participant.as_json() for participant in participants]}
+        )
 
     async def get_participant(self, request: web.Request) -> web.Response:
         """GET /calling/callConnections/{id}/participants/{raw id}"""
-        people = self._connection_of(request).conversation.participants
-        person = people.get(request.match_info["participant"])
-        if person is None:
+        participants = self._connection_of(request).call.participants
+        participant = participants.get(request.match_info["participant"])
+        if participant is None:
             raise participant_not_found()
-        return json_answer(HTTPStatus.OK, person.described())
+        return json_answer(HTTPStatus.OK, participant.as_json())
 
     async def add(self, request: web.Request) -> web.Response:
         """POST /calling/callConnections/{id}/participants:add"""
-        wanted = await read_body(request, AddParticipant)
+        body = await read_body(request, AddParticipant)
 
         def effect() -> web.Response:
             connection = self._established(request)
-            added = wanted.participant_to_add
-            self._check_caller_id([added], wanted.source_caller_id_number)
-            invitation = self._participants.add(connection, wanted)
+            added = body.participant_to_add
+            self._check_caller_id([added], body.source_caller_id_number)
+            invitation = self._participants.add(connection, body)
             answer: dict[str, JsonValue] = {
-                "participant": Participant(added).described(),
+                "participant": Participant(added).as_json(),
                 "invitationId": invitation.id,
             }
-            return _accepted(answer, wanted.operation_context)
+            return _accepted(answer, body.operation_context)
 
         return await self._once(request, effect)
 
     async def remove(self, request: web.Request) -> web.Response:
         """POST /calling/callConnections/{id}/participants:remove"""
-        wanted = await read_body(request, RemoveParticipant)
+        body = await read_body(request, RemoveParticipant)
 
         def effect() -> web.Response:
-            self._participants.remove(self._established(request), wanted)
-            return _accepted({}, wanted.operation_context)
+            self._participants.remove(self._established(request), body)
+            return _accepted({}, body.operation_context)
 
         return await self._once(request, effect)
 
     async def mute(self, request: web.Request) -> web.Response:
         """POST /calling/callConnections/{id}/participants:mute"""
-        wanted = await read_body(request, MuteParticipants)
+        body = await read_body(request, MuteParticipants)
 
         def effect() -> web.Response:
             connection = self._established(request)
-            for raw_id in wanted.target_participants:
-                if not raw_id.startswith(ACS_USER):  # documented: users of ACS only
+            for raw_id in body.target_participants:
+                if not raw_id.startswith(ACS_USER):  # documented: only users of ACS
                     why = "Only ACS users can be muted."
                     raise invalid_field("targetParticipants", why)
-                if raw_id not in connection.conversation.participants:
+                if raw_id not in connection.call.participants:
                     raise participant_not_found()
-            self._participants.mute(connection, wanted)
-            return _accepted({}, wanted.operation_context, HTTPStatus.OK)
+            self._participants.mute(connection, body)
+            return _accepted({}, body.operation_context, HTTPStatus.OK)
 
         return await self._once(request, effect)
 
     async def cancel_add(self, request: web.Request) -> web.Response:
         """POST /calling/callConnections/{id}/participants:cancelAddParticipant"""
-        wanted = await read_body(request, CancelAddParticipant)
+        body = await read_body(request, CancelAddParticipant)
 
         def effect() -> web.Response:
-            self._participants.cancel(self._established(request), wanted)
-            return _accepted({"invitationId": wanted.invitation_id}, wanted.operation_context)
+            self._participants.cancel(self._established(request), body)
+            return _accepted({"invitationId": body.invitation_id}, body.operation_context)
 
         return await self._once(request, effect)
 
-    def _connection_of(self, request: web.Request) -> Connection:
+    def _connection_of(self, request: web.Request) -> CallConnection:
         return self._switchboard.connection(request.match_info["id"])
 
-    def _established(self, request: web.Request) -> Connection:
+    def _established(self, request: web.Request) -> CallConnection:
         return self._switchboard.established(request.match_info["id"])
 
-    def _take(self, context: str) -> web.Response:
+    def _end_ringing(self, context: str) -> web.Response:
         self._incoming.take(context)
         return web.Response(status=HTTPStatus.NO_CONTENT)
 
     def _check_caller_id(self, targets: list[str], caller_id: str | None) -> None:
-        """Phone numbers are called from the resource's own; others need none."""
+        """Only calls to phone numbers need a caller id: the resource's own number."""
         if not any(is_phone(target) for target in targets):
             return
         if caller_id is None:
@@ -241,32 +243,32 @@ class CallsApi:
         if caller_id != self._caller_id:
             raise foreign_caller_id(caller_id, self._caller_id)
 
-    def _located(self, locator: Locator) -> Conversation:
+    def _located_call(self, locator: CallLocator) -> Call:
         match locator.kind:
             case "groupCallLocator" if locator.group_call_id:
-                return self._switchboard.group(locator.group_call_id)
+                return self._switchboard.group_call(locator.group_call_id)
             case "serverCallLocator" if locator.server_call_id:
-                conversation = self._switchboard.conversation_with(locator.server_call_id)
-                if conversation is None:
+                call = self._switchboard.find_call(locator.server_call_id)
+                if call is None:
                     raise call_not_found()
-                return conversation
+                return call
             case "roomCallLocator":
                 raise not_emulated("rooms")
         raise invalid_field("callLocator")
 
 
 def _call_answer(
-    status: int, connection: Connection, properties: dict[str, JsonValue]
+    status: int, connection: CallConnection, properties: dict[str, JsonValue]
 ) -> web.Response:
     answer = json_answer(status, properties)
-    answer.headers["X-Microsoft-Skype-Chain-ID"] = connection.conversation.correlation_id
+    answer.headers["X-Microsoft-Skype-Chain-ID"] = connection.call.correlation_id
     return answer
 
 
 def _accepted(
     answer: dict[str, JsonValue], context: str | None, status: int = HTTPStatus.ACCEPTED
 ) -> web.Response:
-    """Recorded for participants:add alone is the header; assumed for the others."""
+    """The header is recorded for participants:add, and assumed for the other operations."""
     if context is not None:
         answer["operationContext"] = context
     response = json_answer(status, answer)

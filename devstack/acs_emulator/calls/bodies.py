@@ -1,11 +1,11 @@
-"""What clients of Call Automation send, judged whole before anything happens.
+"""The bodies that clients of Call Automation send. A body is checked as a whole before anything is
+changed.
 
-[assumed] Fields that are not known are ignored, a null is the same as nothing, and what is wrong
-first is told in the form that is reported for callback addresses.
+[assumed] Unknown fields are ignored, a null is the same as no field, and the first mistake is
+answered in the form that people report for callback addresses.
 """
 
 import json
-import uuid
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -14,35 +14,26 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.alias_generators import to_camel
 
 from devstack.acs_emulator.calls.answers import bad_request, invalid_field
-from devstack.acs_emulator.wire.answers import AcsError
+from devstack.acs_emulator.wire.answers import unsupported_media_type
 from devstack.acs_emulator.wire.identifiers import checked_number, raw_id_of
-from devstack.origins import is_local
+from devstack.acs_emulator.wire.webhooks import checked_webhook_url
+from devstack.guids import normal_guid
 
 # Documented.
-LONGEST_INVITATION_SECONDS = 180
-LONGEST_SILENCE_SECONDS = 300
-LONGEST_TONE_GAP_SECONDS = 60
-USUAL_SILENCE_SECONDS = 5
-USUAL_TONE_GAP_SECONDS = 2
+MAX_INVITATION_SECONDS = 180
+MAX_SILENCE_SECONDS = 300
+MAX_TONE_GAP_SECONDS = 60
+DEFAULT_SILENCE_SECONDS = 5
+DEFAULT_TONE_GAP_SECONDS = 2
 
 _DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-# The keys of a telephone, and what their tones are called.
+# The keys of a telephone, and the names of their tones.
 TONES = {
     **{str(digit): name for digit, name in enumerate(_DIGITS)},
     **{letter: letter.lower() for letter in "ABCD"},
     "#": "pound",
     "*": "asterisk",
 }
-
-
-def checked_callback(url: str) -> str:
-    """https anywhere, as the service wants it; http for loopback only, which no service reaches."""
-    parts = urlsplit(url)
-    if not parts.hostname or parts.username or parts.password or parts.fragment:
-        raise ValueError("is no absolute URL without credentials and fragment")
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_local(url)):
-        raise ValueError("is neither https nor, on loopback, http")
-    return url
 
 
 def _https(url: str) -> str:
@@ -55,10 +46,6 @@ def _web_address(url: str) -> str:
     if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
         raise ValueError("is no absolute URL")
     return url
-
-
-def _guid(text: str) -> str:
-    return str(uuid.UUID(text))
 
 
 def _number(given: object) -> object:
@@ -78,7 +65,7 @@ def _user(given: object) -> object:
 type RawId = Annotated[str, BeforeValidator(raw_id_of)]
 type PhoneNumber = Annotated[str, BeforeValidator(_number)]
 type User = Annotated[str, BeforeValidator(_user)]
-type CallbackUrl = Annotated[str, AfterValidator(checked_callback)]
+type CallbackUrl = Annotated[str, AfterValidator(checked_webhook_url)]
 type Tone = Literal[
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
     "a", "b", "c", "d", "pound", "asterisk",
@@ -89,16 +76,16 @@ class Part(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, alias_generator=to_camel)
 
 
-class Intelligence(Part):
+class CallIntelligenceOptions(Part):
     cognitive_services_endpoint: Annotated[str, AfterValidator(_https)] | None = None
 
 
 class NewConnection(Part):
-    """What createCall, answer and connect have in common."""
+    """The common fields of createCall, answer and connect."""
 
     callback_uri: CallbackUrl
     operation_context: str | None = None
-    call_intelligence_options: Intelligence = Intelligence()
+    call_intelligence_options: CallIntelligenceOptions = CallIntelligenceOptions()
 
     @property
     def speech_endpoint(self) -> str | None:
@@ -117,15 +104,15 @@ class AnswerCall(NewConnection):
     answered_by: User | None = None
 
 
-class Locator(Part):
+class CallLocator(Part):
     kind: str | None = None
-    group_call_id: Annotated[str, AfterValidator(_guid)] | None = None
+    group_call_id: Annotated[str, AfterValidator(normal_guid)] | None = None
     server_call_id: str | None = None
     room_id: str | None = None
 
 
-class Connect(NewConnection):
-    call_locator: Locator
+class ConnectCall(NewConnection):
+    call_locator: CallLocator
 
 
 class RedirectCall(Part):
@@ -139,7 +126,7 @@ class RejectCall(Part):
 
 
 class Operation(Part):
-    """What an operation within a call may say."""
+    """The common fields of operations within a call."""
 
     operation_context: str | None = None
     operation_callback_uri: CallbackUrl | None = None
@@ -149,9 +136,9 @@ class AddParticipant(Operation):
     participant_to_add: RawId
     source_caller_id_number: PhoneNumber | None = None
     source_display_name: str | None = None
-    invitation_timeout_in_seconds: (
-        Annotated[int, Field(ge=0, le=LONGEST_INVITATION_SECONDS)] | None
-    ) = None
+    invitation_timeout_in_seconds: Annotated[int, Field(ge=0, le=MAX_INVITATION_SECONDS)] | None = (
+        None
+    )
 
 
 class RemoveParticipant(Operation):
@@ -190,7 +177,7 @@ class PlaySource(Part):
 
     @property
     def is_whole(self) -> bool:
-        """It has what its kind says."""
+        """It has the source of its kind."""
         return getattr(self, self.kind) is not None
 
 
@@ -206,8 +193,8 @@ class Play(Operation):
 
 
 class DtmfOptions(Part):
-    inter_tone_timeout_in_seconds: Annotated[int, Field(ge=1, le=LONGEST_TONE_GAP_SECONDS)] = (
-        USUAL_TONE_GAP_SECONDS
+    inter_tone_timeout_in_seconds: Annotated[int, Field(ge=1, le=MAX_TONE_GAP_SECONDS)] = (
+        DEFAULT_TONE_GAP_SECONDS
     )
     max_tones_to_collect: Annotated[int, Field(ge=1)] | None = None
     stop_tones: list[Tone] = Field(default_factory=list)
@@ -216,8 +203,8 @@ class DtmfOptions(Part):
 class RecognizeOptions(Part):
     target_participant: RawId
     interrupt_prompt: bool = False
-    initial_silence_timeout_in_seconds: Annotated[int, Field(ge=0, le=LONGEST_SILENCE_SECONDS)] = (
-        USUAL_SILENCE_SECONDS
+    initial_silence_timeout_in_seconds: Annotated[int, Field(ge=0, le=MAX_SILENCE_SECONDS)] = (
+        DEFAULT_SILENCE_SECONDS
     )
     dtmf_options: DtmfOptions = DtmfOptions()
 
@@ -247,15 +234,14 @@ async def read_body[B: Part](request: web.Request, kind: type[B]) -> B:
     """The body as `kind`.
 
     Raises:
-        AcsError: the first thing that is wrong with it.
+        AcsError: with the first mistake.
     """
     raw = await request.read()
     if raw and request.content_type != "application/json":
-        message = "The request's content type must be application/json."
-        raise AcsError(415, "UnsupportedMediaType", message)
+        raise unsupported_media_type()
     try:
         content = json.loads(raw or b"{}")
-        json.dumps(content, ensure_ascii=False).encode()  # .NET's reader takes no lone surrogate
+        json.dumps(content, ensure_ascii=False).encode()  # .NET refuses lone surrogates
         return kind.model_validate(_without_nulls(content))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]

@@ -1,7 +1,7 @@
-"""What a call consists of: a conversation, and the connections that an app has to it.
+"""A call, and the connections that an app has to it.
 
-A connection is what an app steers, by its callConnectionId; a conversation is what people talk in.
-Most have one connection, but an app may connect to one group call several times.
+An app controls a call through a connection, by its callConnectionId. Most calls have one
+connection, but an app may connect to one group call several times.
 """
 
 import base64
@@ -15,12 +15,12 @@ from enum import StrEnum
 from pydantic import JsonValue
 
 from devstack.acs_emulator.calls.bodies import Operation
-from devstack.acs_emulator.calls.outcomes import Outcome
-from devstack.acs_emulator.wire.identifiers import described
+from devstack.acs_emulator.calls.results import ResultInformation
+from devstack.acs_emulator.wire.identifiers import identifier_json
 
 
-class ConnectionState(StrEnum):
-    """The states of the service that occur here; UNKNOWN is what answer says at first."""
+class CallConnectionState(StrEnum):
+    """The states of the service that occur here. A call that is answered is UNKNOWN at first."""
 
     UNKNOWN = "unknown"
     CONNECTING = "connecting"
@@ -30,47 +30,57 @@ class ConnectionState(StrEnum):
 
 @dataclass
 class Participant:
-    """`presses` are keys that they press, one list for each time that tones are collected."""
+    """Somebody in a call, or the app itself.
+
+    Args:
+        presses: the keys that they will press, one list for each time that the app begins to
+            collect tones from them.
+    """
 
     raw_id: str
     is_muted: bool = False
     presses: list[list[str]] = field(default_factory=list)
 
-    def described(self) -> dict[str, JsonValue]:
+    def as_json(self) -> dict[str, JsonValue]:
         return {
-            "identifier": described(self.raw_id),
+            "identifier": identifier_json(self.raw_id),
             "isMuted": self.is_muted,
             "isOnHold": False,
         }
 
 
 @dataclass
-class Conversation:
-    """Who is in a call.
+class Call:
+    """The participants of a call, and the connections that the app has to it.
 
     Args:
-        group: the id of the group call that it is, if any.
+        group_id: the id of the group call; None: it is no group call.
+        participants: by raw id.
         sequence: the number of the last change of participants.
     """
 
     server_call_id: str
     correlation_id: str
-    group: str | None = None
+    group_id: str | None = None
     participants: dict[str, Participant] = field(default_factory=dict)
-    connections: list["Connection"] = field(default_factory=list)
+    connections: list["CallConnection"] = field(default_factory=list)
     sequence: int = -1
 
     def next_sequence(self) -> int:
-        """1, 3, 5: recorded is that numbers rise, and not by one."""
+        """1, 3, 5: it is recorded that the numbers rise, and not by one."""
         self.sequence += 2
         return self.sequence
 
     def people(self) -> set[str]:
-        """Who is there besides the app."""
-        return self.participants.keys() - {each.own_id for each in self.connections}
+        """The participants without the app."""
+        return self.participants.keys() - {connection.app_raw_id for connection in self.connections}
 
     def invitations(self) -> list["Invitation"]:
-        return [each for connection in self.connections for each in connection.invitations.values()]
+        return [
+            invitation
+            for connection in self.connections
+            for invitation in connection.invitations.values()
+        ]
 
 
 @dataclass
@@ -78,15 +88,16 @@ class Invitation:
     """Somebody who is being called.
 
     Args:
-        addition: what asked for it in a call that is connected; None: the call begins with it.
-        decided: how they react, told by inspection.
-        ringing: the task that waits for it.
+        addition: the request that adds them to a connected call; None: they are called by
+            createCall.
+        reaction: how they react, if inspection decides it.
+        ringing: the task that waits for their reaction.
     """
 
     target: str
     timeout_seconds: int
     addition: Operation | None
-    decided: Future[str]
+    reaction: Future[str]
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     ringing: Task[None] | None = None
 
@@ -96,13 +107,18 @@ class Invitation:
 
 
 @dataclass
-class Connection:
-    """An app's end of a call. `own_id` is who the app is among the participants."""
+class CallConnection:
+    """An app's connection to a call.
 
-    conversation: Conversation
+    Args:
+        app_raw_id: the raw id of the app among the participants.
+        end: why it ended; None: it has not.
+    """
+
+    call: Call
     callback_uri: str
-    own_id: str
-    state: ConnectionState
+    app_raw_id: str
+    state: CallConnectionState
     operation_context: str | None
     speech_endpoint: str | None
     source: str | None = None
@@ -111,51 +127,53 @@ class Connection:
     display_name: str | None = None
     answered_by: str | None = None
     invitations: dict[str, Invitation] = field(default_factory=dict)
-    end: Outcome | None = None
+    end: ResultInformation | None = None
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     def properties(self) -> dict[str, JsonValue]:
-        """CallConnectionProperties, with what is known of it."""
+        """The CallConnectionProperties of the service, without those that are not known."""
         properties: dict[str, JsonValue] = {
             "callConnectionId": self.id,
-            "serverCallId": self.conversation.server_call_id,
+            "serverCallId": self.call.server_call_id,
             "callConnectionState": self.state.value,
             "callbackUri": self.callback_uri,
-            "correlationId": self.conversation.correlation_id,
+            "correlationId": self.call.correlation_id,
             "sourceDisplayName": self.display_name or "",
-            "targets": [described(target) for target in self.targets],
+            "targets": [identifier_json(target) for target in self.targets],
         }
         if self.source is not None:
-            properties["source"] = described(self.source)
+            properties["source"] = identifier_json(self.source)
         if self.caller_id is not None:
             properties["sourceCallerIdNumber"] = {"value": self.caller_id}
         if self.answered_by is not None:
             properties["answeredBy"] = {"id": self.answered_by}
         return properties
 
-    def inspected(self) -> dict[str, JsonValue]:
-        """All that inspection shows, and a restart has to know."""
+    def for_inspection(self) -> dict[str, JsonValue]:
+        """What inspection shows. It is stored, and the next process ends the connection by it."""
         return {
             **self.properties(),
             "operationContext": self.operation_context,
-            "ownId": self.own_id,
-            "groupCallId": self.conversation.group,
-            "participants": [each.described() for each in self.conversation.participants.values()],
-            "sequenceNumber": self.conversation.sequence,
-            "ringing": [
-                {"invitationId": each.id, "participant": each.target}
-                for each in self.invitations.values()
+            "ownId": self.app_raw_id,
+            "groupCallId": self.call.group_id,
+            "participants": [
+                participant.as_json() for participant in self.call.participants.values()
             ],
-            "resultInformation": self.end.described() if self.end else None,
+            "sequenceNumber": self.call.sequence,
+            "ringing": [
+                {"invitationId": invitation.id, "participant": invitation.target}
+                for invitation in self.invitations.values()
+            ],
+            "resultInformation": self.end.as_json() if self.end else None,
         }
 
 
-def new_conversation(group: str | None = None) -> Conversation:
-    # The recorded look: an address in base64, with a token and a time.
+def new_call(group_id: str | None = None) -> Call:
+    # As recorded: an address in base64, with a token and a time.
     token = secrets.token_urlsafe(16)
     address = f"https://conv.example.com/conv/{token}?i=0&e={time.time_ns() // 100}"
-    return Conversation(
+    return Call(
         server_call_id=base64.b64encode(address.encode()).decode(),
         correlation_id=str(uuid.uuid4()),
-        group=group,
+        group_id=group_id,
     )

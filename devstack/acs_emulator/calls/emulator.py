@@ -1,24 +1,29 @@
-"""Call Automation put together."""
+"""The Call Automation emulator: its parts, how they start, and how they stop."""
 
 from aiohttp import web
 from pydantic import JsonValue
 
-from devstack.acs_emulator.callbacks.delivery import Callbacks
+from devstack.acs_emulator.callbacks.delivery import CallbackDelivery
+from devstack.acs_emulator.callbacks.inspection import CallbackInspection
+from devstack.acs_emulator.callbacks.store import EventStore
 from devstack.acs_emulator.callbacks.tokens import CallbackTokens
 from devstack.acs_emulator.calls.api import CallsApi
-from devstack.acs_emulator.calls.events import Events
+from devstack.acs_emulator.calls.events import CallEvents
 from devstack.acs_emulator.calls.far_ends import FarEnds
 from devstack.acs_emulator.calls.incoming_calls import IncomingCalls
 from devstack.acs_emulator.calls.inspection import CallInspection
 from devstack.acs_emulator.calls.media_api import MediaApi
 from devstack.acs_emulator.calls.participants import Participants
 from devstack.acs_emulator.calls.repeatability import Repeatability
-from devstack.acs_emulator.calls.store import CallState
+from devstack.acs_emulator.calls.store import CallStore
 from devstack.acs_emulator.calls.switchboard import Switchboard
-from devstack.acs_emulator.event_grid.delivery import EventGrid, SubscriptionSpec
-from devstack.acs_emulator.event_grid.inspection import IncomingInspection
-from devstack.acs_emulator.identity.tokens import SigningKey
+from devstack.acs_emulator.event_grid.delivery import EventGrid
+from devstack.acs_emulator.event_grid.inspection import EventGridInspection
+from devstack.acs_emulator.event_grid.subscription import SubscriptionSpec
+from devstack.acs_emulator.identity.store import IdentityStore
 from devstack.acs_emulator.wire.gate import Gate
+from devstack.acs_emulator.wire.signing_key import SigningKey
+from devstack.emulation.database import Database
 
 # For counts and faults.
 CALL_OPERATIONS = (
@@ -46,50 +51,62 @@ CALL_OPERATIONS = (
 )
 
 
-class CallAutomation:
-    """The parts, and what starts and ends them."""
+class CallAutomationEmulator:
+    """Call Automation of one resource.
+
+    Args:
+        callback_key: signs the tokens of callbacks.
+        caller_id: the phone number of the resource.
+        subscription: the subscription of Event Grid at the start.
+    """
 
     def __init__(
         self,
         *,
-        state: CallState,
+        database: Database,
+        identities: IdentityStore,
         callback_key: SigningKey,
         callback_issuer: str,
         resource_id: str,
         caller_id: str,
         subscription: SubscriptionSpec | None,
     ) -> None:
+        self._database = database
+        self._call_store = CallStore(database)
+        self._event_store = EventStore(database)
+        self._repeatability = Repeatability(database)
         self._tokens = CallbackTokens(callback_key, issuer=callback_issuer, resource_id=resource_id)
-        self._callbacks = Callbacks(state, self._tokens)
-        far_ends = FarEnds(state, resource_id)
-        events = Events(self._callbacks)
+        self._callbacks = CallbackDelivery(self._event_store, self._tokens)
+        self._event_grid = EventGrid(subscription)
+        far_ends = FarEnds(identities, resource_id)
+        events = CallEvents(self._callbacks)
         self._switchboard = Switchboard(
-            state=state, events=events, far_ends=far_ends, resource_id=resource_id
+            database=database,
+            store=self._call_store,
+            events=events,
+            far_ends=far_ends,
+            resource_id=resource_id,
         )
         participants = Participants(
-            switchboard=self._switchboard, state=state, events=events, far_ends=far_ends
+            database=database, switchboard=self._switchboard, events=events, far_ends=far_ends
         )
         incoming = IncomingCalls(far_ends)
-        repeatability = Repeatability(state)
         self._calls_api = CallsApi(
             switchboard=self._switchboard,
             participants=participants,
             incoming=incoming,
-            repeatability=repeatability,
+            repeatability=self._repeatability,
             caller_id=caller_id,
         )
         self._media_api = MediaApi(
-            switchboard=self._switchboard, events=events, repeatability=repeatability
+            switchboard=self._switchboard, events=events, repeatability=self._repeatability
         )
         self._inspection = CallInspection(
             switchboard=self._switchboard,
             participants=participants,
             far_ends=far_ends,
-            callbacks=self._callbacks,
-        )
-        self._event_grid = EventGrid(subscription)
-        self._incoming_inspection = IncomingInspection(
-            incoming=incoming, event_grid=self._event_grid
+            incoming=incoming,
+            event_grid=self._event_grid,
         )
 
     def routes(self, gate: Gate) -> list[web.RouteDef]:
@@ -98,19 +115,30 @@ class CallAutomation:
             *self._media_api.routes(gate),
             *self._tokens.routes(),
             *self._inspection.routes(),
-            *self._incoming_inspection.routes(),
+            *CallbackInspection(self._callbacks).routes(),
+            *EventGridInspection(self._event_grid).routes(),
         ]
 
     async def start(self) -> None:
-        """Deliver what an earlier process left, and end its calls."""
+        """Deliver the events that an earlier process did not deliver, and end its calls."""
         await self._callbacks.start()
         await self._event_grid.start()
-        self._switchboard.end_leftovers()
+        self._switchboard.end_calls_of_earlier_process()
 
     async def stop(self) -> None:
         await self._event_grid.stop()
         await self._switchboard.stop()
         await self._callbacks.stop()
 
-    def inspected(self) -> list[dict[str, JsonValue]]:
-        return self._switchboard.inspected()
+    def forget_before(self, then: int) -> None:
+        """Delete calls that ended before `then`, their events, and answers older than that."""
+        with self._database.transaction():
+            self._event_store.forget(self._call_store.forget_ended_before(then))
+            self._repeatability.forget_before(then)
+
+    def for_inspection(self) -> list[dict[str, JsonValue]]:
+        """All calls, oldest first, each with its callbacks."""
+        return [
+            {**call, "callbacks": self._event_store.of_connection(str(call["callConnectionId"]))}
+            for call in self._switchboard.for_inspection()
+        ]

@@ -1,65 +1,72 @@
-"""The CloudEvents that tell an app what happens in its calls, in the recorded shape."""
+"""The CloudEvents that report to an app what happens in its calls. Their form is recorded."""
 
 import json
+import time
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from types import MappingProxyType
 
 from pydantic import JsonValue
 
-from devstack.acs_emulator.callbacks.delivery import Callbacks
+from devstack.acs_emulator.callbacks.delivery import CallbackDelivery
 from devstack.acs_emulator.calls.bodies import Operation
-from devstack.acs_emulator.calls.connections import Connection, ConnectionState, Conversation
-from devstack.acs_emulator.calls.outcomes import ENDED_BY_RESTART, SUCCESS, Outcome
+from devstack.acs_emulator.calls.connections import Call, CallConnection, CallConnectionState
+from devstack.acs_emulator.calls.results import ENDED_BY_RESTART, SUCCESS, ResultInformation
 from devstack.acs_emulator.wire.gate import CALL_VERSIONS
-from devstack.acs_emulator.wire.identifiers import described
+from devstack.acs_emulator.wire.identifiers import identifier_json
+from devstack.acs_emulator.wire.times import dotnet_time
 
 PREFIX = "Microsoft.Communication."
-NOTHING: Mapping[str, JsonValue] = MappingProxyType({})
+NO_FIELDS: Mapping[str, JsonValue] = MappingProxyType({})
 
 
-class Events:
-    def __init__(self, callbacks: Callbacks) -> None:
+class CallEvents:
+    """Writes the events, and gives them to the delivery of callbacks."""
+
+    def __init__(self, callbacks: CallbackDelivery) -> None:
         self._callbacks = callbacks
 
-    def tell(self, connection: Connection, name: str, outcome: Outcome = SUCCESS) -> None:
-        """An event of the connection as a whole, with the context that it was made with."""
-        self._post(_known_of(connection), name, outcome, connection.operation_context, None, {})
+    def send(
+        self, connection: CallConnection, name: str, result: ResultInformation = SUCCESS
+    ) -> None:
+        """Send an event about a whole connection, with the context from its creation."""
+        self._send(_ids_of(connection), name, result, connection.operation_context, None, {})
 
-    def tell_operation(
+    def send_for_operation(
         self,
-        connection: Connection,
+        connection: CallConnection,
         operation: Operation,
         name: str,
-        outcome: Outcome = SUCCESS,
-        more: Mapping[str, JsonValue] = NOTHING,
+        result: ResultInformation = SUCCESS,
+        fields: Mapping[str, JsonValue] = NO_FIELDS,
     ) -> None:
-        """An event of one operation, with its context, to the address that it named if any.
+        """Send an event about one operation, with its context.
+
+        It goes to the callback address of the operation, if the operation has one.
 
         Args:
-            more: what events of this name say besides the usual.
+            fields: the fields that only events of this name have.
         """
-        self._post(
-            _known_of(connection),
+        self._send(
+            _ids_of(connection),
             name,
-            outcome,
+            result,
             operation.operation_context,
             operation.operation_callback_uri,
-            more,
+            fields,
         )
 
-    def tell_participants(self, conversation: Conversation) -> None:
-        """To every connection that is in the call: who else is, under one number for all."""
-        number = conversation.next_sequence()
+    def send_participants(self, call: Call) -> None:
+        """Send the participants to every connected connection, with one number for all of them."""
+        number = call.next_sequence()
         participants: list[JsonValue] = [
-            each.described() for each in conversation.participants.values()
+            participant.as_json() for participant in call.participants.values()
         ]
-        for connection in conversation.connections:
-            if connection.state is not ConnectionState.CONNECTED:
+        for connection in call.connections:
+            if connection.state is not CallConnectionState.CONNECTED:
                 continue
-            self._post(
-                _known_of(connection),
+            self._send(
+                _ids_of(connection),
                 "ParticipantsUpdated",
                 SUCCESS,
                 None,
@@ -67,10 +74,10 @@ class Events:
                 {"participants": participants, "sequenceNumber": number},
             )
 
-    def tell_restart(self, content: dict[str, JsonValue]) -> None:
-        """The end of a call of an earlier process, of which only its last record is left."""
+    def send_ended_by_restart(self, content: dict[str, JsonValue]) -> None:
+        """Report the end of a connection of an earlier process, by its stored content."""
         context = content["operationContext"]
-        self._post(
+        self._send(
             content,
             "CallDisconnected",
             ENDED_BY_RESTART,
@@ -79,55 +86,55 @@ class Events:
             {},
         )
 
-    def _post(
+    def _send(
         self,
-        known: dict[str, JsonValue],
+        ids: dict[str, JsonValue],
         name: str,
-        outcome: Outcome,
+        result: ResultInformation,
         context: str | None,
         url: str | None,
-        more: Mapping[str, JsonValue],
+        fields: Mapping[str, JsonValue],
     ) -> None:
-        event_id, connection = str(uuid.uuid4()), str(known["callConnectionId"])
+        event_id, connection_id = str(uuid.uuid4()), str(ids["callConnectionId"])
         data: dict[str, JsonValue] = {
-            **more,
+            **fields,
             "version": CALL_VERSIONS[-1],
-            "resultInformation": outcome.described(),
-            "callConnectionId": connection,
-            "serverCallId": known["serverCallId"],
-            "correlationId": known["correlationId"],
+            "resultInformation": result.as_json(),
+            "callConnectionId": connection_id,
+            "serverCallId": ids["serverCallId"],
+            "correlationId": ids["correlationId"],
             "publicEventType": PREFIX + name,
         }
         if context is not None:
             data["operationContext"] = context
         event = {
             "id": event_id,
-            "source": f"calling/callConnections/{connection}",
+            "source": f"calling/callConnections/{connection_id}",
             "type": PREFIX + name,
             "data": data,
-            "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}0+00:00",  # .NET's seven digits
+            "time": dotnet_time(time.time_ns(), "+00:00"),
             "specversion": "1.0",
             "datacontenttype": "application/json",
-            "subject": f"calling/callConnections/{connection}",
+            "subject": f"calling/callConnections/{connection_id}",
         }
-        self._callbacks.post(
-            connection=connection,
+        self._callbacks.send(
+            connection_id=connection_id,
             id=event_id,
             type=PREFIX + name,
-            url=url or str(known["callbackUri"]),
+            url=url or str(ids["callbackUri"]),
             body=json.dumps([event]),
         )
 
 
-def participant(raw_id: str) -> dict[str, JsonValue]:
-    """What events about one participant add."""
-    return {"participant": described(raw_id)}
+def participant_field(raw_id: str) -> dict[str, JsonValue]:
+    """The field of events about one participant."""
+    return {"participant": identifier_json(raw_id)}
 
 
-def _known_of(connection: Connection) -> dict[str, JsonValue]:
+def _ids_of(connection: CallConnection) -> dict[str, JsonValue]:
     return {
         "callConnectionId": connection.id,
-        "serverCallId": connection.conversation.server_call_id,
-        "correlationId": connection.conversation.correlation_id,
+        "serverCallId": connection.call.server_call_id,
+        "correlationId": connection.call.correlation_id,
         "callbackUri": connection.callback_uri,
     }

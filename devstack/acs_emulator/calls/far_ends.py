@@ -1,4 +1,7 @@
-"""The far end: who is called, how they react, and what they press. Steered by tests and people."""
+"""The far end: how the people who are called react, and which keys they press.
+
+Tests and people decide it through inspection.
+"""
 
 import asyncio
 from typing import Annotated, Literal
@@ -7,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from devstack.acs_emulator.calls.bodies import TONES
 from devstack.acs_emulator.calls.connections import Invitation
-from devstack.acs_emulator.calls.outcomes import (
+from devstack.acs_emulator.calls.results import (
     BAD_FORMAT,
     BUSY,
     DECLINED,
@@ -15,23 +18,24 @@ from devstack.acs_emulator.calls.outcomes import (
     NO_ANSWER,
     NOT_DOWNLOADABLE,
     UNREACHABLE,
-    Outcome,
+    ResultInformation,
 )
-from devstack.acs_emulator.identity.store import State
+from devstack.acs_emulator.identity.store import IdentityStore
 from devstack.acs_emulator.wire.identifiers import ACS_USER, checked_raw_id
 from devstack.emulation.specs import Milliseconds, Spec
 
-# [assumed] The documentation says "usually two minutes" of phones; a minute is the SDKs' example.
-USUAL_INVITATION_SECONDS = 60
+# [assumed] For phones the documentation says "usually two minutes"; the example in the SDKs is one
+# minute.
+DEFAULT_INVITATION_SECONDS = 60
 
 Reaction = Literal["accept", "busy", "decline", "none", "unreachable"]
-REFUSALS: dict[str, Outcome] = {
+FAILURES: dict[str, ResultInformation] = {
     "busy": BUSY,
     "decline": DECLINED,
     "none": NO_ANSWER,
     "unreachable": UNREACHABLE,
 }
-SOURCE_FAULTS = {
+SOURCE_ERRORS = {
     "badFormat": BAD_FORMAT,
     "notDownloadable": NOT_DOWNLOADABLE,
     "error": MEDIA_ERROR,
@@ -39,7 +43,7 @@ SOURCE_FAULTS = {
 
 
 def read_tones(keys: object) -> object:
-    """`"1 2 #"` as the names of tones; a list of names as it is."""
+    """The names of the tones in a text such as `1 2 #`; a list of such names stays as it is."""
     if isinstance(keys, list) and all(name in TONES.values() for name in keys):
         return keys
     if not isinstance(keys, str):
@@ -58,13 +62,13 @@ type Keys = Annotated[list[str], BeforeValidator(read_tones)]
 
 
 class FarEndSpec(Spec):
-    """How one of the called reacts.
+    """How a person who is called reacts.
 
     Args:
-        answer: `ring` is to go on ringing until told otherwise.
-        after_ms: how long it rings; `none` gives up then, or when the invitation ends.
-        tones: what they press whenever tones begin to be collected from them.
-        tone_ms: how long each takes.
+        answer: with `ring`, it rings until inspection decides.
+        after_ms: how long it rings before they react. With `none`, it stops ringing then.
+        tones: the keys that they press whenever the app begins to collect tones from them.
+        tone_ms: how long it takes to press a key.
     """
 
     answer: Reaction | Literal["ring"] = "accept"
@@ -74,13 +78,14 @@ class FarEndSpec(Spec):
 
 
 class FarEndsSpec(Spec):
-    """The body of `PUT /_emulator/farEnds`; the defaults are how it starts.
+    """The body of `PUT /_emulator/farEnds`; the emulator starts with the defaults.
 
     Args:
-        default: everybody who is not named.
+        default: for everybody who is not in `far_ends`.
         far_ends: by raw id, or by phone number.
         play_ms: how long it takes to play any source.
-        second_ms: how long a second of a time limit takes (silence, between tones, invitations).
+        second_ms: how long a second of a time limit takes: for silence, between tones, for
+            invitations and for incoming calls.
         sources: what is wrong with a file, by its URL.
     """
 
@@ -96,45 +101,47 @@ class FarEndsSpec(Spec):
 
 
 class FarEnds:
-    """Changed by inspection only, and as it was after a restart."""
+    """Only inspection changes them, and a restart undoes the changes."""
 
-    def __init__(self, state: State, resource_id: str) -> None:
+    def __init__(self, identities: IdentityStore, resource_id: str) -> None:
         self.spec = FarEndsSpec()
-        self._state = state
-        self._ours = f"{ACS_USER}{resource_id}_"
+        self._identities = identities
+        self._identity_prefix = f"{ACS_USER}{resource_id}_"
 
     def of(self, raw_id: str) -> FarEndSpec:
         return self.spec.far_ends.get(raw_id, self.spec.default)
 
     def seconds(self, number: float) -> float:
-        """How long so many seconds of a time limit last here."""
+        """How long so many seconds of a time limit take here."""
         return number * self.spec.second_ms / 1000
 
     @property
     def play_seconds(self) -> float:
         return self.spec.play_ms / 1000
 
-    def fault_of(self, source_url: str) -> Outcome | None:
+    def source_error(self, source_url: str) -> ResultInformation | None:
         name = self.spec.sources.get(source_url)
-        return None if name is None else SOURCE_FAULTS[name]
+        return None if name is None else SOURCE_ERRORS[name]
 
-    async def reaction(self, invitation: Invitation) -> Outcome | None:
-        """Wait for the far end to react; None if it takes the call.
+    async def reaction(self, invitation: Invitation) -> ResultInformation | None:
+        """Wait for the far end to react; returns why it does not accept, or None if it does.
 
-        ACS users who do not exist have no endpoints: nobody ever reacts for them.
+        An ACS user who does not exist has no endpoint, so it cannot be reached.
         """
         target = invitation.target
-        is_user = target.startswith(ACS_USER)
-        if is_user and not (target.startswith(self._ours) and self._state.has_identity(target)):
+        if target.startswith(ACS_USER) and not self._has_user(target):
             return UNREACHABLE
         spec, limit = self.of(target), self.seconds(invitation.timeout_seconds)
-        rings_on = spec.answer == "ring"
-        seconds = limit if rings_on else min(limit, spec.after_ms / 1000)
-        await asyncio.wait([invitation.decided], timeout=seconds)
-        if invitation.decided.done():
-            reaction = invitation.decided.result()
-        elif rings_on or spec.after_ms / 1000 > limit:
+        keeps_ringing = spec.answer == "ring"
+        seconds = limit if keeps_ringing else min(limit, spec.after_ms / 1000)
+        await asyncio.wait([invitation.reaction], timeout=seconds)
+        if invitation.reaction.done():
+            reaction = invitation.reaction.result()
+        elif keeps_ringing or spec.after_ms / 1000 > limit:
             reaction = "none"
         else:
             reaction = spec.answer
-        return REFUSALS.get(reaction)
+        return FAILURES.get(reaction)
+
+    def _has_user(self, raw_id: str) -> bool:
+        return raw_id.startswith(self._identity_prefix) and self._identities.has_identity(raw_id)

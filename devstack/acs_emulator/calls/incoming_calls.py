@@ -1,4 +1,4 @@
-"""Calls that ring at the app, until it answers, redirects or rejects them, or 30 s are over."""
+"""Calls that ring at the app, until it answers, redirects or rejects them, or 30 s have passed."""
 
 import secrets
 import time
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from devstack.acs_emulator.calls.answers import incoming_call_gone
-from devstack.acs_emulator.calls.connections import Conversation, new_conversation
+from devstack.acs_emulator.calls.connections import Call, new_call
 from devstack.acs_emulator.calls.far_ends import FarEnds
 
 RINGING_SECONDS = 30  # documented
@@ -14,20 +14,26 @@ RINGING_SECONDS = 30  # documented
 
 @dataclass(frozen=True, kw_only=True)
 class IncomingCall:
-    """`context` is what an app gets, and shows to answer; `until` is when it stops ringing.
-    `presses` are the caller's keys, one list for each time that tones are collected."""
+    """A call that rings.
+
+    Args:
+        context: the app gets it with the event, and sends it back to answer.
+        presses: the keys that the caller will press, one list for each time that the app begins to
+            collect tones from them.
+        rings_until: by the clock of IncomingCalls.
+    """
 
     context: str
     caller: str
     callee: str
     display_name: str
     presses: list[list[str]]
-    conversation: Conversation
-    until: float
+    call: Call
+    rings_until: float
 
 
 class IncomingCalls:
-    """Those that ring now. Nothing of them survives a restart: in 30 s they would be gone anyway.
+    """The calls that ring now. They do not survive a restart: they ring for 30 s at most.
 
     Args:
         clock: seconds, monotonic.
@@ -41,31 +47,35 @@ class IncomingCalls:
     def ring(
         self, *, caller: str, callee: str, display_name: str, presses: list[list[str]]
     ) -> IncomingCall:
-        self._forget_the_late()
-        call = IncomingCall(
+        self._forget_expired()
+        incoming = IncomingCall(
             context=secrets.token_urlsafe(96),
             caller=caller,
             callee=callee,
             display_name=display_name,
             presses=presses,
-            conversation=new_conversation(),
-            until=self._clock() + self._far_ends.seconds(RINGING_SECONDS),
+            call=new_call(),
+            rings_until=self._clock() + self._far_ends.seconds(RINGING_SECONDS),
         )
-        self._ringing[call.context] = call
-        return call
+        self._ringing[incoming.context] = incoming
+        return incoming
 
     def take(self, context: str) -> IncomingCall:
-        """The call, which rings no more.
+        """The call with that context, which then stops ringing.
 
         Raises:
-            AcsError: it does not ring.
+            AcsError: no such call rings.
         """
-        self._forget_the_late()
-        call = self._ringing.pop(context, None)
-        if call is None:
+        self._forget_expired()
+        incoming = self._ringing.pop(context, None)
+        if incoming is None:
             raise incoming_call_gone()
-        return call
+        return incoming
 
-    def _forget_the_late(self) -> None:
+    def _forget_expired(self) -> None:
         now = self._clock()
-        self._ringing = {c: call for c, call in self._ringing.items() if call.until > now}
+        self._ringing = {
+            context: incoming
+            for context, incoming in self._ringing.items()
+            if incoming.rings_until > now
+        }

@@ -1,37 +1,49 @@
-"""The far ends of calls and the delivery of callbacks, at `/_emulator`."""
+"""`/_emulator/farEnds`, `/calls` and `/incomingCalls`: what the people at the far end do."""
 
-import asyncio
 from http import HTTPStatus
 from typing import Annotated
 
 from aiohttp import web
-from pydantic import AfterValidator, ValidationError
+from pydantic import AfterValidator, Field, JsonValue
 
-from devstack.acs_emulator.callbacks.delivery import Callbacks
-from devstack.acs_emulator.callbacks.modes import CallbackMode, Release
-from devstack.acs_emulator.calls.connections import Conversation
+from devstack.acs_emulator.calls.connections import Call
 from devstack.acs_emulator.calls.far_ends import FarEnds, FarEndsSpec, Keys, Reaction
+from devstack.acs_emulator.calls.incoming_calls import IncomingCall, IncomingCalls
 from devstack.acs_emulator.calls.participants import Participants
 from devstack.acs_emulator.calls.switchboard import Switchboard
+from devstack.acs_emulator.event_grid.delivery import EventGrid
 from devstack.acs_emulator.wire.answers import AcsError
-from devstack.acs_emulator.wire.identifiers import checked_raw_id
-from devstack.emulation.faults import bad_request
-from devstack.emulation.inspection import json_of
-from devstack.emulation.specs import LONGEST_MS, Spec
+from devstack.acs_emulator.wire.identifiers import checked_raw_id, identifier_json
+from devstack.emulation.specs import Spec, mistake, read_spec
 
 type RawId = Annotated[str, AfterValidator(checked_raw_id)]
 
 
-class SomebodySpec(Spec):
+class ParticipantSpec(Spec):
     participant: RawId
 
 
-class ReactionSpec(SomebodySpec):
+class ReactionSpec(ParticipantSpec):
     answer: Reaction
 
 
-class KeysSpec(SomebodySpec):
+class KeysSpec(ParticipantSpec):
     tones: Keys
+
+
+class IncomingCallSpec(Spec):
+    """The body of `POST /_emulator/incomingCalls`: somebody calls an identity or the number of the
+    app.
+
+    Args:
+        presses: the keys that the caller presses, one text for each time that the app begins to
+            collect tones from them; after that, the keys of their far end.
+    """
+
+    caller: RawId
+    callee: RawId
+    display_name: str = ""
+    presses: list[Keys] = Field(default_factory=list)
 
 
 class CallInspection:
@@ -41,135 +53,95 @@ class CallInspection:
         switchboard: Switchboard,
         participants: Participants,
         far_ends: FarEnds,
-        callbacks: Callbacks,
+        incoming: IncomingCalls,
+        event_grid: EventGrid,
     ) -> None:
         self._switchboard = switchboard
         self._participants = participants
         self._far_ends = far_ends
-        self._callbacks = callbacks
+        self._incoming = incoming
+        self._event_grid = event_grid
 
     def routes(self) -> list[web.RouteDef]:
         return [
             web.get("/_emulator/farEnds", self._show_far_ends, allow_head=False),
             web.put("/_emulator/farEnds", self._set_far_ends),
-            web.get("/_emulator/callbacks", self._show_callbacks, allow_head=False),
-            web.put("/_emulator/callbacks", self._set_callbacks),
-            web.post("/_emulator/callbacks/release", self._release),
-            web.get("/_emulator/callbacks/wait", self._wait, allow_head=False),
             web.post("/_emulator/calls/{id}/react", self._react),
             web.post("/_emulator/calls/{id}/press", self._press),
             web.post("/_emulator/calls/{id}/hangUp", self._hang_up),
             web.post("/_emulator/calls/{id}/join", self._join),
+            web.post("/_emulator/incomingCalls", self._ring),
         ]
 
     async def _show_far_ends(self, _request: web.Request) -> web.Response:
         return web.json_response(self._far_ends.spec.model_dump(by_alias=True))
 
     async def _set_far_ends(self, request: web.Request) -> web.Response:
-        try:
-            self._far_ends.spec = FarEndsSpec.model_validate(await json_of(request))
-        except ValidationError as error:
-            return refused(error)
+        self._far_ends.spec = await read_spec(request, FarEndsSpec)
         return await self._show_far_ends(request)
 
-    async def _show_callbacks(self, _request: web.Request) -> web.Response:
-        held = [
-            {"id": each.id, "type": each.type, "callConnectionId": each.connection}
-            for each in self._callbacks.held
-        ]
-        return web.json_response({**self._callbacks.mode.model_dump(by_alias=True), "held": held})
-
-    async def _set_callbacks(self, request: web.Request) -> web.Response:
-        try:
-            self._callbacks.mode = CallbackMode.model_validate(await json_of(request))
-        except ValidationError as error:
-            return refused(error)
-        return await self._show_callbacks(request)
-
-    async def _release(self, request: web.Request) -> web.Response:
-        try:
-            wanted = Release.model_validate(await json_of(request) or {})
-        except ValidationError as error:
-            return refused(error)
-        return web.json_response({"released": await self._callbacks.release(wanted)})
-
-    async def _wait(self, request: web.Request) -> web.Response:
-        try:
-            number = int(request.query.get("held", "1"))
-            timeout_ms = int(request.query.get("timeoutMs", "5000"))
-        except ValueError:
-            return bad_request([{"field": "", "message": "held and timeoutMs are integers"}])
-        status = HTTPStatus.OK
-        try:
-            async with asyncio.timeout(min(timeout_ms, LONGEST_MS) / 1000):
-                await self._callbacks.until_held(number)
-        except TimeoutError:
-            status = HTTPStatus.REQUEST_TIMEOUT
-        return web.json_response({"held": len(self._callbacks.held)}, status=status)
-
     async def _react(self, request: web.Request) -> web.Response:
-        """Whoever is being called answers, or not."""
-        try:
-            wanted = ReactionSpec.model_validate(await json_of(request))
-        except ValidationError as error:
-            return refused(error)
-        invitations = self._conversation_of(request).invitations()
-        ringing = next((each for each in invitations if each.target == wanted.participant), None)
-        if ringing is None or ringing.decided.done():
-            return _nobody("is not being called")
-        ringing.decided.set_result(wanted.answer)
+        """Somebody who is being called accepts the call, or does not."""
+        spec = await read_spec(request, ReactionSpec)
+        invitations = self._call_of(request).invitations()
+        ringing = next((one for one in invitations if one.target == spec.participant), None)
+        if ringing is None or ringing.reaction.done():
+            raise mistake("participant", "is not being called")
+        ringing.reaction.set_result(spec.answer)
         return web.Response(status=HTTPStatus.NO_CONTENT)
 
     async def _press(self, request: web.Request) -> web.Response:
-        try:
-            wanted = KeysSpec.model_validate(await json_of(request))
-        except ValidationError as error:
-            return refused(error)
-        conversation = self._conversation_of(request)
-        if wanted.participant not in conversation.participants:
-            return _nobody("is not in the call")
-        for tone in wanted.tones:
-            self._switchboard.press(conversation, wanted.participant, tone)
+        spec = await read_spec(request, KeysSpec)
+        call = self._call_of(request)
+        if spec.participant not in call.participants:
+            raise mistake("participant", "is not in the call")
+        for tone in spec.tones:
+            self._switchboard.press_key(call, spec.participant, tone)
         return web.Response(status=HTTPStatus.NO_CONTENT)
 
     async def _hang_up(self, request: web.Request) -> web.Response:
-        try:
-            wanted = SomebodySpec.model_validate(await json_of(request))
-        except ValidationError as error:
-            return refused(error)
-        conversation = self._conversation_of(request)
-        if wanted.participant not in conversation.people():
-            return _nobody("is not in the call")
-        self._participants.hang_up(conversation, wanted.participant)
+        spec = await read_spec(request, ParticipantSpec)
+        call = self._call_of(request)
+        if spec.participant not in call.people():
+            raise mistake("participant", "is not in the call")
+        self._participants.hang_up(call, spec.participant)
         return web.Response(status=HTTPStatus.NO_CONTENT)
 
     async def _join(self, request: web.Request) -> web.Response:
-        try:
-            wanted = SomebodySpec.model_validate(await json_of(request))
-        except ValidationError as error:
-            return refused(error)
-        conversation = self._conversation_of(request)
-        if conversation.group is None:
-            return bad_request([{"field": "", "message": "the call is no group call"}])
-        self._participants.join(conversation, wanted.participant)
+        spec = await read_spec(request, ParticipantSpec)
+        call = self._call_of(request)
+        if call.group_id is None:
+            raise mistake("", "the call is no group call")
+        self._participants.join(call, spec.participant)
         return web.Response(status=HTTPStatus.NO_CONTENT)
 
-    def _conversation_of(self, request: web.Request) -> Conversation:
+    async def _ring(self, request: web.Request) -> web.Response:
+        spec = await read_spec(request, IncomingCallSpec)
+        call = self._incoming.ring(
+            caller=spec.caller,
+            callee=spec.callee,
+            display_name=spec.display_name,
+            presses=spec.presses,
+        )
+        data = _event_data(call)
+        subject = f"/caller/{call.caller}/recipient/{call.callee}"
+        event_id = self._event_grid.publish("Microsoft.Communication.IncomingCall", subject, data)
+        return web.json_response({**data, "eventId": event_id}, status=HTTPStatus.CREATED)
+
+    def _call_of(self, request: web.Request) -> Call:
         try:
-            return self._switchboard.connection(request.match_info["id"]).conversation
+            return self._switchboard.connection(request.match_info["id"]).call
         except AcsError:
             raise web.HTTPNotFound from None
 
 
-def _nobody(why: str) -> web.Response:
-    return bad_request([{"field": "participant", "message": why}])
-
-
-def refused(error: ValidationError) -> web.Response:
-    """All that is wrong with a body, at once."""
-    return bad_request(
-        [
-            {"field": ".".join(str(step) for step in fault["loc"]), "message": fault["msg"]}
-            for fault in error.errors(include_url=False)
-        ]
-    )
+def _event_data(incoming: IncomingCall) -> dict[str, JsonValue]:
+    """The data of an IncomingCall event."""
+    return {
+        "to": identifier_json(incoming.callee),
+        "from": identifier_json(incoming.caller),
+        "serverCallId": incoming.call.server_call_id,
+        "callerDisplayName": incoming.display_name,
+        "incomingCallContext": incoming.context,
+        "correlationId": incoming.call.correlation_id,
+    }

@@ -1,4 +1,4 @@
-"""What an app plays to a call, and the tones that it hears: one operation after the other."""
+"""What an app plays to a call, and the tones that it receives: one operation after the other."""
 
 import asyncio
 from collections import deque
@@ -8,10 +8,10 @@ from typing import Protocol
 from pydantic import JsonValue
 
 from devstack.acs_emulator.calls.bodies import ContinuousDtmf, Play, PlaySource, Recognize
-from devstack.acs_emulator.calls.connections import Connection
-from devstack.acs_emulator.calls.events import NOTHING, Events
+from devstack.acs_emulator.calls.connections import CallConnection
+from devstack.acs_emulator.calls.events import NO_FIELDS, CallEvents
 from devstack.acs_emulator.calls.far_ends import FarEnds
-from devstack.acs_emulator.calls.outcomes import (
+from devstack.acs_emulator.calls.results import (
     CANCELED,
     INITIAL_SILENCE,
     INTER_TONE_TIMEOUT,
@@ -19,11 +19,11 @@ from devstack.acs_emulator.calls.outcomes import (
     PROMPT_FAILED,
     STOP_TONE,
     SUCCESS,
-    Outcome,
+    ResultInformation,
 )
-from devstack.emulation.background import Background
+from devstack.emulation.background import BackgroundTasks
 
-# Sources may take no time at all here; a loop of them must leave some to others.
+# Playing may take no time at all here; a loop has to give way to other tasks.
 LOOP_PAUSE_SECONDS = 0.01
 
 
@@ -31,48 +31,48 @@ class MediaOperation(Protocol):
     name: str
 
     async def perform(self) -> None:
-        """Do it, and tell how it went."""
+        """Do it, and send the events about it."""
 
-    def tell_canceled(self) -> None: ...
+    def send_canceled(self) -> None: ...
 
-    def hear(self, raw_id: str, tone: str) -> None: ...
+    def receive_tone(self, raw_id: str, tone: str) -> None: ...
 
 
 class Player:
     """The media of one connection.
 
     Args:
-        press: called with a raw id and a tone when the far end presses a key by itself.
+        press_key: called with a raw id and a tone when the far end presses a key by itself.
     """
 
     def __init__(
         self,
-        connection: Connection,
-        events: Events,
+        connection: CallConnection,
+        events: CallEvents,
         far_ends: FarEnds,
-        press: Callable[[str, str], None],
-        background: Background,
+        press_key: Callable[[str, str], None],
+        background: BackgroundTasks,
     ) -> None:
         self._connection = connection
         self._events = events
         self._far_ends = far_ends
-        self._press = press
+        self._press_key = press_key
         self._background = background
-        # The first one is under way.
+        # The first one is in progress.
         self._operations: deque[MediaOperation] = deque()
         self._work: asyncio.Task[None] | None = None
-        self._listening: dict[str, ContinuousDtmf] = {}
-        self._heard = 0
+        self._continuous_dtmf: dict[str, ContinuousDtmf] = {}  # by raw id
+        self._received = 0  # tones, by continuous recognition
 
     def play(self, request: Play) -> None:
         self._add(
-            Playing(request, self._connection, self._events, self._far_ends),
+            PlayOperation(request, self._connection, self._events, self._far_ends),
             interrupt=request.interrupt_call_media_operation,
         )
 
     def recognize(self, request: Recognize) -> None:
         self._add(
-            Recognizing(
+            RecognizeOperation(
                 request,
                 self._connection,
                 self._events,
@@ -83,36 +83,38 @@ class Player:
         )
 
     def cancel_all(self) -> None:
-        """End what is under way or waits, and tell so."""
+        """Cancel the operation in progress and those that wait, and send their events."""
         if self._work is not None:
             self._work.cancel()
             self._work = None
         while self._operations:
-            self._operations.popleft().tell_canceled()
+            self._operations.popleft().send_canceled()
 
-    def listen(self, request: ContinuousDtmf) -> None:
-        self._listening[request.target_participant] = request
+    def start_continuous_dtmf(self, request: ContinuousDtmf) -> None:
+        self._continuous_dtmf[request.target_participant] = request
 
-    def stop_listening(self, request: ContinuousDtmf) -> bool:
-        """Whether anybody listened."""
-        if self._listening.pop(request.target_participant, None) is None:
+    def stop_continuous_dtmf(self, request: ContinuousDtmf) -> bool:
+        """Stop it; returns whether it was started."""
+        if self._continuous_dtmf.pop(request.target_participant, None) is None:
             return False
-        self._events.tell_operation(self._connection, request, "ContinuousDtmfRecognitionStopped")
+        self._events.send_for_operation(
+            self._connection, request, "ContinuousDtmfRecognitionStopped"
+        )
         return True
 
-    def hear(self, raw_id: str, tone: str) -> None:
+    def receive_tone(self, raw_id: str, tone: str) -> None:
         if self._operations:
-            self._operations[0].hear(raw_id, tone)
-        if listener := self._listening.get(raw_id):
-            self._heard += 1
-            self._events.tell_operation(
+            self._operations[0].receive_tone(raw_id, tone)
+        if request := self._continuous_dtmf.get(raw_id):
+            self._received += 1
+            self._events.send_for_operation(
                 self._connection,
-                listener,
+                request,
                 "ContinuousDtmfRecognitionToneReceived",
-                more={"tone": tone, "sequenceId": self._heard},
+                fields={"tone": tone, "sequenceId": self._received},
             )
 
-    def inspected(self) -> list[JsonValue]:
+    def for_inspection(self) -> list[JsonValue]:
         return [operation.name for operation in self._operations]
 
     def _add(self, operation: MediaOperation, *, interrupt: bool) -> None:
@@ -131,17 +133,20 @@ class Player:
     async def _press_keys(self, request: Recognize) -> None:
         target = request.recognize_options.target_participant
         spec = self._far_ends.of(target)
-        person = self._connection.conversation.participants.get(target)
-        for tone in person.presses.pop(0) if person and person.presses else spec.tones:
+        participant = self._connection.call.participants.get(target)
+        tones = spec.tones
+        if participant is not None and participant.presses:
+            tones = participant.presses.pop(0)
+        for tone in tones:
             await asyncio.sleep(spec.tone_ms / 1000)
-            self._press(target, tone)
+            self._press_key(target, tone)
 
 
-class Playing:
+class PlayOperation:
     name = "play"
 
     def __init__(
-        self, request: Play, connection: Connection, events: Events, far_ends: FarEnds
+        self, request: Play, connection: CallConnection, events: CallEvents, far_ends: FarEnds
     ) -> None:
         self._request = request
         self._connection = connection
@@ -149,35 +154,38 @@ class Playing:
         self._far_ends = far_ends
 
     async def perform(self) -> None:
-        self._tell("PlayStarted")
+        self._send("PlayStarted")
         while True:
             for index, source in enumerate(self._request.play_sources):
-                if fault := fault_of(source, self._far_ends):
-                    self._tell("PlayFailed", fault, {"failedPlaySourceIndex": index})
+                if error := source_error(source, self._far_ends):
+                    self._send("PlayFailed", error, {"failedPlaySourceIndex": index})
                     return
                 await asyncio.sleep(self._far_ends.play_seconds)
             if not self._request.play_options.loop:
                 break
             await asyncio.sleep(LOOP_PAUSE_SECONDS)
-        self._tell("PlayCompleted")
+        self._send("PlayCompleted")
 
-    def tell_canceled(self) -> None:
-        self._tell("PlayCanceled", CANCELED)
+    def send_canceled(self) -> None:
+        self._send("PlayCanceled", CANCELED)
 
-    def hear(self, raw_id: str, tone: str) -> None:
-        """Nobody listens while it plays."""
+    def receive_tone(self, raw_id: str, tone: str) -> None:
+        """Tones do not matter while it plays."""
 
-    def _tell(
-        self, name: str, outcome: Outcome = SUCCESS, more: Mapping[str, JsonValue] = NOTHING
+    def _send(
+        self,
+        name: str,
+        result: ResultInformation = SUCCESS,
+        fields: Mapping[str, JsonValue] = NO_FIELDS,
     ) -> None:
-        self._events.tell_operation(self._connection, self._request, name, outcome, more)
+        self._events.send_for_operation(self._connection, self._request, name, result, fields)
 
 
-class Recognizing:
-    """Collects tones from one participant, after its prompts.
+class RecognizeOperation:
+    """Plays its prompts, and then collects tones from one participant.
 
-    [assumed] Keys pressed during a prompt that they may not interrupt are lost, and a stop tone is
-    not among the tones of the result.
+    [assumed] Keys that are pressed during a prompt which they cannot interrupt are lost. A stop
+    tone is not among the tones of the result.
     """
 
     name = "recognize"
@@ -185,8 +193,8 @@ class Recognizing:
     def __init__(
         self,
         request: Recognize,
-        connection: Connection,
-        events: Events,
+        connection: CallConnection,
+        events: CallEvents,
         far_ends: FarEnds,
         press_keys: Callable[[], asyncio.Task[None]],
     ) -> None:
@@ -197,33 +205,33 @@ class Recognizing:
         self._far_ends = far_ends
         self._press_keys = press_keys
         self._tones: asyncio.Queue[str] = asyncio.Queue()
-        self._is_open = self._options.interrupt_prompt
+        self._accepts_tones = self._options.interrupt_prompt
         self._pressed = asyncio.Event()
 
     async def perform(self) -> None:
         for index, source in enumerate(self._request.prompts):
-            if fault_of(source, self._far_ends):
-                self._tell("RecognizeFailed", PROMPT_FAILED, {"failedPlaySourceIndex": index})
+            if source_error(source, self._far_ends):
+                self._send("RecognizeFailed", PROMPT_FAILED, {"failedPlaySourceIndex": index})
                 return
-            if await self._play():
+            if await self._play_prompt():
                 break
-        self._is_open = True
-        keys = self._press_keys()
+        self._accepts_tones = True
+        pressing = self._press_keys()
         try:
             await self._collect()
         finally:
-            keys.cancel()  # what is left of them is not for the next operation
+            pressing.cancel()  # the remaining keys are not for the next operation
 
-    def tell_canceled(self) -> None:
-        self._tell("RecognizeCanceled", CANCELED)
+    def send_canceled(self) -> None:
+        self._send("RecognizeCanceled", CANCELED)
 
-    def hear(self, raw_id: str, tone: str) -> None:
-        if self._is_open and raw_id == self._options.target_participant:
+    def receive_tone(self, raw_id: str, tone: str) -> None:
+        if self._accepts_tones and raw_id == self._options.target_participant:
             self._tones.put_nowait(tone)
             self._pressed.set()
 
-    async def _play(self) -> bool:
-        """Play one prompt; whether a key interrupted it."""
+    async def _play_prompt(self) -> bool:
+        """Play one prompt; returns whether a key interrupted it."""
         try:
             async with asyncio.timeout(self._far_ends.play_seconds):
                 await self._pressed.wait()
@@ -232,10 +240,10 @@ class Recognizing:
         return True
 
     async def _collect(self) -> None:
-        wanted = self._options.dtmf_options
+        options = self._options.dtmf_options
         tones: list[str] = []
         seconds = self._options.initial_silence_timeout_in_seconds
-        while wanted.max_tones_to_collect is None or len(tones) < wanted.max_tones_to_collect:
+        while options.max_tones_to_collect is None or len(tones) < options.max_tones_to_collect:
             try:
                 async with asyncio.timeout(self._far_ends.seconds(seconds)):
                     tone = await self._tones.get()
@@ -243,26 +251,29 @@ class Recognizing:
                 if tones:
                     self._complete(INTER_TONE_TIMEOUT, tones)
                 else:
-                    self._tell("RecognizeFailed", INITIAL_SILENCE)
+                    self._send("RecognizeFailed", INITIAL_SILENCE)
                 return
-            if tone in wanted.stop_tones:
+            if tone in options.stop_tones:
                 self._complete(STOP_TONE, tones)
                 return
             tones.append(tone)
-            seconds = wanted.inter_tone_timeout_in_seconds
+            seconds = options.inter_tone_timeout_in_seconds
         self._complete(MAX_TONES, tones)
 
-    def _complete(self, outcome: Outcome, tones: list[str]) -> None:
-        result: dict[str, JsonValue] = {"tones": [*tones]}
-        more: dict[str, JsonValue] = {"recognitionType": "dtmf", "dtmfResult": result}
-        self._tell("RecognizeCompleted", outcome, more)
+    def _complete(self, result: ResultInformation, tones: list[str]) -> None:
+        collected: dict[str, JsonValue] = {"tones": [*tones]}
+        fields: dict[str, JsonValue] = {"recognitionType": "dtmf", "dtmfResult": collected}
+        self._send("RecognizeCompleted", result, fields)
 
-    def _tell(
-        self, name: str, outcome: Outcome = SUCCESS, more: Mapping[str, JsonValue] = NOTHING
+    def _send(
+        self,
+        name: str,
+        result: ResultInformation = SUCCESS,
+        fields: Mapping[str, JsonValue] = NO_FIELDS,
     ) -> None:
-        self._events.tell_operation(self._connection, self._request, name, outcome, more)
+        self._events.send_for_operation(self._connection, self._request, name, result, fields)
 
 
-def fault_of(source: PlaySource, far_ends: FarEnds) -> Outcome | None:
-    """What is wrong with a source; speech is always fine."""
-    return far_ends.fault_of(source.file.uri) if source.file is not None else None
+def source_error(source: PlaySource, far_ends: FarEnds) -> ResultInformation | None:
+    """Why a source cannot be played. Speech always can."""
+    return far_ends.source_error(source.file.uri) if source.file is not None else None

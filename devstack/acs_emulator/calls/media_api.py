@@ -1,4 +1,4 @@
-"""Call Automation: media, tones, and what of it is not emulated."""
+"""The operations of Call Automation on media and tones, and those that are not emulated."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -20,15 +20,15 @@ from devstack.acs_emulator.calls.bodies import (
     SendDtmf,
     read_body,
 )
-from devstack.acs_emulator.calls.connections import Connection
-from devstack.acs_emulator.calls.events import Events
+from devstack.acs_emulator.calls.connections import CallConnection
+from devstack.acs_emulator.calls.events import CallEvents
 from devstack.acs_emulator.calls.repeatability import Repeatability
 from devstack.acs_emulator.calls.switchboard import Switchboard
 from devstack.acs_emulator.wire.answers import json_answer
 from devstack.acs_emulator.wire.gate import Gate
 from devstack.emulation.front_door import Handler
 
-# Answered 501: whoever needs one should hear that it is not there, and not "not found".
+# They are answered 501, because a 404 would not say that the emulator is the reason.
 NOT_EMULATED = {
     f"{CONNECTION}:transferToParticipant": "transfer",
     f"{PARTICIPANTS}:moveHere": "moving participants",
@@ -44,10 +44,10 @@ NOT_EMULATED = {
 
 
 class MediaApi:
-    """The effects of the operations, for requests that were already admitted."""
+    """The operations, for requests that the gate has admitted."""
 
     def __init__(
-        self, *, switchboard: Switchboard, events: Events, repeatability: Repeatability
+        self, *, switchboard: Switchboard, events: CallEvents, repeatability: Repeatability
     ) -> None:
         self._switchboard = switchboard
         self._events = events
@@ -71,30 +71,30 @@ class MediaApi:
             ),
             web.post(f"{CONNECTION}:sendDtmfTones", guard("sendDtmf", self.send_tones)),
             *(
-                web.post(path, guard("notEmulated", _refusing(what)))
-                for path, what in NOT_EMULATED.items()
+                web.post(path, guard("notEmulated", _not_emulated_handler(feature)))
+                for path, feature in NOT_EMULATED.items()
             ),
         ]
 
     async def play(self, request: web.Request) -> web.Response:
-        """POST ...:play; nobody named is everybody"""
-        wanted = await read_body(request, Play)
+        """POST ...:play; without `playTo` it plays to everybody"""
+        body = await read_body(request, Play)
         connection = self._established(request)
-        _check_sources(connection, wanted.play_sources)
-        for raw_id in wanted.play_to:
-            _check_presence(connection, raw_id)
-        self._switchboard.player(connection).play(wanted)
+        _check_sources(connection, body.play_sources)
+        for raw_id in body.play_to:
+            _check_is_participant(connection, raw_id)
+        self._switchboard.player(connection).play(body)
         return web.Response(status=HTTPStatus.ACCEPTED)
 
     async def recognize(self, request: web.Request) -> web.Response:
-        """POST ...:recognize, tones only"""
-        wanted = await read_body(request, Recognize)
-        if wanted.recognize_input_type != "dtmf":
-            raise not_emulated(f"recognition of {wanted.recognize_input_type}")
+        """POST ...:recognize; only tones are recognized"""
+        body = await read_body(request, Recognize)
+        if body.recognize_input_type != "dtmf":
+            raise not_emulated(f"recognition of {body.recognize_input_type}")
         connection = self._established(request)
-        _check_sources(connection, wanted.prompts)
-        _check_presence(connection, wanted.recognize_options.target_participant)
-        self._switchboard.player(connection).recognize(wanted)
+        _check_sources(connection, body.prompts)
+        _check_is_participant(connection, body.recognize_options.target_participant)
+        self._switchboard.player(connection).recognize(body)
         return web.Response(status=HTTPStatus.ACCEPTED)
 
     async def cancel_all(self, request: web.Request) -> web.Response:
@@ -104,40 +104,40 @@ class MediaApi:
 
     async def start_continuous(self, request: web.Request) -> web.Response:
         """POST ...:startContinuousDtmfRecognition"""
-        wanted = await read_body(request, ContinuousDtmf)
+        body = await read_body(request, ContinuousDtmf)
         connection = self._established(request)
-        _check_presence(connection, wanted.target_participant)
-        self._switchboard.player(connection).listen(wanted)
+        _check_is_participant(connection, body.target_participant)
+        self._switchboard.player(connection).start_continuous_dtmf(body)
         return web.Response(status=HTTPStatus.OK)
 
     async def stop_continuous(self, request: web.Request) -> web.Response:
         """POST ...:stopContinuousDtmfRecognition"""
-        wanted = await read_body(request, ContinuousDtmf)
+        body = await read_body(request, ContinuousDtmf)
         connection = self._established(request)
-        if not self._switchboard.player(connection).stop_listening(wanted):
+        if not self._switchboard.player(connection).stop_continuous_dtmf(body):
             raise invalid_field("targetParticipant", "Nothing was started for it.")  # [assumed]
         return web.Response(status=HTTPStatus.OK)
 
     async def send_tones(self, request: web.Request) -> web.Response:
         """POST ...:sendDtmfTones"""
-        wanted = await read_body(request, SendDtmf)
+        body = await read_body(request, SendDtmf)
 
         def effect() -> web.Response:
             connection = self._established(request)
-            _check_presence(connection, wanted.target_participant)
-            self._events.tell_operation(connection, wanted, "SendDtmfTonesCompleted")
-            context = wanted.operation_context
+            _check_is_participant(connection, body.target_participant)
+            self._events.send_for_operation(connection, body, "SendDtmfTonesCompleted")
+            context = body.operation_context
             return json_answer(
                 HTTPStatus.ACCEPTED, {} if context is None else {"operationContext": context}
             )
 
         return await self._once(request, effect)
 
-    def _established(self, request: web.Request) -> Connection:
+    def _established(self, request: web.Request) -> CallConnection:
         return self._switchboard.established(request.match_info["id"])
 
 
-def _check_sources(connection: Connection, sources: Sequence[PlaySource]) -> None:
+def _check_sources(connection: CallConnection, sources: Sequence[PlaySource]) -> None:
     for source in sources:
         if not source.is_whole:
             raise invalid_field("playSources", f"A source of kind {source.kind} has no such part.")
@@ -145,13 +145,13 @@ def _check_sources(connection: Connection, sources: Sequence[PlaySource]) -> Non
             raise speech_without_endpoint()
 
 
-def _check_presence(connection: Connection, raw_id: str) -> None:
-    if raw_id not in connection.conversation.participants:
+def _check_is_participant(connection: CallConnection, raw_id: str) -> None:
+    if raw_id not in connection.call.participants:
         raise participant_not_found()
 
 
-def _refusing(what: str) -> Handler:
+def _not_emulated_handler(feature: str) -> Handler:
     async def refuse(_request: web.Request) -> web.Response:
-        raise not_emulated(what)
+        raise not_emulated(feature)
 
     return refuse

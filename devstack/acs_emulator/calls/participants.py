@@ -1,4 +1,4 @@
-"""Who is called, comes, is muted and goes."""
+"""The participants of calls: how they are called, join, are muted and leave."""
 
 import asyncio
 
@@ -10,16 +10,16 @@ from devstack.acs_emulator.calls.bodies import (
     RemoveParticipant,
 )
 from devstack.acs_emulator.calls.connections import (
-    Connection,
-    ConnectionState,
-    Conversation,
+    Call,
+    CallConnection,
+    CallConnectionState,
     Invitation,
     Participant,
 )
-from devstack.acs_emulator.calls.events import Events, participant
-from devstack.acs_emulator.calls.far_ends import USUAL_INVITATION_SECONDS, FarEnds
-from devstack.acs_emulator.calls.outcomes import (
-    ALREADY_THERE,
+from devstack.acs_emulator.calls.events import CallEvents, participant_field
+from devstack.acs_emulator.calls.far_ends import DEFAULT_INVITATION_SECONDS, FarEnds
+from devstack.acs_emulator.calls.results import (
+    ALREADY_IN_CALL,
     CANCELED_INVITATION,
     ENDED_BY_APP,
     ENDED_BY_PHONE,
@@ -28,101 +28,106 @@ from devstack.acs_emulator.calls.outcomes import (
     NO_SUCH_INVITATION,
     NOT_IN_CALL,
     SUCCESS,
-    Outcome,
+    ResultInformation,
 )
-from devstack.acs_emulator.calls.store import CallState
 from devstack.acs_emulator.calls.switchboard import Switchboard
 from devstack.acs_emulator.wire.identifiers import is_phone
+from devstack.emulation.database import Database
 
 
 class Participants:
     def __init__(
-        self, *, switchboard: Switchboard, state: CallState, events: Events, far_ends: FarEnds
+        self,
+        *,
+        database: Database,
+        switchboard: Switchboard,
+        events: CallEvents,
+        far_ends: FarEnds,
     ) -> None:
         self._switchboard = switchboard
-        self._state = state
+        self._database = database
         self._events = events
         self._far_ends = far_ends
 
-    def call_targets(self, connection: Connection) -> None:
-        """Ring at everybody whom a new call is for, at once; whoever answers is in it."""
+    def call_targets(self, connection: CallConnection) -> None:
+        """Call all targets of a new call at the same time; those who accept are in the call."""
         for target in connection.targets:
-            self._ring(connection, target, USUAL_INVITATION_SECONDS, None)
+            self._ring(connection, target, DEFAULT_INVITATION_SECONDS, None)
 
-    def add(self, connection: Connection, request: AddParticipant) -> Invitation:
-        """Ring at one more."""
+    def add(self, connection: CallConnection, request: AddParticipant) -> Invitation:
+        """Call one more participant."""
         seconds = request.invitation_timeout_in_seconds
         if seconds is None:
-            seconds = USUAL_INVITATION_SECONDS
+            seconds = DEFAULT_INVITATION_SECONDS
         return self._ring(connection, request.participant_to_add, seconds, request)
 
-    def cancel(self, connection: Connection, request: CancelAddParticipant) -> None:
+    def cancel(self, connection: CallConnection, request: CancelAddParticipant) -> None:
         invitation = connection.invitations.pop(request.invitation_id, None)
-        name, outcome = "CancelAddParticipantSucceeded", CANCELED_INVITATION
+        name, result = "CancelAddParticipantSucceeded", CANCELED_INVITATION
         if invitation is None:
-            name, outcome = "CancelAddParticipantFailed", NO_SUCH_INVITATION
+            name, result = "CancelAddParticipantFailed", NO_SUCH_INVITATION
         else:
             invitation.stop_ringing()
-        self._events.tell_operation(
-            connection, request, name, outcome, {"invitationId": request.invitation_id}
+        self._events.send_for_operation(
+            connection, request, name, result, {"invitationId": request.invitation_id}
         )
         self._switchboard.save(connection)
-        self._end_if_over(connection.conversation, ENDED_BY_APP)
+        self._end_if_empty(connection.call, ENDED_BY_APP)
 
-    def remove(self, connection: Connection, request: RemoveParticipant) -> None:
+    def remove(self, connection: CallConnection, request: RemoveParticipant) -> None:
         raw_id = request.participant_to_remove
-        people = connection.conversation.people()
-        # [assumed] The app itself leaves by hanging up, and is none to be removed.
-        is_there = raw_id in people
-        self._events.tell_operation(
+        people = connection.call.people()
+        # [assumed] The app cannot be removed: it leaves by hanging up.
+        is_in_call = raw_id in people
+        self._events.send_for_operation(
             connection,
             request,
-            "RemoveParticipantSucceeded" if is_there else "RemoveParticipantFailed",
-            SUCCESS if is_there else NOT_IN_CALL,
-            participant(raw_id),
+            "RemoveParticipantSucceeded" if is_in_call else "RemoveParticipantFailed",
+            SUCCESS if is_in_call else NOT_IN_CALL,
+            participant_field(raw_id),
         )
-        if is_there:
-            self._leave(connection.conversation, raw_id, ENDED_BY_REMOVAL)
+        if is_in_call:
+            self._leave(connection.call, raw_id, ENDED_BY_REMOVAL)
 
-    def mute(self, connection: Connection, request: MuteParticipants) -> None:
-        """Mute those who are there; the caller has seen that they are."""
+    def mute(self, connection: CallConnection, request: MuteParticipants) -> None:
+        """Mute the targets; the caller has checked that they are in the call."""
         for raw_id in request.target_participants:
-            connection.conversation.participants[raw_id].is_muted = True
-        self._switchboard.tell_participants(connection.conversation)
+            connection.call.participants[raw_id].is_muted = True
+        self._switchboard.report_participants(connection.call)
 
-    # What the far end does by itself
+    # What the far end does on its own
 
-    def join(self, conversation: Conversation, raw_id: str) -> None:
-        """Somebody joins, as people join a group call."""
-        conversation.participants[raw_id] = Participant(raw_id)
-        self._switchboard.tell_participants(conversation)
+    def join(self, call: Call, raw_id: str) -> None:
+        """Somebody joins without being called, as people join a group call."""
+        call.participants[raw_id] = Participant(raw_id)
+        self._switchboard.report_participants(call)
 
-    def hang_up(self, conversation: Conversation, raw_id: str) -> None:
-        self._leave(conversation, raw_id, ENDED_BY_PHONE if is_phone(raw_id) else ENDED_BY_USER)
+    def hang_up(self, call: Call, raw_id: str) -> None:
+        self._leave(call, raw_id, ENDED_BY_PHONE if is_phone(raw_id) else ENDED_BY_USER)
 
-    def _leave(self, conversation: Conversation, raw_id: str, outcome: Outcome) -> None:
-        del conversation.participants[raw_id]
-        if not self._end_if_over(conversation, outcome):
-            self._switchboard.tell_participants(conversation)
+    def _leave(self, call: Call, raw_id: str, result: ResultInformation) -> None:
+        del call.participants[raw_id]
+        if not self._end_if_empty(call, result):
+            self._switchboard.report_participants(call)
 
-    def _end_if_over(self, conversation: Conversation, outcome: Outcome) -> bool:
-        """[assumed] A call ends with the last who was in it besides the app, or is called to it.
+    def _end_if_empty(self, call: Call, result: ResultInformation) -> bool:
+        """[assumed] End a call without participants and invitations; returns whether it has ended.
 
-        A group call does not: its app waits for whoever comes.
+        A group call does not end: people may still join it.
         """
-        is_over = not conversation.people() and not conversation.invitations()
-        if is_over and conversation.group is None:
-            self._switchboard.end_all(conversation, outcome)
-        return is_over and conversation.group is None
+        is_empty = not call.people() and not call.invitations()
+        if is_empty and call.group_id is None:
+            self._switchboard.end_call(call, result)
+        return is_empty and call.group_id is None
 
     def _ring(
-        self, connection: Connection, target: str, seconds: int, addition: Operation | None
+        self, connection: CallConnection, target: str, seconds: int, addition: Operation | None
     ) -> Invitation:
         invitation = Invitation(
             target=target,
             timeout_seconds=seconds,
             addition=addition,
-            decided=asyncio.get_running_loop().create_future(),
+            reaction=asyncio.get_running_loop().create_future(),
         )
         connection.invitations[invitation.id] = invitation
         invitation.ringing = self._switchboard.background.spawn(
@@ -131,48 +136,50 @@ class Participants:
         self._switchboard.save(connection)
         return invitation
 
-    async def _await_reaction(self, connection: Connection, invitation: Invitation) -> None:
-        participants, refusal = connection.conversation.participants, None
+    async def _await_reaction(self, connection: CallConnection, invitation: Invitation) -> None:
+        participants, failure = connection.call.participants, None
         if invitation.target not in participants:
-            refusal = await self._far_ends.reaction(invitation)
-        if refusal is None and invitation.target in participants:
-            refusal = ALREADY_THERE  # perhaps only by now, by another invitation
-        with self._state.together():
+            failure = await self._far_ends.reaction(invitation)
+        if failure is None and invitation.target in participants:
+            failure = ALREADY_IN_CALL  # perhaps since a moment ago, by another invitation
+        with self._database.transaction():
             del connection.invitations[invitation.id]
-            if refusal is None:
+            if failure is None:
                 self._accept(connection, invitation)
             else:
-                self._refuse(connection, invitation, refusal)
+                self._fail(connection, invitation, failure)
 
-    def _accept(self, connection: Connection, invitation: Invitation) -> None:
-        conversation, target = connection.conversation, invitation.target
-        conversation.participants[target] = Participant(target)
-        if connection.state is ConnectionState.CONNECTING:
+    def _accept(self, connection: CallConnection, invitation: Invitation) -> None:
+        call, target = connection.call, invitation.target
+        call.participants[target] = Participant(target)
+        if connection.state is CallConnectionState.CONNECTING:
             self._switchboard.establish(connection)
         if invitation.addition is not None:
-            self._events.tell_operation(
+            self._events.send_for_operation(
                 connection,
                 invitation.addition,
                 "AddParticipantSucceeded",
                 SUCCESS,
-                participant(target),
+                participant_field(target),
             )
-        self._switchboard.tell_participants(conversation)
+        self._switchboard.report_participants(call)
 
-    def _refuse(self, connection: Connection, invitation: Invitation, refusal: Outcome) -> None:
+    def _fail(
+        self, connection: CallConnection, invitation: Invitation, failure: ResultInformation
+    ) -> None:
         if invitation.addition is not None:
-            self._events.tell_operation(
+            self._events.send_for_operation(
                 connection,
                 invitation.addition,
                 "AddParticipantFailed",
-                refusal,
-                participant(invitation.target),
+                failure,
+                participant_field(invitation.target),
             )
         self._switchboard.save(connection)
-        conversation = connection.conversation
-        # Of several who were called at first, nothing is told of those who did not come.
-        is_last = not conversation.invitations() and not conversation.people()
-        if is_last and connection.state is ConnectionState.CONNECTING:
-            # [assumed] that both are sent, as reports have the one or the other.
-            self._events.tell(connection, "CreateCallFailed", refusal)
-        self._end_if_over(conversation, refusal)
+        call = connection.call
+        # Of several targets of a new call, only the last failure is reported.
+        is_last = not call.invitations() and not call.people()
+        if is_last and connection.state is CallConnectionState.CONNECTING:
+            # [assumed] Both events are sent: people report one of them or the other.
+            self._events.send(connection, "CreateCallFailed", failure)
+        self._end_if_empty(call, failure)

@@ -1,4 +1,4 @@
-"""The calls that are under way: how an app's connections come about, and how they end."""
+"""The calls that are in progress: how an app's connections to them begin, and how they end."""
 
 import asyncio
 import time
@@ -7,61 +7,70 @@ import uuid
 from pydantic import JsonValue
 
 from devstack.acs_emulator.calls.answers import call_not_established, call_not_found
-from devstack.acs_emulator.calls.bodies import AnswerCall, Connect, CreateCall
+from devstack.acs_emulator.calls.bodies import AnswerCall, ConnectCall, CreateCall
 from devstack.acs_emulator.calls.connections import (
-    Connection,
-    ConnectionState,
-    Conversation,
+    Call,
+    CallConnection,
+    CallConnectionState,
     Participant,
-    new_conversation,
+    new_call,
 )
-from devstack.acs_emulator.calls.events import Events
+from devstack.acs_emulator.calls.events import CallEvents
 from devstack.acs_emulator.calls.far_ends import FarEnds
 from devstack.acs_emulator.calls.incoming_calls import IncomingCall
 from devstack.acs_emulator.calls.media import Player
-from devstack.acs_emulator.calls.outcomes import ENDED_BY_APP, ENDED_BY_RESTART, Outcome
-from devstack.acs_emulator.calls.store import CallState
+from devstack.acs_emulator.calls.results import ENDED_BY_APP, ENDED_BY_RESTART, ResultInformation
+from devstack.acs_emulator.calls.store import CallStore
 from devstack.acs_emulator.wire.identifiers import ACS_USER
-from devstack.emulation.background import Background
+from devstack.emulation.background import BackgroundTasks
+from devstack.emulation.database import Database
 
 
 class Switchboard:
-    """The calls that are under way. A call lives as long as the process, as a real one lives as
-    long as its media servers: the next start ends what was left, and tells its app so.
+    """The calls that are in progress.
+
+    A call lives as long as this process, as a real call lives as long as its media servers: the
+    next process ends the calls that it finds, and reports this to their apps.
     """
 
     def __init__(
-        self, *, state: CallState, events: Events, far_ends: FarEnds, resource_id: str
+        self,
+        *,
+        database: Database,
+        store: CallStore,
+        events: CallEvents,
+        far_ends: FarEnds,
+        resource_id: str,
     ) -> None:
-        self.background = Background()
-        self._state = state
+        self.background = BackgroundTasks()
+        self._database = database
+        self._store = store
         self._events = events
         self._far_ends = far_ends
-        self._app_prefix = f"{ACS_USER}{resource_id}_"
-        self._connections: dict[str, Connection] = {}
+        self._identity_prefix = f"{ACS_USER}{resource_id}_"
+        self._connections: dict[str, CallConnection] = {}
         self._players: dict[str, Player] = {}
-        self._groups: dict[str, Conversation] = {}
+        self._group_calls: dict[str, Call] = {}
 
-    def end_leftovers(self) -> None:
-        """Disconnect the calls of an earlier process."""
-        for content in self._state.connections(live_only=True):
+    def end_calls_of_earlier_process(self) -> None:
+        for content in self._store.contents(live_only=True):
             ended = {
                 **content,
-                "callConnectionState": ConnectionState.DISCONNECTED.value,
+                "callConnectionState": CallConnectionState.DISCONNECTED.value,
                 "participants": [],
                 "ringing": [],
-                "resultInformation": ENDED_BY_RESTART.described(),
+                "resultInformation": ENDED_BY_RESTART.as_json(),
             }
-            with self._state.together():
-                self._state.save_connection(
+            with self._database.transaction():
+                self._store.save(
                     content["callConnectionId"], ended, live=False, now=int(time.time())
                 )
-                self._events.tell_restart(content)
+                self._events.send_ended_by_restart(content)
 
     async def stop(self) -> None:
         await self.background.stop()
 
-    def connection(self, connection_id: str) -> Connection:
+    def connection(self, connection_id: str) -> CallConnection:
         """A connection that has not ended.
 
         Raises:
@@ -72,38 +81,38 @@ class Switchboard:
         except KeyError:
             raise call_not_found() from None
 
-    def established(self, connection_id: str) -> Connection:
-        """A connection whose call is connected.
+    def established(self, connection_id: str) -> CallConnection:
+        """A connection that is connected.
 
         Raises:
-            AcsError: there is none, or it is not that far.
+            AcsError: there is none, or it is not connected yet.
         """
         connection = self.connection(connection_id)
-        if connection.state is not ConnectionState.CONNECTED:
+        if connection.state is not CallConnectionState.CONNECTED:
             raise call_not_established()
         return connection
 
-    def player(self, connection: Connection) -> Player:
+    def player(self, connection: CallConnection) -> Player:
         return self._players[connection.id]
 
-    def conversation_with(self, server_call_id: str) -> Conversation | None:
-        conversations = (each.conversation for each in self._connections.values())
-        return next((c for c in conversations if c.server_call_id == server_call_id), None)
+    def find_call(self, server_call_id: str) -> Call | None:
+        calls = (connection.call for connection in self._connections.values())
+        return next((call for call in calls if call.server_call_id == server_call_id), None)
 
-    def group(self, group_id: str) -> Conversation:
-        """The group call of that id, begun if nobody is in it."""
-        return self._groups.setdefault(group_id, new_conversation(group_id))
+    def group_call(self, group_id: str) -> Call:
+        """The group call with that id; a new one if nobody is in it."""
+        return self._group_calls.setdefault(group_id, new_call(group_id))
 
-    # How connections come about
+    # How connections begin
 
-    def place(self, request: CreateCall) -> Connection:
-        """A call that nobody is called to yet."""
-        source = request.source or self._new_app()
-        connection = Connection(
-            conversation=new_conversation(),
+    def create(self, request: CreateCall) -> CallConnection:
+        """A connection to a new call; nobody is called yet."""
+        source = request.source or self._new_app_identity()
+        connection = CallConnection(
+            call=new_call(),
             callback_uri=request.callback_uri,
-            own_id=source,
-            state=ConnectionState.CONNECTING,
+            app_raw_id=source,
+            state=CallConnectionState.CONNECTING,
             operation_context=request.operation_context,
             speech_endpoint=request.speech_endpoint,
             source=source,
@@ -114,13 +123,13 @@ class Switchboard:
         self._open(connection)
         return connection
 
-    def connect(self, request: Connect, conversation: Conversation) -> Connection:
-        """A further connection to a call, or the first to a group call."""
-        connection = Connection(
-            conversation=conversation,
+    def connect(self, request: ConnectCall, call: Call) -> CallConnection:
+        """A further connection to a call, or the first one to a group call."""
+        connection = CallConnection(
+            call=call,
             callback_uri=request.callback_uri,
-            own_id=self._new_app(),
-            state=ConnectionState.CONNECTING,
+            app_raw_id=self._new_app_identity(),
+            state=CallConnectionState.CONNECTING,
             operation_context=request.operation_context,
             speech_endpoint=request.speech_endpoint,
         )
@@ -128,14 +137,14 @@ class Switchboard:
         self.background.spawn(self._establish_soon(connection))
         return connection
 
-    def answer(self, request: AnswerCall, incoming: IncomingCall) -> Connection:
+    def answer(self, request: AnswerCall, incoming: IncomingCall) -> CallConnection:
         caller = Participant(incoming.caller, presses=incoming.presses)
-        incoming.conversation.participants[incoming.caller] = caller
-        connection = Connection(
-            conversation=incoming.conversation,
+        incoming.call.participants[incoming.caller] = caller
+        connection = CallConnection(
+            call=incoming.call,
             callback_uri=request.callback_uri,
-            own_id=incoming.callee,
-            state=ConnectionState.UNKNOWN,
+            app_raw_id=incoming.callee,
+            state=CallConnectionState.UNKNOWN,
             operation_context=request.operation_context,
             speech_endpoint=request.speech_endpoint,
             source=incoming.caller,
@@ -147,107 +156,100 @@ class Switchboard:
         self.background.spawn(self._establish_soon(connection))
         return connection
 
-    def establish(self, connection: Connection) -> None:
-        """The app is in the call. Who else is has to be told after this."""
-        connection.state = ConnectionState.CONNECTED
-        connection.conversation.participants[connection.own_id] = Participant(connection.own_id)
-        self._events.tell(connection, "CallConnected")
+    def establish(self, connection: CallConnection) -> None:
+        """Connect the app. The caller then has to report the participants."""
+        connection.state = CallConnectionState.CONNECTED
+        connection.call.participants[connection.app_raw_id] = Participant(connection.app_raw_id)
+        self._events.send(connection, "CallConnected")
 
-    def tell_participants(self, conversation: Conversation) -> None:
-        """After a change of them: tell all connections, and keep it."""
-        with self._state.together():
-            self._events.tell_participants(conversation)
-            for connection in conversation.connections:
+    def report_participants(self, call: Call) -> None:
+        """After their change: report the participants to all connections, and store them."""
+        with self._database.transaction():
+            self._events.send_participants(call)
+            for connection in call.connections:
                 self.save(connection)
 
-    # How they end
+    # How connections end
 
-    def hang_up(self, connection: Connection) -> None:
-        """The app leaves; a group call with people in it, or with another connection, goes on."""
-        conversation = connection.conversation
-        with self._state.together():
+    def hang_up(self, connection: CallConnection) -> None:
+        """The app leaves. A group call with people or with other connections goes on."""
+        call = connection.call
+        with self._database.transaction():
             self.end(connection, ENDED_BY_APP)
-            if conversation.connections:
-                self.tell_participants(conversation)
-        is_over = not conversation.connections and not conversation.participants
-        if is_over and conversation.group is not None:
-            del self._groups[conversation.group]
+            if call.connections:
+                self.report_participants(call)
+        is_empty = not call.connections and not call.participants
+        if is_empty and call.group_id is not None:
+            del self._group_calls[call.group_id]
 
-    def terminate(self, connection: Connection) -> None:
+    def terminate(self, connection: CallConnection) -> None:
         """The call ends for everybody."""
-        self.end_all(connection.conversation, ENDED_BY_APP)
+        self.end_call(connection.call, ENDED_BY_APP)
 
-    def end_all(self, conversation: Conversation, outcome: Outcome) -> None:
-        conversation.participants.clear()
-        with self._state.together():
-            for connection in list(conversation.connections):
-                self.end(connection, outcome)
-        if conversation.group is not None:
-            self._groups.pop(conversation.group, None)
+    def end_call(self, call: Call, result: ResultInformation) -> None:
+        call.participants.clear()
+        with self._database.transaction():
+            for connection in list(call.connections):
+                self.end(connection, result)
+        if call.group_id is not None:
+            self._group_calls.pop(call.group_id, None)
 
-    def end(self, connection: Connection, outcome: Outcome) -> None:
-        """One connection, whatever becomes of the call."""
+    def end(self, connection: CallConnection, result: ResultInformation) -> None:
+        """End one connection; the call may go on without it."""
         self.player(connection).cancel_all()
         for invitation in connection.invitations.values():
             invitation.stop_ringing()
         connection.invitations.clear()
-        connection.state, connection.end = ConnectionState.DISCONNECTED, outcome
-        connection.conversation.connections.remove(connection)
-        connection.conversation.participants.pop(connection.own_id, None)
+        connection.state, connection.end = CallConnectionState.DISCONNECTED, result
+        connection.call.connections.remove(connection)
+        connection.call.participants.pop(connection.app_raw_id, None)
         del self._connections[connection.id]
         del self._players[connection.id]
-        self._events.tell(connection, "CallDisconnected", outcome)
+        self._events.send(connection, "CallDisconnected", result)
         self.save(connection)
 
-    # What is seen of them
+    # What inspection sees and does
 
-    def inspected(self) -> list[dict[str, JsonValue]]:
-        """All calls, oldest first, with the callbacks of each."""
-        calls = []
-        for content in self._state.connections():
-            connection_id = content["callConnectionId"]
-            player = self._players.get(connection_id)
-            calls.append(
-                {
-                    **content,
-                    "media": player.inspected() if player else [],
-                    "callbacks": self._state.events_of(connection_id),
-                }
-            )
-        return calls
+    def for_inspection(self) -> list[dict[str, JsonValue]]:
+        """All connections, oldest first, also those that have ended."""
+        contents = []
+        for content in self._store.contents():
+            player = self._players.get(content["callConnectionId"])
+            contents.append({**content, "media": player.for_inspection() if player else []})
+        return contents
 
-    def save(self, connection: Connection) -> None:
-        self._state.save_connection(
+    def press_key(self, call: Call, raw_id: str, tone: str) -> None:
+        """A participant presses a key: every connection receives the tone."""
+        for connection in call.connections:
+            self.player(connection).receive_tone(raw_id, tone)
+
+    def save(self, connection: CallConnection) -> None:
+        self._store.save(
             connection.id,
-            connection.inspected(),
-            live=connection.state is not ConnectionState.DISCONNECTED,
+            connection.for_inspection(),
+            live=connection.state is not CallConnectionState.DISCONNECTED,
             now=int(time.time()),
         )
 
-    def _open(self, connection: Connection) -> None:
-        connection.conversation.connections.append(connection)
+    def _open(self, connection: CallConnection) -> None:
+        connection.call.connections.append(connection)
         self._connections[connection.id] = connection
         self._players[connection.id] = Player(
             connection,
             self._events,
             self._far_ends,
-            lambda raw_id, tone: self.press(connection.conversation, raw_id, tone),
+            lambda raw_id, tone: self.press_key(connection.call, raw_id, tone),
             self.background,
         )
         self.save(connection)
 
-    def press(self, conversation: Conversation, raw_id: str, tone: str) -> None:
-        """A participant presses a key: every connection hears it."""
-        for connection in conversation.connections:
-            self.player(connection).hear(raw_id, tone)
-
-    async def _establish_soon(self, connection: Connection) -> None:
+    async def _establish_soon(self, connection: CallConnection) -> None:
         await asyncio.sleep(self._far_ends.spec.default.after_ms / 1000)
         if connection.id in self._connections:
-            with self._state.together():
+            with self._database.transaction():
                 self.establish(connection)
-                self.tell_participants(connection.conversation)
+                self.report_participants(connection.call)
 
-    def _new_app(self) -> str:
-        # [assumed] Who the app is where it does not say so: an identity that nobody created.
-        return f"{self._app_prefix}{uuid.uuid4()}"
+    def _new_app_identity(self) -> str:
+        # [assumed] The identity of an app that names none: one that was never created.
+        return f"{self._identity_prefix}{uuid.uuid4()}"

@@ -1,7 +1,6 @@
-"""What the emulator remembers: identities, tokens and counters, in SQLite."""
+"""The identities and tokens that the emulator keeps, in SQLite."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from devstack.emulation.database import Database
 
@@ -21,7 +20,7 @@ CREATE INDEX IF NOT EXISTS tokens_of_identity ON tokens (identity);
 
 @dataclass(frozen=True, kw_only=True)
 class TokenRecord:
-    """A token that was issued: never the token itself, only what decides whether it is live."""
+    """What is stored of a token: never the token itself, only what decides whether it is active."""
 
     jti: str
     identity: str
@@ -30,63 +29,63 @@ class TokenRecord:
     scopes: str
 
 
-class State(Database):
-    """The database."""
+class IdentityStore:
+    """Stores identities and tokens, and counts what was done with them."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, SCHEMA)
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        database.create(SCHEMA)
 
     def forget_tokens_expired_before(self, now: int) -> None:
-        """Make room: nothing asks about an expired token except to hear that it is not live."""
-        with self._change():
-            self._db.execute("DELETE FROM tokens WHERE exp < ?", (now,))
+        """Delete expired tokens: they are inactive, whether they are stored or not."""
+        self._database.execute("DELETE FROM tokens WHERE exp < ?", (now,))
 
     def add_identity(self, identity: str, token: TokenRecord | None) -> None:
-        """Store a new identity, and its first token where one was asked for, or neither."""
-        with self._change():
-            self._db.execute("INSERT INTO identities (id) VALUES (?)", (identity,))
-            self._count("created")
+        """Store a new identity together with its first token, if there is one."""
+        with self._database.transaction():
+            self._database.execute("INSERT INTO identities (id) VALUES (?)", (identity,))
+            self._database.count("created")
             if token is not None:
                 self._insert_token(token)
 
     def add_token(self, token: TokenRecord) -> None:
-        with self._change():
+        with self._database.transaction():
             self._insert_token(token)
 
     def has_identity(self, identity: str) -> bool:
-        found = self._db.execute("SELECT 1 FROM identities WHERE id = ?", (identity,))
+        found = self._database.execute("SELECT 1 FROM identities WHERE id = ?", (identity,))
         return found.fetchone() is not None
 
     def revoke_tokens(self, identity: str, now: int) -> None:
-        with self._change():
+        with self._database.transaction():
             self._revoke(identity, now)
 
     def remove_identity(self, identity: str, now: int) -> None:
-        """Delete an identity, and with it every token that it still had."""
-        with self._change():
-            removed = self._db.execute("DELETE FROM identities WHERE id = ?", (identity,)).rowcount
-            self._count("deleted", removed)
+        """Delete an identity, and revoke its tokens."""
+        with self._database.transaction():
+            removed = self._database.execute("DELETE FROM identities WHERE id = ?", (identity,))
+            self._database.count("deleted", removed.rowcount)
             self._revoke(identity, now)
 
-    def is_live(self, jti: str) -> bool:
-        """Whether the token was issued here and not revoked since. Says nothing of its expiry."""
-        found = self._db.execute("SELECT 1 FROM tokens WHERE jti = ? AND revoked = 0", (jti,))
+    def is_active(self, jti: str) -> bool:
+        """Whether the token was issued here and is not revoked. Does not check its expiry."""
+        found = self._database.execute("SELECT 1 FROM tokens WHERE jti = ? AND revoked = 0", (jti,))
         return found.fetchone() is not None
 
     def identities(self) -> list[str]:
-        return [id_ for (id_,) in self._db.execute("SELECT id FROM identities ORDER BY id")]
+        return [id_ for (id_,) in self._database.execute("SELECT id FROM identities ORDER BY id")]
 
     def _insert_token(self, token: TokenRecord) -> None:
-        self._db.execute(
+        self._database.execute(
             "INSERT INTO tokens (jti, identity, iat, exp, scopes) VALUES (?, ?, ?, ?, ?)",
             (token.jti, token.identity, token.iat, token.exp, token.scopes),
         )
-        self._count("tokensIssued")
+        self._database.count("tokensIssued")
 
     def _revoke(self, identity: str, now: int) -> None:
-        # The expired need no revoking, and are not counted.
-        revoked = self._db.execute(
+        # Expired tokens need no revocation, and are not counted.
+        revoked = self._database.execute(
             "UPDATE tokens SET revoked = 1 WHERE identity = ? AND revoked = 0 AND exp > ?",
             (identity, now),
         )
-        self._count("tokensRevoked", revoked.rowcount)
+        self._database.count("tokensRevoked", revoked.rowcount)

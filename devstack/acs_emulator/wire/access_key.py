@@ -1,4 +1,4 @@
-"""HMAC: is this request signed with the resource's access key, to the byte?"""
+"""Verifies the HMAC signature of a request, which was made with the access key of the resource."""
 
 import base64
 import binascii
@@ -15,7 +15,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from devstack.acs_emulator.wire.answers import AcsError, denied
 
 SCHEME = "HMAC-SHA256"
-# The ACS pages give no number; App Configuration, with the same scheme, documents 15 minutes.
+# The ACS documentation has no number; App Configuration, with the same scheme, has 15 minutes.
 CLOCK_SKEW = timedelta(minutes=15)
 
 _CREDENTIALS = re.compile(r"SignedHeaders=(?P<names>[^&]+)&Signature=(?P<signature>[^&]+)")
@@ -26,7 +26,7 @@ type Headers = CIMultiDict[str] | CIMultiDictProxy[str]
 class CredentialError(Exception):
     """A credential that is not accepted.
 
-    The message is for the developer's log and holds no secret; a client gets only `answer`.
+    The message is for the developer's log, without secrets; a client gets only `answer`.
     """
 
     def __init__(self, why: str, answer: AcsError | None = None) -> None:
@@ -39,8 +39,8 @@ class AccessKey:
 
     Args:
         key: base64, as in a connection string.
-        clock_skew: how far a request's date may be from ours, either way.
-        now: the clock, with a time zone.
+        clock_skew: how far the date of a request may be from ours, in both directions.
+        now: the clock; its times have a time zone.
 
     Raises:
         ValueError: the key is not base64, or empty.
@@ -60,10 +60,10 @@ class AccessKey:
         self._now = now
 
     def verify(self, *, method: str, target: str, headers: Headers, body: bytes) -> None:
-        """Judge the signature of a request.
+        """Verify the signature of a request.
 
         Args:
-            target: path and query exactly as they were on the wire.
+            target: path and query, exactly as they were on the wire.
 
         Raises:
             CredentialError: says why.
@@ -73,10 +73,10 @@ class AccessKey:
         values = [_one(headers, name) for name in names]
         rest = ";".join(values)
         if not any(self._signs(signature, f"{method}\n{form}\n{rest}") for form in _forms(target)):
-            raise CredentialError(self._why_unsigned(method, target, names, values, signature))
+            raise CredentialError(self._why_not_signed(method, target, names, values, signature))
         digest = base64.b64encode(hashlib.sha256(body).digest())
         if not hmac.compare_digest(digest, _bytes(_one(headers, "x-ms-content-sha256"))):
-            # Recorded text; the status is assumed to be that of the other refusals.
+            # The text is recorded; the status is assumed to be that of the other errors here.
             message = "Request 'x-ms-content-sha256' differs from generated content hash."
             raise CredentialError("the body is not the one that was signed", denied(message))
 
@@ -95,7 +95,7 @@ class AccessKey:
         if skew > self._clock_skew:
             raise CredentialError(f"the date {value!r} is {skew} away from this machine's clock")
 
-    def _why_unsigned(
+    def _why_not_signed(
         self, method: str, target: str, names: list[str], values: list[str], signature: bytes
     ) -> str:
         slashed = [v + "/" if n == "host" else v for n, v in zip(names, values, strict=True)]
@@ -103,7 +103,8 @@ class AccessKey:
             self._signs(signature, f"{method}\n{form}\n{';'.join(slashed)}")
             for form in _forms(target)
         ):
-            # Whether Azure forgives this is unknown. Refused: no surprise after deployment.
+            # It is unknown whether Azure accepts this. It is refused here, so that nobody is
+            # surprised after deployment.
             host = slashed[names.index("host")]
             return f"the client signed the host {host!r}: take the trailing slash off its endpoint"
         signed = f"{method}\n{target}\n{';'.join(values)}"
@@ -137,8 +138,9 @@ def _one(headers: Headers, name: str) -> str:
 def _forms(target: str) -> list[str]:
     """The forms of a request target that Microsoft's own clients sign.
 
-    The raw one, as documented. With the path encoded anew: Call Automation's aio client signs
-    `8%3Aacs%3A...` while aiohttp sends `8:acs:...`. Decoded: the identity aio client and Rooms.
+    They sign it unchanged, as documented; or with the path encoded again, as Call Automation's aio
+    client does, which signs `8%3Aacs%3A...` while aiohttp sends `8:acs:...`; or decoded, as the
+    identity aio client and Rooms do.
     """
     path, mark, query = target.partition("?")
     return [target, quote(unquote(path), safe="/") + mark + query, unquote(target)]

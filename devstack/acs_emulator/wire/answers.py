@@ -1,13 +1,15 @@
-"""Answers in the service's own handwriting, and every error that it is known to give.
+"""Answers in the form of the service, and every error that it is known to answer.
 
-The texts are recorded from the real service except where a comment says that they are assumed.
+The texts are recorded from the real service, except where a comment says that they are assumed.
 """
 
 import json
-from http import HTTPStatus
 
 from aiohttp import web
 from pydantic import JsonValue
+
+from devstack.emulation.bearer import IssuerUnreachableError
+from devstack.emulation.faults import error_phrase
 
 
 class AcsError(Exception):
@@ -60,17 +62,13 @@ def error_body(code: str, message: str, target: str | None = None) -> dict[str, 
 
 
 def fault_body(status: int) -> JsonValue:
-    """The error body of a fault that gives none: [assumed] the status' own words."""
-    try:
-        known = HTTPStatus(status)
-    except ValueError:
-        return error_body(str(status), f"Fault {status} on demand.")
-    return error_body(known.phrase.replace(" ", ""), f"{known.phrase}.")
+    """The error body of a fault that gives none. [assumed]"""
+    return error_body(*error_phrase(status))
 
 
 def _as_dotnet_writes(body: JsonValue) -> bytes:
-    # System.Text.Json escapes the plus of expiresOn's offset; a client that cuts the text out by
-    # hand would see that, so it does here too.
+    # System.Text.Json escapes the plus in the offset of expiresOn. A client that does not parse the
+    # JSON would see the escape, so it is here too.
     return json.dumps(body, separators=(",", ":")).replace("+", "\\u002B").encode("ascii")
 
 
@@ -88,7 +86,7 @@ def identity_not_owned() -> AcsError:
 
 
 def identity_not_found() -> AcsError:
-    # Message seen in the wild; status as in this product's design, code [assumed].
+    # The message is reported by users; [assumed] are status and code.
     return AcsError(404, "IdentityNotFound", "Provided identity doesn't exist.")
 
 
@@ -97,7 +95,7 @@ def invalid_access_token() -> AcsError:
 
 
 def too_many_requests(retry_after_seconds: int) -> AcsError:
-    # [assumed] code and message; status and header are documented.
+    # Status and header are documented, code and message are [assumed].
     return AcsError(
         429,
         "TooManyRequests",
@@ -106,6 +104,11 @@ def too_many_requests(retry_after_seconds: int) -> AcsError:
     )
 
 
-def issuer_unreachable() -> AcsError:
-    message = "The emulator cannot get the keys of its token issuer; its log says why."
-    return AcsError(503, "ServiceUnavailable", message, headers={"Retry-After": "1"})
+def unsupported_media_type() -> AcsError:
+    # [assumed] ASP.NET's usual answer.
+    message = "The request's content type must be application/json."
+    return AcsError(415, "UnsupportedMediaType", message)
+
+
+def issuer_unreachable(error: IssuerUnreachableError) -> AcsError:
+    return AcsError(503, "ServiceUnavailable", str(error), headers={"Retry-After": "1"})

@@ -1,4 +1,4 @@
-"""What every API request passes on its way to its operation."""
+"""Who may call the API: every request passes this gate on its way to its operation."""
 
 import logging
 import time
@@ -14,12 +14,11 @@ from devstack.acs_emulator.wire.answers import (
 )
 from devstack.acs_emulator.wire.limits import Limits
 from devstack.emulation.bearer import BearerError, IssuerUnreachableError, TrustedIssuer
+from devstack.emulation.faults import phrase_code
 from devstack.emulation.front_door import FrontDoor, Handler
+from devstack.issuer.audiences import ACS_AUDIENCE
 
-# What every SDK asks for is this, plus "/.default".
-AUDIENCE = "https://communication.azure.com/"
-
-# The stable versions; the differences between them (scopes since 2023-10-01, expiry since
+# The stable versions of the Identity API. Their differences (scopes since 2023-10-01, expiry since
 # 2022-10-01) are not enforced.
 API_VERSIONS = (
     "2021-03-07",
@@ -31,7 +30,7 @@ API_VERSIONS = (
     "2026-09-23",
 )
 
-# Those of Call Automation; the oldest behaves like the newest.
+# The versions of Call Automation; all behave like the newest one.
 CALL_VERSIONS = (
     "2023-03-06",
     "2023-10-15",
@@ -47,9 +46,9 @@ log = logging.getLogger(__name__)
 
 
 class Gate:
-    """Admits a request that came through the front door by credential, version and limit.
+    """Admits requests by their credential, then their api-version, then the rate limits.
 
-    In that order: whoever is refused learns nothing but that.
+    In this order, so that a client without a valid credential learns nothing else.
     """
 
     def __init__(
@@ -89,10 +88,11 @@ class Gate:
         except BearerError as refusal:
             log.warning("%s refused: %s", operation, refusal)
             return denied().answer()
-        except IssuerUnreachableError:
-            return issuer_unreachable().answer()
+        except IssuerUnreachableError as error:
+            return issuer_unreachable(error).answer()
         except AcsError as error:
-            # Readiness probes ask about nobody's identity all day long: no news in their answer.
+            # Readiness probes ask for an identity of another resource all the time; nobody needs to
+            # read that in the log.
             level = logging.DEBUG if error.code == "IdentityNotOwned" else logging.INFO
             log.log(level, "%s answered %s: %s", operation, error.status, error)
             return error.answer()
@@ -100,7 +100,7 @@ class Gate:
     async def _authenticate(self, request: web.Request) -> None:
         scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer":
-            await self._issuer.claims_of(credentials.strip(), audiences=[AUDIENCE])
+            await self._issuer.claims_of(credentials.strip(), audiences=[ACS_AUDIENCE])
         elif scheme == "HMAC-SHA256":
             self._access_key.verify(
                 method=request.method,
@@ -113,14 +113,14 @@ class Gate:
 
 
 def supported_versions(path: str) -> tuple[str, ...]:
-    """The api-versions of the API that a path belongs to."""
+    """The api-versions that the API of a path supports."""
     return CALL_VERSIONS if path.startswith(CALLS_PATH) else API_VERSIONS
 
 
 def _check_api_version(request: web.Request) -> None:
     match request.query.getall("api-version", []):
         case []:
-            # [assumed] ASP.NET's answer; the one below was recorded.
+            # [assumed] ASP.NET's answer; the answer below is recorded.
             message = "An API version is required, but was not specified."
             raise AcsError(400, "ApiVersionUnspecified", message)
         case [version] if version in supported_versions(request.path):
@@ -136,12 +136,12 @@ def _check_api_version(request: web.Request) -> None:
 
 @web.middleware
 async def time_requests(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Note when a request came, and answer what no route answers in the service's shape."""
+    """Note when a request came, and answer in the service's shape what no route answers."""
     request["arrived"] = time.monotonic()
     try:
         return await handler(request)
     except web.HTTPException as error:
-        answer = AcsError(error.status, error.reason.replace(" ", ""), f"{error.reason}.").answer()
+        answer = AcsError(error.status, phrase_code(error.reason), f"{error.reason}.").answer()
         if "Allow" in error.headers:
             answer.headers["Allow"] = error.headers["Allow"]
         return answer

@@ -1,4 +1,4 @@
-"""Who somebody is: raw ids such as `4:+14255550100`, and the objects that stand for them."""
+"""Identifiers of people and apps: raw ids such as `4:+14255550100`, and their JSON."""
 
 import re
 from collections.abc import Mapping
@@ -13,16 +13,16 @@ TEAMS_APP = "28:orgid:"
 
 
 class IdentifierError(ValueError):
-    """Not an identifier; the message says why."""
+    """It is not a valid identifier; the message says why."""
 
 
 def raw_id_of(given: object) -> str:
-    """The raw id of an identifier as clients send it: with or without `kind` and `rawId`.
+    """The raw id of an identifier that a client sent, with or without `kind` and `rawId`.
 
-    What the identifier is of wins over its `rawId`, which the service makes itself, too.
+    The object of a kind decides, and `rawId` only without it: the service makes raw ids itself.
 
     Raises:
-        IdentifierError: it is none, or of a kind that cannot be called.
+        IdentifierError: it is no identifier, or of a kind that cannot be called.
     """
     match given:
         case {"communicationUser": {"id": str(user)}} if user.startswith("8:"):
@@ -66,8 +66,8 @@ def is_phone(raw_id: str) -> bool:
     return raw_id.startswith(PHONE)
 
 
-def described(raw_id: str) -> dict[str, JsonValue]:
-    """As the service answers it: `rawId`, `kind`, and the object of that kind."""
+def identifier_json(raw_id: str) -> dict[str, JsonValue]:
+    """The identifier as the service answers it: `rawId`, `kind`, and the object of that kind."""
     if is_phone(raw_id):
         return _model(raw_id, "phoneNumber", {"value": raw_id.removeprefix(PHONE)})
     if raw_id.startswith(TEAMS_USER):

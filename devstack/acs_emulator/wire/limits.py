@@ -1,4 +1,4 @@
-"""Rate limits of the identity operations."""
+"""The rate limits of the identity operations."""
 
 import math
 import time
@@ -6,16 +6,16 @@ from collections import deque
 from collections.abc import Callable, Mapping
 
 WINDOW_SECONDS = 30
-# Documented, per 30 s and resource. The documentation has another 1000 for creating a user with a
-# token; it is the same operation on the wire, so here one number bounds both.
+# Documented, per 30 s and resource. The documentation has a second limit of 1000 for creating a
+# user with a token. On the wire that is the same operation, so here they have one limit.
 DOCUMENTED = {"create": 1000, "delete": 500, "issue": 1000, "revoke": 500, "exchangeTeams": 500}
 
 
 class Limits:
-    """At most so many admitted requests of an operation in any 30 s. None until `set`.
+    """Limits how many requests of an operation are admitted within 30 s. No limits until `set`.
 
-    A refused request takes no room. [assumed] Whether Azure's window slides is not documented; a
-    sliding one is the stricter.
+    A refused request does not count. [assumed] The window slides: the documentation does not say
+    so, but that is the stricter of the two possibilities.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -24,12 +24,14 @@ class Limits:
         self._admitted: dict[str, deque[float]] = {}
 
     def set(self, numbers: Mapping[str, int]) -> None:
-        """Replace the limits: operation to number. What was admitted before is forgotten."""
+        """Replace the limits, by operation, and forget the requests that were admitted before."""
         self._numbers = dict(numbers)
         self._admitted = {operation: deque() for operation in numbers}
 
     def admit(self, operation: str) -> int | None:
-        """Take a place in the window; None, or the whole seconds until it has room again."""
+        """Admit a request, and return None; or return the whole seconds until one is admitted
+        again.
+        """
         if operation not in self._numbers:
             return None
         now = self._clock()
@@ -39,6 +41,6 @@ class Limits:
         if len(admitted) < self._numbers[operation]:
             admitted.append(now)
             return None
-        if not admitted:  # a limit of 0: there is never room
+        if not admitted:  # a limit of 0 admits no request
             return WINDOW_SECONDS
         return max(1, math.ceil(admitted[0] + WINDOW_SECONDS - now))

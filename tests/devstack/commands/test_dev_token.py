@@ -17,7 +17,7 @@ import pytest
 from azure.communication.identity import CommunicationIdentityClient
 from azure.core.credentials import AzureKeyCredential
 
-from devstack.issuer.sign_ins import TEAMS_AUDIENCE
+from devstack.issuer.audiences import TEAMS_AUDIENCE
 from devstack.issuer.users import object_id
 from devstack.well_known import ACS_ACCESS_KEY
 from tests.devstack.commands.dev_process import ROOT, DevRun

@@ -1,0 +1,58 @@
+"""How calls, invitations and media operations end: the `resultInformation` of callback events.
+
+The numbers are documented or recorded, except where a comment says that they are assumed. The
+messages are ours, except for the recorded form `The conversation has ended. DiagCode: ...`.
+"""
+
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+
+@dataclass(frozen=True)
+class ResultInformation:
+    code: int
+    sub_code: int
+    message: str
+
+    def as_json(self) -> dict[str, JsonValue]:
+        return {"code": self.code, "subCode": self.sub_code, "message": self.message}
+
+
+def _ended(sub_code: int, code: int = 200, diagnosis: int = 0) -> ResultInformation:
+    message = f"The conversation has ended. DiagCode: {diagnosis}#{sub_code}.@"
+    return ResultInformation(code, sub_code, message)
+
+
+SUCCESS = ResultInformation(200, 0, "")
+
+# How an invitation ends that is not accepted. The codes for busy are documented for phone numbers
+# only; it is assumed that ACS users have the same.
+BUSY = ResultInformation(486, 560486, "The called party is busy.")
+NO_ANSWER = ResultInformation(487, 10004, "Nobody answered in time.")
+DECLINED = ResultInformation(487, 10024, "The called party declined.")
+UNREACHABLE = ResultInformation(480, 10037, "The called party has no endpoint that is registered.")
+ALREADY_IN_CALL = ResultInformation(400, 8500, "The participant is in the call already.")  # assumed
+CANCELED_INVITATION = ResultInformation(200, 5300, "The invitation was canceled.")
+NO_SUCH_INVITATION = ResultInformation(
+    404, 8500, "There is no such invitation any more."
+)  # assumed
+
+# How a call ends.
+ENDED_BY_APP = _ended(7000)
+ENDED_BY_PHONE = _ended(560000)
+ENDED_BY_USER = _ended(0)  # assumed: it is documented only for what clients see
+ENDED_BY_REMOVAL = _ended(5300)
+ENDED_BY_RESTART = _ended(8500, code=500, diagnosis=500)  # assumed
+NOT_IN_CALL = ResultInformation(404, 8500, "There is no such participant in the call.")  # assumed
+
+# How media operations end.
+CANCELED = ResultInformation(400, 8508, "The operation was canceled.")
+BAD_FORMAT = ResultInformation(400, 8535, "The file is in no format that can be played.")
+NOT_DOWNLOADABLE = ResultInformation(400, 8536, "The file cannot be downloaded.")
+MEDIA_ERROR = ResultInformation(500, 9999, "Unknown internal error.")
+MAX_TONES = ResultInformation(200, 8531, "As many tones as were asked for were received.")
+STOP_TONE = ResultInformation(200, 8514, "A stop tone was received.")
+INTER_TONE_TIMEOUT = ResultInformation(400, 8532, "The time between two tones is over.")
+INITIAL_SILENCE = ResultInformation(400, 8510, "The time for the first tone is over.")
+PROMPT_FAILED = ResultInformation(500, 8511, "The prompt could not be played.")

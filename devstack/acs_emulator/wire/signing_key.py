@@ -1,0 +1,62 @@
+"""The RSA keys that sign tokens, made at the first start and kept, so that tokens stay valid."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from jwt.algorithms import RSAAlgorithm
+
+from devstack.files import write_secret
+
+ALGORITHM = "RS256"
+KEY_BITS = 2048
+
+
+class SigningKey:
+    """A key that is kept in a PEM file, made if absent."""
+
+    def __init__(self, file: Path) -> None:
+        if not file.exists():
+            _make_key(file)
+        key = serialization.load_pem_private_key(file.read_bytes(), password=None)
+        if not isinstance(key, rsa.RSAPrivateKey):
+            raise TypeError(f"{file} holds no RSA key.")
+        self._private = key
+        self._public = key.public_key()
+        der = self._public.public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        self.kid = hashlib.sha256(der).hexdigest()[:40].upper()  # looks like a real thumbprint
+
+    def jwks(self) -> dict[str, Any]:
+        key = json.loads(RSAAlgorithm.to_jwk(self._public))
+        return {"keys": [{**key, "kid": self.kid, "use": "sig", "alg": ALGORITHM}]}
+
+    def sign(self, claims: dict[str, Any]) -> str:
+        return jwt.encode(claims, self._private, ALGORITHM, headers={"kid": self.kid})
+
+    def claims_of(self, unverified_token: str) -> dict[str, Any] | None:
+        """The claims of a token that this key signed and that has not expired; None for others."""
+        try:
+            options: Any = {"require": ["exp", "jti"]}
+            claims: dict[str, Any] = jwt.decode(
+                unverified_token, self._public, algorithms=[ALGORITHM], options=options
+            )
+        except (jwt.PyJWTError, ValueError):  # ValueError: a lone surrogate
+            return None
+        return claims
+
+
+def _make_key(file: Path) -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
+    pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_secret(file, pem.decode("ascii"))

@@ -1,0 +1,17 @@
+"""For whom tokens of the stack are: the `aud` of each service, and its roles."""
+
+# The app, for its clients: the setting AUTH_AUDIENCE.
+API_AUDIENCE = "api://trusted-service"
+
+# ACS, for a managed identity. What SDKs ask for is this, plus "/.default".
+ACS_AUDIENCE = "https://communication.azure.com/"
+
+# Microsoft Graph, and what an admin of the tenant can allow an app to do there.
+GRAPH_AUDIENCE = "https://graph.microsoft.com"
+MEETINGS_READ_WRITE = "OnlineMeetings.ReadWrite.All"
+MEETINGS_READ = "OnlineMeetings.Read.All"
+
+STORAGE_AUDIENCE = "https://storage.azure.com"
+
+# ACS, for a client whose user acts as a Teams user: what it asks Entra for.
+TEAMS_AUDIENCE = "https://auth.msft.communication.azure.com"
