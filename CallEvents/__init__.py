@@ -9,7 +9,7 @@ from shared.http import Callback, serve_callback
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     return await serve_callback(
-        req, context, apply_events, sender=lambda app: app.callback_verifier
+        req, context, apply_events, verifier=lambda app: app.callback_verifier
     )
 
 

@@ -9,7 +9,7 @@ from shared.http import Callback, serve_callback
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     return await serve_callback(
-        req, context, take_events, sender=lambda app: app.event_grid_verifier, is_urgent=True
+        req, context, take_events, verifier=lambda app: app.event_grid_verifier, is_urgent=True
     )
 
 

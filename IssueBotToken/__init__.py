@@ -4,7 +4,7 @@ import azure.functions as func
 
 from shared.auth.roles import BOTS_OPERATE
 from shared.http import Request, serve
-from shared.identity.contract import TokenAnswer, TokenBody, TokenQuery, asked_for
+from shared.identity.contract import TokenAnswer, TokenBody, TokenQuery, requested_token
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
@@ -20,7 +20,7 @@ async def main(req: func.HttpRequest, context: func.Context) -> func.HttpRespons
 
 async def issue_bot_token(request: Request[TokenQuery, TokenBody]) -> TokenAnswer:
     bot_id = request.route_id("botId")
-    scopes, minutes = asked_for(request.query, request.body)
+    scopes, minutes = requested_token(request.query, request.body)
     identity, grant = await request.app.tokens.issue_to_bot(
         request.caller, request.caller.bot(bot_id), scopes, minutes
     )

@@ -4,7 +4,7 @@ import azure.functions as func
 
 from shared.auth.roles import TOKENS_ISSUE
 from shared.http import Request, serve
-from shared.identity.contract import TokenAnswer, TokenBody, TokenQuery, asked_for
+from shared.identity.contract import TokenAnswer, TokenBody, TokenQuery, requested_token
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
@@ -19,6 +19,6 @@ async def main(req: func.HttpRequest, context: func.Context) -> func.HttpRespons
 
 
 async def issue_token(request: Request[TokenQuery, TokenBody]) -> TokenAnswer:
-    scopes, minutes = asked_for(request.query, request.body)
+    scopes, minutes = requested_token(request.query, request.body)
     identity, grant = await request.app.tokens.issue(request.caller, scopes, minutes)
     return TokenAnswer.of(request.caller.principal.id, identity, grant)

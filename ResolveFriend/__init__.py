@@ -19,6 +19,6 @@ async def resolve_friend(request: Request[Query, Body]) -> FriendAnswer:
 
 
 async def list_friends(request: Request[FriendsQuery, Body]) -> FriendsAnswer:
-    wanted = request.query.wanted
-    found = await request.app.friends.list_for(request.caller, wanted, request.query.page or "")
-    return FriendsAnswer.of(*found, wanted)
+    state = request.query.state_filter
+    found = await request.app.friends.list_for(request.caller, state, request.query.page or "")
+    return FriendsAnswer.of(*found, state)

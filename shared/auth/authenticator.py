@@ -1,4 +1,4 @@
-"""Who is calling? A bearer token of a configured issuer says so, or the platform's Easy Auth."""
+"""Finds out who is calling: from a bearer token of a configured issuer, or from Easy Auth."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from shared.principals import Caller
 
 
 class Authenticator:
-    """Turns the headers of a request into a Caller, or refuses."""
+    """Turns the headers of a request into a Caller, or refuses the request."""
 
     def __init__(
         self, issuers: Mapping[str, Issuer], keys: Mapping[str, KeySource], *, easy_auth: bool
@@ -20,7 +20,7 @@ class Authenticator:
         Args:
             issuers: by issuer URL.
             keys: by issuer URL, one for each issuer.
-            easy_auth: the app setting *and* the platform say that principals can be trusted.
+            easy_auth: whether the principal in the header is trusted; `AuthSettings` says when.
         """
         self._issuers = issuers
         self._bearer_tokens = BearerTokens(issuers, keys)
@@ -30,8 +30,8 @@ class Authenticator:
         """The caller.
 
         Raises:
-            Unauthenticated: no valid proof; its challenge tells a developer what to mend.
-            KeysUnavailable: the issuer's keys could not be had, so the token was not judged.
+            Unauthenticated: no credential is valid; the challenge tells a developer what to mend.
+            KeysUnavailable: the issuer's keys could not be fetched, so the token is not verified.
         """
         authorization = headers.get("authorization")
         principal = headers.get(easy_auth.HEADER) if self._trusts_platform else None
@@ -41,7 +41,7 @@ class Authenticator:
         if authorization is not None:
             callers.append(await self._bearer_tokens.authenticate(authorization))
         if principal is not None:
-            callers.append(easy_auth.platform_principal(principal, self._issuers))
+            callers.append(easy_auth.platform_caller(principal, self._issuers))
         if len({caller.principal for caller in callers}) > 1:
             raise refusal("The bearer token and the platform's principal are two different people.")
         return callers[0]

@@ -1,6 +1,6 @@
 """Bearer tokens: signed JWTs of a configured issuer, for this service, valid now.
 
-Every name that starts with `unverified` holds what anybody could have written.
+A value whose name starts with `unverified` may have been written by anybody.
 """
 
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ _MAX_KEY_ID_LENGTH = 256
 
 
 class BearerTokens:
-    """Judges the bearer tokens of all configured issuers."""
+    """Verifies bearer tokens of the configured issuers."""
 
     def __init__(self, issuers: Mapping[str, Issuer], keys: Mapping[str, KeySource]) -> None:
         """
@@ -45,7 +45,7 @@ class BearerTokens:
         self._keys = keys
 
     async def authenticate(self, authorization: str) -> Caller:
-        """The caller of an Authorization header; raises as `Authenticator.authenticate`."""
+        """The caller of an Authorization header. Raises as `Authenticator.authenticate`."""
         scheme, _, token = authorization.strip().partition(" ")
         token = token.strip()
         if scheme.lower() != "bearer" or not token:
@@ -61,7 +61,7 @@ class BearerTokens:
         return caller_of(_verified_claims(token, key, issuer), issuer)
 
     def _unverified_issuer_and_key_id(self, token: str) -> tuple[Issuer, str | None]:
-        """Which key to check the token with. Nothing of it is believed yet."""
+        """Says which key verifies the token's signature. Nothing else of it is used until then."""
         try:
             unverified = jwt.decode_complete(token, options={"verify_signature": False})
         except (jwt.PyJWTError, ValueError, RecursionError):
@@ -69,7 +69,7 @@ class BearerTokens:
         header, claims = unverified["header"], unverified["payload"]
         if header.get("alg") not in _ALGORITHMS:
             raise refusal("The token's signature algorithm is not accepted here.")
-        if not _is_for_access(header, claims):
+        if not _is_access_token(header, claims):
             raise refusal("The token is for another purpose; send an access token.")
         key_id = header.get("kid")
         if not (key_id is None or (isinstance(key_id, str) and len(key_id) <= _MAX_KEY_ID_LENGTH)):
@@ -81,10 +81,11 @@ class BearerTokens:
         return issuer, key_id
 
 
-def _is_for_access(header: Mapping[str, Any], claims: Mapping[str, Any]) -> bool:
-    """RFC 8725 section 3.11: a token for another purpose may well have our audience too."""
-    kind = header.get("typ", "JWT")
-    return isinstance(kind, str) and kind.lower() in _TYPES and "events" not in claims
+def _is_access_token(header: Mapping[str, Any], claims: Mapping[str, Any]) -> bool:
+    """A token for another purpose can have our audience too (RFC 8725 section 3.11)."""
+    token_type = header.get("typ", "JWT")
+    # A security event token, such as one for logout, has an `events` claim (RFC 8417).
+    return isinstance(token_type, str) and token_type.lower() in _TYPES and "events" not in claims
 
 
 def _verified_claims(token: str, key: jwt.PyJWK, issuer: Issuer) -> dict[str, Any]:
@@ -97,7 +98,7 @@ def _verified_claims(token: str, key: jwt.PyJWK, issuer: Issuer) -> dict[str, An
             issuer=issuer.url,
             leeway=_LEEWAY_SECONDS,
             options={
-                # Without this a token that has no exp would be good for ever.
+                # Without this a token that has no exp would be valid for ever.
                 "require": ["exp", "iat", "iss", "aud"],
                 "enforce_minimum_key_length": True,
             },

@@ -1,4 +1,4 @@
-"""Turns claims that were verified into a Caller, and refuses what cannot be believed."""
+"""Turns verified claims into a Caller, and makes the refusal of those that are not valid."""
 
 import logging
 from collections.abc import Mapping
@@ -16,10 +16,10 @@ _MAX_NAME_LENGTH = 256
 
 
 def caller_of(claims: Mapping[str, Any], issuer: Issuer, *, from_platform: bool = False) -> Caller:
-    """The caller whom verified claims name.
+    """The caller that verified claims describe.
 
     Args:
-        from_platform: whether App Service authentication verified them, and not this service.
+        from_platform: whether Easy Auth has verified them, and not this service.
 
     Raises:
         Unauthenticated: a claim that is needed is missing, malformed or not the issuer's.
@@ -47,18 +47,18 @@ def caller_of(claims: Mapping[str, Any], issuer: Issuer, *, from_platform: bool 
 
 
 def _kind(claims: Mapping[str, Any], issuer: Issuer, *, from_platform: bool) -> Kind:
-    """Is this a person, or an app that signed in as itself?
+    """Whether this is a person, or an app that signed in as itself.
 
-    Being taken for a service gains nothing: it needs an app role for everything. There is no
-    standard mark of one; those known are the providers' own.
+    No standard claim marks an app; each provider has its own. A person gains nothing if they are
+    taken for an app, because an app needs an app role for everything.
     """
     if claims.get("idtyp") == "app":  # Entra and B2C, where the optional claim is switched on
         return Kind.SERVICE
     client = next((claims[name] for name in _CLIENT_CLAIMS if claims.get(name)), None)
     if issuer.tenant:
         if not claims.get("scp"):
-            # An access token of a person has scopes, one of an app has none. An ID token has no
-            # client either, and is meant for the client, not for us; Easy Auth has used it up.
+            # A person's access token has scopes, an app's has a client and no scopes. An ID token
+            # has neither: it is meant for the client, not for us. But Easy Auth is that client.
             if client:
                 return Kind.SERVICE
             if not from_platform:
@@ -77,16 +77,16 @@ def _kind(claims: Mapping[str, Any], issuer: Issuer, *, from_platform: bool) -> 
 
 
 def _display_name(claim: object) -> str | None:
-    """As friends are shown it: people can often choose their names themselves."""
+    """The name that friends may see. People can often choose it, so it is cleaned and shortened."""
     if not isinstance(claim, str):
         return None
     return visible(visible(claim)[:_MAX_NAME_LENGTH]) or None
 
 
 def _roles(claims: Mapping[str, Any], path: str) -> frozenset[str]:
-    """The roles at a claim, or at a dotted path such as Keycloak's `realm_access.roles`."""
+    """The roles in a claim, or at a dotted path such as Keycloak's `realm_access.roles`."""
     found: Any = claims.get(path)
-    if found is None:  # not a claim of that very name (Auth0's are URLs, with dots)
+    if found is None:  # no claim has exactly that name; Auth0's names are URLs, which have dots
         found = claims
         for part in path.split("."):
             found = found.get(part) if isinstance(found, Mapping) else None
@@ -105,7 +105,7 @@ def _issued_at(claims: Mapping[str, Any]) -> datetime:
 
 
 def refusal(description: str, *, error: str = "invalid_token") -> Unauthenticated:
-    """A 401 with the challenge of RFC 6750; without an error code where no token was sent."""
+    """A 401 with the challenge of RFC 6750; `error` is empty if the request has no token."""
     logger.info("refused: %s", description)
     challenge = 'Bearer realm="api"'
     if error:

@@ -1,5 +1,5 @@
-"""App Service authentication ("Easy Auth"): the platform has signed the caller in, and says who it
-is in a header, which it takes from everybody else's requests."""
+"""App Service authentication ("Easy Auth"): the platform signs the caller in and names them in a
+header. It removes that header from what clients send, so that nobody can forge it."""
 
 import base64
 import binascii
@@ -24,15 +24,15 @@ _CLAIM_NAMES = {
 }
 
 
-def platform_principal(encoded: str, issuers: Mapping[str, Issuer]) -> Caller:
-    """The caller of an X-MS-CLIENT-PRINCIPAL header.
+def platform_caller(encoded: str, issuers: Mapping[str, Issuer]) -> Caller:
+    """The caller that an X-MS-CLIENT-PRINCIPAL header names.
 
     Args:
-        encoded: base64 of JSON.
+        encoded: the header's value, JSON in base64.
         issuers: by issuer URL.
 
     Raises:
-        Unauthenticated: it is malformed, or of an issuer or audience not configured here.
+        Unauthenticated: it is malformed, or its issuer or audience is not configured here.
     """
     try:
         principal = json.loads(base64.b64decode(encoded, validate=True))
@@ -47,7 +47,7 @@ def platform_principal(encoded: str, issuers: Mapping[str, Issuer]) -> Caller:
 
 
 def _claims(entries: list[dict[str, str]]) -> dict[str, Any]:
-    """The principal's claims under their own names; roles, of which there may be many, listed."""
+    """The principal's claims under their OIDC names; roles are a list, as there may be many."""
     claims: dict[str, Any] = {}
     for entry in entries:
         name, value = _CLAIM_NAMES.get(entry["typ"], entry["typ"]), entry["val"]

@@ -1,5 +1,5 @@
-"""The app roles of this service: what a deployment declares in its identity provider, by the name
-that a token's roles claim has."""
+"""The app roles of this service, as a token's roles claim names them. A deployment declares them in
+its identity provider."""
 
 # Issue calling tokens to an app that signs in as itself.
 TOKENS_ISSUE = "Tokens.Issue"
@@ -7,5 +7,5 @@ TOKENS_ISSUE = "Tokens.Issue"
 BOTS_OPERATE = "Bots.Operate"
 # Schedule meetings in Teams, and cancel them.
 MEETINGS_SCHEDULE = "Meetings.Schedule"
-# Place and steer calls, see all calls of the realm, invite anyone of the realm to a shared call.
+# Place and steer calls, see all calls of the realm, invite anybody in the realm to a shared call.
 CALLS_MANAGE = "Calls.Manage"

@@ -10,14 +10,14 @@ from urllib.parse import urlsplit
 from shared.settings_reader import SettingsReader, comma_separated, is_guid
 from shared.urls import hostname, is_safe_url
 
-# Claims that their owner or an administrator can change or reuse: no key for an identity.
+# Claims that a person or an administrator can change or reuse: they cannot identify anybody.
 _CHANGEABLE_CLAIMS = {"email", "emails", "mail", "upn", "username", "unique_name", "nickname"} | {
     *("name", "given_name", "family_name", "preferred_username", "phone_number")
 }
-# Claims that many people have alike, or that differ from token to token of one person.
+# Claims that many people share, and claims that differ between two tokens of one person.
 _SHARED_CLAIMS = {"acr", "appid", "aud", "azp", "cid", "client_id", "idp", "iss", "tid"}
 _FLEETING_CLAIMS = {"at_hash", "auth_time", "exp", "iat", "jti", "nbf", "nonce", "sid"}
-_CLAIM = re.compile(r"[!-~]{1,128}")  # it is quoted in a header
+_CLAIM = re.compile(r"[!-~]{1,128}")  # a challenge quotes it in a header
 # Hosts whose issuers are Entra tenants; one tenant has a v1 and a v2 issuer.
 _ENTRA_HOSTS = frozenset(
     (
@@ -31,7 +31,7 @@ _ENTRA_HOSTS = frozenset(
 _ENTRA_SUFFIX = ".ciamlogin.com"  # Entra External ID
 _COMPANIONS = ("AUTH_AUDIENCE", "AUTH_USER_CLAIM", "AUTH_NAME_CLAIM", "AUTH_ROLES_CLAIM")
 
-# In the JSON list the short form reads better: {"issuer": …, "userClaim": …}.
+# The JSON list may use the short form, which reads better: {"issuer": …, "userClaim": …}.
 _SHORT_NAMES = {
     "issuer": "AUTH_ISSUER",
     "audience": "AUTH_AUDIENCE",
@@ -42,12 +42,12 @@ _SHORT_NAMES = {
 _NAMES = frozenset(_SHORT_NAMES.values())
 
 # Reports that a setting is wrong: its name, and what is wrong.
-type Fault = Callable[[str, str], None]
+type ReportFault = Callable[[str, str], None]
 
 
 @dataclass(frozen=True)
 class Issuer:
-    """One issuer, for its own audiences only.
+    """One OIDC issuer; its tokens are accepted for its own audiences only.
 
     Attributes:
         tenant: the Entra tenant id from the issuer URL; None for any other issuer.
@@ -62,7 +62,7 @@ class Issuer:
 
     @property
     def realm(self) -> str:
-        """Within which ids are unique. All issuers of one Entra tenant share theirs."""
+        """The realm within which user ids are unique: one for all issuers of an Entra tenant."""
         return f"entra:{self.tenant}" if self.tenant else self.url
 
 
@@ -70,8 +70,8 @@ class Issuer:
 class AuthSettings:
     """
     Attributes:
-        issuers: whose bearer tokens are accepted; the single one of `AUTH_ISSUER` first.
-        easy_auth: whether the platform's principal is accepted too.
+        issuers: the issuers whose bearer tokens are accepted; that of `AUTH_ISSUER` first.
+        easy_auth: whether the principal in Easy Auth's header is accepted too.
     """
 
     issuers: tuple[Issuer, ...]
@@ -81,19 +81,19 @@ class AuthSettings:
 def read_auth_settings(reader: SettingsReader) -> AuthSettings:
     return AuthSettings(
         issuers=_read_issuers(reader.text, reader.fault),
-        # Only the platform strips these headers from strangers, and only while it is on.
+        # The platform removes forged headers from requests only while Easy Auth is on.
         easy_auth=reader.flag("AUTH_EASY_AUTH") and reader.flag("WEBSITE_AUTH_ENABLED"),
     )
 
 
-def _read_issuers(get: Callable[[str], str], fault: Fault) -> tuple[Issuer, ...]:
-    """All issuers of the settings, the single one first.
+def _read_issuers(get: Callable[[str], str], fault: ReportFault) -> tuple[Issuer, ...]:
+    """All issuers of the settings, that of `AUTH_ISSUER` first.
 
     Args:
-        get: the value of a setting, "" where it is not set.
+        get: the value of a setting, "" if it is not set.
     """
     issuers = []
-    # A companion without its issuer is a mistake, not a setting for the list.
+    # A companion setting without AUTH_ISSUER is a mistake; it does not apply to the list.
     if not get("AUTH_ISSUERS") or any(map(get, ("AUTH_ISSUER", *_COMPANIONS))):
         issuers.append(_read_issuer(get, fault))
     for position, entry in enumerate(_read_list(get("AUTH_ISSUERS"), fault)):
@@ -104,7 +104,7 @@ def _read_issuers(get: Callable[[str], str], fault: Fault) -> tuple[Issuer, ...]
     return tuple(issuers)
 
 
-def _read_list(text: str, fault: Fault) -> list[dict[str, object]]:
+def _read_list(text: str, fault: ReportFault) -> list[dict[str, object]]:
     if not text:
         return []
     try:
@@ -117,17 +117,17 @@ def _read_list(text: str, fault: Fault) -> list[dict[str, object]]:
     return entries
 
 
-def _read_entry(entry: dict[str, object], label: str, fault: Fault) -> Issuer:
+def _read_entry(entry: dict[str, object], label: str, fault: ReportFault) -> Issuer:
     values: dict[str, str] = {}
-    for given, value in entry.items():
-        name = _SHORT_NAMES.get(given, given)
+    for key, value in entry.items():
+        name = _SHORT_NAMES.get(key, key)
         texts = value if isinstance(value, list) and name == "AUTH_AUDIENCE" else [value]
         if name not in _NAMES:
-            fault(f"{label}.{given}", f"is unknown; known: {', '.join(sorted(_NAMES))}")
+            fault(f"{label}.{key}", f"is unknown; known: {', '.join(sorted(_NAMES))}")
         elif name in values:
-            fault(f"{label}.{given}", "is given twice")
+            fault(f"{label}.{key}", "is given twice")
         elif not all(isinstance(text, str) for text in texts):
-            fault(f"{label}.{given}", "is not a text")
+            fault(f"{label}.{key}", "is not a text")
         values[name] = ",".join(map(str, texts)).strip()
     return _read_issuer(
         lambda name: values.get(name, ""),
@@ -135,7 +135,7 @@ def _read_entry(entry: dict[str, object], label: str, fault: Fault) -> Issuer:
     )
 
 
-def _read_issuer(get: Callable[[str], str], fault: Fault) -> Issuer:
+def _read_issuer(get: Callable[[str], str], fault: ReportFault) -> Issuer:
     url, audiences = get("AUTH_ISSUER"), comma_separated(get("AUTH_AUDIENCE"))
     if not url:
         fault("AUTH_ISSUER", "is missing: the issuer URL of your identity provider")
@@ -162,21 +162,21 @@ def _read_issuer(get: Callable[[str], str], fault: Fault) -> Issuer:
     )
 
 
-def _check_user_claim(claim: str, fault: Fault) -> None:
-    """One that changes loses people their identity; one that is shared gives them a common one."""
-    known = claim.lower()
-    if known in _CHANGEABLE_CLAIMS:
+def _check_user_claim(claim: str, fault: ReportFault) -> None:
+    """If a claim changes, people lose their identity; if it is shared, they share an identity."""
+    name = claim.lower()
+    if name in _CHANGEABLE_CLAIMS:
         fault("AUTH_USER_CLAIM", "names a claim that can change; take sub, or oid for Entra")
-    elif known in _SHARED_CLAIMS:
+    elif name in _SHARED_CLAIMS:
         fault("AUTH_USER_CLAIM", "names a claim that many people share; take sub, or oid for Entra")
-    elif known in _FLEETING_CLAIMS:
+    elif name in _FLEETING_CLAIMS:
         fault("AUTH_USER_CLAIM", "names a claim of one token; take sub, or oid for Entra")
     elif not _CLAIM.fullmatch(claim):
         fault("AUTH_USER_CLAIM", "is not the name of a claim")
 
 
 def _entra_tenant(url: str) -> str | None:
-    """The first part of an Entra issuer's path, None for any other issuer."""
+    """The tenant in an Entra issuer's path, which should be its id; None for any other issuer."""
     host = hostname(url) or ""
     if host not in _ENTRA_HOSTS and not host.endswith(_ENTRA_SUFFIX):
         return None

@@ -1,7 +1,7 @@
-"""Who calls back is believed only with proof: ACS signs a JWT for each callback (reference: "JWT on
-callbacks"); Event Grid has Entra sign one, or sends a key that it was given.
+"""Verifies who sent a callback: ACS signs a JWT for each one (reference: "JWT on callbacks"); Event
+Grid sends a JWT that Entra has signed, or a shared key.
 
-No proof covers the body. So a body is read as carefully as a stranger's, whoever has sent it.
+No proof covers the body, so a body is always read as untrusted input.
 """
 
 import hashlib
@@ -22,10 +22,10 @@ _LONGEST_KEY_ID = 256
 # ACS's tokens live for five minutes.
 _LEEWAY_SECONDS = 60
 
-# Who may call us back, in messages.
+# The senders, as messages name them.
 _ACS = "Azure Communication Services, proven by its token"
 _EVENT_GRID = "Azure Event Grid, proven by its key in X-Event-Grid-Key or by Entra's token"
-# A delivery property of the subscription, which whoever makes it adds and keeps secret.
+# The header of the shared key: a secret delivery property of the Event Grid subscription.
 KEY_HEADER = "x-event-grid-key"
 # Event Grid itself, as an application in Entra: in Azure, and in Azure for US Government
 # (documented: "Secure WebHook delivery with Microsoft Entra ID").
@@ -34,78 +34,81 @@ EVENT_GRID_APPS = frozenset(
 )
 
 
-class Sender(Protocol):
-    """Somebody who may call us back."""
+class SenderVerifier(Protocol):
+    """Verifies that a callback comes from one certain service."""
 
-    async def prove(self, headers: Mapping[str, str]) -> None:
-        """Return where they have sent this.
+    async def verify(self, headers: Mapping[str, str]) -> None:
+        """Return if the service has sent the callback.
 
         Raises:
-            Unauthenticated: they have not.
-            NotConfigured: a setting is missing without which nobody knows.
-            KeysUnavailable: the keys of who signs cannot be had right now.
+            Unauthenticated: the headers do not prove it.
+            NotConfigured: a setting is missing that this check needs.
+            KeysUnavailable: the public keys of the token's issuer cannot be fetched now.
         """
 
 
 class CallbackVerifier:
-    """ACS, telling about calls."""
+    """Verifies that our ACS resource sent a callback about a call."""
 
     def __init__(self, keys: KeySource, issuer: str, resource_id: str) -> None:
         """
         Args:
-            resource_id: the immutable id of the ACS resource: the tokens' audience.
+            resource_id: the immutable id of the ACS resource, which is the tokens' audience.
         """
         self._keys = keys
         self._issuer = issuer
         self._resource_id = resource_id
 
-    async def prove(self, headers: Mapping[str, str]) -> None:
-        """As `Sender.prove`, for our resource."""
+    async def verify(self, headers: Mapping[str, str]) -> None:
+        """As `SenderVerifier.verify`."""
         if not self._resource_id:
             raise NotConfigured("COMMUNICATION_RESOURCE_ID is not set.")
         await _claims(headers, self._keys, [self._issuer], [self._resource_id], _ACS)
 
 
 class EventGridVerifier:
-    """Event Grid, telling of calls that ring."""
+    """Verifies that Event Grid sent an event, such as that of an incoming call."""
 
     def __init__(
         self, shared_keys: Sequence[str], keys: KeySource, tenant: str, audiences: Sequence[str]
     ) -> None:
         """
         Args:
-            shared_keys: any of them, in a header of a delivery, proves it.
-            keys: Entra's.
-            tenant: whose Entra it is; empty where none is.
+            shared_keys: any of them, in a header of the delivery, is proof; several, so that a
+                key can be replaced by the next.
+            keys: Entra's public keys.
+            tenant: the Entra tenant whose tokens are accepted; if empty, none are.
+            audiences: of those tokens.
         """
         self._shared_keys = [_digest(key) for key in shared_keys]
         self._keys = keys
         self._tenant = tenant
         self._audiences = audiences
 
-    async def prove(self, headers: Mapping[str, str]) -> None:
-        """As `Sender.prove`."""
+    async def verify(self, headers: Mapping[str, str]) -> None:
+        """As `SenderVerifier.verify`."""
         if not self._shared_keys and not self._tenant:
             raise NotConfigured("Neither EVENT_GRID_KEY nor EVENT_GRID_AUDIENCE is set.")
-        if self._has_key(headers.get(KEY_HEADER, "")):
+        if self._is_shared_key(headers.get(KEY_HEADER, "")):
             return
         if not self._tenant:
             raise _refusal(_EVENT_GRID, "another key" if KEY_HEADER in headers else "no key")
-        # One tenant's tokens, in both versions of Entra's; the keys are the tenant's in any case.
+        # The issuers of one tenant, for both versions of Entra's tokens and for US Government. The
+        # keys are that tenant's in any case.
         issuers = [
             f"https://sts.windows.net/{self._tenant}/",
             f"https://login.microsoftonline.com/{self._tenant}/v2.0",
             f"https://login.microsoftonline.us/{self._tenant}/v2.0",
         ]
         claims = await _claims(headers, self._keys, issuers, self._audiences, _EVENT_GRID)
-        # Any app of the tenant gets a token for our audience: this one is Event Grid's own.
+        # Any app of the tenant can get a token for our audience, so the app has to be Event Grid.
         app = claims.get("appid", claims.get("azp"))
         if not isinstance(app, str) or app not in EVENT_GRID_APPS:
             raise _refusal(_EVENT_GRID, "another application")
 
-    def _has_key(self, given: str) -> bool:
-        """Compared whole and to all of them: how long it takes tells nothing."""
-        digest = _digest(given)
+    def _is_shared_key(self, text: str) -> bool:
+        """Compares the whole text with every key, so that the time it takes reveals nothing."""
+        digest = _digest(text)
         return any([hmac.compare_digest(digest, key) for key in self._shared_keys])  # noqa: C419
 
 
@@ -116,7 +119,7 @@ async def _claims(
     audiences: Sequence[str],
     sender: str,
 ) -> dict[str, Any]:
-    """The claims of a bearer token that is valid now; raises as `Sender.prove`."""
+    """The claims of a bearer token that is valid now. Raises as `SenderVerifier.verify`."""
     scheme, _, token = headers.get("authorization", "").strip().partition(" ")
     token = token.strip()
     if scheme.lower() != "bearer" or not 0 < len(token) <= MAX_TOKEN_LENGTH:
@@ -126,7 +129,7 @@ async def _claims(
     except (jwt.PyJWTError, ValueError, RecursionError):
         raise _refusal(sender, "not a JWT") from None
     key_id = unverified.get("kid")
-    # RS256 is all that ACS and Entra use, and a key id names one key of their set.
+    # ACS and Entra use RS256 only, and always name the key.
     if unverified.get("alg") != "RS256" or not isinstance(key_id, str):
         raise _refusal(sender, "another algorithm, or no key id")
     key = await keys.find(key_id[:_LONGEST_KEY_ID])

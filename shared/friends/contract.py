@@ -8,20 +8,20 @@ from pydantic import Field
 from shared.bodies import Answer, Query, is_absent
 from shared.friends.rows import State
 
-if TYPE_CHECKING:  # nothing that the rules need is loaded with the functions
+if TYPE_CHECKING:  # a function loads its contract at start, and must not load the rules with it
     from shared.friends.friends import Friend
 
 type FriendState = Literal["accepted", "requested", "incoming"]
 
 
 class FriendsQuery(Query):
-    """Of the list: by itself all of it. `page` is what a `nextLink` holds."""
+    """Without `state` the list has friends in all states. `page` comes from a `nextLink`."""
 
     state: FriendState | None = None
     page: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
 
     @property
-    def wanted(self) -> State | None:
+    def state_filter(self) -> State | None:
         return None if self.state is None else State(self.state)
 
 
@@ -30,7 +30,7 @@ class RemovalQuery(Query):
 
 
 class FriendAnswer(Answer):
-    """`communicationUserId` is there once both have said yes; a name, once the friend has."""
+    """`communicationUserId` is there once both have said yes, a name once the friend has."""
 
     id: str
     display_name: str | None
@@ -50,6 +50,6 @@ class FriendsAnswer(Answer):
 
     @classmethod
     def of(cls, friends: "list[Friend]", after: str | None, state: State | None) -> "FriendsAnswer":
-        asked = {} if state is None else {"state": state}
-        link = f"/api/friends?{urlencode({**asked, 'page': after})}" if after else None
+        filters = {} if state is None else {"state": state}
+        link = f"/api/friends?{urlencode({**filters, 'page': after})}" if after else None
         return cls(friends=[FriendAnswer.of(friend) for friend in friends], next_link=link)

@@ -1,4 +1,4 @@
-"""The buddy list: who may call whom, because both have said so."""
+"""The rules of the buddy list: who may call whom, because both have said yes."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -24,11 +24,11 @@ from shared.problems import (
 )
 from shared.upstream.concurrency import for_each
 
-# So that nobody writes to a whole directory of people.
+# Unanswered requests of one person, so that nobody sends requests to a whole directory.
 MOST_UNANSWERED = 100
-# Of one person, a minute and host: asking and withdrawing leaves rows behind.
+# Decisions of one person in a minute on one host: a withdrawn request leaves rows behind.
 _MOST_DECISIONS = 300
-# How often asking is begun anew because an erasure or a heal came in between.
+# How often a request is started again because an erasure or a heal came in between.
 _TRIES = 10
 
 
@@ -48,111 +48,116 @@ class Friend:
 
 
 class FriendInvitations(Protocol):
-    """What of `shared.sharing.invitations` is needed here."""
+    """The part of `shared.sharing.invitations` that is used here."""
 
     async def withdraw_between(self, one: Principal, other: Principal) -> None: ...
 
 
 class Friends:
-    """Friendships between people of one realm. Whether the other exists, has not answered or has
-    said no, nobody can tell: the answers and the requests to storage are the same."""
+    """Friendships between people of one realm.
+
+    A caller cannot learn whether the other person exists, has not answered or has said no: the
+    answers, and the requests to storage, are the same.
+    """
 
     def __init__(
         self,
         friendships: Friendships,
         identities: Identities,
         tokens: Tokens,
-        sharings: FriendInvitations,
+        invitations: FriendInvitations,
         resource: str,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._friendships = friendships
         self._identities = identities
         self._tokens = tokens
-        self._sharings = sharings
+        self._invitations = invitations
         self._resource = resource_key(resource)
         self._decisions = Budget(_MOST_DECISIONS, now)
 
     async def add(self, caller: Caller, friend_id: str) -> tuple[Friend, bool]:
-        """Say yes to somebody: ask them, or accept what they have asked. Repeatable.
+        """Say yes to somebody: ask them to be a friend, or accept their request. Repeatable.
 
-        The caller gets an identity when they had none, so that an accepted friend always has one.
+        The caller gets an identity if they had none, so that an accepted friend always has one.
 
         Returns:
             The friend, and whether the caller had not said yes before.
 
         Raises:
-            InvalidRequest: that is the caller.
-            TooManyUnanswered: others have to answer first, or the caller to withdraw.
+            InvalidRequest: the id is the caller's own.
+            TooManyUnanswered: others have to answer first, or the caller has to withdraw requests.
             Throttled: too many changes within a minute.
         """
         friend = _friend(caller, friend_id)
         self._decisions.spend(caller.principal)
-        new = False
+        is_new = False
         for _ in range(_TRIES):
-            identity = await self._admitted(caller, friend, self._tokens.enrolled(caller))
+            identity = await self._check_caller(caller, friend, self._tokens.enrolled(caller))
             before = await self._friendships.find(caller.principal, friend)
-            asking = before.mine is not Decision.YES and before.theirs is not Decision.YES
-            if asking:
-                await self._refuse_many(caller, MOST_UNANSWERED)
-            mine, written = await self._friendships.decide(before, friend, Decision.YES)
-            new = new or before.mine is not Decision.YES
-            if asking and written:
-                await self._withdraw_one_too_many(caller, mine, before.mine)
-            copied = await self._friendships.copy_decision(
-                mine, caller.principal.id, Profile.of(identity)
+            is_request = before.mine is not Decision.YES and before.theirs is not Decision.YES
+            if is_request:
+                await self._refuse_if_unanswered(caller, MOST_UNANSWERED)
+            own_row, written = await self._friendships.decide(before, friend, Decision.YES)
+            is_new = is_new or before.mine is not Decision.YES
+            if is_request and written:
+                await self._withdraw_if_too_many(caller, own_row, before.mine)
+            friends_row = await self._friendships.copy_decision(
+                own_row, caller.principal.id, Profile.of(identity)
             )
-            # Write, then look again: what changed on the way either sees our claim or is seen.
-            now = await self._look_again(caller, mine, written=written)
-            standing = await self._friendships.find(caller.principal, friend)
-            if standing.mine_seq < mine.mine_seq:  # the friend was erased, and asking is newer
-                await self._friendships.undo(mine)
-            elif copied.theirs_seq > standing.mine_seq:
+            # Write, then read again: a concurrent change sees our decision, or we see the change.
+            identity_now = await self._recheck_caller(caller, own_row, written=written)
+            own_row_now = await self._friendships.find(caller.principal, friend)
+            if own_row_now.mine_seq < own_row.mine_seq:  # erasing the friend removed our decision
+                await self._friendships.undo(own_row)
+            elif friends_row.theirs_seq > own_row_now.mine_seq:
                 await self._friendships.retract_orphan(caller.principal, friend)
-            elif standing.theirs_seq > copied.mine_seq and mine.theirs is Decision.YES:
+            elif own_row_now.theirs_seq > friends_row.mine_seq and own_row.theirs is Decision.YES:
                 await self._friendships.retract_orphan(friend, caller.principal)
-                return await self._seen(mine, friend, accepted=False), new
-            elif now is not None and now.version == identity.version:
-                agreed = copied.mine is Decision.YES
-                return await self._seen(mine, friend, accepted=agreed), new
+                return await self._view(own_row, friend, accepted=False), is_new
+            elif identity_now is not None and identity_now.version == identity.version:
+                accepted = friends_row.mine is Decision.YES
+                return await self._view(own_row, friend, accepted=accepted), is_new
         raise Conflict
 
     async def remove(self, caller: Caller, friend_id: str, *, block: bool | None) -> None:
-        """Say no to somebody: withdraw, decline or end it. Repeatable; fine where there is nothing.
+        """Say no to somebody: withdraw or decline a request, or end a friendship. Repeatable.
 
         Args:
-            block: hide whatever they ask from now on; False lifts that; None leaves it as it is.
+            block: True hides their requests from now on; False lifts a block; None changes none.
 
         Raises:
-            InvalidRequest: that is the caller.
+            InvalidRequest: the id is the caller's own.
             Throttled: too many changes within a minute.
         """
         friend = _friend(caller, friend_id)
         self._decisions.spend(caller.principal)
         _, before = await asyncio.gather(
-            self._admitted(caller, friend, self._identities.admit(caller)),
+            self._check_caller(caller, friend, self._identities.admit(caller)),
             self._friendships.find(caller.principal, friend),
         )
-        word = Decision.BLOCK if block else Decision.NO
-        mine, written = await self._friendships.decide(before, friend, word, unblock=block is False)
-        if mine.mine is not Decision.NONE:
-            await self._friendships.copy_decision(mine, caller.principal.id)
-            await self._sharings.withdraw_between(caller.principal, friend)
-            await self._look_again(caller, mine, written=written)
+        decision = Decision.BLOCK if block else Decision.NO
+        own_row, written = await self._friendships.decide(
+            before, friend, decision, unblock=block is False
+        )
+        if own_row.mine is not Decision.NONE:
+            await self._friendships.copy_decision(own_row, caller.principal.id)
+            await self._invitations.withdraw_between(caller.principal, friend)
+            await self._recheck_caller(caller, own_row, written=written)
 
     async def resolve(self, caller: Caller, friend_id: str) -> Friend:
-        """An accepted friend. Judged on each side's own word, so a withdrawal counts at once.
+        """An accepted friend. Both people's own rows are read, so a withdrawal counts at once.
 
         Raises:
-            NotFound: for whatever reason.
+            NotFound: there is no such accepted friend, for whatever reason.
         """
         friend = Principal(Kind.USER, caller.principal.realm, friend_id)
-        _, mine, theirs = await asyncio.gather(
+        _, own_row, friends_row = await asyncio.gather(
             self._identities.admit(caller),
             self._friendships.find(caller.principal, friend),
             self._friendships.find(friend, caller.principal),
         )
-        found = await self._seen(mine, friend, accepted=theirs.mine is Decision.YES)
+        found = await self._view(own_row, friend, accepted=friends_row.mine is Decision.YES)
         if found.communication_user_id is None:
             raise NotFound("There is no accepted friend by that name.")
         return found
@@ -160,10 +165,10 @@ class Friends:
     async def list_for(
         self, caller: Caller, state: State | None, after: str
     ) -> tuple[list[Friend], str | None]:
-        """A page of the buddy list, of one state or all, in an order that means nothing.
+        """A page of the buddy list, of one state or of all. The order has no meaning.
 
         Returns:
-            At most 1,000 friends; where there may be more, what to give as `after` for them.
+            At most 1,000 friends; and `after` for the next page, None if there is none.
         """
         _, (rows, more) = await asyncio.gather(
             self._identities.admit(caller),
@@ -171,26 +176,32 @@ class Friends:
         )
         found: dict[str, Friend] = {}
 
-        async def see(row: Friendship) -> None:
+        async def add_view(row: Friendship) -> None:
             friend = Principal(Kind.USER, caller.principal.realm, row.friend_id or "")
-            found[row.friend] = await self._seen(row, friend, accepted=True)
+            found[row.friend] = await self._view(row, friend, accepted=True)
 
-        await for_each(rows, see)
+        await for_each(rows, add_view)
         return [found[row.friend] for row in rows], rows[-1].friend if more else None
 
-    async def _seen(self, mine: Friendship, friend: Principal, *, accepted: bool) -> Friend:
-        state = mine.state
-        if state is State.ACCEPTED and not accepted:  # withdrawn, though not copied yet
+    async def _view(self, own_row: Friendship, friend: Principal, *, accepted: bool) -> Friend:
+        """The friend as the caller may see them.
+
+        Args:
+            own_row: the caller's row about the friend.
+            accepted: whether the friend says yes, as far as is known.
+        """
+        state = own_row.state
+        if state is State.ACCEPTED and not accepted:  # withdrawn, but not copied to our row yet
             state = State.REQUESTED
-        if mine.profile is None or state not in (State.ACCEPTED, State.INCOMING):
+        if own_row.profile is None or state not in (State.ACCEPTED, State.INCOMING):
             return Friend(friend.id, None, state, None)
         user_id = None
         if state is State.ACCEPTED:
-            user_id = await self._current_id(friend, mine.profile)
-        return Friend(friend.id, mine.profile.display_name, state, user_id)
+            user_id = await self._current_id(friend, own_row.profile)
+        return Friend(friend.id, own_row.profile.display_name, state, user_id)
 
     async def _current_id(self, friend: Principal, profile: Profile) -> str | None:
-        """The friend's ACS id, looked up where the copy is of an ACS resource used before."""
+        """The friend's ACS id. Read from their mapping if the copy is of a former ACS resource."""
         if profile.resource == self._resource:
             return profile.communication_user_id
         try:
@@ -199,39 +210,43 @@ class Friends:
             return None
         return found.communication_user_id if found else None
 
-    async def _refuse_many(self, caller: Caller, most: int) -> None:
-        """Raises TooManyUnanswered where `most` requests, or more, are unanswered."""
-        unanswered = await self._friendships.keys_in_state(caller.principal, State.REQUESTED, most)
-        if len(unanswered) >= most:
+    async def _refuse_if_unanswered(self, caller: Caller, number: int) -> None:
+        """Raises TooManyUnanswered if at least `number` requests of the caller are unanswered."""
+        requested = await self._friendships.keys_in_state(caller.principal, State.REQUESTED, number)
+        if len(requested) >= number:
             raise TooManyUnanswered(
                 f"{MOST_UNANSWERED} requests of yours are unanswered, which is the most there may"
                 " be: withdraw some (DELETE), or wait for answers."
             )
 
-    async def _withdraw_one_too_many(
-        self, caller: Caller, mine: Friendship, before: Decision
+    async def _withdraw_if_too_many(
+        self, caller: Caller, own_row: Friendship, before: Decision
     ) -> None:
-        """Others may have been asked at the same time: of those who see more than there may be,
-        each takes back their own."""
+        """Count again after the write, because the caller may send several requests at a time.
+        Each that then finds too many is withdrawn."""
         try:
-            await self._refuse_many(caller, MOST_UNANSWERED + 1)
+            await self._refuse_if_unanswered(caller, MOST_UNANSWERED + 1)
         except TooManyUnanswered:
-            await self._friendships.undo(mine, before=before)
+            await self._friendships.undo(own_row, before=before)
             raise
 
-    async def _admitted[T](self, caller: Caller, friend: Principal, check: Awaitable[T]) -> T:
-        """The result of a check of the caller. One who was erased while a request of theirs died
-        may have left a copy behind, which their repetition of it removes."""
+    async def _check_caller[T](self, caller: Caller, friend: Principal, check: Awaitable[T]) -> T:
+        """The result of the check.
+
+        If the caller was erased, an earlier request of theirs may have been killed meanwhile and
+        have left a copy in the friend's row: this repetition of it removes the copy.
+        """
         try:
             return await check
         except Unauthenticated:
             await self._friendships.retract_orphan(caller.principal, friend)
             raise
 
-    async def _look_again(
+    async def _recheck_caller(
         self, caller: Caller, decided: Friendship, *, written: bool
     ) -> Identity | None:
-        """Nothing stays of a decision whose caller was erased meanwhile; raises as `admit`."""
+        """The caller's identity; undoes the decision if the caller was erased meanwhile. Raises as
+        `Identities.find`."""
         try:
             return await self._identities.find(caller.principal, caller.issued_at)
         except (Unauthenticated, BeingErased):

@@ -1,8 +1,8 @@
-"""How a decision about a friend reaches both rows of the friendship, whoever dies on the way.
+"""Writes each decision about a friend to both rows of the friendship, also if a host is killed.
 
-A decision is first claimed in the decider's own row, by etag; then it is copied to the friend's
-row; then the request answers. A request that was killed in between is finished by its repetition.
-Consent to resolve one friend is judged on each side's own word, the list shows the copies.
+A decision is first written to the decider's own row, by etag; then it is copied to the friend's
+row; then the request answers. If a request is killed in between, its repetition finishes it. To
+resolve one friend, each person's decision is read from their own row; the list shows the copies.
 """
 
 import contextlib
@@ -17,13 +17,14 @@ from shared.problems import Conflict
 from shared.tables import PAGE_ROWS, RowChanged, Table, Value
 from shared.upstream.concurrency import for_each
 
-# How often a write is tried anew because another request wrote the same row meanwhile.
+# How often a write is tried because other requests write the same row.
 _TRIES = 10
+# The filter, and its parameters, for rows whose owner has said yes.
 _SAID_YES = ("mine eq @yes", {"yes": Decision.YES.value})
 
 
 class Friendships:
-    """The rows of all friendships. Who may do what is the business of `shared.friends.friends`."""
+    """The rows of all friendships. `shared.friends.friends` decides who may do what."""
 
     def __init__(
         self, table: Table, now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -32,23 +33,23 @@ class Friendships:
         self._now = now
 
     async def find(self, owner: Principal, friend: Principal) -> Friendship:
-        """The owner's row about the friend, an empty one where there is none. One point read."""
+        """The owner's row about the friend, or an empty one if there is none. One point read."""
         return await self._find(principal_key(owner), principal_key(friend))
 
     async def decide(
-        self, found: Friendship, friend: Principal, word: Decision, *, unblock: bool = False
+        self, found: Friendship, friend: Principal, decision: Decision, *, unblock: bool = False
     ) -> tuple[Friendship, bool]:
-        """Claim a decision in the owner's own row; nothing is written where it stands already.
+        """Write a decision to the owner's own row, unless the row holds it already.
 
         Args:
             found: the owner's row, as it was read.
             unblock: whether a NO lifts a block.
 
         Returns:
-            The owner's row as it stands, and whether this call has written it.
+            The owner's row as it is now, and whether this request has written it.
         """
         for _ in range(_TRIES):
-            decided = found.with_my_decision(word, friend.id, self._now(), unblock=unblock)
+            decided = found.with_my_decision(decision, friend.id, self._now(), unblock=unblock)
             if decided is found:
                 return found, False
             try:
@@ -58,53 +59,53 @@ class Friendships:
         raise Conflict
 
     async def copy_decision(
-        self, said: Friendship, owner_id: str, profile: Profile | None = None
+        self, own_row: Friendship, owner_id: str, profile: Profile | None = None
     ) -> Friendship:
-        """Copy the owner's word, and who they are, to the friend's row, unless newer is there.
+        """Copy the owner's decision and profile to the friend's row, unless that has newer ones.
 
         Args:
-            said: the owner's row.
-            owner_id: what the friend calls the owner.
-            profile: the owner's, where they say yes.
+            own_row: the owner's row.
+            owner_id: the owner's id, by which the friend knows them.
+            profile: the owner's, if they say yes.
 
         Returns:
-            The friend's row as it stands.
+            The friend's row as it is now.
         """
-        told = await self._copy_decision(said, owner_id, profile, or_insert=True)
-        assert told is not None  # noqa: S101
-        return told
+        friends_row = await self._copy_decision(own_row, owner_id, profile, or_insert=True)
+        assert friends_row is not None  # noqa: S101
+        return friends_row
 
     async def announce(self, owner: Principal, identity: Identity) -> None:
-        """Tell everybody whom the owner has said yes to the owner's new name and ACS id.
+        """Copy the owner's new name and ACS id to everybody to whom the owner has said yes.
 
-        One query for each 1,000 of them, and for each a read and a write on condition of what was
-        read: a blind write could bring back what a withdrawal has wiped.
+        One query for each 1,000 of them; and for each a read, and a write on condition that the
+        row is as it was read: else it could bring back a name that a withdrawal has removed.
         """
         profile = Profile.of(identity)
         after, more = "", True
         while more:
             rows, more = await self._table.page(principal_key(owner), *_SAID_YES, after=after)
             after = rows[-1].row_key if rows else ""
-            # Only who has been told already: others hear it from the request that is under way,
-            # or somebody has been erased since.
+            # Only rows that hold a copy of this decision: if it is missing, either its request is
+            # still under way and will copy it, or one of the two was erased.
             await for_each(
                 map(Friendship.of, rows),
-                lambda said: self._copy_decision(said, owner.id, profile, or_insert=False),
+                lambda own_row: self._copy_decision(own_row, owner.id, profile, or_insert=False),
             )
 
     async def page(
         self, owner: Principal, state: State | None, after: str, most: int = PAGE_ROWS
     ) -> tuple[list[Friendship], bool]:
-        """The owner's rows in one state, or in all that are shown; see `Table.page`."""
-        only = "state ne @state" if state is None else "state eq @state"
-        named = {"state": (state or State.HIDDEN).value}
+        """The owner's rows in one state, or in all states but HIDDEN; see `Table.page`."""
+        state_filter = "state ne @state" if state is None else "state eq @state"
+        parameters = {"state": (state or State.HIDDEN).value}
         rows, more = await self._table.page(
-            principal_key(owner), only, named, after=after, most=most
+            principal_key(owner), state_filter, parameters, after=after, most=most
         )
         return [Friendship.of(row) for row in rows], more
 
     async def keys_in_state(self, owner: Principal, state: State, most: int) -> list[str]:
-        """The keys of friends in one state, as the copies say; no more than are asked for."""
+        """The keys of at most `most` friends in one state, according to the copies."""
         found: list[str] = []
         more = True
         while more and len(found) < most:
@@ -112,68 +113,71 @@ class Friendships:
             found += [row.friend for row in rows]
         return found[:most]
 
-    async def accepted(self, owner: str) -> set[str]:
-        """The keys of everybody who is a friend of the owner of a partition, as the copies say."""
-        only = ("state eq @state", {"state": State.ACCEPTED.value})
-        return {row.row_key for row in await self._table.list_for(owner, *only)}
+    async def mutual_friends(self, owner: str) -> set[str]:
+        """The keys of all who are friends of a partition's owner, according to the copies."""
+        accepted = ("state eq @state", {"state": State.ACCEPTED.value})
+        return {row.row_key for row in await self._table.list_for(owner, *accepted)}
 
     async def accepted_by(self, owner: str) -> set[str]:
-        """The keys of everybody whom the owner of a partition says yes to."""
+        """The keys of all to whom a partition's owner says yes."""
         rows = await self._table.list_for(owner, *_SAID_YES)
         return {row.row_key for row in rows}
 
     async def has_accepted(self, owner: str, friend: str) -> bool:
-        """The owner's own word about the friend. One point read."""
+        """Whether the owner says yes to the friend, by the owner's own row. One point read."""
         return (await self._find(owner, friend)).mine is Decision.YES
 
     async def undo(
         self, decided: Friendship, *, written: bool = True, before: Decision = Decision.NONE
     ) -> None:
-        """Leave nothing of a decision, such as one whose owner was erased while it was made.
+        """Remove a decision from both rows, such as one whose owner was erased meanwhile.
 
-        What whoever came after the erasure decided stands, and what the friend did.
+        A later decision stays, also that of a person who came after the erasure; and so does the
+        friend's own decision.
 
         Args:
-            written: whether it was this request that wrote it; else only an orphaned copy goes.
-            before: what the owner's word was.
+            decided: the owner's row with the decision.
+            written: whether this request wrote it; if not, only an orphaned copy is removed.
+            before: the owner's decision before this one.
         """
         for _ in range(_TRIES):
-            own = await self._find(decided.owner, decided.friend)
-            other = await self._find(decided.friend, decided.owner)
-            if not written and own.mine_seq == decided.mine_seq:
+            own_row = await self._find(decided.owner, decided.friend)
+            friends_row = await self._find(decided.friend, decided.owner)
+            if not written and own_row.mine_seq == decided.mine_seq:
                 return
             try:
-                if other.theirs_seq == decided.mine_seq:
-                    await self._leave(other, other.without_theirs())
-                if own.mine_seq == decided.mine_seq:
-                    await self._leave(own, own.with_restored_decision(before))
+                if friends_row.theirs_seq == decided.mine_seq:
+                    await self._replace_or_remove(friends_row, friends_row.without_theirs())
+                if own_row.mine_seq == decided.mine_seq:
+                    await self._replace_or_remove(own_row, own_row.with_restored_decision(before))
             except RowChanged:
                 continue
             return
         raise Conflict
 
     async def retract_orphan(self, owner: Principal, friend: Principal) -> None:
-        """Remove a copy of the owner's word that the owner's row does not bear out.
+        """Remove the copy of an owner's decision if the owner's row does not hold the decision.
 
-        A request that died while its caller was being erased may leave one. A word is claimed
-        before it is copied, so to read the copy first shows whether its claim is gone.
+        A request that was killed while its caller was being erased may leave such a copy. A
+        decision is written before it is copied, so the copy is read first: if its decision is not
+        in the row that is read after it, that decision was removed.
         """
-        other = await self.find(friend, owner)
-        own = await self.find(owner, friend)
-        if other.theirs_seq > own.mine_seq:
-            with contextlib.suppress(RowChanged):  # something newer is there
-                await self._leave(other, other.without_theirs())
+        friends_row = await self.find(friend, owner)
+        own_row = await self.find(owner, friend)
+        if friends_row.theirs_seq > own_row.mine_seq:
+            with contextlib.suppress(RowChanged):  # another request has written something newer
+                await self._replace_or_remove(friends_row, friends_row.without_theirs())
 
     async def erase(self, principal: Principal) -> None:
-        """Remove both rows of every friendship; repeatable, also after a kill half-way."""
+        """Remove both rows of every friendship. Repeatable, also after a kill half-way."""
         rows, more = await self._table.page(principal_key(principal))
         while rows:
             await for_each(map(Friendship.of, rows), self._erase)
             rows, more = await self._table.page(principal_key(principal)) if more else ([], False)
 
     async def export(self, principal: Principal) -> list[dict[str, Value]]:
-        """What the principal has said about whom. Of the others' words what the list shows: the
-        rows hold more, and that somebody has said no, or was erased, is not ours to tell."""
+        """The principal's decisions, and of the friends' decisions only what the list shows: that a
+        friend has said no, or was erased, must not be revealed, although the rows hold it."""
         rows = map(Friendship.of, await self._table.list_for(principal_key(principal)))
         return [
             _exported(row)
@@ -186,69 +190,73 @@ class Friendships:
         return Friendship(owner, friend) if row is None else Friendship.of(row)
 
     async def _copy_decision(
-        self, said: Friendship, owner_id: str, profile: Profile | None, *, or_insert: bool
+        self, own_row: Friendship, owner_id: str, profile: Profile | None, *, or_insert: bool
     ) -> Friendship | None:
+        """As `copy_decision`. Without `or_insert` only a row that holds a copy of this decision
+        gets the new profile; None if it holds none."""
         for _ in range(_TRIES):
-            found = await self._find(said.friend, said.owner)
-            if not or_insert and found.theirs_seq != said.mine_seq:
+            friends_row = await self._find(own_row.friend, own_row.owner)
+            if not or_insert and friends_row.theirs_seq != own_row.mine_seq:
                 return None
-            told = found.with_their_decision(said, owner_id, profile)
-            if told is found:
-                return found
+            changed = friends_row.with_their_decision(own_row, owner_id, profile)
+            if changed is friends_row:
+                return friends_row
             try:
-                return await self._write(told)
+                return await self._write(changed)
             except RowChanged:
                 continue
         raise Conflict
 
-    async def _erase(self, own: Friendship) -> None:
-        """Remove the friend's row, then the owner's, which is what points to it."""
+    async def _erase(self, own_row: Friendship) -> None:
+        """Remove the friend's row, and then the owner's, by which the friend's is found."""
         for _ in range(_TRIES):
-            other = await self._find(own.friend, own.owner)
+            friends_row = await self._find(own_row.friend, own_row.owner)
             try:
-                await self._leave(other, other.without_friend())
-                await self._leave(own, None)
+                await self._replace_or_remove(friends_row, friends_row.without_friend())
+                await self._replace_or_remove(own_row, None)
             except RowChanged:
-                own = await self._find(own.owner, own.friend)
-                if own.row is None:  # the friend, who is being erased too, was faster
+                own_row = await self._find(own_row.owner, own_row.friend)
+                if own_row.row is None:  # the friend is being erased too, and removed it first
                     return
             else:
                 return
         raise Conflict
 
-    async def _leave(self, found: Friendship, left: Friendship | None) -> None:
-        if found.row is None or left == found:
+    async def _replace_or_remove(self, found: Friendship, new: Friendship | None) -> None:
+        """Replace a row that was read, or remove it if `new` is None. Raises RowChanged."""
+        if found.row is None or new == found:
             return
-        if left is None:
+        if new is None:
             await self._table.remove_unchanged(found.row)
         else:
-            await self._write(left)
+            await self._write(new)
 
     async def _write(self, friendship: Friendship) -> Friendship:
-        """Store a row that is based on one that was read, or on none.
+        """Store a row, on condition that the stored one is still as it was read, or still missing.
 
         Raises:
-            RowChanged: that is no longer what is there.
+            RowChanged: it is not.
         """
         values = friendship.values()
         if friendship.row is not None:
             return Friendship.of(await self._table.replace(friendship.row, values))
-        written = Friendship.of(
+        stored = Friendship.of(
             await self._table.insert_if_absent(friendship.owner, friendship.friend, values)
         )
-        if written != friendship:
+        if stored != friendship:
             raise RowChanged
-        return written
+        return stored
 
 
 def _exported(friendship: Friendship) -> dict[str, Value]:
-    # Without the sequence number, which climbs over the friend's.
-    said: dict[str, Value] = {"id": friendship.friend_id or "", "mine": friendship.mine.value}
+    # Without the sequence number: it is higher than the friend's, and would reveal a hidden no.
+    exported: dict[str, Value] = {"id": friendship.friend_id or "", "mine": friendship.mine.value}
     if friendship.state is not State.HIDDEN:
-        said["state"] = friendship.state.value
+        exported["state"] = friendship.state.value
     if friendship.profile and friendship.profile.display_name and friendship.state in _NAMED:
-        said["displayName"] = friendship.profile.display_name
-    return said
+        exported["displayName"] = friendship.profile.display_name
+    return exported
 
 
+# The states in which the owner sees the friend's name.
 _NAMED = (State.ACCEPTED, State.INCOMING)

@@ -1,9 +1,9 @@
 """Rows of the table `friends`, and what they mean.
 
-A friendship of two people is two rows, one in each one's partition. A row has two halves: `mine`,
-its owner's word about the friend, written by the owner's requests alone; and `theirs`, a copy of
-the friend's word about the owner, written by the friend's. Each word has a sequence number, and a
-lower one never overwrites a higher.
+A friendship of two people is two rows, one in each person's partition. A row has two halves: `mine`
+is its owner's decision about the friend, and only the owner's requests write it; `theirs` is a copy
+of the friend's decision about the owner, and only the friend's requests write it. Each decision has
+a sequence number, and a lower one never overwrites a higher.
 """
 
 from dataclasses import dataclass, field, replace
@@ -16,30 +16,30 @@ from shared.tables import Row, Value
 
 
 class Decision(StrEnum):
-    """What one person has said about another."""
+    """What one person has decided about another."""
 
     NONE = "none"
     YES = "yes"
-    NO = "no"  # has removed, declined or withdrawn
-    BLOCK = "block"  # the same, and does not want to hear of it; copied as NO
+    NO = "no"  # removed, declined or withdrawn
+    BLOCK = "block"  # as NO, and later requests of the other stay hidden; copied as NO
 
 
 class State(StrEnum):
     """How a friendship looks to the owner of a row."""
 
     ACCEPTED = "accepted"  # both have said yes
-    REQUESTED = "requested"  # the owner has; whether the friend said no is not shown
-    INCOMING = "incoming"  # the friend has, and the owner has not answered since
-    HIDDEN = "hidden"
+    REQUESTED = "requested"  # the owner has said yes; a no of the friend is not shown
+    INCOMING = "incoming"  # the friend has said yes, and the owner has not answered since
+    HIDDEN = "hidden"  # not in the list
 
 
 @dataclass(frozen=True)
 class Profile:
-    """What friends are told of a person.
+    """What friends see of a person.
 
     Attributes:
-        version: of the other three; see `Identity.version`.
-        resource: RowKey of the mapping that it comes from: names the ACS resource.
+        version: of the name and the ACS id; see `Identity.version`.
+        resource: the RowKey of the person's mapping, which names the ACS resource.
     """
 
     version: int
@@ -59,13 +59,13 @@ class Profile:
 
 @dataclass(frozen=True)
 class Friendship:
-    """One person's row about another, stored or about to be.
+    """One person's row about another, as it is stored or will be.
 
     Attributes:
         owner, friend: PartitionKeys of their mappings (`principal_key`); the keys of the row.
-        friend_id: None where a block outlives the friend's erasure.
-        profile: the friend's, while they say yes.
-        row: as it was read; None where there is none.
+        friend_id: None if the row is a block that stays after the friend's erasure.
+        profile: the friend's, while the friend says yes.
+        row: the stored row, as it was read; None if there is none.
     """
 
     owner: str
@@ -103,7 +103,7 @@ class Friendship:
         )
 
     def values(self) -> dict[str, Value]:
-        """As it is stored; `state` is there for queries."""
+        """The values to store; `state` is stored for queries."""
         stored: dict[str, Value] = {
             "mine": self.mine,
             "mineSeq": self.mine_seq,
@@ -127,70 +127,72 @@ class Friendship:
             return State.ACCEPTED if self.theirs is Decision.YES else State.REQUESTED
         if self.theirs is not Decision.YES or self.mine is Decision.BLOCK:
             return State.HIDDEN
-        # Whoever was removed is not seen again until they withdraw and ask anew.
+        # A person whom the owner has removed stays hidden until they withdraw and ask again.
         return State.INCOMING if self.theirs_seq > self.mine_seq else State.HIDDEN
 
     def with_my_decision(
-        self, word: Decision, friend_id: str, at: datetime, *, unblock: bool
+        self, decision: Decision, friend_id: str, at: datetime, *, unblock: bool
     ) -> "Friendship":
-        """After a decision of the owner; itself where that is what stands already.
+        """The row after a decision of its owner; the same object if that changes nothing.
 
-        The sequence number is higher than all that either side has seen, whatever the clocks of
-        the hosts are, and higher than any from before an erasure of the row.
+        The sequence number is higher than both numbers of the row, even if the clocks of hosts
+        differ, and higher than any from before an erasure of the row.
 
         Args:
-            unblock: whether a NO lifts a block; otherwise that stays.
+            unblock: whether a NO lifts a block; if not, a NO leaves the block as it is.
         """
-        if word is Decision.NO and (self.mine is Decision.NONE or self.mine is Decision.NO):
-            stands = self.state is State.HIDDEN
-        elif word is Decision.NO and self.mine is Decision.BLOCK:
-            stands = not unblock
+        if decision is Decision.NO and (self.mine is Decision.NONE or self.mine is Decision.NO):
+            is_unchanged = self.state is State.HIDDEN
+        elif decision is Decision.NO and self.mine is Decision.BLOCK:
+            is_unchanged = not unblock
         else:
-            stands = self.mine is word
-        if stands:
+            is_unchanged = self.mine is decision
+        if is_unchanged:
             return self
         seq = max(self.mine_seq, self.theirs_seq, milliseconds(at) - 1) + 1
-        return replace(self, friend_id=friend_id, mine=word, mine_seq=seq)
+        return replace(self, friend_id=friend_id, mine=decision, mine_seq=seq)
 
     def with_their_decision(
-        self, said: "Friendship", friend_id: str, profile: Profile | None = None
+        self, friends_row: "Friendship", friend_id: str, profile: Profile | None = None
     ) -> "Friendship":
-        """After a copy of the friend's word; itself where that is nothing newer.
+        """The row with a copy of the friend's decision; the same object if that is not newer.
 
         Args:
-            said: the friend's row about the owner of this one.
-            profile: the friend's, where they say yes; a no wipes it.
+            friends_row: the friend's row about the owner of this row.
+            profile: the friend's, if they say yes; a no removes it.
         """
-        wanted = said.mine is Decision.YES
-        version = profile.version if wanted and profile else 0
-        known = self.profile.version if self.profile else 0
-        if (said.mine_seq, version) <= (self.theirs_seq, known):
+        says_yes = friends_row.mine is Decision.YES
+        version = profile.version if says_yes and profile else 0
+        stored_version = self.profile.version if self.profile else 0
+        if (friends_row.mine_seq, version) <= (self.theirs_seq, stored_version):
             return self
         return replace(
             self,
             friend_id=friend_id,
-            theirs=Decision.YES if wanted else Decision.NO,
-            theirs_seq=said.mine_seq,
-            profile=profile if wanted else None,
+            theirs=Decision.YES if says_yes else Decision.NO,
+            theirs_seq=friends_row.mine_seq,
+            profile=profile if says_yes else None,
         )
 
-    def with_restored_decision(self, word: Decision) -> "Friendship | None":
-        """With another word of the owner's under the same number; None where both are empty."""
-        if word is Decision.NONE and self.theirs is Decision.NONE:
+    def with_restored_decision(self, decision: Decision) -> "Friendship | None":
+        """The row with the owner's former decision, under the number of the present one; None if
+        nothing is left in the row."""
+        if decision is Decision.NONE and self.theirs is Decision.NONE:
             return None
-        return replace(self, mine=word, mine_seq=0 if word is Decision.NONE else self.mine_seq)
+        seq = 0 if decision is Decision.NONE else self.mine_seq
+        return replace(self, mine=decision, mine_seq=seq)
 
     def without_theirs(self) -> "Friendship | None":
-        """The owner's half alone; None where that is empty too."""
+        """The row with the owner's half alone; None if that is empty, too."""
         if self.mine is Decision.NONE:
             return None
-        # Of a block the id is not needed, and they may have been erased.
-        kept = None if self.mine is Decision.BLOCK else self.friend_id
-        return replace(self, friend_id=kept, theirs=Decision.NONE, theirs_seq=0, profile=None)
+        # A block does not need the friend's id, and the friend may have been erased.
+        friend_id = None if self.mine is Decision.BLOCK else self.friend_id
+        return replace(self, friend_id=friend_id, theirs=Decision.NONE, theirs_seq=0, profile=None)
 
     def without_friend(self) -> "Friendship | None":
-        """What stays when the friend is erased: of a block, the keys, or who was blocked could
-        shake that off; else nothing."""
+        """What stays after the friend's erasure: nothing, or the keys of a block, because else a
+        blocked person could lift the block by an erasure."""
         if self.mine is not Decision.BLOCK:
             return None
         return Friendship(self.owner, self.friend, None, self.mine, self.mine_seq, row=self.row)

@@ -1,4 +1,4 @@
-"""What an Accept header wants (RFC 9110, section 12.5.1)."""
+"""Reads an Accept header: does the client prefer a media type to JSON?"""
 
 import re
 from collections.abc import Mapping
@@ -7,13 +7,13 @@ _WEIGHT = re.compile(r"q=(0(\.[0-9]{0,3})?|1(\.0{0,3})?)")
 
 
 def prefers(accept: str, media_type: str) -> bool:
-    """Would the client rather have this than JSON, which it gets where it does not care?"""
+    """Whether the client prefers this media type to JSON, which is the default."""
     weights = dict(map(_media_range, accept.split(",")))
     return _weight(weights, media_type) > _weight(weights, "application/json")
 
 
 def _media_range(text: str) -> tuple[str, float]:
-    """A part of an Accept header: media type or range, and weight (RFC 9110, section 12.5.1)."""
+    """One part of an Accept header: media range and weight (RFC 9110, section 12.5.1)."""
     name, *parameters = (piece.strip().lower() for piece in text.split(";"))
     for parameter in parameters:
         if _WEIGHT.fullmatch(parameter):
@@ -22,7 +22,7 @@ def _media_range(text: str) -> tuple[str, float]:
 
 
 def _weight(weights: Mapping[str, float], media_type: str) -> float:
-    """What the most specific range says that the media type is in; 0 where it is in none."""
+    """The weight of the most specific range that covers the media type; 0 if none does."""
     for name in (media_type, f"{media_type.partition('/')[0]}/*", "*/*"):
         if name in weights:
             return weights[name]

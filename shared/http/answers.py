@@ -1,4 +1,4 @@
-"""What handlers give back, and how it is written: JSON, or problem+json (RFC 9457)."""
+"""What handlers return, and how it becomes an answer: JSON, or problem+json (RFC 9457)."""
 
 import json
 import math
@@ -15,7 +15,7 @@ from shared.problems import Fault, Problem
 _HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
-    # What scripts of other origins may read beside the usual.
+    # Headers that scripts of other origins may read besides the usual ones.
     "Access-Control-Expose-Headers": "Location, Retry-After, WWW-Authenticate",
 }
 # Limits how many faults an answer lists, so that a large bad request cannot cause a larger answer.
@@ -24,7 +24,7 @@ _MOST_FAULTS = 20
 
 @dataclass(frozen=True)
 class Created:
-    """An answer with status 201; `location` is the path of what was created, where it has one."""
+    """An answer with status 201; `location` is the path of the new resource, if it has one."""
 
     body: BaseModel
     location: str = ""
@@ -32,7 +32,7 @@ class Created:
 
 @dataclass(frozen=True)
 class Accepted:
-    """An answer with status 202: what was asked for has begun."""
+    """An answer with status 202: the work has begun and is not finished."""
 
     body: BaseModel
 
@@ -45,7 +45,7 @@ class Document:
     mimetype: str
 
 
-# What a handler gives back: None is 204.
+# What a handler returns; None means 204.
 type Result = BaseModel | Created | Accepted | Document | None
 
 
@@ -73,12 +73,12 @@ def problem_answer(problem: Problem, context: func.Context) -> func.HttpResponse
         "detail": problem.detail,
         "instance": context.invocation_id,
         "code": problem.code,
-        "message": problem.detail,  # where clients of Microsoft's samples look
+        "message": problem.detail,  # the field that clients of Microsoft's samples read
     }
     if problem.faults:
         document["errors"] = [
             {"in": fault.where, "field": fault.field, "message": fault.message}
-            for fault in _most(problem.faults)
+            for fault in _listed(problem.faults)
         ]
     headers = {}
     if problem.retry_after is not None:
@@ -88,10 +88,11 @@ def problem_answer(problem: Problem, context: func.Context) -> func.HttpResponse
     return _json(problem.status, json.dumps(document), "application/problem+json", headers)
 
 
-def _most(faults: Sequence[Fault]) -> list[Fault]:
-    left = len(faults) - _MOST_FAULTS
-    more = [Fault(faults[-1].where, "", f"{left} more faults")] if left > 0 else []
-    return [*faults[:_MOST_FAULTS], *more]
+def _listed(faults: Sequence[Fault]) -> list[Fault]:
+    """The first faults, and one entry that counts the others."""
+    omitted = len(faults) - _MOST_FAULTS
+    rest = [Fault(faults[-1].where, "", f"{omitted} more faults")] if omitted > 0 else []
+    return [*faults[:_MOST_FAULTS], *rest]
 
 
 def _json(

@@ -1,4 +1,4 @@
-"""The HTTP edge for services that call us back; the rest is `shared.http.serving`."""
+"""The HTTP edge for the callbacks of other services; `shared.http.serving` is for clients."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,13 +14,13 @@ from shared.http.serving import answer
 from shared.http.worker import current
 from shared.problems import TimedOut, Unavailable, Undelivered
 
-if TYPE_CHECKING:  # what proves them is loaded with the first callback
-    from shared.auth.webhooks import Sender
+if TYPE_CHECKING:  # the verifiers are loaded with the first callback
+    from shared.auth.webhooks import SenderVerifier
 
 
 @dataclass(frozen=True)
 class Callback:
-    """A request that a service has proven to have sent; what it says is still a stranger's word."""
+    """A request whose sender is verified. No proof covers the body: read it as untrusted input."""
 
     app: App
     route: dict[str, str]
@@ -32,29 +32,31 @@ async def serve_callback(
     context: func.Context,
     handler: Callable[[Callback], Awaitable[Result]],
     *,
-    sender: "Callable[[App], Sender]",
+    verifier: "Callable[[App], SenderVerifier]",
     is_urgent: bool = False,
 ) -> func.HttpResponse:
-    """Answer a service, whose proof is judged before anything else is looked at.
+    """Answer a callback of a service. Its sender is verified before anything else is read.
 
     Args:
-        is_urgent: what cannot be dealt with has to be delivered again soon: see `Undelivered`.
+        verifier: knows the one service that may send this callback.
+        is_urgent: whether a callback that cannot be handled now is answered with `Undelivered`,
+            so that it is delivered again soon.
     """
 
-    async def proven() -> Result:
+    async def verify_and_handle() -> Result:
+        app = current()
+        async with asyncio.timeout(app.settings.upstream.timeout):
+            await verifier(app).verify(req.headers)
+            body = read_raw_body(req)
+            return await handler(Callback(app, dict(req.route_params), body))
+
+    async def handle_or_ask_for_redelivery() -> Result:
         try:
-            return await dealt_with()
+            return await verify_and_handle()
         except (Unavailable, TimeoutError) as trouble:
             if not is_urgent:
                 raise
             detail = trouble.detail if isinstance(trouble, Unavailable) else TimedOut.title
             raise Undelivered(detail) from trouble
 
-    async def dealt_with() -> Result:
-        app = current()
-        async with asyncio.timeout(app.settings.upstream.timeout):
-            await sender(app).prove(req.headers)
-            body = read_raw_body(req)
-            return await handler(Callback(app, dict(req.route_params), body))
-
-    return await answer(req, context, proven)
+    return await answer(req, context, handle_or_ask_for_redelivery)

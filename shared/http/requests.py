@@ -1,4 +1,4 @@
-"""A request as handlers see it: admitted, and read by the types of its contract."""
+"""A request as its handler gets it: query and body are read by the types of the contract."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -15,30 +15,30 @@ from shared.http.worker import current
 from shared.principals import Caller
 from shared.problems import BodyTooLarge, Fault, InvalidRequest, NotJson
 
-# The largest body that any route means is 350 ids of 256 characters, each of up to 6 bytes where a
-# client escapes them.
+# The largest valid body of any route holds 350 ids of 256 characters; a character takes up to 6
+# bytes if the client escapes it.
 MAX_BODY_BYTES = 640 * 1024
-_KEY = re.compile("[!-~]{1,256}")
-# How many faults the detail of the problem lists, and how much of a field's name.
+_IDEMPOTENCY_KEY = re.compile("[!-~]{1,256}")
+# How many faults the detail of the problem lists, and how many characters of a field's name.
 _MOST_IN_DETAIL, _LONGEST_NAME = 3, 64
 
 
 @dataclass(frozen=True)
 class PublicRequest[Q: Query]:
-    """A request of anybody at all."""
+    """A request that needs no sign-in: its caller is unknown."""
 
     query: Q
     route: dict[str, str]
 
     @property
     def app(self) -> App:
-        """Only what is used is built: an app with wrong settings is alive, though not ready."""
+        """Built on first use: with wrong settings the service is alive, although not ready."""
         return current()
 
 
 @dataclass(frozen=True)
 class Request[Q: Query, B: Body]:
-    """A request of a caller who is signed in and admitted."""
+    """A request of a signed-in caller who may make it."""
 
     app: App
     caller: Caller
@@ -48,30 +48,30 @@ class Request[Q: Query, B: Body]:
     headers: Mapping[str, str]
 
     def route_id(self, name: str) -> str:
-        """An id in the path, written plainly or as `~` and base64url of its UTF-8."""
+        """An id in the path, in either of the forms that `read_id` reads."""
         return read_id(self.route.get(name, ""), name)
 
     @property
     def idempotency_key(self) -> str:
-        """What the client calls this request, so that a repetition has its effect once.
+        """The client's name for this request: its repetitions have one effect together.
 
         Raises:
-            InvalidRequest: the header is missing, or no name.
+            InvalidRequest: the header is missing or malformed.
         """
         name = "Idempotency-Key"
         value = self.headers.get(name.lower(), "")
-        if not _KEY.fullmatch(value):
+        if not _IDEMPOTENCY_KEY.fullmatch(value):
             message = "has to name this request, in 1 to 256 visible ASCII characters"
             raise InvalidRequest(f"{name} {message}.", faults=[Fault("header", name, message)])
         return value
 
     def prefers(self, media_type: str) -> bool:
-        """Would the client rather have this than JSON, which it gets where it does not care?"""
+        """Whether the client prefers this media type to JSON, which is the default."""
         return prefers(self.headers.get("accept", ""), media_type)
 
 
 def read_raw_body(req: func.HttpRequest) -> bytes:
-    """The bytes of the body; raises BodyTooLarge."""
+    """The bytes of the body. Raises BodyTooLarge."""
     raw = req.get_body() or b""
     if len(raw) > MAX_BODY_BYTES:
         raise BodyTooLarge(f"The body is over {MAX_BODY_BYTES} bytes.")
@@ -81,11 +81,11 @@ def read_raw_body(req: func.HttpRequest) -> bytes:
 def read_request[Q: Query, B: Body](
     req: func.HttpRequest, query: type[Q], body: type[B]
 ) -> tuple[Q, B]:
-    """Both parts of the request.
+    """Read the query string and the body by their types.
 
     Raises:
         InvalidRequest: with every fault of both.
-        BodyTooLarge, NotJson: the body was not read.
+        BodyTooLarge, NotJson: the body was not parsed.
     """
     faults: list[Fault] = []
     raw = read_raw_body(req)
@@ -107,9 +107,10 @@ def _validated[T](validate: Callable[[], T], where: str, faults: list[Fault]) ->
         return validate()
     except ValidationError as error:
         listed = error.errors(include_url=False, include_input=False, include_context=False)
-        for found in listed:
-            name = ".".join(str(part) for part in found["loc"])[:_LONGEST_NAME]
-            unknown = found["type"] == "extra_forbidden"
-            message = found["msg"].removeprefix("Value error, ")  # pydantic's word for ours
-            faults.append(Fault(where, name, "is unknown here" if unknown else message))
+        for entry in listed:
+            name = ".".join(str(part) for part in entry["loc"])[:_LONGEST_NAME]
+            is_unknown = entry["type"] == "extra_forbidden"
+            # pydantic puts this before the messages of our own validators.
+            message = entry["msg"].removeprefix("Value error, ")
+            faults.append(Fault(where, name, "is unknown here" if is_unknown else message))
         return None

@@ -1,4 +1,4 @@
-"""Ids in a path: plain, or `~` and base64url where the plain form has characters of its own."""
+"""Ids in a path: plain, or `~` and base64url if the id has characters that a path cannot hold."""
 
 import base64
 import binascii
@@ -11,17 +11,18 @@ _PLAIN = re.compile(r"[A-Za-z0-9._|@-]+")
 
 
 def read_id(text: str, name: str) -> str:
-    """The id that a path segment means; both forms of an id mean the same.
+    """The id that a path segment holds, in either form.
 
     Args:
-        name: what the segment is called, for the complaint.
+        name: the name of the segment, for the error message.
 
     Raises:
-        InvalidRequest: it is neither form, or too long.
+        InvalidRequest: the segment has neither form, or the id is too long.
     """
-    found = _decoded(text[1:]) if text.startswith("~") else text
-    plain = text.startswith("~") or (_PLAIN.fullmatch(text) and text not in (".", ".."))
-    if not plain or not found or len(found) > MAX_ID_LENGTH:
+    is_encoded = text.startswith("~")
+    found = _decoded(text[1:]) if is_encoded else text
+    is_id = is_encoded or (_PLAIN.fullmatch(text) and text not in (".", ".."))
+    if not is_id or not found or len(found) > MAX_ID_LENGTH:
         message = (
             f"is not an id of 1 to {MAX_ID_LENGTH} characters; one with others than"
             " A-Z a-z 0-9 . _ | @ - is written ~ and base64url of its UTF-8"

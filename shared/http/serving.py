@@ -1,6 +1,6 @@
-"""Serves a request: admits the caller, runs the handler, and turns every way out into an answer.
+"""Serves a request: admits the caller, runs the handler, and turns every outcome into an answer.
 
-A function that says nothing else is for signed-in users only.
+By default a function is for signed-in users only.
 """
 
 import asyncio
@@ -36,12 +36,13 @@ async def serve[Q: Query, B: Body](
 
     Args:
         query: what the query string may hold; by default nothing.
-        body: what the body may hold; by default nothing. No body is read as `{}`.
-        role: only callers with this app role are let in, people and apps.
-        service_role: app-only callers with this app role are let in too; by default none are.
+        body: what the body may hold; by default nothing. A missing body is read as `{}`.
+        role: the app role that every caller needs, users and apps alike.
+        service_role: without `role`, the app role that admits an app-only caller besides users;
+            by default no app is admitted.
     """
 
-    async def admitted() -> Result:
+    async def admit_and_handle() -> Result:
         app = current()
         async with asyncio.timeout(app.settings.upstream.timeout):
             caller = await app.authenticator.authenticate(req.headers)
@@ -50,7 +51,7 @@ async def serve[Q: Query, B: Body](
             route = dict(req.route_params)
             return await handler(Request(app, caller, read_query, read_body, route, req.headers))
 
-    return await answer(req, context, admitted)
+    return await answer(req, context, admit_and_handle)
 
 
 async def serve_public[Q: Query](
@@ -60,23 +61,23 @@ async def serve_public[Q: Query](
     *,
     query: type[Q] = Query,  # type: ignore[assignment]
 ) -> func.HttpResponse:
-    """Answer anybody. The handler learns nothing about who is asking, and bounds its own time."""
+    """Answer a request that needs no sign-in. The handler sets its own time limit."""
 
-    async def anybody() -> Result:
+    async def read_and_handle() -> Result:
         read_query, _ = read_request(req, query, Body)
         return await handler(PublicRequest(read_query, dict(req.route_params)))
 
-    return await answer(req, context, anybody)
+    return await answer(req, context, read_and_handle)
 
 
 def _admit(caller: Caller, role: str | None, service_role: str | None) -> None:
-    needed = role
+    needed_role = role
     if role is None and caller.principal.kind is Kind.SERVICE:
-        needed = service_role
-        if needed is None:
+        needed_role = service_role
+        if needed_role is None:
             raise Forbidden("This is for signed-in users; the token is an app's own.")
-    if needed is not None and needed not in caller.roles:
-        raise Forbidden(f"This needs the app role {needed}.")
+    if needed_role is not None and needed_role not in caller.roles:
+        raise Forbidden(f"This needs the app role {needed_role}.")
 
 
 async def answer(
@@ -84,7 +85,7 @@ async def answer(
     context: func.Context,
     handle: Callable[[], Awaitable[Result]],
 ) -> func.HttpResponse:
-    """Run the handler; every way out is an answer and one line in the log."""
+    """Run the handler. Every outcome, exceptions too, gives one answer and one line in the log."""
     began = time.monotonic()
     outcome = "ok"
     try:
@@ -99,7 +100,7 @@ async def answer(
         misconfigured = Misconfigured(f"Wrong or missing settings: {names}.")
         outcome, response = misconfigured.code, problem_answer(misconfigured, context)
     except Exception as error:
-        logger.error("unexpected %s at %s", type(error).__name__, _where(error))
+        logger.error("unexpected %s at %s", type(error).__name__, _code_path(error))
         outcome, response = Broken.code, problem_answer(Broken(), context)
     logger.info(
         "%s %s: %d %s in %d ms, invocation %s",
@@ -113,8 +114,8 @@ async def answer(
     return response
 
 
-def _where(error: BaseException) -> str:
-    """The code path of an exception without its text, which may hold anything."""
+def _code_path(error: BaseException) -> str:
+    """Where an exception was raised; without its text, which may hold a secret."""
     frames = traceback.extract_tb(error.__traceback__)[-6:]
     return " < ".join(
         f"{f.filename.rsplit('/', 1)[-1]}:{f.lineno} {f.name}" for f in reversed(frames)

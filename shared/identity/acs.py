@@ -27,17 +27,17 @@ from shared.upstream.settings import UpstreamSettings
 
 logger = logging.getLogger(__name__)
 
-# An identity that no resource ever had: asking about it proves the way there and our credential.
-_NOBODY = "8:acs:00000000-0000-0000-0000-000000000000_00000000-0000-0000-0000-000000000000"
+# An identity that no resource has: ACS looks for it only after it has accepted our credential.
+_UNKNOWN_USER = "8:acs:00000000-0000-0000-0000-000000000000_00000000-0000-0000-0000-000000000000"
 
 
 @dataclass(frozen=True)
 class Grant:
-    """A user access token of ACS, a secret.
+    """A user access token of ACS. It is a secret.
 
     Attributes:
-        minutes: the lifetime that was asked for.
-        asked_at: when the request for it was begun; the token is no older.
+        minutes: the requested lifetime.
+        asked_at: when its request began; the token is not older.
     """
 
     token: str = field(repr=False)
@@ -48,7 +48,7 @@ class Grant:
 
 
 def identity_client(settings: UpstreamSettings, upstream: Upstream) -> CommunicationIdentityClient:
-    """Microsoft's client for the ACS resource of the settings."""
+    """Microsoft's client for the ACS resource that the settings name."""
     return CommunicationIdentityClient(
         settings.communication_endpoint,
         upstream.communication_credential(settings.communication_key),
@@ -57,7 +57,10 @@ def identity_client(settings: UpstreamSettings, upstream: Upstream) -> Communica
 
 
 class IdentityApi:
-    """Every method raises CommunicationUnavailable or Throttled where ACS did not do its part."""
+    """The operations of the ACS Identity API that this service uses.
+
+    Every method raises CommunicationUnavailable or Throttled if ACS does not do what it should.
+    """
 
     def __init__(
         self,
@@ -70,12 +73,12 @@ class IdentityApi:
     async def create_user(self, scopes: frozenset[str], minutes: int) -> tuple[str, Grant]:
         """Create an identity together with its first token, in one request.
 
-        A creation whose answer is lost leaves an identity that nobody knows, and ACS offers no
-        idempotency key for it (api-version 2023-10-01). It is tried again all the same: an orphan
-        costs nothing and gives nobody access, a failed first sign-in costs a user.
+        If its answer is lost, the new identity is an orphan, and ACS has no idempotency key for
+        this request (api-version 2023-10-01). It is still repeated: an orphan costs nothing and
+        gives nobody access, but a failed first sign-in costs a user.
 
         Returns:
-            The raw id, and the token.
+            The raw id of the identity, and the token.
         """
         asked_at = self._now()
         async with _errors_as_problems():
@@ -90,7 +93,7 @@ class IdentityApi:
         """A new token for an identity.
 
         Raises:
-            IdentityGone: it was deleted, or is another resource's.
+            IdentityGone: the identity was deleted, or belongs to another resource.
         """
         asked_at = self._now()
         user = CommunicationUserIdentifier(user_id)
@@ -103,10 +106,10 @@ class IdentityApi:
         return _grant(token, scopes, minutes, asked_at)
 
     async def revoke_tokens(self, user_id: str) -> None:
-        """End every token of an identity; ACS may need up to 15 minutes to do so everywhere.
+        """Revoke every token of an identity. ACS may take up to 15 minutes until all are invalid.
 
         Raises:
-            IdentityGone: it was deleted, or is another resource's; its tokens are dead.
+            IdentityGone: it was deleted, or belongs to another resource; no token of it is valid.
         """
         async with _errors_as_problems():
             await with_retries(
@@ -116,10 +119,10 @@ class IdentityApi:
     async def exchange_teams_token(
         self, token: str, app_id: str, user_id: str
     ) -> tuple[str, datetime]:
-        """An ACS token for a Teams user, for as long as their Entra token lives.
+        """An ACS token for a Teams user, and its expiry, which is that of their Entra token.
 
         Raises:
-            TeamsTokenRefused: saying which of the three ACS does not take.
+            TeamsTokenRefused: ACS refuses the token, the app or the user; it says which.
         """
         async with _errors_as_problems():
             try:
@@ -131,10 +134,10 @@ class IdentityApi:
                 if reason:
                     raise TeamsTokenRefused(reason) from error
                 raise
-        return granted.token, _moment(granted)
+        return granted.token, _expiry(granted)
 
     async def delete_user(self, user_id: str) -> None:
-        """Delete an identity; fine where it is gone already."""
+        """Delete an identity. It is no error if there is none any more."""
         try:
             async with _errors_as_problems():
                 await with_retries(
@@ -144,29 +147,29 @@ class IdentityApi:
             return
 
     async def check(self) -> None:
-        """Is ACS there, and does it take our credential? Changes nothing."""
+        """Check that ACS answers and accepts our credential. Changes nothing."""
         try:
             async with _errors_as_problems():
-                await self._client.revoke_tokens(CommunicationUserIdentifier(_NOBODY))
+                await self._client.revoke_tokens(CommunicationUserIdentifier(_UNKNOWN_USER))
         except (IdentityGone, _Rejected):
-            return  # it looked at the request, so it had taken the credential
+            return  # ACS judged the request itself, so it has accepted the credential
 
 
 class _Rejected(CommunicationUnavailable):
-    """ACS understood who is asking, and takes the request itself for wrong."""
+    """ACS accepted our credential, but not the request."""
 
 
 @asynccontextmanager
 async def _errors_as_problems() -> AsyncIterator[None]:
-    """Turn what the SDK raises into what it means. The SDK's texts stay out of problems and logs:
-    they may hold the id of a user."""
+    """Turn the SDK's exceptions into problems. Their texts stay out of problems and logs: they may
+    hold the id of a user."""
     try:
         yield
     except HttpResponseError as error:
-        told = getattr(error.error, "code", None)
-        code, status = str(told or "no code"), error.status_code
-        # A 404 without a code is not ACS's own: a gateway does not know who exists.
-        if code == "IdentityNotOwned" or (told and isinstance(error, ResourceNotFoundError)):
+        code_of_acs = getattr(error.error, "code", None)
+        code, status = str(code_of_acs or "no code"), error.status_code
+        # A 404 without a code comes from a gateway, which does not know whether a user exists.
+        if code == "IdentityNotOwned" or (code_of_acs and isinstance(error, ResourceNotFoundError)):
             raise IdentityGone from error
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             logger.warning("ACS throttles us")
@@ -191,9 +194,9 @@ async def _errors_as_problems() -> AsyncIterator[None]:
 
 
 def _teams_refusal(error: HttpResponseError) -> str | None:
-    """What is wrong with a Teams user's token, in words for the client's developer."""
-    told = error.error
-    code, target = str(getattr(told, "code", "")), str(getattr(told, "target", "")).lower()
+    """Why ACS refuses a Teams user's token, for the client's developer; None for other errors."""
+    details = error.error
+    code, target = str(getattr(details, "code", "")), str(getattr(details, "target", "")).lower()
     if code == "InvalidAccessToken":
         return (
             "The Teams token has expired, or is not for Azure Communication Services: ask Entra for"
@@ -207,9 +210,9 @@ def _teams_refusal(error: HttpResponseError) -> str | None:
 
 
 def _grant(token: AccessToken, scopes: frozenset[str], minutes: int, asked_at: datetime) -> Grant:
-    return Grant(token.token, _moment(token), scopes, minutes, asked_at)
+    return Grant(token.token, _expiry(token), scopes, minutes, asked_at)
 
 
-def _moment(token: AccessToken) -> datetime:
-    # The SDK promises an int and hands over the service's text, with seven fractional digits.
+def _expiry(token: AccessToken) -> datetime:
+    # The SDK's type is int, but its value is the text of the answer, with seven fractional digits.
     return datetime.fromisoformat(str(token.expires_on)).astimezone(UTC)

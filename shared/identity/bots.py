@@ -1,4 +1,4 @@
-"""Bots: addressable objects with an ACS identity, in the realm of who registered them."""
+"""Bots: addressable objects with an ACS identity, in the realm of their operator."""
 
 from typing import Protocol
 
@@ -9,18 +9,21 @@ from shared.principals import Caller, Principal
 from shared.problems import BeingErased, Conflict, NotFound
 from shared.tables import RowChanged
 
-# How often a write is tried anew because another request wrote the same row meanwhile.
+# How often a write is tried because other requests write the same row.
 _TRIES = 10
 
 
 class BotErasure(Protocol):
-    """What of `shared.privacy` is needed here."""
+    """The part of `shared.privacy` that is used here."""
 
     async def erase_bot(self, operator: Caller, bot: Principal) -> None: ...
 
 
 class Bots:
-    """Whether the caller may is the edge's business: all but `resolve` need an operator."""
+    """Registers, erases and resolves bots.
+
+    The HTTP edge checks the app role: only an operator may do more than `resolve`.
+    """
 
     def __init__(self, identities: Identities, tokens: Tokens, erasure: BotErasure) -> None:
         self._identities = identities
@@ -37,31 +40,31 @@ class Bots:
         """
         await self._identities.admit(operator)
         bot = operator.bot(bot_id)
-        new = False
+        is_new = False
         for _ in range(_TRIES):
             found = await self._identities.find(bot)
             if found is None:
-                found, new = await self._tokens.enrol_bot(bot, display_name), True
+                found, is_new = await self._tokens.enrol_bot(bot, display_name), True
             await self._identities.discard_spare(bot, found)
             if found.display_name == display_name:
-                return found, new
-            new = False  # another request registered it first, or it was there
+                return found, is_new
+            is_new = False  # it existed, or another request registered it first
             try:
-                return await self._identities.rename(found, display_name), new
+                return await self._identities.rename(found, display_name), is_new
             except RowChanged:
                 continue
         raise Conflict
 
     async def remove(self, operator: Caller, bot_id: str) -> None:
-        """Erase a bot; repeatable."""
+        """Erase a bot. Repeatable."""
         await self._identities.admit(operator)
         await self._erasure.erase_bot(operator, operator.bot(bot_id))
 
     async def resolve(self, caller: Caller, bot_id: str) -> Identity:
-        """The identity to call.
+        """The identity to call for this bot.
 
         Raises:
-            NotFound: no such bot in the caller's realm.
+            NotFound: the caller's realm has no such bot.
         """
         await self._identities.admit(caller)
         try:

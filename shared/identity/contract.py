@@ -8,7 +8,7 @@ from shared.bodies import Answer, Body, Query, Timestamp, visible_text
 from shared.identity.settings import MAX_TOKEN_MINUTES, MIN_TOKEN_MINUTES
 from shared.principals import Caller
 
-if TYPE_CHECKING:  # nothing that the rules need is loaded with the functions
+if TYPE_CHECKING:  # a function loads its contract at start, and must not load the rules with it
     from shared.identity.acs import Grant
     from shared.identity.rows import Identity
 
@@ -22,7 +22,7 @@ def _split(text: object) -> object:
     return [part.strip() for part in text.split(",")] if isinstance(text, str) else text
 
 
-# ACS takes no others; the policy may allow less, and is judged afterwards.
+# The limits of ACS. The policy may allow less; it is checked later.
 type Minutes = Annotated[int, Field(ge=MIN_TOKEN_MINUTES, le=MAX_TOKEN_MINUTES)]
 
 
@@ -36,8 +36,8 @@ class TokenBody(Body):
     expires_in_minutes: Minutes | None = None
 
 
-def asked_for(query: TokenQuery, body: TokenBody) -> tuple[frozenset[str] | None, int | None]:
-    """The scopes and minutes asked for, None where unsaid; the body wins over the query."""
+def requested_token(query: TokenQuery, body: TokenBody) -> tuple[frozenset[str] | None, int | None]:
+    """The requested scopes and minutes, None if not given. The body overrides the query."""
     scopes = query.scope if body.scopes is None else body.scopes
     minutes = query.expires_in_minutes
     if body.expires_in_minutes is not None:
@@ -51,7 +51,7 @@ class TokenUser(Answer):
 
 
 class TokenAnswer(Answer):
-    """What `AzureCommunicationTokenCredential` and Microsoft's samples read."""
+    """In the shape that `AzureCommunicationTokenCredential` and Microsoft's samples read."""
 
     token: str
     expires_on: Timestamp
@@ -69,7 +69,7 @@ class TokenAnswer(Answer):
 
 
 class UserAnswer(Answer):
-    """The caller. `communicationUserId` and `createdAt` are null before the first token."""
+    """The caller. Before the first token `communicationUserId` and `createdAt` are null."""
 
     id: str
     display_name: str | None

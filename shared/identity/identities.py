@@ -1,4 +1,4 @@
-"""Who has which ACS identity: the mapping between principals and identities, one each."""
+"""The mapping of principals to ACS identities: each principal has one identity."""
 
 import contextlib
 import logging
@@ -11,14 +11,14 @@ from shared.identity.acs import Grant
 from shared.identity.rows import (
     REVERSE_ROW,
     Identity,
+    active_identity,
     identity_of,
     is_erasing,
     is_tombstone,
     new_mapping,
     owner_key,
-    refuse_forgotten,
+    refuse_if_erased_since,
     resource_key,
-    standing,
 )
 from shared.keys import milliseconds, principal_key
 from shared.principals import Caller, Kind, Principal
@@ -33,15 +33,15 @@ from shared.tables import RowChanged, Table, Value
 
 logger = logging.getLogger(__name__)
 
-# Identities kept for a retry of their enrolment; more than that many half-done ones at a time
-# means that storage is down for good, and the oldest is given up.
+# How many spare identities a host keeps for a retry of their enrolment. More of them at a time
+# mean that storage has been down for long: then the oldest is given up.
 _MOST_SPARES = 1000
-# How often a write is tried anew because another request wrote the same row meanwhile.
+# How often a write is tried because other requests write the same row.
 _TRIES = 10
 
 
 class AcsUsers(Protocol):
-    """What of `shared.identity.acs` is needed here."""
+    """The part of `shared.identity.acs` that is used here."""
 
     async def create_user(self, scopes: frozenset[str], minutes: int) -> tuple[str, Grant]: ...
 
@@ -51,7 +51,7 @@ class AcsUsers(Protocol):
 
 
 class Identities:
-    """The mapping of one ACS resource."""
+    """The identities of one ACS resource."""
 
     def __init__(
         self,
@@ -69,36 +69,36 @@ class Identities:
     async def find(
         self, principal: Principal, proven_at: datetime | None = None
     ) -> Identity | None:
-        """The principal's identity, or None where there is none. One point read.
+        """The principal's identity, or None if there is none. One point read.
 
         Args:
-            proven_at: when the caller's bearer token was issued, where they ask for themselves.
+            proven_at: when the principal's bearer token was issued; None if another one asks.
 
         Raises:
             Unauthenticated: the principal was erased after that.
-            BeingErased: an erasure has begun and not ended.
+            BeingErased: an erasure of the principal has begun and not ended.
         """
         row = await self._table.find(principal_key(principal), self._resource_key)
         if row is None:
             return None
-        refuse_forgotten(row, proven_at)
-        return standing(row)
+        refuse_if_erased_since(row, proven_at)
+        return active_identity(row)
 
     async def admit(self, caller: Caller) -> None:
-        """Refuse a caller who was erased after their token was issued; raises as `find`.
+        """Refuse a caller who was erased after their token was issued. Raises as `find`.
 
-        For what is not read from the caller's own row, which says so by itself.
+        A request that reads the caller's own mapping with `find` does not need this.
         """
         await self.find(caller.principal, caller.issued_at)
 
-    async def stands(self, mapping: str) -> bool:
-        """Is there an identity under this PartitionKey, and is it not being erased?"""
+    async def is_active(self, mapping: str) -> bool:
+        """Whether there is an active identity under this PartitionKey. One point read."""
         row = await self._table.find(mapping, self._resource_key)
         return row is not None and not is_tombstone(row) and not is_erasing(row)
 
     async def owner_of(self, communication_user_id: str) -> Principal | None:
-        """Whose identity this is; None where it is nobody's, or no longer, or of somebody who is
-        being erased. Two point reads."""
+        """The principal who has this identity. None if nobody has it now, or if its owner is being
+        erased. Two point reads."""
         reverse = await self._table.find(owner_key(communication_user_id), REVERSE_ROW)
         if reverse is None:
             return None
@@ -118,22 +118,22 @@ class Identities:
         minutes: int,
         proven_at: datetime | None = None,
     ) -> tuple[Identity, Grant | None]:
-        """Give a principal who has none an identity, and its first token with it.
+        """Give an identity, with its first token, to a principal who has none.
 
-        Safe against anybody doing the same anywhere: the insert of the mapping decides, and all
-        get the winner's identity. The reverse row comes first, so that an identity whose mapping
-        never came (a kill in between) is on record.
+        Safe on any number of hosts at the same time: the insert of the mapping decides, and all
+        get the winner's identity. The reverse row is written first: if a kill comes before the
+        mapping is written, the identity is on record.
 
         Returns:
-            The identity that stands; its first token, unless the identity was made earlier or
-            by somebody else.
+            The principal's identity; and its first token, or None if another request made the
+            identity.
 
         Raises:
             Unauthenticated, BeingErased: as `find`.
         """
         return await self._with_new_identity(
             principal,
-            lambda created: self._map(principal, created, display_name, proven_at),
+            lambda created: self._insert_mapping(principal, created, display_name, proven_at),
             scopes,
             minutes,
         )
@@ -146,44 +146,44 @@ class Identities:
         minutes: int,
         proven_at: datetime | None = None,
     ) -> tuple[Identity, Grant | None]:
-        """Replace an identity that ACS no longer knows; returns and raises as `enrol`."""
+        """Replace an identity that ACS no longer knows. Returns and raises as `enrol`."""
         healed, grant = await self._with_new_identity(
             principal,
-            lambda created: self._remap(principal, dead, created, proven_at),
+            lambda created: self._replace_in_mapping(principal, dead, created, proven_at),
             scopes,
             minutes,
             generation=dead.generation + 1,
         )
         logger.warning("an identity that ACS does not know was replaced")
-        with contextlib.suppress(Problem):  # should it live after all, nobody would know of it
+        with contextlib.suppress(Problem):  # if it exists after all, it would be an orphan
             await self._acs.delete_user(dead.communication_user_id)
         return healed, grant
 
-    async def discard_spare(self, principal: Principal, standing: Identity | None = None) -> None:
-        """Tidy up after an enrolment that failed here, unless its identity is the standing one."""
+    async def discard_spare(self, principal: Principal, current: Identity | None = None) -> None:
+        """Delete the identity of an enrolment that failed on this host, unless it is `current`."""
         spare = self._spares.pop(principal, None)
-        if spare is not None and (standing is None or spare != standing.communication_user_id):
+        if spare is not None and (current is None or spare != current.communication_user_id):
             await self._discard(principal, spare)
 
     async def rename(
-        self, identity: Identity, display_name: str, said_at: datetime | None = None
+        self, identity: Identity, display_name: str, token_issued_at: datetime | None = None
     ) -> Identity:
         """Give an identity another display name.
 
         Args:
-            said_at: when the bearer token was issued that says so.
+            token_issued_at: when the bearer token was issued that holds the name.
 
         Raises:
             RowChanged: somebody else wrote the row meanwhile.
         """
         version = self._next_version(identity)
         change: dict[str, Value] = {"displayName": display_name, "version": version}
-        if said_at is not None:
-            change["namedAt"] = said_at
+        if token_issued_at is not None:
+            change["namedAt"] = token_issued_at
         return identity_of(await self._table.merge(identity.row, change))
 
-    async def note_announced(self, identity: Identity) -> Identity:
-        """Friends know this version of name and ACS id.
+    async def mark_announced(self, identity: Identity) -> Identity:
+        """Record that all friends know this version of name and ACS id.
 
         Raises:
             RowChanged: somebody else wrote the row meanwhile.
@@ -194,10 +194,10 @@ class Identities:
     async def raise_generation(
         self, principal: Principal, proven_at: datetime | None
     ) -> Identity | None:
-        """From now on no token that was made before is found in any cache; else as `find`.
+        """Raise the generation: no older token is found in any cache. Returns, raises as `find`.
 
-        Where others raise it at the same time, once for all is enough: it counts from after the
-        beginning of each of them.
+        If several requests raise it at the same time, one raise is enough for all of them, because
+        it comes after each of them has started.
         """
         first = identity = await self.find(principal, proven_at)
         for _ in range(_TRIES):
@@ -213,49 +213,51 @@ class Identities:
     async def _with_new_identity(
         self,
         principal: Principal,
-        place: Callable[[str], Awaitable[Identity]],
+        store: Callable[[str], Awaitable[Identity]],
         scopes: frozenset[str],
         minutes: int,
         generation: int = 0,
     ) -> tuple[Identity, Grant | None]:
-        """Make an identity and place it; if another one stands in the end, delete it again.
+        """Create an identity and store it; delete it again if the principal has another one.
 
         Args:
-            generation: of the identity while nobody has revoked its tokens. A revocation may come
-                between our write and its answer that was lost: then the first token is dead.
+            store: writes the mapping to the new identity; returns the principal's identity.
+            generation: the identity's generation before any revocation. If the answer to our
+                write is lost, tokens may be revoked before we read the row: then the generation
+                is higher, and the first token is dead.
         """
-        created, grant = await self._own_identity(principal, scopes, minutes)
+        created, grant = await self._spare_or_new_identity(principal, scopes, minutes)
         try:
-            placed = await place(created)
+            stored = await store(created)
         except (Unauthenticated, BeingErased):
             await self._discard(principal, created)
             raise
         except BaseException:
-            # Storage failed us, or time ran out. The next try on this host goes on with the same
-            # identity: an outage must not leave one orphan for each retry of each client.
+            # Storage failed, or time ran out. The next try on this host uses the same identity:
+            # an outage must not leave an orphan for each retry of each client.
             self._keep_spare(principal, created)
             raise
-        if placed.communication_user_id != created:
+        if stored.communication_user_id != created:
             await self._discard(principal, created)
-            return placed, None
-        return placed, grant if placed.generation == generation else None
+            return stored, None
+        return stored, grant if stored.generation == generation else None
 
-    async def _own_identity(
+    async def _spare_or_new_identity(
         self, principal: Principal, scopes: frozenset[str], minutes: int
     ) -> tuple[str, Grant]:
-        """A new identity with a new token, or a spare with one, if it lives still."""
+        """The spare identity, if it still exists, or a new one; either with a new token."""
         spare = self._spares.pop(principal, None)
         if spare is not None:
             try:
                 return spare, await self._acs.issue_token(spare, scopes, minutes)
-            except IdentityGone:  # it was placed after all, and erased since
-                await self._forget_owner(spare)
+            except IdentityGone:  # its mapping was written after all, and erased since
+                await self._remove_reverse_row(spare)
             except BaseException:
                 self._keep_spare(principal, spare)
                 raise
         return await self._acs.create_user(scopes, minutes)
 
-    async def _map(
+    async def _insert_mapping(
         self,
         principal: Principal,
         created: str,
@@ -263,17 +265,17 @@ class Identities:
         proven_at: datetime | None,
     ) -> Identity:
         at = self._now()
-        await self._record_owner(principal, created, at)
+        await self._insert_reverse_row(principal, created, at)
         mapping = new_mapping(principal, created, display_name, at)
         for _ in range(_TRIES):
             row = await self._table.insert_if_absent(
                 principal_key(principal), self._resource_key, mapping
             )
-            refuse_forgotten(row, proven_at)
-            found = standing(row)
+            refuse_if_erased_since(row, proven_at)
+            found = active_identity(row)
             if found is not None:
                 return found
-            try:  # a tombstone, and a new person
+            try:  # the row is a tombstone, and this is a new person
                 erased_at = row.values["erasedAt"]
                 return identity_of(
                     await self._table.replace(row, {**mapping, "erasedAt": erased_at})
@@ -282,12 +284,12 @@ class Identities:
                 continue
         raise Conflict
 
-    async def _remap(
+    async def _replace_in_mapping(
         self, principal: Principal, dead: Identity, created: str, proven_at: datetime | None
     ) -> Identity:
-        await self._record_owner(principal, created, self._now())
-        # Before the mapping changes: a heal is repeated until it has, and no longer.
-        await self._forget_owner(dead.communication_user_id)
+        await self._insert_reverse_row(principal, created, self._now())
+        # Before the mapping changes, because nobody repeats a heal after that.
+        await self._remove_reverse_row(dead.communication_user_id)
         for _ in range(_TRIES):
             found = await self.find(principal, proven_at)
             if found is None:
@@ -308,8 +310,8 @@ class Identities:
     def _next_version(self, identity: Identity) -> int:
         return max(identity.version + 1, milliseconds(self._now()))
 
-    async def _record_owner(self, principal: Principal, created: str, at: datetime) -> None:
-        # It only points to the mapping: who this is stands in one place, and is erased there.
+    async def _insert_reverse_row(self, principal: Principal, created: str, at: datetime) -> None:
+        # It only points to the mapping: the person's id is stored, and erased, in one place.
         await self._table.insert_if_absent(
             owner_key(created),
             REVERSE_ROW,
@@ -320,19 +322,19 @@ class Identities:
             },
         )
 
-    async def _forget_owner(self, communication_user_id: str) -> None:
+    async def _remove_reverse_row(self, communication_user_id: str) -> None:
         await self._table.remove(owner_key(communication_user_id), REVERSE_ROW)
 
     async def _discard(self, principal: Principal, spare: str) -> None:
-        """Another request was first: do not leave our spare identity orphaned.
+        """Delete a spare identity, because another request was first: it must not be an orphan.
 
-        Its reverse row goes last: as long as it is there, the spare is on record.
+        Its reverse row is removed last, so that the spare is on record until it is deleted.
         """
         try:
             await self._acs.delete_user(spare)
-            await self._forget_owner(spare)
+            await self._remove_reverse_row(spare)
         except Problem as problem:
-            # No reason to fail the caller, who has an identity: the next request tries again.
+            # The caller has an identity, so do not fail the request: the next one tries again.
             self._keep_spare(principal, spare)
             logger.warning("a spare identity is not deleted yet: %s", problem.code)
         except BaseException:

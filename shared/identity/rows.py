@@ -1,7 +1,7 @@
 """Rows of the table `identities`, and what they mean.
 
-A mapping row is one of three: a standing identity; one that is `erasing`; or a tombstone, which
-holds nothing but the time of the erasure. That time stays when a new person replaces a tombstone.
+A mapping row holds an active identity; or one that is `erasing`; or it is a tombstone, which holds
+only the time of the erasure. That time stays when the identity of a new person replaces it.
 """
 
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ REVERSE_ROW = "principal"
 
 @dataclass(frozen=True)
 class Identity:
-    """A principal's standing ACS identity.
+    """A principal's ACS identity, as the mapping row holds it.
 
     Attributes:
         communication_user_id: ACS raw id, `8:acs:<resource>_<guid>`.
-        generation: raised by every revocation; tokens of different generations are never mixed.
-        version: of name and ACS id, which friends are told: ms since 1970, higher at each change.
-        told: whether friends have been told this version.
-        named_at: when the bearer token was issued that gave the name; None for the first.
+        generation: raised by every revocation; a cached token is used for its own generation only.
+        version: of name and ACS id, which friends see: ms since 1970, higher at each change.
+        is_announced: whether friends have been told this version.
+        named_at: when the bearer token was issued that holds the name; None for the first name.
     """
 
     communication_user_id: str
@@ -43,14 +43,14 @@ def resource_key(resource: str) -> str:
 
 
 def owner_key(communication_user_id: str) -> str:
-    """The PartitionKey of the reverse row: whose identity is this?"""
+    """The PartitionKey of the reverse row, which says who has this identity."""
     return key("owner of", communication_user_id)
 
 
 def new_mapping(
     principal: Principal, communication_user_id: str, display_name: str | None, at: datetime
 ) -> dict[str, Value]:
-    """The values of a first mapping."""
+    """The values of a new mapping."""
     name: dict[str, Value] = {} if display_name is None else {"displayName": display_name}
     return {
         "kind": principal.kind.value,
@@ -64,13 +64,13 @@ def new_mapping(
 
 
 def identity_of(row: Row) -> Identity:
-    """Read a row that holds an identity, whatever its state."""
+    """Read a row that holds an identity, active or erasing."""
     values = row.values
     name, created_at = values.get("displayName"), values["createdAt"]
     named_at = values.get("namedAt")
     if not isinstance(created_at, datetime):
         raise TypeError("an identity row whose createdAt is no time")
-    first_version = milliseconds(created_at)  # whoever becomes a friend later is told at once
+    first_version = milliseconds(created_at)  # friends made later get it, so nobody has to be told
     version = int(str(values.get("version", first_version)))
     return Identity(
         communication_user_id=str(values["communicationUserId"]),
@@ -84,11 +84,11 @@ def identity_of(row: Row) -> Identity:
     )
 
 
-def standing(row: Row) -> Identity | None:
-    """The identity that a row stands for, None for a tombstone.
+def active_identity(row: Row) -> Identity | None:
+    """The active identity of a row, None for a tombstone.
 
     Raises:
-        BeingErased: nobody is served from it any more.
+        BeingErased: the identity is erasing, so that no request is served from it.
     """
     if is_tombstone(row):
         return None
@@ -105,17 +105,17 @@ def is_erasing(row: Row) -> bool:
     return row.values.get("state") == "erasing"
 
 
-def is_forgotten(row: Row, proven_at: datetime | None) -> bool:
-    """Was a bearer token issued before the erasure? Issuers count in whole seconds."""
+def is_erased_since(row: Row, proven_at: datetime | None) -> bool:
+    """Whether the erasure came after a bearer token was issued. Issuers count whole seconds."""
     erased_at = row.values.get("erasedAt")
     if proven_at is None or not isinstance(erased_at, datetime):
         return False
     return int(proven_at.timestamp()) <= int(erased_at.timestamp())
 
 
-def refuse_forgotten(row: Row, proven_at: datetime | None) -> None:
-    """Raises Unauthenticated where `is_forgotten`."""
-    if is_forgotten(row, proven_at):
+def refuse_if_erased_since(row: Row, proven_at: datetime | None) -> None:
+    """Raises Unauthenticated if `is_erased_since`."""
+    if is_erased_since(row, proven_at):
         what = "The person was erased after this token was issued"
         raise Unauthenticated(
             f"{what}; sign in again.",

@@ -15,9 +15,9 @@ MIN_TOKEN_MINUTES, MAX_TOKEN_MINUTES = 60, 1440
 class IdentitySettings:
     """
     Attributes:
-        token_scopes: what everybody may ask for, and gets who asks for nothing.
-        token_scopes_by_role: what an app role may ask for besides.
-        token_minutes, token_max_minutes: the usual and the longest lifetime of a token.
+        token_scopes: the scopes that every caller may request, and the default.
+        token_scopes_by_role: the scopes that a caller with an app role may request besides.
+        token_minutes, token_max_minutes: the default and the longest lifetime of a token.
         teams_app_id: the Entra app that Teams users sign in with, or empty.
     """
 

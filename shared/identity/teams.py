@@ -1,4 +1,4 @@
-"""Exchanging a Teams user's Entra token for an ACS token, so that they call as themselves."""
+"""Exchanges a Teams user's Entra token for an ACS token, so that they call as themselves."""
 
 from datetime import datetime
 from typing import Protocol
@@ -13,7 +13,7 @@ from shared.problems import Fault, Forbidden, InvalidRequest, NotConfigured, Tea
 
 
 class TeamsExchange(Protocol):
-    """What of `shared.identity.acs` is needed here."""
+    """The part of `shared.identity.acs` that is used here."""
 
     async def exchange_teams_token(
         self, token: str, app_id: str, user_id: str
@@ -21,30 +21,31 @@ class TeamsExchange(Protocol):
 
 
 class Admission(Protocol):
-    """What of `shared.identity.identities` is needed here."""
+    """The part of `shared.identity.identities` that is used here."""
 
     async def admit(self, caller: Caller) -> None: ...
 
 
 class Teams:
-    """The exchange for one Entra app, the client that Teams users sign in with."""
+    """The exchange for one Entra app: the client that Teams users sign in with."""
 
-    def __init__(self, acs: TeamsExchange, people: Admission, app_id: str) -> None:
+    def __init__(self, acs: TeamsExchange, identities: Admission, app_id: str) -> None:
         self._acs = acs
-        self._people = people
+        self._identities = identities
         self._app_id = app_id
 
     async def exchange(self, caller: Caller, teams_token: str | None) -> tuple[str, datetime]:
         """The ACS token and when it expires.
 
-        ACS judges the Entra token; what is read of it here only says whom to name to ACS.
+        ACS verifies the Entra token. Here only the user's object id is read from it, because ACS
+        wants it as a parameter.
 
         Raises:
-            NotConfigured: there is no TEAMS_APP_ID.
-            InvalidRequest, TeamsTokenRefused: the token is missing, or ACS does not take it.
-            Forbidden: it is another person's than the caller's.
+            NotConfigured: TEAMS_APP_ID is not set.
+            InvalidRequest, TeamsTokenRefused: the token is missing, or ACS refuses it.
+            Forbidden: the token belongs to a person who is not the caller.
         """
-        await self._people.admit(caller)
+        await self._identities.admit(caller)
         if not self._app_id:
             raise NotConfigured("TEAMS_APP_ID is not set.")
         if not teams_token:

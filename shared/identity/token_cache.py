@@ -1,4 +1,4 @@
-"""Young tokens, which are handed out again."""
+"""A cache of young tokens."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -8,16 +8,16 @@ from datetime import datetime, timedelta
 from shared.identity.acs import Grant
 from shared.identity.rows import Identity
 
-# A token is handed out again while it is at most this old and half its life is left: apps ask on
-# every page load, and each question would otherwise count against ACS's limits.
-_YOUNG = timedelta(minutes=15)
+# A token is issued again while it is at most this old and has half of its lifetime left: an app
+# requests one on every page load, and each new token counts against ACS's limits.
+_MAX_AGE = timedelta(minutes=15)
 _MOST_CACHED = 10_000  # about 1.5 KiB each
 
 
 @dataclass(frozen=True)
 class TokenKey:
-    """One kind of token of one identity. The generation was read when the request started, so a
-    token made before a revocation is never found by a request that started after it."""
+    """The tokens of one identity that are alike. The generation was read when the request started,
+    so a request that started after a revocation never finds a token from before it."""
 
     communication_user_id: str
     generation: int
@@ -30,20 +30,20 @@ class TokenKey:
 
 
 class TokenCache:
-    """In the memory of one process; the least recently used go first."""
+    """In the memory of one process. If it is full, the least recently used token is dropped."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
         self._grants: OrderedDict[TokenKey, Grant] = OrderedDict()
 
     def find(self, key: TokenKey) -> Grant | None:
-        """A token that is still young, or None."""
+        """A token that is young enough, or None."""
         grant = self._grants.get(key)
         if grant is None:
             return None
         now = self._now()
         half_life = (grant.expires_on - grant.asked_at) / 2
-        if now - grant.asked_at <= _YOUNG and grant.expires_on - now >= half_life:
+        if now - grant.asked_at <= _MAX_AGE and grant.expires_on - now >= half_life:
             self._grants.move_to_end(key)
             return grant
         del self._grants[key]

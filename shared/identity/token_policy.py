@@ -1,4 +1,4 @@
-"""Which tokens may be asked for."""
+"""The policy for tokens: which scopes and lifetimes a caller may request."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ class Policy:
     """Lifetimes in minutes.
 
     Attributes:
-        scopes: everybody's, and what is issued when nothing is asked for.
-        scopes_by_role: what an app role may ask for besides.
+        scopes: the scopes that every caller may request, and the default.
+        scopes_by_role: the scopes that a caller with an app role may request besides.
     """
 
     scopes: frozenset[str]
@@ -34,10 +34,10 @@ class Policy:
     def decide(
         self, roles: frozenset[str], scopes: frozenset[str] | None, minutes: int | None
     ) -> tuple[frozenset[str], int]:
-        """What to ask ACS for.
+        """The scopes and minutes to request from ACS.
 
         Raises:
-            InvalidRequest: more is wanted than the policy allows; it names the limits.
+            InvalidRequest: the caller requests more than the policy allows; it names the limits.
         """
         allowed = self.scopes.union(*(self.scopes_by_role.get(role, ()) for role in roles))
         faults = []

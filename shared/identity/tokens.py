@@ -1,4 +1,4 @@
-"""Issuing and revoking ACS user access tokens, and enrolling who has no identity yet."""
+"""Issues and revokes ACS user access tokens, and enrols principals who have no identity yet."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ from typing import Protocol
 from shared import audit
 from shared.identity.acs import Grant
 from shared.identity.identities import Identities
-from shared.identity.rows import Identity, refuse_forgotten
+from shared.identity.rows import Identity, refuse_if_erased_since
 from shared.identity.token_cache import TokenCache, TokenKey
 from shared.identity.token_policy import Policy
 from shared.limits import Budget
@@ -18,25 +18,25 @@ from shared.problems import Conflict, IdentityGone, NotFound, StorageUnavailable
 from shared.tables import RowChanged
 from shared.upstream.concurrency import SingleFlight
 
-# Seconds that telling all friends may take in the background: two requests each, and Table Storage
-# allows an account 20,000 a second.
+# Seconds that an announcement to all friends may take in the background: it makes two requests for
+# each friend, and Table Storage allows an account 20,000 a second.
 _ANNOUNCING_SECONDS = 60.0
 
 
 class AcsTokens(Protocol):
-    """What of `shared.identity.acs` is needed here."""
+    """The part of `shared.identity.acs` that is used here."""
 
     async def issue_token(self, user_id: str, scopes: frozenset[str], minutes: int) -> Grant: ...
 
     async def revoke_tokens(self, user_id: str) -> None: ...
 
 
-# Tells all friends of a person which identity and name they have now.
+# Tells all friends of a person the identity and name that the person has now.
 type Announce = Callable[[Principal, Identity], Awaitable[None]]
 
 
 class Tokens:
-    """Issues tokens to callers who have proven who they are, and to bots for their operators."""
+    """Issues tokens to authenticated callers, and to operators for their bots."""
 
     def __init__(
         self,
@@ -52,78 +52,80 @@ class Tokens:
         self._acs = acs
         self._policy = policy
         self._cache = TokenCache(now)
-        # ACS allows the whole resource 1,000 tokens and 500 revocations in 30 seconds; nobody may
-        # use that up for all. Nor may an ACS that is confused make us create without end.
-        self._fresh = Budget(100, now)
+        # ACS allows the whole resource 1,000 tokens and 500 revocations in 30 seconds; no caller
+        # may use up all of that. The limit of heals is for a fault in ACS: if it says of every
+        # identity that it does not know it, we must not create new ones without end.
+        self._new_tokens = Budget(100, now)
         self._revocations = Budget(20, now)
         self._heals = Budget(3, now)
         self._enrolments = SingleFlight[Principal, Identity](flight_seconds)
         self._issues = SingleFlight[TokenKey, Grant](flight_seconds)
         self._announcements = SingleFlight[tuple[Principal, int], None](_ANNOUNCING_SECONDS)
-        self._announcing_patience = flight_seconds / 4
+        self._announcing_wait = flight_seconds / 4
 
     async def issue(
         self, caller: Caller, scopes: frozenset[str] | None, minutes: int | None
     ) -> tuple[Identity, Grant]:
-        """A token for the caller, whose identity is created when there was none.
+        """A token for the caller, and their identity, which is created if they had none.
 
-        The same token again while it is young; at most 100 fresh ones a minute.
+        While a token is young, the same one is issued again. At most 100 new ones a minute.
 
         Args:
-            scopes: None for the policy's.
-            minutes: lifetime; None for the policy's.
+            scopes: None for the policy's default.
+            minutes: the lifetime; None for the policy's default.
 
         Raises:
-            InvalidRequest: beyond the policy.
-            Throttled: too many different ones.
-            Unauthenticated, BeingErased: the caller was erased, or is just being.
+            InvalidRequest: the policy does not allow these scopes or this lifetime.
+            Throttled: too many new tokens.
+            Unauthenticated, BeingErased: the caller was erased, or is being erased.
         """
         scopes, minutes = self._policy.decide(caller.roles, scopes, minutes)
         principal, name = caller.principal, caller.display_name
         identity = await self._enrolled(caller, scopes, minutes)
-        # Of two bearer tokens with two names the younger is right: they shall not take turns.
-        is_news = identity.named_at is None or caller.issued_at > identity.named_at
-        if name and name != identity.display_name and is_news:
-            # Where it cannot be written the next request tries again: nobody goes without a token
-            # for a name. Where two change it at once, either is fine.
+        # If two bearer tokens hold different names, the newer one is right: the stored name must
+        # not change back and forth.
+        is_newer = identity.named_at is None or caller.issued_at > identity.named_at
+        if name and name != identity.display_name and is_newer:
+            # If the name cannot be written, the next request tries again: the caller still gets
+            # a token. If two requests change it at the same time, either name is right.
             with contextlib.suppress(RowChanged, StorageUnavailable):
                 identity = await self._identities.rename(identity, name, caller.issued_at)
-        identity, grant = await self._issue_alive(caller, principal, identity, scopes, minutes)
+        identity, grant = await self._issue_or_heal(caller, principal, identity, scopes, minutes)
         if principal.kind is Kind.USER and not identity.is_announced:
             await self._announce(principal, identity)
         return identity, grant
 
     async def enrolled(self, caller: Caller) -> Identity:
-        """The caller's identity, created when there was none; raises as `issue`."""
+        """The caller's identity, which is created if they had none. Raises as `issue`."""
         scopes, minutes = self._policy.decide(caller.roles, None, None)
         return await self._enrolled(caller, scopes, minutes)
 
     async def issue_to_bot(
         self, operator: Caller, bot: Principal, scopes: frozenset[str] | None, minutes: int | None
     ) -> tuple[Identity, Grant]:
-        """A token for a registered bot, within its operator's policy.
+        """A token for a registered bot, within the policy for its operator.
 
         Raises:
-            NotFound: it is not registered.
+            NotFound: the bot is not registered.
         """
         scopes, minutes = self._policy.decide(operator.roles, scopes, minutes)
         await self._identities.admit(operator)
         identity = await self._identities.find(bot)
         if identity is None:
             raise NotFound("There is no bot by that name.")
-        return await self._issue_alive(operator, bot, identity, scopes, minutes)
+        return await self._issue_or_heal(operator, bot, identity, scopes, minutes)
 
     async def enrol_bot(self, bot: Principal, display_name: str) -> Identity:
-        """The identity of a bot, created when there was none."""
+        """The identity of a bot, which is created if it had none."""
         scopes, minutes = self._policy.decide(frozenset(), None, None)
         return await self._enrol(bot, display_name, scopes, minutes, None)
 
     async def revoke(self, caller: Caller, principal: Principal) -> None:
-        """End all tokens of the caller, or of a bot; repeatable, and fine where there are none.
+        """Revoke all tokens of the caller, or of a bot. Repeatable; no error if there are none.
 
-        The generation is raised before ACS is asked, so that a kill in between leaves no cache
-        that hands out dead tokens; and after, so that a token made in between, which ACS may have
-        ended or not, is not handed out to a request that starts when this has answered.
+        The generation is raised before ACS is asked, so that no cache issues dead tokens even if a
+        kill comes in between. It is raised again afterwards: ACS may have revoked a token that was
+        issued in between, or not, so no request that starts after our answer may get it.
         """
         proven_at = caller.issued_at if caller.principal == principal else None
         if proven_at is None:
@@ -132,12 +134,12 @@ class Tokens:
         identity = await self._identities.raise_generation(principal, proven_at)
         if identity is None:
             return
-        with contextlib.suppress(IdentityGone):  # its tokens are gone too; the next request heals
+        with contextlib.suppress(IdentityGone):  # its tokens are dead too; the next request heals
             await self._acs.revoke_tokens(identity.communication_user_id)
         await self._identities.raise_generation(principal, proven_at)
         audit.record("tokens-revoked", caller.principal, principal)
 
-    async def _issue_alive(
+    async def _issue_or_heal(
         self,
         caller: Caller,
         principal: Principal,
@@ -145,14 +147,14 @@ class Tokens:
         scopes: frozenset[str],
         minutes: int,
     ) -> tuple[Identity, Grant]:
-        """A token for an identity; for a new one where ACS no longer knows this one."""
+        """A token for an identity; if ACS no longer knows it, for a new identity instead."""
         key = TokenKey.of(identity, scopes, minutes)
         try:
             grant = await self._issue(key)
         except IdentityGone:
             proven_at = caller.issued_at if caller.principal == principal else None
             identity = await self._heal(principal, identity, scopes, minutes, proven_at)
-            refuse_forgotten(identity.row, proven_at)  # the flight may have been another's
+            refuse_if_erased_since(identity.row, proven_at)  # as in `_enrolled`
             grant = await self._issue(TokenKey.of(identity, scopes, minutes))
         audit.record(
             "token-issued",
@@ -171,23 +173,24 @@ class Tokens:
             return identity
         name = caller.display_name
         identity = await self._enrol(principal, name, scopes, minutes, proven_at)
-        # The flight may have been another bearer token's, of the person who came afterwards.
-        refuse_forgotten(identity.row, proven_at)
+        # We may have waited for a flight that a newer bearer token started, that of a person who
+        # came after an erasure.
+        refuse_if_erased_since(identity.row, proven_at)
         return identity
 
     async def _announce(self, principal: Principal, identity: Identity) -> None:
-        """Tell friends who this is now.
+        """Tell friends the principal's new name and ACS id.
 
-        Whoever has thousands does not wait for it, and nobody goes without a token for it: until
-        it is noted as done, each token begins it again.
+        A person with thousands of friends does not wait until all are told, and a failure here
+        does not cost them the token: each token request starts again until it is marked as done.
         """
 
         async def announce() -> None:
             await self._announce_to_friends(principal, identity)
-            await self._identities.note_announced(identity)
+            await self._identities.mark_announced(identity)
 
         with contextlib.suppress(RowChanged, Conflict, StorageUnavailable, TimeoutError):
-            async with asyncio.timeout(self._announcing_patience):
+            async with asyncio.timeout(self._announcing_wait):
                 await self._announcements.do((principal, identity.version), announce)
 
     async def _enrol(
@@ -199,7 +202,7 @@ class Tokens:
         proven_at: datetime | None,
     ) -> Identity:
         async def enrol() -> Identity:
-            return self._remembered(
+            return self._cache_first_token(
                 *await self._identities.enrol(principal, display_name, scopes, minutes, proven_at)
             )
 
@@ -215,22 +218,22 @@ class Tokens:
     ) -> Identity:
         async def heal() -> Identity:
             self._heals.spend(principal)
-            return self._remembered(
+            return self._cache_first_token(
                 *await self._identities.heal(principal, dead, scopes, minutes, proven_at)
             )
 
         return await self._enrolments.do(principal, heal)
 
-    def _remembered(self, identity: Identity, grant: Grant | None) -> Identity:
-        """The first token goes through the cache, because others who wait for this identity may
-        want other scopes."""
+    def _cache_first_token(self, identity: Identity, grant: Grant | None) -> Identity:
+        """The requests that share this enrolment may want other scopes than the first token has;
+        so each looks in the cache."""
         if grant:
             self._cache.keep(TokenKey.of(identity, grant.scopes, grant.minutes), grant)
         return identity
 
     async def _issue(self, key: TokenKey) -> Grant:
         async def issue() -> Grant:
-            self._fresh.spend(key.communication_user_id)
+            self._new_tokens.spend(key.communication_user_id)
             grant = await self._acs.issue_token(key.communication_user_id, key.scopes, key.minutes)
             self._cache.keep(key, grant)
             return grant

@@ -1,10 +1,10 @@
-"""The answer to a person who asks what is stored about them."""
+"""The answer of an export."""
 
 from shared.bodies import Answer, Timestamp
 
 
 class ExportAnswer(Answer):
-    """Everything stored about the caller, by the module that holds it."""
+    """Everything stored about the caller, by the domain that stores it."""
 
     id: str
     realm: str

@@ -291,5 +291,5 @@ class Invitations:
 
         if not any(map(by_friendship, rows)):
             return rows
-        friends = await self._friendships.accepted(me)
+        friends = await self._friendships.mutual_friends(me)
         return [row for row in rows if not by_friendship(row) or row.owner in friends]

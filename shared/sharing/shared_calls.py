@@ -64,7 +64,7 @@ class SharedCalls:
 
         async def look(invitee: str) -> None:
             if consent is Consent.ROLE:
-                willing = await self._identities.stands(invitee)
+                willing = await self._identities.is_active(invitee)
             else:
                 willing = (
                     await self._friendships.has_accepted(invitee, owner) and invitee in said_yes

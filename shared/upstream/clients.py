@@ -1,4 +1,4 @@
-"""What every Azure SDK client of this process is built with: one HTTP session, one credential."""
+"""The HTTP session and the credential that all Azure SDK clients of this process share."""
 
 from functools import cached_property
 from typing import Any
@@ -10,28 +10,25 @@ from azure.core.pipeline.transport import AioHttpTransport
 
 
 class Upstream:
-    """The connections of this process: one HTTP session, one credential.
-
-    Make it inside the event loop.
-    """
+    """The connections of this process. Create it inside the event loop, to which they belong."""
 
     def __init__(self) -> None:
         # One TLS context, no cookies, and no proxy from the environment: that look-up costs each
-        # request two hops through a thread pool. Nothing limits the connections but our limits.
+        # request two hops through a thread pool. The pool has no limit: our own limits suffice.
         self.session = aiohttp.ClientSession(
             cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=0)
         )
 
     @cached_property
     def managed_identity(self) -> AsyncTokenCredential:
-        """The credential of this app in Azure, or of the developer who is signed in on a laptop."""
+        """This app's own credential in Azure; on a laptop that of the signed-in developer."""
         # Imported here because it costs 115 ms, and apps with keys never need it.
         from azure.identity.aio import DefaultAzureCredential
 
         return DefaultAzureCredential(transport=self._transport())
 
     def client_options(self) -> dict[str, Any]:
-        """Keyword arguments that every Azure SDK client is built with."""
+        """Keyword arguments for every Azure SDK client. Its retries are off: see `retries`."""
         return {"transport": self._transport(), "use_env_settings": False, "retry_total": 0}
 
     def communication_credential(
@@ -41,7 +38,7 @@ class Upstream:
         return AzureKeyCredential(key) if key else self.managed_identity
 
     async def close(self) -> None:
-        """Close every connection. In Azure the process ends first."""
+        """Close every connection. In Azure the process ends without it."""
         await self.session.close()
 
     def _transport(self) -> AioHttpTransport:

@@ -1,7 +1,7 @@
-"""The service's own few retries of what it asks Azure for.
+"""Retries of requests to Azure: few, and within the time limit of our own request.
 
 The SDKs' retries are switched off: they try ten times, sleep as long as any Retry-After says, and
-do not count that sleep against their timeout. Here the request's own time limit rules.
+do not count that sleep against their timeout.
 """
 
 import asyncio
@@ -17,13 +17,14 @@ from azure.core.exceptions import (
     ServiceResponseError,
 )
 
-# Seconds slept before the second and third try, give or take half.
+# Seconds to sleep before the second and the third try, plus or minus half.
 _PAUSES = (0.1, 0.4)
-# A longer Retry-After is passed on to the client, who has more time than we do.
-_LONGEST_RETRY_AFTER = 1.0
-_MOST_RETRY_AFTER = 3600.0
+# Seconds of a Retry-After that we wait. The client, who has more time, is told a longer one.
+_LONGEST_WAIT = 1.0
+# Seconds of a Retry-After that the client is told.
+_LONGEST_RETRY_AFTER = 3600.0
 _SECONDS = re.compile("[0-9]{1,9}")
-_PASSING = frozenset(
+_TRANSIENT = frozenset(
     {
         HTTPStatus.REQUEST_TIMEOUT,
         HTTPStatus.TOO_MANY_REQUESTS,
@@ -35,41 +36,41 @@ _PASSING = frozenset(
 )
 
 
-async def with_retries[T](call: Callable[[], Awaitable[T]]) -> T:
-    """Make a call, and again where its failure looks like a passing one.
+async def with_retries[T](request: Callable[[], Awaitable[T]]) -> T:
+    """Send a request, and send it again if its failure looks transient.
 
-    The call may then have its effect more than once: say at the call why that is fine.
+    The request may have its effect more than once: say where you use it why that is fine.
 
     Raises:
         AzureError: the last failure.
     """
     for pause in _PAUSES:
         try:
-            return await call()
+            return await request()
         except AzureError as error:
             wait = retry_after(error) or 0.0
-            if not _may_pass(error) or wait > _LONGEST_RETRY_AFTER:
+            if not _is_transient(error) or wait > _LONGEST_WAIT:
                 raise
-            # Jitter: requests that failed together should not come back together.
+            # Jitter: requests that failed together should not be repeated together.
             await asyncio.sleep(max(wait, pause * random.uniform(0.5, 1.5)))  # noqa: S311
-    return await call()
+    return await request()
 
 
 def retry_after(error: AzureError) -> float | None:
-    """Seconds of the answer's Retry-After header, None where there is none that is a number."""
+    """The answer's Retry-After in seconds; None if it has none, or a date."""
     response = error.response if isinstance(error, HttpResponseError) else None
     headers = getattr(response, "headers", None) or {}
     text = headers.get("Retry-After", "")
-    return min(float(text), _MOST_RETRY_AFTER) if _SECONDS.fullmatch(text) else None
+    return min(float(text), _LONGEST_RETRY_AFTER) if _SECONDS.fullmatch(text) else None
 
 
 def error_code(error: HttpResponseError) -> str:
-    """What the service calls the error: one word, or `no code`; its texts may hold anything."""
+    """The error code of the answer, or `no code`. Other texts of it may hold a secret."""
     code = str(getattr(error.error, "code", None) or "no code")
     return code if code.isalnum() else "no code"
 
 
-def _may_pass(error: AzureError) -> bool:
+def _is_transient(error: AzureError) -> bool:
     if isinstance(error, HttpResponseError):
-        return error.status_code in _PASSING
+        return error.status_code in _TRANSIENT
     return isinstance(error, (ServiceRequestError, ServiceResponseError))

@@ -1,4 +1,4 @@
-"""The settings of the services this one depends on: ACS, the tables, and the time limit."""
+"""The settings of the services that this one depends on: ACS, the tables, and the time limit."""
 
 import base64
 from dataclasses import dataclass, field
@@ -10,8 +10,8 @@ from shared.urls import hostname, is_safe_url
 
 @dataclass(frozen=True)
 class UpstreamSettings:
-    """Where Azure is, and how this service proves itself there. Keys and connection strings stay
-    out of the repr.
+    """The endpoints in Azure, and this service's credentials for them. Keys and connection strings
+    stay out of the repr.
 
     Attributes:
         communication_key: None means managed identity.
@@ -86,11 +86,11 @@ def _tables(reader: SettingsReader) -> tuple[str, str]:
         return "", ""
     text = reader.text(name)
     parts = _pairs(text)
-    by_key = "accountname" in parts and _is_base64(parts.get("accountkey", ""))
-    by_signature = {"sharedaccesssignature", "tableendpoint"} <= parts.keys()
-    # The SDK splits the text more simply than we do.
-    plain = all("=" in part and " =" not in part for part in text.strip(";").split(";"))
-    if not plain or not (by_key or by_signature):
+    has_key = "accountname" in parts and _is_base64(parts.get("accountkey", ""))
+    has_signature = {"sharedaccesssignature", "tableendpoint"} <= parts.keys()
+    # The SDK's parser is simpler than ours: refuse what only ours would understand.
+    is_plain = all("=" in part and " =" not in part for part in text.strip(";").split(";"))
+    if not is_plain or not (has_key or has_signature):
         reader.fault(name, "is not AccountName=…;AccountKey=…;… as the portal shows it")
     if "tableendpoint" in parts and not is_safe_url(parts["tableendpoint"]):
         reader.fault(name, "has a TableEndpoint that is neither https nor on this machine")
@@ -108,5 +108,5 @@ def _pairs(connection_string: str) -> dict[str, str]:
 def _is_base64(text: str) -> bool:
     try:
         return bool(base64.b64decode(text, validate=True))
-    except ValueError:  # binascii.Error is one, and so is what is not ASCII
+    except ValueError:  # also for text that is not ASCII; binascii.Error is a ValueError
         return False

@@ -48,8 +48,8 @@ def callbacks(resource: str = RESOURCE, keys: Keys | None = None) -> CallbackVer
 
 
 async def test_acs_is_believed() -> None:
-    await callbacks().prove({"authorization": f"Bearer {token()}"})
-    await callbacks().prove({"authorization": f"bearer {token(aud=[RESOURCE])}"})
+    await callbacks().verify({"authorization": f"Bearer {token()}"})
+    await callbacks().verify({"authorization": f"bearer {token(aud=[RESOURCE])}"})
 
 
 FORGED = {
@@ -77,7 +77,7 @@ FORGED = {
 @pytest.mark.parametrize("authorization", FORGED.values(), ids=FORGED.keys())
 async def test_who_is_not_acs_is_refused(authorization: str) -> None:
     with pytest.raises(Unauthenticated):
-        await callbacks().prove({"authorization": authorization})
+        await callbacks().verify({"authorization": authorization})
 
 
 async def test_a_symmetric_signature_with_the_public_key_is_refused() -> None:
@@ -88,7 +88,7 @@ async def test_a_symmetric_signature_with_the_public_key_is_refused() -> None:
     forged = f"{head}.{claims}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
 
     with pytest.raises(Unauthenticated):
-        await callbacks().prove({"authorization": f"Bearer {forged}"})
+        await callbacks().verify({"authorization": f"Bearer {forged}"})
 
 
 def part(content: object) -> str:
@@ -97,9 +97,9 @@ def part(content: object) -> str:
 
 async def test_what_nobody_can_judge_is_not_refused_for_good() -> None:
     with pytest.raises(KeysUnavailable):
-        await callbacks(keys=Keys(reachable=False)).prove({"authorization": f"Bearer {token()}"})
+        await callbacks(keys=Keys(reachable=False)).verify({"authorization": f"Bearer {token()}"})
     with pytest.raises(NotConfigured):
-        await callbacks(resource="").prove({"authorization": f"Bearer {token()}"})
+        await callbacks(resource="").verify({"authorization": f"Bearer {token()}"})
 
 
 TENANT, AUDIENCE = "11111111-2222-4333-8444-555555555555", "api://bots"
@@ -119,8 +119,8 @@ def entra_token(key: Any = KEY, **changed: Any) -> str:
 
 async def test_event_grid_is_believed_with_any_of_its_keys() -> None:
     for key in (SECRET, NEXT_SECRET):
-        await grid(SECRET, NEXT_SECRET).prove({KEY_HEADER: key})
-        await grid(SECRET, NEXT_SECRET, tenant=TENANT).prove({KEY_HEADER: key})
+        await grid(SECRET, NEXT_SECRET).verify({KEY_HEADER: key})
+        await grid(SECRET, NEXT_SECRET, tenant=TENANT).verify({KEY_HEADER: key})
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ async def test_event_grid_is_believed_with_any_of_its_keys() -> None:
 async def test_who_has_none_of_its_keys_is_refused(given: str) -> None:
     for headers in ({KEY_HEADER: given}, {"authorization": f"Bearer {given}"}, {}):
         with pytest.raises(Unauthenticated):
-            await grid(SECRET, NEXT_SECRET).prove(headers)
+            await grid(SECRET, NEXT_SECRET).verify(headers)
 
 
 @pytest.mark.parametrize(
@@ -147,8 +147,8 @@ async def test_who_has_none_of_its_keys_is_refused(given: str) -> None:
 async def test_event_grid_is_believed_with_entras_word_for_it(changed: dict[str, object]) -> None:
     headers = {"authorization": f"Bearer {entra_token(**changed)}"}
 
-    await grid(tenant=TENANT).prove(headers)
-    await grid(SECRET, tenant=TENANT).prove(headers)
+    await grid(tenant=TENANT).verify(headers)
+    await grid(SECRET, tenant=TENANT).verify(headers)
 
 
 NOT_EVENT_GRID: dict[str, dict[str, Any]] = {
@@ -167,23 +167,23 @@ NOT_EVENT_GRID: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("changed", NOT_EVENT_GRID.values(), ids=NOT_EVENT_GRID.keys())
 async def test_who_is_not_event_grid_is_refused(changed: dict[str, Any]) -> None:
-    for proof in (grid(tenant=TENANT), grid(SECRET, tenant=TENANT)):
+    for verifier in (grid(tenant=TENANT), grid(SECRET, tenant=TENANT)):
         with pytest.raises(Unauthenticated):
-            await proof.prove({"authorization": f"Bearer {entra_token(**changed)}"})
+            await verifier.verify({"authorization": f"Bearer {entra_token(**changed)}"})
 
 
 async def test_forged_tokens_of_event_grid_are_refused() -> None:
     for forged in (entra_token(OTHER), entra_token(alg="RS512"), entra_token(kid="two"), "x.y.z"):
         with pytest.raises(Unauthenticated):
-            await grid(tenant=TENANT).prove({"authorization": f"Bearer {forged}"})
+            await grid(tenant=TENANT).verify({"authorization": f"Bearer {forged}"})
     with pytest.raises(Unauthenticated):  # where no tenant is trusted, no token is looked at
-        await grid(SECRET).prove({"authorization": f"Bearer {entra_token()}"})
+        await grid(SECRET).verify({"authorization": f"Bearer {entra_token()}"})
 
 
 async def test_without_a_setting_nobody_knows_who_event_grid_is() -> None:
     with pytest.raises(NotConfigured, match="EVENT_GRID_KEY"):
-        await grid().prove({KEY_HEADER: SECRET})
+        await grid().verify({KEY_HEADER: SECRET})
     with pytest.raises(KeysUnavailable):
-        await grid(tenant=TENANT, reachable=False).prove(
+        await grid(tenant=TENANT, reachable=False).verify(
             {"authorization": f"Bearer {entra_token()}"}
         )

@@ -72,11 +72,11 @@ class FakeIdentities:
         name = self.names[-1] if self.names else "Alice"
         return Identity("8:acs:1_2", name, self.generation, 1, True, None, NOON, row)
 
-    async def discard_spare(self, principal: Principal, standing: Identity) -> None:
+    async def discard_spare(self, principal: Principal, current: Identity) -> None:
         pass
 
     async def rename(
-        self, identity: Identity, display_name: str, said_at: datetime | None = None
+        self, identity: Identity, display_name: str, token_issued_at: datetime | None = None
     ) -> Identity:
         self.names.append(display_name)
         return await self.find(ALICE.principal)
