@@ -19,4 +19,4 @@ async def take_events(callback: Callback) -> HandshakeAnswer | IncomingAnswer:
     for event in events:
         if event.validation_code is not None:
             return HandshakeAnswer(validation_response=event.validation_code)
-    return IncomingAnswer(results=await callback.app.incoming_calls.take(events))
+    return IncomingAnswer(results=await callback.app.incoming_calls.handle(events))
