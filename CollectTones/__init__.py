@@ -1,4 +1,4 @@
-"""POST /api/calls/{callId}/tones: hear the tones that somebody in a call presses."""
+"""POST /api/calls/{callId}/tones: collect the tones that a participant presses."""
 
 import azure.functions as func
 

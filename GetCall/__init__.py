@@ -1,4 +1,4 @@
-"""GET /api/calls/{callId?}: what has become of a call; or the caller's calls, or those to a bot."""
+"""GET /api/calls/{callId?}: show a call, or list the caller's calls, or those to a bot."""
 
 import azure.functions as func
 

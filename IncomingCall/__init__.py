@@ -1,4 +1,4 @@
-"""POST /api/incomingCalls: Event Grid tells of calls that ring at bots, which are answered."""
+"""POST /api/incomingCalls: receive Event Grid's events about ringing calls, and answer for bots."""
 
 import azure.functions as func
 

@@ -1,4 +1,4 @@
-"""POST /api/calls/{callId}/play: play an audio file, or speak a text, to somebody or to all."""
+"""POST /api/calls/{callId}/play: play an audio file, or speak a text, to one participant or all."""
 
 import azure.functions as func
 

@@ -286,8 +286,7 @@ class App:
     def _call_records(self) -> "CallRecords":
         from shared.calls.records import CallRecords
 
-        retention_days = self.settings.calls.retention_days
-        return CallRecords(self._table(tables.CALLS), retention_days, self._now)
+        return CallRecords(self._table(tables.CALLS), self.settings.calls.retention_days, self._now)
 
     @cached_property
     def _call_limit(self) -> "CallLimit":
