@@ -1,4 +1,4 @@
-"""PUT /api/friends/{friendId}: ask somebody to be a friend, or accept what they have asked."""
+"""PUT /api/friends/{friendId}: send a friend request, or accept the friend's request."""
 
 import azure.functions as func
 

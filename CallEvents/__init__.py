@@ -1,4 +1,4 @@
-"""POST /api/callEvents/{callId}: what ACS tells about a call, proven by its token."""
+"""POST /api/callEvents/{callId}: receive ACS's events about a call; their token is verified."""
 
 import azure.functions as func
 

@@ -1,4 +1,4 @@
-"""DELETE /api/meetings/{id}: take a meeting back, and delete it in Teams if it was made here."""
+"""DELETE /api/meetings/{id}: cancel a meeting; it is deleted in Teams if it was scheduled here."""
 
 import azure.functions as func
 

@@ -1,4 +1,4 @@
-"""POST /api/calls/{callId}/tones: hear the tones that somebody in a call presses."""
+"""POST /api/calls/{callId}/tones: collect the tones that a participant presses."""
 
 import azure.functions as func
 
@@ -13,12 +13,12 @@ async def main(req: func.HttpRequest, context: func.Context) -> func.HttpRespons
 
 
 async def collect_tones(request: Request[Query, TonesBody]) -> Accepted:
-    wanted = request.body
+    body = request.body
     action = await request.app.call_actions.collect(
         request.caller,
         request.route["callId"],
-        wanted.from_.read(),
-        wanted.read(),
-        wanted.prompt.read() if wanted.prompt else None,
+        body.from_.read(),
+        body.read(),
+        body.prompt.read() if body.prompt else None,
     )
     return Accepted(ActionAnswer.of(action))

@@ -1,4 +1,4 @@
-"""GET|POST /api/token/teams: a calling token for a Teams user, for their Entra token."""
+"""GET|POST /api/token/teams: exchange a Teams user's Entra token for a calling token."""
 
 import azure.functions as func
 

@@ -1,4 +1,4 @@
-"""GET /api/user/export: everything stored about the caller."""
+"""GET /api/user/export: export everything that is stored about the caller."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""DELETE /api/user: erase the caller."""
+"""DELETE /api/user: erase the caller's identity, and everything that is stored about the caller."""
 
 import azure.functions as func
 

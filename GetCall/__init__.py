@@ -1,4 +1,4 @@
-"""GET /api/calls/{callId?}: what has become of a call; or the caller's calls, or those to a bot."""
+"""GET /api/calls/{callId?}: show a call, or list the caller's calls, or those to a bot."""
 
 import azure.functions as func
 
@@ -15,8 +15,8 @@ async def main(req: func.HttpRequest, context: func.Context) -> func.HttpRespons
 
 
 async def get_call(request: Request[Query, Body]) -> WatchedCallAnswer:
-    seen = await request.app.calls.get(request.caller, request.route["callId"])
-    return WatchedCallAnswer.watching(seen)
+    view = await request.app.calls.get(request.caller, request.route["callId"])
+    return WatchedCallAnswer.with_events(view)
 
 
 async def list_calls(request: Request[CallsQuery, Body]) -> CallsAnswer:

@@ -1,4 +1,4 @@
-"""GET /api/user: who the service takes the caller for."""
+"""GET /api/user: show which principal the caller is, and their ACS identity."""
 
 import azure.functions as func
 

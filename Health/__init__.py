@@ -1,4 +1,4 @@
-"""GET /api/health/{probe?}: alive by itself; `ready` says whether what it depends on is there."""
+"""GET /api/health/{probe?}: is the app alive? With `ready`: does everything work that it needs?"""
 
 import azure.functions as func
 

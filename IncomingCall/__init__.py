@@ -1,4 +1,4 @@
-"""POST /api/incomingCalls: Event Grid tells of calls that ring at bots, which are answered."""
+"""POST /api/incomingCalls: receive Event Grid's events about ringing calls, and answer for bots."""
 
 import azure.functions as func
 
@@ -19,4 +19,4 @@ async def take_events(callback: Callback) -> HandshakeAnswer | IncomingAnswer:
     for event in events:
         if event.validation_code is not None:
             return HandshakeAnswer(validation_response=event.validation_code)
-    return IncomingAnswer(results=await callback.app.incoming_calls.take(events))
+    return IncomingAnswer(results=await callback.app.incoming_calls.handle(events))

@@ -1,4 +1,4 @@
-"""POST /api/bots/{botId}/token: a calling token for a bot, for its operator."""
+"""POST /api/bots/{botId}/token: give the operator of a bot a calling token for the bot."""
 
 import azure.functions as func
 

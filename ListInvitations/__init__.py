@@ -1,4 +1,4 @@
-"""GET /api/invitations: the calls that the caller may join or shares, or those of a space."""
+"""GET /api/invitations: list the calls that the caller shares or may join, or those of a space."""
 
 import azure.functions as func
 

@@ -1,4 +1,4 @@
-"""GET /api/invitations/{id}: how to join one call, as JSON or as a calendar file."""
+"""GET /api/invitations/{id}: show how to join one shared call, as JSON or as a calendar file."""
 
 import azure.functions as func
 
@@ -14,9 +14,8 @@ async def main(req: func.HttpRequest, context: func.Context) -> func.HttpRespons
 async def open_invitation(request: Request[Query, Body]) -> InvitationAnswer | Document:
     shared = await request.app.invitations.open(request.caller, request.route_id("id"))
     if request.prefers("text/calendar"):
-        from shared.sharing.calendar_files import (
-            calendar_file,  # its library costs every cold start else
-        )
+        # Imported here, because its library would slow every cold start down.
+        from shared.sharing.calendar_files import calendar_file
 
         return Document(calendar_file(shared), "text/calendar")
     return InvitationAnswer.of(shared)

@@ -13,13 +13,13 @@ async def main(req: func.HttpRequest, context: func.Context) -> func.HttpRespons
 
 
 async def place_call(request: Request[Query, CallBody]) -> Created:
-    wanted = request.body
-    seen = await request.app.calls.place(
+    body = request.body
+    view = await request.app.call_placing.place(
         request.caller,
         request.idempotency_key,
-        [target.read() for target in wanted.to or ()],
-        wanted.caller_id,
-        None if wanted.group_id is None else str(wanted.group_id),
+        [target.read() for target in body.to or ()],
+        body.caller_id,
+        None if body.group_id is None else str(body.group_id),
     )
-    answer = CallAnswer.of(seen)
+    answer = CallAnswer.of(view)
     return Created(answer, answer.path)

@@ -1,4 +1,4 @@
-"""POST /api/calls/{callId}/play: play an audio file, or speak a text, to somebody or to all."""
+"""POST /api/calls/{callId}/play: play an audio file, or speak a text, to one participant or all."""
 
 import azure.functions as func
 
@@ -13,8 +13,8 @@ async def main(req: func.HttpRequest, context: func.Context) -> func.HttpRespons
 
 
 async def play_audio(request: Request[Query, PlayBody]) -> Accepted:
-    wanted = request.body
+    body = request.body
     action = await request.app.call_actions.play(
-        request.caller, request.route["callId"], wanted.read(), wanted.to, loop=wanted.loop
+        request.caller, request.route["callId"], body.read(), body.to, loop=body.loop
     )
     return Accepted(ActionAnswer.of(action))

@@ -1,4 +1,4 @@
-"""DELETE /api/friends/{friendId}: withdraw, decline or end a friendship, and block if wanted."""
+"""DELETE /api/friends/{friendId}: withdraw or decline a request, end a friendship, or block."""
 
 import azure.functions as func
 

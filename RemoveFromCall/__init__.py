@@ -1,4 +1,4 @@
-"""DELETE /api/calls/{callId}/participants/{participantId}: remove somebody from a call."""
+"""DELETE /api/calls/{callId}/participants/{participantId}: remove a participant from a call."""
 
 import azure.functions as func
 

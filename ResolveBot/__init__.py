@@ -1,4 +1,4 @@
-"""GET /api/bots/{botId}: the ACS identity of a bot, to call it."""
+"""GET /api/bots/{botId}: give the ACS identity of a bot, so that the caller can call the bot."""
 
 import azure.functions as func
 

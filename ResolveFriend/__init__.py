@@ -1,4 +1,4 @@
-"""GET /api/friends/{friendId?}: the buddy list, or the ACS identity of one friend, to call them."""
+"""GET /api/friends/{friendId?}: list the friends, or give the ACS identity of one, to call them."""
 
 import azure.functions as func
 

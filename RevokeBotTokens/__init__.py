@@ -1,4 +1,4 @@
-"""DELETE /api/bots/{botId}/token: end every calling token of a bot."""
+"""DELETE /api/bots/{botId}/token: revoke every calling token of a bot."""
 
 import azure.functions as func
 

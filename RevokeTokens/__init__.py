@@ -1,4 +1,4 @@
-"""DELETE /api/token: end every calling token of the caller."""
+"""DELETE /api/token: revoke every calling token of the caller."""
 
 import azure.functions as func
 

@@ -1,4 +1,4 @@
-"""POST /api/meetings: make a meeting in Teams, and share how to join it."""
+"""POST /api/meetings: schedule a Teams meeting, and share how to join it."""
 
 import azure.functions as func
 

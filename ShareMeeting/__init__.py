@@ -1,4 +1,4 @@
-"""PUT /api/meetings: share a meeting that was made in Outlook, Teams or Bookings, by its link."""
+"""PUT /api/meetings: share a meeting made in Outlook, Teams or Bookings, by its join link."""
 
 import azure.functions as func
 

@@ -1,4 +1,4 @@
-"""DELETE /api/groupCalls/{id}: take a shared group call back from everybody."""
+"""DELETE /api/groupCalls/{id}: stop sharing a group call: it disappears from every list."""
 
 import azure.functions as func
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from shared.calls.calls import Calls
     from shared.calls.dialling import Dialling
     from shared.calls.limits import CallLimit
+    from shared.calls.placing import CallPlacing
     from shared.calls.records import CallRecords
     from shared.friends.friends import Friends
     from shared.friends.friendships import Friendships
@@ -251,14 +252,23 @@ class App:
         from shared.calls.calls import Calls
 
         return Calls(
+            self._call_records, self._call_automation, self.identities, self.settings.calls
+        )
+
+    @cached_property
+    def call_placing(self) -> "CallPlacing":
+        from shared.calls.placing import CallPlacing
+
+        return CallPlacing(
+            self.calls,
             self._call_records,
             self._call_automation,
             self.identities,
             self._dialling,
             self._call_limit,
-            self.settings.calls,
+            self.settings.calls.caller_id,
             self.tokens.enrolled,
-            self._now,
+            now=self._now,
         )
 
     @cached_property
@@ -271,15 +281,14 @@ class App:
     def _call_records(self) -> "CallRecords":
         from shared.calls.records import CallRecords
 
-        retention_days = self.settings.calls.retention_days
-        return CallRecords(self._table(tables.CALLS), retention_days, self._now)
+        return CallRecords(self._table(tables.CALLS), self.settings.calls.retention_days, self._now)
 
     @cached_property
     def _call_limit(self) -> "CallLimit":
         from shared.calls.limits import CallLimit
 
-        most = self.settings.calls.most_live
-        return CallLimit(self._call_records, self._call_automation, most, self._now)
+        max_calls = self.settings.calls.max_live_calls
+        return CallLimit(self._call_records, self._call_automation, max_calls, self._now)
 
     @cached_property
     def _dialling(self) -> "Dialling":

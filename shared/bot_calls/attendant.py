@@ -1,8 +1,9 @@
 """The attendant: what a bot does in a call that it has answered, one turn after the other.
 
-Each turn is noted before ACS is asked for it. Events lead from one to the next, and come again
-where a host died: then another takes over, once the one before cannot be asking any more. What is
-played may so be heard twice; who is to be connected is rung at once, and the call ended once.
+Each turn is recorded before ACS is asked for it, and the events about it lead to the next. If a
+host dies, ACS delivers the event again; then another request takes the turn over, once the dead one
+cannot be asking any more. So audio may be heard twice, but an invitation rings once and the call is
+ended once.
 """
 
 import asyncio
@@ -15,8 +16,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from shared.bot_calls.settings import BotCallSettings, Connect, Say, is_url
-from shared.bot_calls.turns import NextTurn, following_turn
-from shared.calls.acs import GONE, CallGone
+from shared.bot_calls.turns import NextTurn, next_turn
+from shared.calls.acs import CALL_GONE_MESSAGE, CallGone
 from shared.calls.acs_types import PlaySource, RepeatabilityHeaders, ToneRecognition
 from shared.calls.bot_state import BotCallState, BotTurn, Step
 from shared.calls.calls import AppliedEvents
@@ -29,17 +30,20 @@ from shared.problems import BeingErased, CallRefused, Problem, Unavailable
 
 logger = logging.getLogger(__name__)
 
-# Who has noted a turn has so long to ask for it, less the margin, by which clocks may be apart;
-# then somebody else does. Whoever has called listens into silence meanwhile.
+# The request that claims a turn has so long to ask ACS for it, less a margin, because clocks may
+# differ by that much; then another request may take over. It is short, because the caller hears
+# silence meanwhile.
 _LEASE, _MARGIN = timedelta(seconds=5), timedelta(seconds=1)
-# Seconds for a person to hear what there is, and to find the key.
-_LISTENING = ToneRecognition(most=1, stop_tones="", first_within=10, next_within=2)
-# What a turn is as an action of the call; hanging up is none.
+# Long enough for a person to think, and to find the key.
+_RECOGNITION = ToneRecognition(
+    max_tones=1, stop_tones="", initial_silence_timeout=10, inter_tone_timeout=2
+)
+# The kind of action of each step; hanging up is no action.
 _KINDS = {Step.GREET: "play", Step.SAY: "play", Step.LISTEN: "tones", Step.CONNECT: "invite"}
 
 
 class Acs(Protocol):
-    """What of `shared.calls.acs` is needed here; it raises as that."""
+    """The methods of `CallAutomationApi` that are used here, with the same exceptions."""
 
     async def play(
         self,
@@ -63,7 +67,7 @@ class Acs(Protocol):
         interrupts: bool = False,
     ) -> None: ...
 
-    async def add(
+    async def add_participant(
         self,
         connection_id: str,
         raw_id: str,
@@ -79,7 +83,7 @@ class Acs(Protocol):
 
 
 class Attendant:
-    """Goes on with calls that bots have answered, after each event about one."""
+    """Takes the bot's next turn in a call, after each event about the call."""
 
     def __init__(
         self,
@@ -96,71 +100,79 @@ class Attendant:
         self._now = now
 
     async def continue_call(self, applied_events: AppliedEvents) -> None:
-        """Do what follows from what has come, unless somebody else does.
+        """Take the turn that follows from the events, unless another request takes it.
 
         Raises:
-            Unavailable: tell this again: ACS did not do its part, or the turn that this led to is
-                another's just now, who may have died.
+            Unavailable: ACS failed, or another request has claimed the turn that these events led
+                to, and may have died. ACS has to deliver the events again.
         """
         if applied_events.call.bot_state is None:
             return
-        asker = uuid.uuid4().hex
+        request_id = uuid.uuid4().hex
         while True:
             call = await self._records.change(
-                applied_events.call.call_id, lambda found: self._claimed(found, asker)
+                applied_events.call.call_id, lambda found: self._with_claim(found, request_id)
             )
             turn = call.bot_state.turn if call is not None and call.bot_state else None
-            if call is None or turn is None or turn.is_asked:
+            if call is None or turn is None or turn.has_response:
                 return
-            if turn.asker != asker:
-                if call.state is CallState.CONNECTED and _led_to(applied_events, turn):
+            if turn.claimed_by != request_id:
+                if call.state is CallState.CONNECTED and _may_have_led_to(applied_events, turn):
                     raise Unavailable("Another request is at this; it may have died.")
                 return
             if await self._perform(call, turn):
                 return
 
-    def _claimed(self, found: Call, asker: str) -> Call:
-        """The call with the turn that is to be asked for now, by us, if there is one."""
+    def _with_claim(self, found: Call, request_id: str) -> Call:
+        """The call with a turn that this request claims; unchanged if there is none to claim."""
         bot_state = found.bot_state
         if bot_state is None:
             return found
-        turn, wanted = bot_state.turn, following_turn(self._settings.menu, found)
-        if wanted is not None:
-            return self._with_turn(found, bot_state, wanted, asker)
-        is_ours = turn is not None and turn.asker == asker
-        if turn is None or turn.is_asked or is_ours or turn.until > self._now():
+        turn, following = bot_state.turn, next_turn(self._settings.menu, found)
+        if following is not None:
+            return self._with_new_turn(found, bot_state, following, request_id)
+        is_ours = turn is not None and turn.claimed_by == request_id
+        if turn is None or turn.has_response or is_ours or turn.claimed_until > self._now():
             return found
         if found.state is not CallState.CONNECTED:
             return found
-        return self._taken_over(found, bot_state, turn, asker)
+        return self._with_takeover(found, bot_state, turn, request_id)
 
-    def _with_turn(
-        self, found: Call, bot_state: BotCallState, wanted: NextTurn, asker: str
+    def _with_new_turn(
+        self, found: Call, bot_state: BotCallState, following: NextTurn, request_id: str
     ) -> Call:
-        before, now = bot_state.turn, self._now()
+        previous, now = bot_state.turn, self._now()
         turn = BotTurn(
-            number=0 if before is None else before.number + 1,
-            step=wanted.step,
-            action="" if wanted.step is Step.HANG_UP else uuid.uuid4().hex,
-            tone=wanted.tone,
-            misses=wanted.misses,
-            asker=asker,
-            until=now + _LEASE,
+            number=0 if previous is None else previous.number + 1,
+            step=following.step,
+            action="" if following.step is Step.HANG_UP else uuid.uuid4().hex,
+            tone=following.tone,
+            misses=following.misses,
+            claimed_by=request_id,
+            claimed_until=now + _LEASE,
         )
-        noted = replace(found, bot_state=replace(bot_state, turn=turn))
-        if wanted.step is Step.HANG_UP:
-            return noted
-        kind = _KINDS[wanted.step]
-        return noted.with_action(Action(turn.action, kind, key("wish", kind, ""), now))
+        changed = replace(found, bot_state=replace(bot_state, turn=turn))
+        if following.step is Step.HANG_UP:
+            return changed
+        kind = _KINDS[following.step]
+        return changed.with_action(Action(turn.action, kind, key("wish", kind, ""), now))
 
-    def _taken_over(self, found: Call, bot_state: BotCallState, turn: BotTurn, asker: str) -> Call:
-        """The turn of somebody who has died. What may be heard already is another action from now
-        on, by which it is interrupted; an invitation is the same."""
-        ours = replace(turn, asker=asker, until=self._now() + _LEASE, is_takeover=True)
+    def _with_takeover(
+        self, found: Call, bot_state: BotCallState, turn: BotTurn, request_id: str
+    ) -> Call:
+        """The call with the turn of a dead request claimed by this one.
+
+        Audio that may be playing already is interrupted, so that the turn gets a new action: the
+        end of the interrupted one must not count as its own. An invitation keeps its action, so
+        that ACS recognizes the repetition.
+        """
+        ours = replace(
+            turn, claimed_by=request_id, claimed_until=self._now() + _LEASE, is_takeover=True
+        )
         if turn.step in (Step.HANG_UP, Step.CONNECT):
             return replace(found, bot_state=replace(bot_state, turn=ours))
         action = replace(found.actions[turn.action], id=uuid.uuid4().hex, asked_at=self._now())
-        others = {id_: one for id_, one in found.actions.items() if id_ != turn.action}
+        others = {id_: other for id_, other in found.actions.items() if id_ != turn.action}
         ours = replace(ours, action=action.id)
         return replace(
             found,
@@ -169,61 +181,76 @@ class Attendant:
         )
 
     async def _perform(self, call: Call, turn: BotTurn) -> bool:
-        """Whether ACS has taken it; where it refuses, the turn has failed, and another follows."""
+        """Ask ACS for the turn, and record its response.
+
+        Returns:
+            Whether ACS accepted it. If not, the turn has failed, and the next one may follow.
+        """
         try:
-            left = (turn.until - self._now() - _MARGIN).total_seconds()
-            if left <= 0:
+            seconds_left = (turn.claimed_until - self._now() - _MARGIN).total_seconds()
+            if seconds_left <= 0:
                 raise TimeoutError
-            async with asyncio.timeout(left):
-                await self._ask(call, turn)
+            async with asyncio.timeout(seconds_left):
+                await self._send(call, turn)
         except (CallGone, CallRefused) as refused:
-            why = refused.detail if isinstance(refused, CallRefused) else GONE
-            await self._note(call, turn, why)
+            message = refused.detail if isinstance(refused, CallRefused) else CALL_GONE_MESSAGE
+            await self._record_response(call, turn, message)
             return False
         except (Problem, TimeoutError):
             with contextlib.suppress(Problem):
                 await self._release(call, turn)
             raise
-        await self._note(call, turn, None)
+        await self._record_response(call, turn, None)
         return True
 
-    async def _ask(self, call: Call, turn: BotTurn) -> None:
-        """Raises as the methods of CallAutomationApi, and CallRefused for what cannot be done."""
-        connection, bot_state = call.connection_id, call.bot_state
-        if connection is None or bot_state is None:
+    async def _send(self, call: Call, turn: BotTurn) -> None:
+        """Ask ACS for the turn.
+
+        Raises:
+            CallRefused: also if there is nothing to play, or nobody to invite.
+            CallGone, CommunicationUnavailable, Throttled: as CallAutomationApi raises them.
+        """
+        connection_id, bot_state = call.connection_id, call.bot_state
+        if connection_id is None or bot_state is None:
             raise CallGone
         match turn.step:
             case Step.GREET:
-                await self._play(connection, self._settings.greeting, turn)
+                await self._play(connection_id, self._settings.greeting, turn)
             case Step.SAY:
                 choice = self._settings.menu.choices.get(turn.tone)
-                await self._play(connection, choice.what if isinstance(choice, Say) else "", turn)
+                url_or_text = choice.url_or_text if isinstance(choice, Say) else ""
+                await self._play(connection_id, url_or_text, turn)
             case Step.LISTEN:
                 await self._acs.collect(
-                    connection,
+                    connection_id,
                     bot_state.caller,
-                    _LISTENING,
+                    _RECOGNITION,
                     self._prompt(turn),
                     context=turn.action,
                     interrupts=turn.is_takeover,
                 )
             case Step.CONNECT:
-                await self._connect(connection, bot_state, call, turn)
+                await self._connect(connection_id, bot_state, call, turn)
             case Step.HANG_UP if _has_others(call, bot_state):
-                await self._acs.leave(connection)
+                await self._acs.leave(connection_id)
             case Step.HANG_UP:
-                await self._acs.hang_up(connection)
+                await self._acs.hang_up(connection_id)
 
-    async def _play(self, connection: str, what: str, turn: BotTurn) -> None:
-        source = self._source(what)
+    async def _play(self, connection_id: str, url_or_text: str, turn: BotTurn) -> None:
+        source = self._source(url_or_text)
         if source is None:
             raise CallRefused("There is nothing to be said.")
         await self._acs.play(
-            connection, source, None, loop=False, context=turn.action, interrupts=turn.is_takeover
+            connection_id,
+            source,
+            None,
+            loop=False,
+            context=turn.action,
+            interrupts=turn.is_takeover,
         )
 
     async def _connect(
-        self, connection: str, bot_state: BotCallState, call: Call, turn: BotTurn
+        self, connection_id: str, bot_state: BotCallState, call: Call, turn: BotTurn
     ) -> None:
         choice = self._settings.menu.choices.get(turn.tone)
         raw_id = await self._raw_id_of(call.realm, choice) if isinstance(choice, Connect) else None
@@ -232,16 +259,17 @@ class Attendant:
             raise CallRefused("Who is to be connected has no identity here.")
         if raw_id == bot_state.caller:
             raise CallRefused("Who is to be connected is the caller.")
-        # A guest before they are rung, so that no list that they are on comes too early.
-        noted = await self._records.change(call.call_id, lambda found: _with_guest(found, raw_id))
-        if noted is None:
+        # Record the guest before inviting them: a list of participants that shows them must not
+        # come before we know that they are a guest.
+        changed = await self._records.change(call.call_id, lambda found: _with_guest(found, raw_id))
+        if changed is None:
             raise CallGone
-        await self._acs.add(
-            connection,
+        await self._acs.add_participant(
+            connection_id,
             raw_id,
             caller_id=None,
             context=turn.action,
-            repeatability=RepeatabilityHeaders.named(
+            repeatability=RepeatabilityHeaders.for_name(
                 turn.action, call.actions[turn.action].asked_at
             ),
         )
@@ -254,50 +282,51 @@ class Attendant:
         return None if identity is None else identity.communication_user_id
 
     def _prompt(self, turn: BotTurn) -> PlaySource | None:
-        """What is said before a choice: right after the greeting not that again."""
+        """What is played before the caller chooses: the menu's prompt, or else the greeting, unless
+        the caller has just heard it."""
         menu, greeting = self._settings.menu, self._settings.greeting
         was_greeted = turn.number == 1 and not turn.is_takeover
         return self._source(menu.prompt or ("" if was_greeted else greeting))
 
-    def _source(self, what: str) -> PlaySource | None:
-        if not what:
+    def _source(self, url_or_text: str) -> PlaySource | None:
+        if not url_or_text:
             return None
-        return (
-            PlaySource(url=what)
-            if is_url(what)
-            else PlaySource(text=what, voice=self._settings.voice)
-        )
+        if is_url(url_or_text):
+            return PlaySource(url=url_or_text)
+        return PlaySource(text=url_or_text, voice=self._settings.voice)
 
-    async def _note(self, call: Call, turn: BotTurn, refused: str | None) -> None:
-        """ACS has answered; `refused` says why it did not take it."""
+    async def _record_response(self, call: Call, turn: BotTurn, failure: str | None) -> None:
+        """Record that ACS has accepted the turn, or refused it with this message."""
         now = self._now()
 
-        def note(found: Call) -> Call:
-            changed = _with_changed(found, turn, is_asked=True)
-            if refused is None or changed == found:
+        def record(found: Call) -> Call:
+            changed = _with_changed_turn(found, turn, has_response=True)
+            if failure is None or changed == found:
                 return changed
-            return changed.with_refused(turn.action, refused, now)
+            return changed.with_failed_action(turn.action, failure, now)
 
-        await self._records.change(call.call_id, note)
+        await self._records.change(call.call_id, record)
 
     async def _release(self, call: Call, turn: BotTurn) -> None:
-        """We could not ask: whoever comes next need not wait."""
+        """End the claim of a turn that we could not ask for, so that the next request does not have
+        to wait."""
         now = self._now()
         await self._records.change(
-            call.call_id, lambda found: _with_changed(found, turn, until=now)
+            call.call_id, lambda found: _with_changed_turn(found, turn, claimed_until=now)
         )
 
 
-def _led_to(applied_events: AppliedEvents, turn: BotTurn) -> bool:
-    """May it have been this event that led to the turn, and so be told again for it?"""
+def _may_have_led_to(applied_events: AppliedEvents, turn: BotTurn) -> bool:
+    """May these events have led to the turn? Then ACS has to deliver them until it is taken."""
     before = applied_events.call.bot_state.turn if applied_events.call.bot_state else None
-    return not applied_events.is_news or before is None or before.number != turn.number
+    return not applied_events.has_new_events or before is None or before.number != turn.number
 
 
 def _has_others(call: Call, bot_state: BotCallState) -> bool:
-    """Are there people whom the bot has nothing to do with? It was added to a call of theirs."""
+    """Are there participants who are not the bot's guests? Then the bot was added to their call,
+    and must not end it."""
     own = {*bot_state.guests, call.own_id}
-    return any(member.raw_id not in own for member in call.members)
+    return any(participant.raw_id not in own for participant in call.participants)
 
 
 def _with_guest(found: Call, raw_id: str) -> Call:
@@ -306,12 +335,13 @@ def _with_guest(found: Call, raw_id: str) -> Call:
     return replace(found, bot_state=found.bot_state.with_guest(raw_id))
 
 
-def _with_changed(found: Call, turn: BotTurn, **changes: Any) -> Call:
-    """The call with a turn that has changed, unless it is another's by now, or over."""
+def _with_changed_turn(found: Call, turn: BotTurn, **changes: Any) -> Call:
+    """The call with these changes of the turn; unchanged if another request has taken the turn over
+    meanwhile, or another turn has followed."""
     bot_state = found.bot_state
     if bot_state is None or bot_state.turn is None:
         return found
-    if (bot_state.turn.number, bot_state.turn.asker) != (turn.number, turn.asker):
+    if (bot_state.turn.number, bot_state.turn.claimed_by) != (turn.number, turn.claimed_by):
         return found
     changed = replace(bot_state.turn, **changes)
     return replace(found, bot_state=replace(bot_state, turn=changed))

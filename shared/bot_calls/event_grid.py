@@ -1,7 +1,7 @@
-"""What Event Grid delivers: events of its own schema, a stranger's words until they are read.
+"""Reads what Event Grid delivers: an array of events in its own schema, usually of one event
+(reference D.5).
 
-Reference D.5: an array, as a rule of one event. Types that are not known here are ignored, unknown
-fields are not looked at.
+Events are external input: other types of events, and unknown fields, are ignored.
 """
 
 import logging
@@ -12,7 +12,7 @@ from typing import Annotated
 
 from pydantic import Field, JsonValue, TypeAdapter, ValidationError
 
-from shared.calls.events import Identifier, Moment, Name, Part
+from shared.calls.events import EventPart, Identifier, Moment, Name
 from shared.problems import InvalidRequest
 
 logger = logging.getLogger(__name__)
@@ -23,11 +23,12 @@ _INCOMING_CALL = "Microsoft.Communication.IncomingCall"
 
 @dataclass(frozen=True)
 class RingingCall:
-    """A call that rings at one of our identities.
+    """A call that rings at an ACS identity.
 
     Attributes:
         to, caller: raw ids.
-        context: what ACS wants to see of who answers it; a secret as long as it rings.
+        context: the incomingCallContext. Whoever has it can answer the call, so it is a secret
+            while the call rings.
         since: when it began to ring.
     """
 
@@ -38,28 +39,28 @@ class RingingCall:
 
 
 class IncomingCallResult(StrEnum):
-    """What became of a call that rang."""
+    """The result of an event of Event Grid."""
 
-    ANSWERED = "answered"  # now, or by an earlier delivery
-    IGNORED = "ignored"  # it is no incoming call
-    NO_BOT = "no-bot"  # it is for somebody else
-    STRANGER = "stranger"  # its caller is nobody of the bot's realm: calls never cross realms
-    LATE = "late"  # it rings no more
-    MISSED = "missed"  # ACS let nobody answer
-    BUSY = "busy"  # so many calls of its caller go on
+    ANSWERED = "answered"  # now, or after an earlier delivery
+    IGNORED = "ignored"  # the event is not about an incoming call
+    NO_BOT = "no-bot"  # the call is not for a bot
+    STRANGER = "stranger"  # the caller is not of the bot's realm: calls never cross realms
+    LATE = "late"  # the call does not ring any more
+    MISSED = "missed"  # ACS did not let us answer the call
+    BUSY = "busy"  # too many calls of the caller go on
 
 
-class _IncomingCall(Part):
+class _IncomingCall(EventPart):
     to: Identifier
     from_: Annotated[Identifier, Field(alias="from")]
     incoming_call_context: Annotated[str, Field(min_length=1, max_length=64 * 1024)]
 
 
-class _Validation(Part):
+class _Validation(EventPart):
     validation_code: Annotated[str, Field(min_length=1, max_length=1024)]
 
 
-class GridEvent(Part):
+class GridEvent(EventPart):
     """An event in Event Grid's own schema."""
 
     event_type: Name
@@ -68,7 +69,11 @@ class GridEvent(Part):
 
     @property
     def validation_code(self) -> str | None:
-        """What to answer a new subscription with; None for any other event."""
+        """The code that confirms a new subscription; None for any other event.
+
+        Raises:
+            InvalidRequest: the event should hold a code, and does not.
+        """
         if self.event_type != _VALIDATION:
             return None
         try:
@@ -78,16 +83,18 @@ class GridEvent(Part):
 
     @property
     def ringing(self) -> RingingCall | None:
-        """None for an event of another type, or of a shape that is not known here."""
+        """The call of the event; None if it is of another type, or cannot be read."""
         if self.event_type != _INCOMING_CALL:
             return None
         try:
-            told = _IncomingCall.model_validate(self.data)
+            incoming = _IncomingCall.model_validate(self.data)
         except ValidationError:
             logger.warning("an IncomingCall event is of no shape that is known here")
             return None
         since = self.event_time.astimezone(UTC)
-        return RingingCall(told.to.raw_id, told.from_.raw_id, told.incoming_call_context, since)
+        return RingingCall(
+            incoming.to.raw_id, incoming.from_.raw_id, incoming.incoming_call_context, since
+        )
 
 
 _EVENTS = TypeAdapter(Annotated[list[GridEvent], Field(min_length=1, max_length=100)])
@@ -97,7 +104,8 @@ def read_grid_events(body: bytes) -> list[GridEvent]:
     """The events of a delivery.
 
     Raises:
-        InvalidRequest: it is something else; with no detail, which may hold anything.
+        InvalidRequest: the body is something else. The error does not quote the body, which may
+            hold anything.
     """
     try:
         return _EVENTS.validate_json(body)

@@ -1,6 +1,6 @@
-"""Calls to bots, which the service answers: each once, however often Event Grid tells of it.
+"""Answers calls to bots: each once, even if Event Grid delivers its event several times.
 
-What a bot does in a call that was answered is `attendant`.
+`attendant` is about what a bot does in a call that was answered.
 """
 
 import asyncio
@@ -26,15 +26,15 @@ from shared.problems import CallRefused, NotConfigured, NotFound, Problem
 
 logger = logging.getLogger(__name__)
 
-# So long an incoming call rings (reference: limits).
-_RINGS = timedelta(seconds=30)
-_GONE = Reason(404, 0, "It rang no more when it was to be answered.")
+# How long an incoming call rings (reference: limits).
+_RINGING_TIME = timedelta(seconds=30)
+_NOT_RINGING = Reason(404, 0, "It rang no more when it was to be answered.")
 _REFUSED = Reason(400, 0, "Azure Communication Services did not let it be answered.")
 _BUSY = Reason(486, 0, "Its caller had too many calls.")
 
 
 class IncomingCalls:
-    """Answers for the bots; whoever tells has been proven."""
+    """Answers incoming calls for the bots. The events must come from a verified sender."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class IncomingCalls:
     ) -> None:
         """
         Args:
-            resource_id: the immutable id of the ACS resource, which the ids of our bots begin with.
+            resource_id: the immutable id of the ACS resource; the raw ids of its bots hold it.
         """
         self._calls = calls
         self._records = records
@@ -58,97 +58,109 @@ class IncomingCalls:
         self._limit = limit
         self._settings = settings
         self._now = now
-        # The world's, and those of two clouds of the US government (reference: raw ids).
+        # The public cloud, and two clouds of the US government (reference: raw ids).
         clouds = ("acs", "gcch-acs", "dod-acs")
-        self._ours = tuple(f"8:{cloud}:{resource_id}_" for cloud in clouds)
+        self._raw_id_prefixes = tuple(f"8:{cloud}:{resource_id}_" for cloud in clouds)
 
     def check_settings(self) -> None:
-        """Raises NotConfigured, naming what is missing for any call to be answered."""
-        if not self._settings.greeting:
-            raise NotConfigured("BOT_GREETING is not set.")
-        if not self._calls.can_be_called_back:
-            raise NotConfigured("CALLBACK_BASE_URL is not set.")
-
-    async def take(self, events: Sequence[GridEvent]) -> list[IncomingCallResult]:
-        """Answer what is to be answered, each for itself; then raise the first failure, if any.
+        """Check the settings without which no call can be answered.
 
         Raises:
-            Unavailable, Throttled, Conflict: ACS or storage did not do their part, or others did
-                the same: tell again. What has been answered by then stays so.
+            NotConfigured: one is missing; the error names it.
         """
-        results = await asyncio.gather(*map(self._take, events), return_exceptions=True)
+        if not self._settings.greeting:
+            raise NotConfigured("BOT_GREETING is not set.")
+        if not self._calls.has_callback_url:
+            raise NotConfigured("CALLBACK_BASE_URL is not set.")
+
+    async def handle(self, events: Sequence[GridEvent]) -> list[IncomingCallResult]:
+        """Answer the calls that the events are about.
+
+        Each event is handled even if another fails; then the first failure is raised.
+
+        Raises:
+            Unavailable, Throttled, Conflict: ACS or storage failed, or another request handles the
+                same event. Event Grid has to deliver the events again; calls that were answered
+                stay answered.
+        """
+        results = await asyncio.gather(*map(self._handle, events), return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
                 raise result
         return [result for result in results if isinstance(result, IncomingCallResult)]
 
-    async def _take(self, event: GridEvent) -> IncomingCallResult:
+    async def _handle(self, event: GridEvent) -> IncomingCallResult:
         ringing = event.ringing
-        result = IncomingCallResult.IGNORED if ringing is None else await self._judged(ringing)
+        result = IncomingCallResult.IGNORED if ringing is None else await self._route(ringing)
         logger.info("an event of Event Grid: %s", result)
         return result
 
-    async def _judged(self, ringing: RingingCall) -> IncomingCallResult:
-        # The ids have the resource's guid in them; the event's topic has no more than its name.
-        if not ringing.to.startswith(self._ours):
+    async def _route(self, ringing: RingingCall) -> IncomingCallResult:
+        """Find the bot and the caller; answer the call if both are of one realm and it rings."""
+        # Raw ids hold the resource's guid; the topic of the event would only name the resource.
+        if not ringing.to.startswith(self._raw_id_prefixes):
             return IncomingCallResult.NO_BOT
-        # Every call between two users is told of too, and costs no more than this.
+        # Event Grid reports every call between two users, too; they cost no more than this lookup.
         bot = await self._identities.owner_of(ringing.to)
         if bot is None or bot.kind is not Kind.BOT:
             return IncomingCallResult.NO_BOT
         caller = await self._identities.owner_of(ringing.caller)
         if caller is None or caller.realm != bot.realm:
             return IncomingCallResult.STRANGER
-        if self._now() - ringing.since > _RINGS:
+        if self._now() - ringing.since > _RINGING_TIME:
             return IncomingCallResult.LATE
-        return await self._taken_up(bot, caller, ringing)
+        return await self._begin(bot, caller, ringing)
 
-    async def _taken_up(
+    async def _begin(
         self, bot: Principal, caller: Principal, ringing: RingingCall
     ) -> IncomingCallResult:
-        """A call that rings is begun by its context, with which it can be answered once, whatever
-        its events are called; so one that was told of before is gone on with.
+        """Record the call and answer it, or continue what an earlier delivery began.
 
-        First written, then looked: whoever erases the bot or the caller sees the call, or we see
-        the erasure.
+        The key of the record is the context, with which a call can be answered only once: the ids
+        of events may differ between deliveries. The call is recorded first, then we look for an
+        erasure: either the erasure of the bot or the caller sees the call, or we see the erasure.
         """
-        name = key("incoming call", ringing.context)
-        call = await self._records.begin(bot, name, "", caller)
+        idempotency_key = key("incoming call", ringing.context)
+        call = await self._records.begin(bot, idempotency_key, "", caller)
         try:
-            result = await self._gone_on_with(bot, caller, call, ringing)
+            result = await self._continue(bot, caller, call, ringing)
         except NotFound:
             result = IncomingCallResult.MISSED
         except Problem:
-            await self._discard_of_erased(bot, caller, call, ringing)
+            await self._discard_if_erased(bot, caller, call, ringing)
             raise
-        erased = await self._discard_of_erased(bot, caller, call, ringing)
-        if erased is not None:
-            return erased
+        result_of_erasure = await self._discard_if_erased(bot, caller, call, ringing)
+        if result_of_erasure is not None:
+            return result_of_erasure
         await self._records.tidy(bot)
         return result
 
-    async def _gone_on_with(
+    async def _continue(
         self, bot: Principal, caller: Principal, call: Call, ringing: RingingCall
     ) -> IncomingCallResult:
-        """Raises NotFound where the call was removed meanwhile."""
+        """Do what has not been done for the call yet.
+
+        Raises:
+            NotFound: the call was removed meanwhile.
+        """
         if call.state is not CallState.PLACING:
             return IncomingCallResult.MISSED if call.is_refused else IncomingCallResult.ANSWERED
         if call.bot_state is None:
             live = await self._records.live_calls_to_bots(caller)
-            if await self._limit.others(call, live) >= self._limit.most:
-                return await self._turn_away(call, ringing)
-            call = await self._noted(call, ringing)
+            if await self._limit.count_others(call, live) >= self._limit.max_calls:
+                return await self._reject(call, ringing)
+            call = await self._record_raw_ids(call, ringing)
         return await self._answer(bot, caller, call, ringing)
 
-    async def _noted(self, call: Call, ringing: RingingCall) -> Call:
-        """Write down who calls whom, before anybody answers."""
+    async def _record_raw_ids(self, call: Call, ringing: RingingCall) -> Call:
+        """Record who calls which bot, before the call is answered."""
 
-        def note(found: Call) -> Call:
+        def record(found: Call) -> Call:
             if found.bot_state is not None:
                 return found
             return replace(found, own_id=ringing.to, bot_state=BotCallState((ringing.caller,)))
 
-        return await self._calls.change(call, note)
+        return await self._calls.change(call, record)
 
     async def _answer(
         self, bot: Principal, caller: Principal, call: Call, ringing: RingingCall
@@ -158,11 +170,11 @@ class IncomingCalls:
                 ringing.context,
                 self._calls.callback_url(call.call_id),
                 speech_endpoint=self._calls.speech_endpoint,
-                repeatability=RepeatabilityHeaders.named(call.call_id, call.created_at),
+                repeatability=RepeatabilityHeaders.for_name(call.call_id, call.created_at),
             )
         except (CallGone, CallRefused) as refused:
-            reason = _GONE if isinstance(refused, CallGone) else _REFUSED
-            return await self._miss(call, reason)
+            reason = _NOT_RINGING if isinstance(refused, CallGone) else _REFUSED
+            return await self._record_missed(call, reason)
         audit.record("call-answered", caller, bot, call=call.call_id)
         try:
             await self._calls.change(call, connection.bind)
@@ -171,10 +183,14 @@ class IncomingCalls:
             raise
         return IncomingCallResult.ANSWERED
 
-    async def _discard_of_erased(
+    async def _discard_if_erased(
         self, bot: Principal, caller: Principal, call: Call, ringing: RingingCall
     ) -> IncomingCallResult | None:
-        """Leave nothing of a call whose bot or caller is being erased, or was."""
+        """Remove and end the call if its bot or its caller was erased, or is being erased.
+
+        Returns:
+            The result that tells so; None if neither was.
+        """
         is_bots = await self._identities.owner_of(ringing.to) == bot
         if is_bots and await self._identities.owner_of(ringing.caller) == caller:
             return None
@@ -185,27 +201,31 @@ class IncomingCalls:
         return IncomingCallResult.STRANGER if is_bots else IncomingCallResult.NO_BOT
 
     async def _hang_up(self, connection_id: str) -> None:
-        """End a call that nobody can see any more; where that fails, its next event ends it."""
+        """End a call whose record is gone; if that fails, its next event ends it."""
         try:
             await self._acs.hang_up(connection_id)
         except Problem as failed:
             logger.warning("a call without a record is not ended yet: %s", failed.code)
 
-    async def _turn_away(self, call: Call, ringing: RingingCall) -> IncomingCallResult:
-        await self._miss(call, _BUSY)
-        once = RepeatabilityHeaders.named(f"turn away {call.call_id}", call.created_at)
+    async def _reject(self, call: Call, ringing: RingingCall) -> IncomingCallResult:
+        """Reject a call because its caller has too many: the caller hears that the line is busy."""
+        await self._record_missed(call, _BUSY)
+        headers = RepeatabilityHeaders.for_name(f"turn away {call.call_id}", call.created_at)
         try:
-            await self._acs.turn_away(ringing.context, repeatability=once)
-        except (CallGone, Problem) as failed:  # the caller hears it ring, and nobody answers
+            await self._acs.reject(ringing.context, repeatability=headers)
+        except (CallGone, Problem) as failed:  # it rings on, and nobody answers
             logger.info("a call could not be turned away: %s", type(failed).__name__)
         return IncomingCallResult.BUSY
 
-    async def _miss(self, call: Call, reason: Reason) -> IncomingCallResult:
-        """Nobody answers it; unless another delivery has, whose answer or first event binds it."""
+    async def _record_missed(self, call: Call, reason: Reason) -> IncomingCallResult:
+        """Record that nobody answers the call, unless another delivery has answered it.
+
+        If ACS's response or an event shows later that it was answered, `Call.revived` undoes this.
+        """
         at = self._now()
-        standing = await self._calls.change(call, lambda found: found.missed(reason, at))
+        changed = await self._calls.change(call, lambda found: found.as_missed(reason, at))
         return (
             IncomingCallResult.MISSED
-            if standing.connection_id is None
+            if changed.connection_id is None
             else IncomingCallResult.ANSWERED
         )

@@ -1,4 +1,4 @@
-"""The settings of incoming calls: who tells of them, and what a bot says to who calls it."""
+"""The settings of calls to bots: how Event Grid proves itself, and what a bot plays and offers."""
 
 import json
 import re
@@ -11,18 +11,18 @@ from shared.principals import MAX_ID_LENGTH, is_unicode
 from shared.settings_reader import SettingsReader
 from shared.urls import is_safe_url
 
-# Of Azure AI services, which have many more.
-USUAL_VOICE = "en-US-JennyNeural"
-# Characters of a key that proves who delivers.
-SHORTEST_KEY = 32
-# Entra's keys for a tenant's tokens, of both versions.
-_ENTRA_KEYS = "https://login.microsoftonline.com/{}/discovery/v2.0/keys"
-_LONGEST_TEXT = 5000
+# One of the many voices of Azure AI services.
+DEFAULT_VOICE = "en-US-JennyNeural"
+# Characters of a key by which Event Grid proves itself.
+MIN_KEY_LENGTH = 32
+# Where Entra publishes the keys that sign a tenant's tokens, those of version 1 and of version 2.
+_ENTRA_KEYS_URL = "https://login.microsoftonline.com/{}/discovery/v2.0/keys"
+_MAX_TEXT_LENGTH = 5000
 _TONES = "0123456789*#"
-_KEY = re.compile(r"[!-+\-.-~]+")  # visible ASCII but the comma, which stands between two
+_KEY = re.compile(r"[!-+\-.-~]+")  # visible ASCII, but no comma: it separates two keys
 _VOICE = re.compile("[A-Za-z0-9:._-]{1,128}")
 _URL = re.compile("[a-z][a-z0-9+.-]*://|data:", re.IGNORECASE)
-_SHAPE = (
+_MENU_FORMAT = (
     'has to be JSON such as {"1": {"connect": "a user\'s id, never a number"}, "2": {"say":'
     ' "a text, or an https URL"}, "0": "hang up"}, with a "prompt" beside them, said like "say"'
 )
@@ -30,7 +30,7 @@ _SHAPE = (
 
 @dataclass(frozen=True)
 class Connect:
-    """Ring at a user of the bot's realm: an id, never a number."""
+    """Invite a user of the bot's realm: by their id, never by a phone number."""
 
     user: str
 
@@ -39,7 +39,7 @@ class Connect:
 class Say:
     """Play the audio at a URL, or speak a text; then the caller may choose again."""
 
-    what: str
+    url_or_text: str
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,11 @@ type Choice = Connect | Say | HangUp
 
 @dataclass(frozen=True)
 class Menu:
-    """What a caller may press.
+    """The tones that a caller may press, and what each does.
 
     Attributes:
-        prompt: is said before every choice. Where it is empty, that is the greeting, which is not
-            said again before the first.
+        prompt: a URL or a text that is played before every choice. If it is empty, the greeting is
+            played instead, but not a second time before the first choice.
         choices: by tone: `0` to `9`, `*`, `#`.
     """
 
@@ -64,23 +64,24 @@ class Menu:
     choices: Mapping[str, Choice] = MappingProxyType({})
 
     @property
-    def texts(self) -> Iterable[str]:
-        """All that it plays or speaks: URLs and texts."""
-        return (
-            self.prompt,
-            *(one.what for one in self.choices.values() if isinstance(one, Say)),
-        )
+    def urls_and_texts(self) -> Iterable[str]:
+        """Everything that it plays or speaks."""
+        said = [choice for choice in self.choices.values() if isinstance(choice, Say)]
+        return (self.prompt, *(choice.url_or_text for choice in said))
 
 
 @dataclass(frozen=True)
 class BotCallSettings:
-    """
+    """The part of the settings that is about calls to bots.
+
     Attributes:
-        greeting: a URL or a text; where it is empty no call is answered.
-        voice: speaks the texts.
-        event_grid_keys: each of them proves Event Grid; several while one replaces another.
-        event_grid_audiences, event_grid_tenant: of Event Grid's Entra tokens; both or none.
-        entra_keys_url: where the keys are that sign those tokens.
+        greeting: a URL or a text; if it is empty, no call is answered.
+        voice: the voice that speaks the texts.
+        event_grid_keys: a delivery with one of these keys comes from Event Grid. There are several
+            while one replaces another.
+        event_grid_audiences, event_grid_tenant: the audiences and the tenant of Event Grid's Entra
+            tokens; both are set, or neither.
+        entra_keys_url: where the keys that sign those tokens are published.
     """
 
     greeting: str = field(repr=False)
@@ -92,13 +93,13 @@ class BotCallSettings:
     entra_keys_url: str
 
     @property
-    def hears_of_calls(self) -> bool:
-        """Is there a way for Event Grid to prove itself?"""
+    def can_verify_event_grid(self) -> bool:
+        """Do the settings hold a key or a tenant by which Event Grid proves itself?"""
         return bool(self.event_grid_keys or self.event_grid_tenant)
 
 
 def is_url(text: str) -> bool:
-    """Is it the address of audio, and no text to be spoken?"""
+    """Is this a URL of audio, and not a text to be spoken?"""
     return _URL.match(text) is not None
 
 
@@ -107,20 +108,20 @@ def read_bot_call_settings(reader: SettingsReader) -> BotCallSettings:
     if greeting and not _is_playable(greeting):
         reader.fault(
             "BOT_GREETING",
-            f"is neither an https URL nor a text of at most {_LONGEST_TEXT} characters",
+            f"is neither an https URL nor a text of at most {_MAX_TEXT_LENGTH} characters",
         )
     if reader.text("BOT_MENU") and not greeting:
         needed = "is missing, and BOT_MENU needs it: it says what may be pressed"
         reader.fault("BOT_GREETING", needed)
-    speaks = any(text and not is_url(text) for text in (greeting, *menu.texts))
-    if speaks and not reader.text("COGNITIVE_SERVICES_ENDPOINT"):
+    needs_speech = any(text and not is_url(text) for text in (greeting, *menu.urls_and_texts))
+    if needs_speech and not reader.text("COGNITIVE_SERVICES_ENDPOINT"):
         reader.fault(
             "COGNITIVE_SERVICES_ENDPOINT",
             "is missing, and speaks the texts of BOT_GREETING and BOT_MENU",
         )
-    voice = reader.text("BOT_VOICE") or USUAL_VOICE
+    voice = reader.text("BOT_VOICE") or DEFAULT_VOICE
     if not _VOICE.fullmatch(voice):
-        reader.fault("BOT_VOICE", f"is no name of a voice such as {USUAL_VOICE}")
+        reader.fault("BOT_VOICE", f"is no name of a voice such as {DEFAULT_VOICE}")
     audiences, tenant, keys_url = _read_entra(reader)
     return BotCallSettings(
         greeting=greeting,
@@ -135,15 +136,15 @@ def read_bot_call_settings(reader: SettingsReader) -> BotCallSettings:
 
 def _read_keys(reader: SettingsReader) -> tuple[str, ...]:
     keys = reader.items("EVENT_GRID_KEY")
-    is_good = all(len(key) >= SHORTEST_KEY and _KEY.fullmatch(key) for key in keys)
+    is_good = all(len(key) >= MIN_KEY_LENGTH and _KEY.fullmatch(key) for key in keys)
     if not is_good or (reader.text("EVENT_GRID_KEY") and not keys):
-        fault = f"needs {SHORTEST_KEY} characters or more, visible and of ASCII"
+        fault = f"needs {MIN_KEY_LENGTH} characters or more, visible and of ASCII"
         reader.fault("EVENT_GRID_KEY", fault)
     return keys
 
 
 def _read_entra(reader: SettingsReader) -> tuple[tuple[str, ...], str, str]:
-    """Audiences, tenant, and where the tenant's keys are."""
+    """The audiences, the tenant, and the URL of the tenant's keys."""
     audiences = reader.items("EVENT_GRID_AUDIENCE")
     tenant = reader.guid("EVENT_GRID_TENANT", "an Entra tenant's id")
     for given, missing in (
@@ -158,7 +159,7 @@ def _read_entra(reader: SettingsReader) -> tuple[tuple[str, ...], str, str]:
     keys_url = reader.text("EVENT_GRID_JWKS_URL")
     if keys_url and not is_safe_url(keys_url):
         reader.fault("EVENT_GRID_JWKS_URL", "is neither https nor on this machine")
-    return audiences, tenant, keys_url or _ENTRA_KEYS.format(tenant)
+    return audiences, tenant, keys_url or _ENTRA_KEYS_URL.format(tenant)
 
 
 def _read_menu(reader: SettingsReader) -> Menu:
@@ -170,41 +171,44 @@ def _read_menu(reader: SettingsReader) -> Menu:
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
-        reader.fault("BOT_MENU", _SHAPE)
+        reader.fault("BOT_MENU", _MENU_FORMAT)
         return Menu()
     prompt = document.pop("prompt", "")
-    choices = {tone: _read_choice(tone, given) for tone, given in document.items()}
+    choices = {tone: _read_choice(tone, value) for tone, value in document.items()}
     wrong = [tone for tone, choice in choices.items() if choice is None and tone in set(_TONES)]
     if prompt != "" and not _is_playable(prompt):
         wrong.append("prompt")
-    if not choices.keys() <= set(_TONES):  # whatever they are: perhaps somebody's number
+    if not choices.keys() <= set(_TONES):  # not quoted: one may be somebody's phone number
         wrong.append("what is no tone of 0-9, * and #")
     if wrong or not choices:
-        reader.fault("BOT_MENU", f"{_SHAPE}; wrong here: {', '.join(wrong) or 'it is empty'}")
+        reader.fault("BOT_MENU", f"{_MENU_FORMAT}; wrong here: {', '.join(wrong) or 'it is empty'}")
         return Menu()
     return Menu(prompt, {tone: choice for tone, choice in choices.items() if choice is not None})
 
 
-def _read_choice(tone: str, given: object) -> Choice | None:
-    """None for what is no choice, or under no tone."""
+def _read_choice(tone: str, value: object) -> Choice | None:
+    """The choice of a tone; None if the tone or the value is wrong."""
     if tone not in set(_TONES):
         return None
-    match given:
+    match value:
         case "hang up":
             return HangUp()
-        case {"say": what, **rest} if not rest and _is_playable(what):
-            return Say(what)
+        case {"say": url_or_text, **rest} if not rest and _is_playable(url_or_text):
+            return Say(url_or_text)
         case {"connect": str(user), **rest} if not rest and _is_user(user):
             return Connect(user)
     return None
 
 
-def _is_playable(what: object) -> bool:
-    if not isinstance(what, str) or not 0 < len(what) <= _LONGEST_TEXT or not is_unicode(what):
+def _is_playable(value: object) -> bool:
+    if not isinstance(value, str) or not 0 < len(value) <= _MAX_TEXT_LENGTH:
         return False
-    return is_safe_url(what) if is_url(what) else True
+    if not is_unicode(value):
+        return False
+    return is_safe_url(value) if is_url(value) else True
 
 
 def _is_user(user: str) -> bool:
-    """A number would be taken for somebody's id, and whoever wrote it means to have it dialled."""
+    """Is this a user's id? A phone number is refused: whoever writes one expects it to be called,
+    but it would only be looked up as an id."""
     return 0 < len(user) <= MAX_ID_LENGTH and is_unicode(user) and not E164.fullmatch(user)

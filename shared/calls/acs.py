@@ -41,11 +41,11 @@ logger = logging.getLogger(__name__)
 
 
 class CallGone(Exception):
-    """ACS has no such call: no longer, or nobody has answered it yet."""
+    """ACS has no such call: it has ended, or nobody has answered it yet."""
 
 
-# That in words.
-GONE = "The call had ended, or was not connected yet, or who was meant was not in it."
+# The message of an action that failed because of CallGone.
+CALL_GONE_MESSAGE = "The call had ended, or was not connected yet, or who was meant was not in it."
 
 
 def call_automation_client(
@@ -62,10 +62,15 @@ def call_automation_client(
 
 
 class CallAutomationApi:
-    """Every method raises CommunicationUnavailable or Throttled where ACS did not do its part,
-    CallRefused where it does not take the request, and CallGone where the call has ended.
+    """The requests to Call Automation.
 
-    All of them may be repeated: what must not have its effect twice takes RepeatabilityHeaders.
+    All of them may be repeated: those that must not have their effect twice take
+    RepeatabilityHeaders.
+
+    Raises:
+        CommunicationUnavailable, Throttled: ACS failed, or limits us.
+        CallRefused: ACS does not accept the request.
+        CallGone: the call has ended, or is not connected yet.
     """
 
     def __init__(self, build: Callable[[], "CallAutomationClient"]) -> None:
@@ -80,8 +85,8 @@ class CallAutomationApi:
         speech_endpoint: str | None,
         repeatability: RepeatabilityHeaders,
     ) -> EstablishedCall:
-        """Call people, bots and phone numbers, by ACS raw id."""
-        return await self._connected(
+        """Call users, bots and phone numbers, by raw id."""
+        return await self._establish(
             lambda: self._client.create_call(
                 [identifier_of(target) for target in targets],
                 callback_url,
@@ -100,7 +105,7 @@ class CallAutomationApi:
         repeatability: RepeatabilityHeaders,
     ) -> EstablishedCall:
         """Join a group call as the service."""
-        return await self._connected(
+        return await self._establish(
             lambda: self._client.connect_call(
                 callback_url,
                 group_call_id=group_id,
@@ -117,12 +122,16 @@ class CallAutomationApi:
         speech_endpoint: str | None,
         repeatability: RepeatabilityHeaders,
     ) -> EstablishedCall:
-        """Answer a call that rings; where it rings no more it is gone.
+        """Answer a ringing call.
 
         Args:
-            incoming_context: what Event Grid has told of it: a secret as long as it rings.
+            incoming_context: from Event Grid's event about the call. Whoever has it can answer the
+                call, so it is a secret while the call rings.
+
+        Raises:
+            CallGone: it does not ring any more.
         """
-        answered = await self._ask(
+        answered = await self._send(
             lambda: self._client.answer_call(
                 incoming_context,
                 callback_url,
@@ -130,15 +139,13 @@ class CallAutomationApi:
                 **repeatability.options(),
             )
         )
-        return _connection(answered, answered.answered_by)
+        return _established_call(answered, answered.answered_by)
 
-    async def turn_away(
-        self, incoming_context: str, *, repeatability: RepeatabilityHeaders
-    ) -> None:
-        """Let a call that rings find the line busy."""
+    async def reject(self, incoming_context: str, *, repeatability: RepeatabilityHeaders) -> None:
+        """Reject a ringing call: its caller hears that the line is busy."""
         from azure.communication.callautomation import CallRejectReason
 
-        await self._ask(
+        await self._send(
             lambda: self._client.reject_call(
                 incoming_context,
                 call_reject_reason=CallRejectReason.BUSY,
@@ -146,7 +153,7 @@ class CallAutomationApi:
             )
         )
 
-    async def add(
+    async def add_participant(
         self,
         connection_id: str,
         raw_id: str,
@@ -156,8 +163,8 @@ class CallAutomationApi:
         repeatability: RepeatabilityHeaders,
     ) -> None:
         """Invite somebody to a call."""
-        await self._ask(
-            lambda: self._connection(connection_id).add_participant(
+        await self._send(
+            lambda: self._connection_client(connection_id).add_participant(
                 identifier_of(raw_id),
                 source_caller_id_number=phone_of(caller_id),
                 operation_context=context,
@@ -165,12 +172,12 @@ class CallAutomationApi:
             )
         )
 
-    async def remove(
+    async def remove_participant(
         self, connection_id: str, raw_id: str, *, context: str, repeatability: RepeatabilityHeaders
     ) -> None:
         """Remove somebody from a call."""
-        await self._ask(
-            lambda: self._connection(connection_id).remove_participant(
+        await self._send(
+            lambda: self._connection_client(connection_id).remove_participant(
                 identifier_of(raw_id), operation_context=context, **repeatability.options()
             )
         )
@@ -185,13 +192,15 @@ class CallAutomationApi:
         context: str,
         interrupts: bool = False,
     ) -> None:
-        """Play to somebody, or to all.
+        """Play to one participant, or to all.
 
         Args:
-            interrupts: whatever is played to all, or listened for; else it waits for its end.
+            to: raw id of the participant; None for all.
+            interrupts: whether this ends what is played to all, or recognized, just now. Else it
+                waits until that has ended.
         """
-        await self._ask(
-            lambda: self._connection(connection_id).play_media(
+        await self._send(
+            lambda: self._connection_client(connection_id).play_media(
                 source_of(source),
                 [identifier_of(to)] if to else "all",
                 loop=loop,
@@ -210,50 +219,62 @@ class CallAutomationApi:
         context: str,
         interrupts: bool = False,
     ) -> None:
-        """Hear the tones that somebody presses; `interrupts` as for `play`."""
+        """Recognize the tones that a participant presses.
+
+        Args:
+            prompt: played first; the first tone ends it.
+            interrupts: as for `play`.
+        """
         from azure.communication.callautomation import RecognizeInputType
 
-        await self._ask(
-            lambda: self._connection(connection_id).start_recognizing_media(
+        await self._send(
+            lambda: self._connection_client(connection_id).start_recognizing_media(
                 RecognizeInputType.DTMF,
                 identifier_of(raw_id),
-                initial_silence_timeout=recognition.first_within,
+                initial_silence_timeout=recognition.initial_silence_timeout,
                 play_prompt=source_of(prompt) if prompt else None,
                 interrupt_prompt=True,
                 interrupt_call_media_operation=interrupts,
-                dtmf_inter_tone_timeout=recognition.next_within,
-                dtmf_max_tones_to_collect=recognition.most,
+                dtmf_inter_tone_timeout=recognition.inter_tone_timeout,
+                dtmf_max_tones_to_collect=recognition.max_tones,
                 dtmf_stop_tones=[TONE_NAMES[tone] for tone in recognition.stop_tones],
                 operation_context=context,
             )
         )
 
     async def hang_up(self, connection_id: str) -> None:
-        """End a call for everyone; fine where it has ended, so a second effect is fine too."""
+        """End a call for everyone. If it has ended already, this does nothing: it may be repeated
+        without RepeatabilityHeaders."""
         try:
-            await self._ask(lambda: self._connection(connection_id).hang_up(is_for_everyone=True))
+            await self._send(
+                lambda: self._connection_client(connection_id).hang_up(is_for_everyone=True)
+            )
         except CallGone:
             return
 
     async def leave(self, connection_id: str) -> None:
-        """Leave a call, which goes on for others; fine where it has ended."""
+        """Leave a call, which goes on for the others. If it has ended, this does nothing."""
         try:
-            await self._ask(lambda: self._connection(connection_id).hang_up(is_for_everyone=False))
+            await self._send(
+                lambda: self._connection_client(connection_id).hang_up(is_for_everyone=False)
+            )
         except CallGone:
             return
 
-    async def callback_of(self, connection_id: str) -> str | None:
-        """Where ACS tells about a call; None where there is no such call."""
+    async def callback_url_of(self, connection_id: str) -> str | None:
+        """Where ACS sends the events of a call; None if there is no such call."""
         try:
-            found = await self._ask(lambda: self._connection(connection_id).get_call_properties())
+            properties = await self._send(
+                lambda: self._connection_client(connection_id).get_call_properties()
+            )
         except CallGone:
             return None
-        return str(found.callback_url)
+        return str(properties.callback_url)
 
-    async def lives(self, connection_id: str) -> bool:
+    async def exists(self, connection_id: str) -> bool:
         """Does ACS still have the call?"""
         try:
-            await self._ask(lambda: self._connection(connection_id).get_call_properties())
+            await self._send(lambda: self._connection_client(connection_id).get_call_properties())
         except CallGone:
             return False
         return True
@@ -262,21 +283,21 @@ class CallAutomationApi:
     def _client(self) -> "CallAutomationClient":
         return self._build()
 
-    def _connection(self, connection_id: str) -> "CallConnectionClient":
+    def _connection_client(self, connection_id: str) -> "CallConnectionClient":
         return self._client.get_call_connection(connection_id)
 
-    async def _connected(self, call: Callable[[], Awaitable[Any]]) -> EstablishedCall:
-        made = await self._ask(call)
-        return _connection(made, made.source)
+    async def _establish(self, request: Callable[[], Awaitable[Any]]) -> EstablishedCall:
+        properties = await self._send(request)
+        return _established_call(properties, properties.source)
 
-    async def _ask[T](self, call: Callable[[], Awaitable[T]]) -> T:
+    async def _send[T](self, request: Callable[[], Awaitable[T]]) -> T:
         async with _errors_as_problems():
-            return await with_retries(call)
+            return await with_retries(request)
 
 
 @asynccontextmanager
 async def _errors_as_problems() -> AsyncIterator[None]:
-    """Turn what the SDK raises into what it means. The SDK's texts stay out of problems and logs,
+    """Turn the SDK's exceptions into our problems. The SDK's texts stay out of problems and logs,
     because they may hold a phone number."""
     try:
         yield
@@ -303,6 +324,6 @@ async def _errors_as_problems() -> AsyncIterator[None]:
         raise CommunicationUnavailable from error
 
 
-def _connection(properties: Any, own: Any) -> EstablishedCall:
-    raw_id = None if own is None else own.raw_id
-    return EstablishedCall(properties.call_connection_id, properties.server_call_id, raw_id)
+def _established_call(properties: Any, own_identifier: Any) -> EstablishedCall:
+    own_id = None if own_identifier is None else own_identifier.raw_id
+    return EstablishedCall(properties.call_connection_id, properties.server_call_id, own_id)

@@ -1,5 +1,7 @@
-"""The words of Call Automation: ours, and Microsoft's SDK's for them, which is imported when a call
-is first made."""
+"""Our types for Call Automation, and how they become those of Microsoft's SDK.
+
+The SDK is imported when a call is first made: no other request should pay for it.
+"""
 
 import uuid
 from dataclasses import dataclass, field, replace
@@ -7,36 +9,36 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any, Self
 
-from shared.calls.rows import Call, CallState, Member
+from shared.calls.rows import Call, CallState, Participant
 
 
 @dataclass(frozen=True)
 class RepeatabilityHeaders:
-    """By which ACS knows a repetition of a request: it has its effect once.
+    """The headers by which ACS recognizes a repeated request, so that it has its effect once.
 
     Attributes:
         id: the Repeatability-Request-ID, a GUID.
-        first_sent: when the request was first made.
+        first_sent: the Repeatability-First-Sent, when the request was first made.
     """
 
     id: str
     first_sent: datetime
 
     @classmethod
-    def named(cls, name: str, first_sent: datetime) -> Self:
-        """By an id that follows from a name, so that a repetition has the same."""
+    def for_name(cls, name: str, first_sent: datetime) -> Self:
+        """Derive the id from a name, so that a repetition has the same id."""
         return cls(str(uuid.uuid5(uuid.NAMESPACE_OID, name)), first_sent)
 
     def options(self) -> dict[str, Any]:
-        """Of any call of the SDK."""
-        sent = format_datetime(self.first_sent.astimezone(UTC), usegmt=True)
-        headers = {"Repeatability-Request-ID": self.id, "Repeatability-First-Sent": sent}
+        """The keyword arguments for a method of the SDK."""
+        first_sent = format_datetime(self.first_sent.astimezone(UTC), usegmt=True)
+        headers = {"Repeatability-Request-ID": self.id, "Repeatability-First-Sent": first_sent}
         return {"headers": headers}
 
 
 @dataclass(frozen=True)
 class PlaySource:
-    """What is played: the audio file at a URL, or a text that is spoken by a voice."""
+    """What is played: the audio file at a URL, or a text that a voice speaks."""
 
     url: str | None = field(default=None, repr=False)
     text: str | None = field(default=None, repr=False)
@@ -45,26 +47,29 @@ class PlaySource:
 
 @dataclass(frozen=True)
 class ToneRecognition:
-    """How tones are collected.
+    """How ACS recognizes the tones that somebody presses.
 
     Attributes:
-        stop_tones: `0` to `9`, `*`, `#`, `a` to `d`: each of them ends it.
-        first_within, next_within: seconds until the first tone, and between two.
+        max_tones: the recognition ends after so many.
+        stop_tones: each of these ends the recognition: `0` to `9`, `*`, `#`, `a` to `d`.
+        initial_silence_timeout: seconds to wait for the first tone.
+        inter_tone_timeout: seconds to wait for each further tone.
     """
 
-    most: int
+    max_tones: int
     stop_tones: str
-    first_within: int
-    next_within: int
+    initial_silence_timeout: int
+    inter_tone_timeout: int
 
 
 @dataclass(frozen=True)
 class EstablishedCall:
-    """A call as ACS has made it.
+    """A call that ACS has made or answered for us.
 
     Attributes:
-        server_call_id: where it is told already.
-        own_id: as whom the service is in it, by raw id.
+        id: the callConnectionId.
+        server_call_id: None if ACS does not give it yet.
+        own_id: raw id of the service itself in the call; None if ACS does not give it.
     """
 
     id: str
@@ -72,12 +77,11 @@ class EstablishedCall:
     own_id: str | None
 
     def bind(self, call: Call) -> Call:
-        """The call after ACS's answer; an event may have come before it."""
+        """The call after ACS's response. An event may have come before it: what that set stays."""
         call = call.revived()
-        advanced = call.state if call.state is not CallState.PLACING else CallState.CONNECTING
         return replace(
             call,
-            state=advanced,
+            state=call.state if call.state is not CallState.PLACING else CallState.CONNECTING,
             connection_id=call.connection_id or self.id,
             server_call_id=call.server_call_id or self.server_call_id,
             own_id=self.own_id or call.own_id,
@@ -85,25 +89,25 @@ class EstablishedCall:
 
 
 def identifier_of(raw_id: str) -> Any:
-    """Of a phone number, or of a user or bot."""
+    """The SDK's identifier of a phone number, or of a user or bot."""
     from azure.communication.callautomation import (
         CommunicationUserIdentifier,
         PhoneNumberIdentifier,
     )
 
-    number = Member(raw_id).phone_number
+    number = Participant(raw_id).phone_number
     return PhoneNumberIdentifier(number) if number else CommunicationUserIdentifier(raw_id)
 
 
 def phone_of(number: str | None) -> Any:
-    """Of a number, if there is one."""
+    """The SDK's identifier of a phone number, if one is given."""
     from azure.communication.callautomation import PhoneNumberIdentifier
 
     return PhoneNumberIdentifier(number) if number else None
 
 
 def source_of(source: PlaySource) -> Any:
-    """Of what is to be played."""
+    """The SDK's play source."""
     from azure.communication.callautomation import FileSource, TextSource
 
     if source.url is not None:
@@ -111,7 +115,7 @@ def source_of(source: PlaySource) -> Any:
     return TextSource(text=source.text or "", voice_name=source.voice)
 
 
-# What is pressed, and what ACS calls it.
+# The tones, and ACS's names for them.
 TONE_NAMES = {
     **dict(
         zip(

@@ -1,27 +1,40 @@
-"""Steering a call that goes on: who else joins or leaves, what is played, what is pressed.
+"""Actions in an ongoing call: invite and remove participants, play audio, recognize tones.
 
-What is asked is noted before ACS is: its id is the operation context by which events tell how it
-ended. An invitation costs money and has an Idempotency-Key; a sound may be heard twice, where an
-answer of ACS was lost.
+Each action is recorded before ACS is asked. Its id is the operation context, by which the events
+about it are matched to it. An invitation costs money, so it has an Idempotency-Key; audio may be
+heard twice if a response of ACS is lost.
 """
 
 import uuid
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
-from shared.calls.acs import GONE, CallAutomationApi, CallGone
+from shared.calls.acs import CALL_GONE_MESSAGE, CallAutomationApi, CallGone
 from shared.calls.acs_types import PlaySource, RepeatabilityHeaders, ToneRecognition
 from shared.calls.calls import Calls
 from shared.calls.dialling import Dialling, Target
-from shared.calls.rows import MOST_ACTIONS, Action, ActionState, Call, CallState, Member, member_id
+from shared.calls.rows import (
+    MOST_ACTIONS,
+    Action,
+    ActionState,
+    Call,
+    CallState,
+    Participant,
+    participant_id,
+)
 from shared.keys import key
 from shared.principals import Caller
 from shared.problems import CallEnded, CallRefused, KeyReused, NotFound
 
 
 class CallActions:
-    """Each method raises NotFound for what is not the caller's, CallEnded for a call that is not
-    going on, and CallRefused for what ACS does not take."""
+    """The actions that the creator of a call, or a manager of its realm, may ask for.
+
+    Raises:
+        NotFound: the call or the participant does not exist, or the caller may not see the call.
+        CallEnded: the call has ended, or is not connected yet.
+        CallRefused: ACS does not accept the action, or the call had too many.
+    """
 
     def __init__(
         self,
@@ -38,60 +51,60 @@ class CallActions:
     async def invite(
         self, caller: Caller, call_id: str, idempotency_key: str, target: Target
     ) -> Action:
-        """Invite somebody to a call; the same key again is the same invitation."""
+        """Invite somebody to a call. A repetition with the same key is the same invitation."""
         call = await self._calls.find_for(caller, call_id)
-        known = await self._dialling.raw_ids(caller.principal.realm, [target], "")
-        [raw_id] = known
-        number = self._dialling.caller_id(known, None)
-        connection = _connection_of(call)
+        names = await self._dialling.resolve(caller.principal.realm, [target], "")
+        [raw_id] = names
+        caller_id = self._dialling.caller_id(names, None)
+        connection_id = _connection_id_of(call)
         action = self._action("invite", key("invite", call_id, idempotency_key)[:32], raw_id)
-        action = await self._asked(call, action)
+        action = await self._record(call, action)
         if action.state is not ActionState.REQUESTED:
             return action
-        return await self._tell(
+        return await self._send(
             call,
             action,
-            lambda: self._acs.add(
-                connection,
+            lambda: self._acs.add_participant(
+                connection_id,
                 raw_id,
-                caller_id=number,
+                caller_id=caller_id,
                 context=action.id,
-                repeatability=RepeatabilityHeaders.named(action.id, action.asked_at),
+                repeatability=RepeatabilityHeaders.for_name(action.id, action.asked_at),
             ),
         )
 
-    async def remove(self, caller: Caller, call_id: str, participant: str) -> Action:
-        """Remove somebody from a call, by the id that answers give them; repeatable."""
+    async def remove(self, caller: Caller, call_id: str, id_in_answers: str) -> Action:
+        """Remove a participant from a call, by the id that answers give; repeatable."""
         call = await self._calls.find_for(caller, call_id)
-        member = _member(call, participant)
-        connection = _connection_of(call)
-        action = self._action("remove", uuid.uuid4().hex, member.raw_id)
-        await self._asked(call, action)
-        return await self._tell(
+        participant = _participant(call, id_in_answers)
+        connection_id = _connection_id_of(call)
+        action = self._action("remove", uuid.uuid4().hex, participant.raw_id)
+        await self._record(call, action)
+        return await self._send(
             call,
             action,
-            lambda: self._acs.remove(
-                connection,
-                member.raw_id,
+            lambda: self._acs.remove_participant(
+                connection_id,
+                participant.raw_id,
                 context=action.id,
-                repeatability=RepeatabilityHeaders.named(action.id, action.asked_at),
+                repeatability=RepeatabilityHeaders.for_name(action.id, action.asked_at),
             ),
         )
 
     async def play(
         self, caller: Caller, call_id: str, source: PlaySource, to: str | None, *, loop: bool
     ) -> Action:
-        """Play audio to a participant, or to all."""
+        """Play audio to one participant, by the id that answers give, or to all."""
         call = await self._calls.find_for(caller, call_id)
         self._dialling.check_source(source, "")
-        raw_id = _member(call, to).raw_id if to else None
-        connection = _connection_of(call)
+        raw_id = _participant(call, to).raw_id if to else None
+        connection_id = _connection_id_of(call)
         action = self._action("play", uuid.uuid4().hex, "")
-        await self._asked(call, action)
-        return await self._tell(
+        await self._record(call, action)
+        return await self._send(
             call,
             action,
-            lambda: self._acs.play(connection, source, raw_id, loop=loop, context=action.id),
+            lambda: self._acs.play(connection_id, source, raw_id, loop=loop, context=action.id),
         )
 
     async def collect(
@@ -102,64 +115,74 @@ class CallActions:
         recognition: ToneRecognition,
         prompt: PlaySource | None,
     ) -> Action:
-        """Hear what somebody in the call presses; the tones appear with the action."""
+        """Recognize the tones that a participant presses; they are shown with the action later."""
         call = await self._calls.find_for(caller, call_id)
         if prompt is not None:
             self._dialling.check_source(prompt, "prompt.")
-        [raw_id] = await self._dialling.raw_ids(caller.principal.realm, [target], "from.")
-        if raw_id not in {member.raw_id for member in call.members}:
+        [raw_id] = await self._dialling.resolve(caller.principal.realm, [target], "from.")
+        if raw_id not in {participant.raw_id for participant in call.participants}:
             raise NotFound("Who is to be heard is not in the call.")
-        connection = _connection_of(call)
+        connection_id = _connection_id_of(call)
         action = self._action("tones", uuid.uuid4().hex, "")
-        await self._asked(call, action)
-        return await self._tell(
+        await self._record(call, action)
+        return await self._send(
             call,
             action,
-            lambda: self._acs.collect(connection, raw_id, recognition, prompt, context=action.id),
+            lambda: self._acs.collect(
+                connection_id, raw_id, recognition, prompt, context=action.id
+            ),
         )
 
-    def _action(self, kind: str, id_: str, fingerprint: str) -> Action:
+    def _action(self, kind: str, id_: str, raw_id: str) -> Action:
         return Action(
-            id=id_, kind=kind, fingerprint=key("wish", kind, fingerprint), asked_at=self._now()
+            id=id_, kind=kind, fingerprint=key("wish", kind, raw_id), asked_at=self._now()
         )
 
-    async def _asked(self, call: Call, action: Action) -> Action:
-        """Note an action before ACS is asked; the one that stands, where its id came before."""
+    async def _record(self, call: Call, action: Action) -> Action:
+        """Record an action before ACS is asked.
 
-        def noted(found: Call) -> Call:
+        Returns:
+            The recorded action: that of an earlier request if its id came before.
+        """
+
+        def add_action(found: Call) -> Call:
             if action.id in found.actions:
                 return found
             if len(found.actions) >= MOST_ACTIONS:
                 raise CallRefused(f"A call takes {MOST_ACTIONS} actions.")
             return found.with_action(action)
 
-        standing = (await self._calls.change(call, noted)).actions[action.id]
-        if standing.fingerprint != action.fingerprint:
+        recorded = (await self._calls.change(call, add_action)).actions[action.id]
+        if recorded.fingerprint != action.fingerprint:
             raise KeyReused
-        return standing
+        return recorded
 
-    async def _tell(self, call: Call, action: Action, ask: Callable[[], Awaitable[None]]) -> Action:
-        """Ask ACS for an action; what it refuses has failed."""
+    async def _send(
+        self, call: Call, action: Action, request: Callable[[], Awaitable[None]]
+    ) -> Action:
+        """Ask ACS for an action; if ACS refuses it, record that it has failed."""
         try:
-            await ask()
+            await request()
         except (CallGone, CallRefused) as refused:
             at = self._now()
-            why = refused.detail if isinstance(refused, CallRefused) else GONE
-            await self._calls.change(call, lambda found: found.with_refused(action.id, why, at))
+            message = refused.detail if isinstance(refused, CallRefused) else CALL_GONE_MESSAGE
+            await self._calls.change(
+                call, lambda found: found.with_failed_action(action.id, message, at)
+            )
             if isinstance(refused, CallGone):
                 raise CallEnded from refused
             raise
         return action
 
 
-def _connection_of(call: Call) -> str:
+def _connection_id_of(call: Call) -> str:
     if call.connection_id is None or call.state is CallState.DISCONNECTED:
         raise CallEnded
     return call.connection_id
 
 
-def _member(call: Call, participant: str) -> Member:
-    for member in call.members:
-        if member_id(call.call_id, member.raw_id) == participant:
-            return member
+def _participant(call: Call, id_in_answers: str) -> Participant:
+    for participant in call.participants:
+        if participant_id(call.call_id, participant.raw_id) == id_in_answers:
+            return participant
     raise NotFound("There is no such participant.")

@@ -9,10 +9,10 @@ from typing import Any, Self
 
 
 class Step(StrEnum):
-    """What a bot can do."""
+    """What a bot does in one turn."""
 
     GREET = "greet"
-    LISTEN = "listen"  # offer the menu, and hear what is pressed
+    LISTEN = "listen"  # play the menu's prompt, and recognize the tone that is pressed
     SAY = "say"
     CONNECT = "connect"
     HANG_UP = "hang up"
@@ -20,17 +20,17 @@ class Step(StrEnum):
 
 @dataclass(frozen=True)
 class BotTurn:
-    """The bot's turn: one after the other, each noted before ACS is asked for it.
+    """One turn of the bot. Turns come one after the other, each recorded before ACS is asked.
 
     Attributes:
-        number: from 0 on.
-        action: id of the action of the call that it is; empty for hanging up.
-        tone: what was pressed to get here, where something was.
-        misses: how often until now nothing on the menu was chosen, or nobody reached.
-        asker: names the request that asks ACS for it.
-        until: the asker has died who has not asked by then.
-        is_takeover: whether somebody before that has died, who may have asked.
-        is_asked: whether ACS has answered.
+        number: counts the turns of the call, from 0.
+        action: id of the call's action for this turn; empty for hanging up.
+        tone: the tone that led to this turn; empty if none did.
+        misses: how often so far no choice of the menu was pressed, or the person was not reached.
+        claimed_by: names the request to this service that sends the turn to ACS.
+        claimed_until: after this time that request is taken for dead, and another may take over.
+        is_takeover: whether a request before this one died, and may have sent the turn already.
+        has_response: whether ACS has accepted or refused the turn.
     """
 
     number: int
@@ -38,10 +38,10 @@ class BotTurn:
     action: str
     tone: str
     misses: int
-    asker: str
-    until: datetime
+    claimed_by: str
+    claimed_until: datetime
     is_takeover: bool = False
-    is_asked: bool = False
+    has_response: bool = False
 
     def stored(self) -> dict[str, Any]:
         """As it is stored, under names that stay whatever the fields are called."""
@@ -51,10 +51,10 @@ class BotTurn:
             "action": self.action,
             "tone": self.tone,
             "misses": self.misses,
-            "asker": self.asker,
-            "until": str(self.until),
+            "asker": self.claimed_by,
+            "until": str(self.claimed_until),
             "is_again": self.is_takeover,
-            "is_asked": self.is_asked,
+            "is_asked": self.has_response,
         }
 
     @classmethod
@@ -65,20 +65,23 @@ class BotTurn:
             action=stored["action"],
             tone=stored["tone"],
             misses=stored["misses"],
-            asker=stored["asker"],
-            until=datetime.fromisoformat(stored["until"]),
+            claimed_by=stored["asker"],
+            claimed_until=datetime.fromisoformat(stored["until"]),
             is_takeover=stored["is_again"],
-            is_asked=stored["is_asked"],
+            has_response=stored["is_asked"],
         )
 
 
 @dataclass(frozen=True)
 class BotCallState:
-    """
+    """How far the bot has come in a call.
+
     Attributes:
-        guests: whom the call is for, by raw id: the caller, and who was to be connected to them.
-        joined: those of them who have been in it. Who came and is there no more has left.
-        turn: None before the first.
+        guests: raw ids of the people whom the bot serves: first the caller, then each person whom
+            the bot invites for the caller.
+        joined: the guests who have been in the call. If one of them is not in the latest list of
+            participants, that guest has left.
+        turn: the latest turn; None before the first.
     """
 
     guests: tuple[str, ...]
@@ -87,6 +90,7 @@ class BotCallState:
 
     @property
     def caller(self) -> str:
+        """Raw id of the person who called the bot."""
         return self.guests[0]
 
     def with_guest(self, raw_id: str) -> Self:

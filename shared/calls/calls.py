@@ -1,42 +1,30 @@
-"""Call management: placing calls, and what has become of them; to steer one is `call_steering`.
+"""Call management: show, list, end, erase and export calls, and apply the events about them.
 
-Whatever costs money is named before ACS is asked: a lost answer, a kill, and the same request again
-are one call.
+`placing` places calls, and `actions` is about what happens inside an ongoing call.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from shared import audit
 from shared.auth.roles import CALLS_MANAGE
-from shared.calls.acs import CallAutomationApi, CallGone
-from shared.calls.acs_types import EstablishedCall, RepeatabilityHeaders
-from shared.calls.dialling import Dialling, Target
+from shared.calls.acs import CallAutomationApi
 from shared.calls.events import CallEvent
-from shared.calls.limits import CallLimit
-from shared.calls.records import CallRecords, LoggedEvent
-from shared.calls.rows import Call, CallState, Member
+from shared.calls.records import CallRecords
+from shared.calls.rows import Call, LoggedEvent
 from shared.calls.settings import CallSettings
 from shared.identity.identities import Identities
-from shared.keys import key, principal_key
+from shared.keys import principal_key
 from shared.principals import Caller, Kind, Principal
 from shared.problems import (
     BeingErased,
     CallEnded,
-    CallRefused,
     Forbidden,
-    NotConfigured,
     NotFound,
-    TooManyCalls,
-    Unauthenticated,
 )
 from shared.tables import Value
 from shared.upstream.concurrency import for_each
 
-# So long the same request may be made again: ACS forgets it after a day, and would call anew.
-_REPEATABLE_SECONDS = 12 * 3600.0
-# How long a list of calls is.
+# Calls on one page of a list.
 PAGE = 50
 
 
@@ -45,8 +33,9 @@ class CallView:
     """A call as its creator or a manager sees it.
 
     Attributes:
-        names: `user:…` or `bot:…` of members, and of who called which bot, by ACS id, as far as
-            they are of the realm; where one call was asked for, as are its events.
+        names: by raw id, `user:…` or `bot:…` for participants of the realm, and for the caller and
+            the bot in a call to a bot. Empty in a list of calls.
+        events: the applied events, in order of time. Empty in a list of calls.
     """
 
     call: Call
@@ -56,102 +45,45 @@ class CallView:
 
 @dataclass(frozen=True)
 class AppliedEvents:
-    """What a callback was about.
+    """The result of a callback.
 
     Attributes:
-        call: as it was before the last of its events.
-        is_news: whether any of them came for the first time.
+        call: the call before the last of the events was applied.
+        has_new_events: whether any of the events came for the first time.
     """
 
     call: Call
-    is_news: bool
+    has_new_events: bool
 
 
 class Calls:
-    """All calls of this service. Not yours and not there are one answer."""
+    """All calls of this service.
+
+    A call that does not exist and a call that the caller may not see cause the same NotFound, so
+    that nobody learns which calls exist.
+    """
 
     def __init__(
         self,
         records: CallRecords,
         acs: CallAutomationApi,
         identities: Identities,
-        dialling: Dialling,
-        limit: CallLimit,
         settings: CallSettings,
-        enrolled: Callable[[Caller], Awaitable[object]],
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """
-        Args:
-            enrolled: gives a caller an identity who has none.
-        """
         self._records = records
-        self._enrolled = enrolled
         self._acs = acs
         self._identities = identities
-        self._dialling = dialling
-        self._limit = limit
         self._settings = settings
-        self._now = now
-
-    async def place(
-        self,
-        caller: Caller,
-        idempotency_key: str,
-        targets: Sequence[Target],
-        caller_id: str | None,
-        group_id: str | None,
-    ) -> CallView:
-        """Call somebody, or join a group call; the same key again is the same call.
-
-        Raises:
-            InvalidRequest: who is to be called is not here, or may not be dialled.
-            KeyReused: the key came before with something else.
-            TooManyCalls: so many of the caller's calls go on.
-            CallRefused: ACS does not take it.
-            NotConfigured: a setting is missing.
-        """
-        if not self.can_be_called_back:
-            raise NotConfigured("CALLBACK_BASE_URL is not set.")
-        creator = caller.principal
-        await self._enrolled(caller)  # an erasure marks it, which we see at the end
-        known = await self._dialling.raw_ids(creator.realm, targets, "to.{}.")
-        number = self._dialling.caller_id(known, caller_id)
-        fingerprint = key("call", *sorted(known), number or "", group_id or "")
-        call = await self._records.begin(creator, idempotency_key, fingerprint)
-        if call.state is not CallState.PLACING:
-            return CallView(call)
-        if not call.was_asked_for:
-            await self._refuse_many(creator, call)
-            await self._records.tidy(creator)
-            call = await self._named(call, tuple(known), group_id)
-        elif not self._is_repeatable(call):
-            raise CallEnded("The request is too old to be repeated: use another Idempotency-Key.")
-        elif call.is_refused:  # so it did not count, and counts again from here on
-            call = await self.change(call, lambda found: replace(found, is_refused=False))
-            await self._refuse_many(creator, call, again=True)
-        connection = await self._connect(call)
-        audit.record("call-placed", creator, creator, call=call.call_id)
-        try:
-            # First bound, then looked: an erasure sees the one, or we see the other.
-            call = await self.change(call, connection.bind)
-            await self._identities.admit(caller)
-        except (NotFound, Unauthenticated, BeingErased):
-            await self._acs.hang_up(connection.id)
-            await self._records.discard(call)
-            await self._identities.admit(caller)  # which tells why the record is gone
-            raise
-        return CallView(call)
 
     async def get(self, caller: Caller, call_id: str) -> CallView:
-        """One call, with its events.
+        """One call, with its events and the names of its participants.
 
         Raises:
-            NotFound: for whatever reason.
+            NotFound: there is no such call, or the caller may not see it.
         """
         call = await self.find_for(caller, call_id)
         events = await self._records.events_of(call_id)
-        # Once more: whatever the events have changed is to be seen.
+        # Read the call again, so that it shows what these events changed.
         call = await self._records.find(call_id) or call
         names = dict[str, str]()
 
@@ -160,8 +92,8 @@ class Calls:
             if owner is not None and owner.realm == call.realm:
                 names[raw_id] = f"{owner.kind.value}:{owner.id}"
 
-        # Looked up each time: of who was erased since nothing is left.
-        raw_ids = {one.raw_id for one in call.people if one.phone_number is None}
+        # Names are looked up for each request, so that nobody is named after their erasure.
+        raw_ids = {one.raw_id for one in call.remote_participants if one.phone_number is None}
         if call.bot_state is not None:
             raw_ids |= {call.bot_state.caller, *([call.own_id] if call.own_id else [])}
         await for_each(raw_ids, look_up)
@@ -170,8 +102,13 @@ class Calls:
     async def list_for(
         self, caller: Caller, after: str, bot_id: str | None = None
     ) -> tuple[list[CallView], str | None]:
-        """The caller's calls, or those to a bot of their realm, the newest first, some at a time;
-        what the next page is after.
+        """A page of the caller's calls, or of those to a bot of their realm, the newest first.
+
+        Args:
+            after: what the page before returned; empty for the first page.
+
+        Returns:
+            The calls, and the `after` of the next page; None if this page is the last.
 
         Raises:
             Forbidden: only managers see the calls to bots.
@@ -184,43 +121,47 @@ class Calls:
                 raise Forbidden(f"This needs the app role {CALLS_MANAGE}.")
             creator = await self._bot(creator.realm, bot_id)
         await self._records.tidy(creator)
-        calls, following = await self._records.page(creator, after, PAGE)
-        return [CallView(call) for call in calls if self._records.is_kept(call)], following
+        calls, next_after = await self._records.page(creator, after, PAGE)
+        return [CallView(call) for call in calls if self._records.is_retained(call)], next_after
 
     async def _bot(self, realm: str, bot_id: str) -> Principal:
         bot = Principal(Kind.BOT, realm, bot_id)
         try:
-            found = await self._identities.find(bot)
+            identity = await self._identities.find(bot)
         except BeingErased:
-            found = None
-        if found is None:
+            identity = None
+        if identity is None:
             raise NotFound("There is no bot by that name.")
         return bot
 
     async def hang_up(self, caller: Caller, call_id: str) -> None:
-        """End a call for everyone; fine where it has ended."""
+        """End a call for everyone. If it has ended already, this does nothing."""
         call = await self.find_for(caller, call_id)
         if call.connection_id is None:
             raise CallEnded
         await self._end(call)
 
     async def apply(self, call_id: str, events: Sequence[CallEvent]) -> AppliedEvents:
-        """Apply the events of a callback that is ACS's own; there is at least one.
+        """Apply the events of a callback.
 
-        A call that nobody can see any more ends: its creator was erased while its answer was lost.
+        If the call has no record any more, it is ended in ACS: its creator was erased while the
+        response that names its connection was lost.
+
+        Args:
+            events: from a callback that was verified as ACS's; at least one.
 
         Raises:
             NotFound: there is no such call.
-            Forbidden: it is about another call of the resource.
+            Forbidden: an event is about another call of the resource.
         """
-        is_news = False
+        has_new_events = False
         for event in events:
-            call = await self._told_of(call_id, event)
-            is_news |= await self._records.apply(call, event)
-        return AppliedEvents(call, is_news)
+            call = await self._call_of(call_id, event)
+            has_new_events |= await self._records.apply(call, event)
+        return AppliedEvents(call, has_new_events)
 
     async def erase(self, principal: Principal) -> None:
-        """End and remove every call that a person has placed, or made to a bot; repeatable."""
+        """End and remove every call that a person placed, or made to a bot. May be repeated."""
         live = [
             *await self._records.live_calls(principal),
             *await self._records.live_calls_to_bots(principal),
@@ -230,108 +171,68 @@ class Calls:
         await self._records.erase(principal)
 
     async def export(self, principal: Principal) -> list[dict[str, Value]]:
-        """The calls that a person has placed, and made to bots."""
+        """The calls that a person placed, and those that they made to bots."""
         return await self._records.export(principal)
 
     async def find_for(self, caller: Caller, call_id: str) -> Call:
-        """A call that the caller placed, or that a manager of its realm may see.
+        """A call that the caller placed, or that the caller may see as a manager of its realm.
 
         Raises:
-            NotFound: for whatever reason.
+            NotFound: there is no such call, or the caller may not see it.
         """
         await self._identities.admit(caller)
         call = await self._records.find(call_id) if call_id.isalnum() else None
-        if call is not None and self._records.is_kept(call):
+        if call is not None and self._records.is_retained(call):
             manages = CALLS_MANAGE in caller.roles and call.realm == caller.principal.realm
             if manages or call.creator == principal_key(caller.principal):
                 return call
         raise NotFound("There is no such call.")
 
-    async def _connect(self, call: Call) -> EstablishedCall:
-        """Have ACS make the call, each time by the same request. Where it refuses, an earlier
-        request for it may have been taken: so the record stays, to be bound by the first event."""
-        url = self.callback_url(call.call_id)
-        once = RepeatabilityHeaders.named(call.call_id, call.created_at)
-        speech = self.speech_endpoint
-        try:
-            if call.group_id is not None:
-                return await self._acs.join(
-                    call.group_id, url, speech_endpoint=speech, repeatability=once
-                )
-            phones = any(Member(raw_id).phone_number for raw_id in call.targets)
-            return await self._acs.create(
-                call.targets,
-                url,
-                caller_id=self._settings.caller_id if phones else None,
-                speech_endpoint=speech,
-                repeatability=once,
-            )
-        except (CallRefused, CallGone) as refused:
-            await self.change(call, lambda found: replace(found, is_refused=True))
-            if isinstance(refused, CallGone):
-                raise CallRefused("ACS knows nothing of what is to be joined.") from refused
-            raise
-
-    async def _named(self, call: Call, targets: tuple[str, ...], group_id: str | None) -> Call:
-        """Write down who is called, before they are."""
-        return await self.change(
-            call, lambda found: replace(found, group_id=group_id, targets=targets)
-        )
-
-    async def _refuse_many(self, creator: Principal, call: Call, *, again: bool = False) -> None:
-        """Raises TooManyCalls where so many others go on, and forgets this one.
-
-        Args:
-            again: ACS has refused it before: then all others count, and it is not forgotten.
-        """
-        live = await self._records.live_calls(creator)
-        others = await self._limit.others(call, live, later_too=again)
-        if others < self._limit.most:
-            return
-        if again:
-            await self.change(call, lambda found: replace(found, is_refused=True))
-        else:
-            await self._records.abandon(call)
-        raise TooManyCalls(f"{others} of your calls go on: hang one up first.")
-
-    def _is_repeatable(self, call: Call) -> bool:
-        return (self._now() - call.created_at).total_seconds() < _REPEATABLE_SECONDS
-
     async def _end(self, call: Call) -> None:
-        """Where ACS's answer was lost nobody knows which call it is, and whether there is one: its
-        first event ends it, once the record is gone. To ask again would ring if there is none."""
-        if call.goes_on and call.connection_id is not None:
+        """End a call in ACS, if its connection id is known.
+
+        If ACS's response was lost, nobody knows the id, or whether there is a call. Then its first
+        event ends it (`apply`), once the record is gone. Asking ACS again for the id could place
+        the call, and ring at people.
+        """
+        if call.is_ongoing and call.connection_id is not None:
             await self._acs.hang_up(call.connection_id)
 
-    async def _told_of(self, call_id: str, event: CallEvent) -> Call:
+    async def _call_of(self, call_id: str, event: CallEvent) -> Call:
         call = await self._records.find(call_id)
         if call is None:
-            await self._end_unseen(call_id, event.data.call_connection_id)
+            await self._end_without_record(call_id, event.data.call_connection_id)
             raise NotFound("There is no such call.")
         return call
 
-    async def _end_unseen(self, call_id: str, connection_id: str) -> None:
-        """Only where ACS itself says that this path is where it tells about the call: whoever has
-        seen a token of ACS's could name any."""
-        if await self._acs.callback_of(connection_id) == self.callback_url(call_id):
+    async def _end_without_record(self, call_id: str, connection_id: str) -> None:
+        """End a call that has no record, but only if ACS confirms that its events come to this URL.
+
+        Else an attacker who saw a token of ACS could end any call by naming its connection.
+        """
+        if await self._acs.callback_url_of(connection_id) == self.callback_url(call_id):
             await self._acs.hang_up(connection_id)
 
     @property
-    def can_be_called_back(self) -> bool:
+    def has_callback_url(self) -> bool:
         """Do the settings say where ACS reaches this service?"""
         return bool(self._settings.callback_base)
 
     @property
     def speech_endpoint(self) -> str | None:
-        """Of Azure AI services, for text to speech."""
+        """The endpoint of Azure AI services for text to speech, if there is one."""
         return self._settings.speech_endpoint or None
 
     def callback_url(self, call_id: str) -> str:
-        """Where ACS tells about a call."""
+        """Where ACS sends the events of a call."""
         return f"{self._settings.callback_base}/api/callEvents/{call_id}"
 
     async def change(self, call: Call, change: Callable[[Call], Call]) -> Call:
-        """Change the record of a call; raises NotFound where it was removed."""
+        """Change the record of a call, by a function that may run several times.
+
+        Raises:
+            NotFound: the record was removed.
+        """
         changed = await self._records.change(call.call_id, change)
         if changed is None:
             raise NotFound("There is no such call.")

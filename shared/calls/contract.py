@@ -1,4 +1,4 @@
-"""Bodies, queries and answers of calls."""
+"""Bodies, queries and answers of the functions about calls."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -14,28 +14,28 @@ from shared.calls.rows import (
     Action,
     Call,
     CallState,
-    Member,
+    LoggedEvent,
+    Participant,
     Reason,
     masked,
-    member_id,
+    participant_id,
 )
 from shared.calls.settings import E164
 
-if TYPE_CHECKING:  # nothing that the rules need is loaded with the functions
+if TYPE_CHECKING:  # so that loading the functions does not load the rules
     from shared.calls.calls import CallView
     from shared.calls.dialling import Target
-    from shared.calls.records import LoggedEvent
 
 type PhoneNumber = Annotated[str, Field(pattern=f"^{E164.pattern}$")]
 type Tones = Annotated[str, Field(pattern="^[0-9*#a-d]*$", max_length=16)]
-# ACS: 0 to 300 s until the first tone, 1 to 60 s between two (reference D.2, limits).
-type FirstWithin = Annotated[int, Field(ge=1, le=300)]
-type NextWithin = Annotated[int, Field(ge=1, le=60)]
-_ONE = "has to be one of user, bot and phoneNumber"
+# ACS allows 0 to 300 s until the first tone, 1 to 60 s between two (reference D.2, limits).
+type InitialSilenceTimeout = Annotated[int, Field(ge=1, le=300)]
+type InterToneTimeout = Annotated[int, Field(ge=1, le=60)]
+_NOT_ONE_TARGET = "has to be one of user, bot and phoneNumber"
 
 
 class TargetBody(Body):
-    """Exactly one of the three."""
+    """A user, a bot or a phone number: exactly one of the three."""
 
     user: PersonId | None = None
     bot: PersonId | None = None
@@ -44,7 +44,7 @@ class TargetBody(Body):
     @model_validator(mode="after")
     def _is_one(self) -> "TargetBody":
         if len([one for one in (self.user, self.bot, self.phone_number) if one is not None]) != 1:
-            raise ValueError(_ONE)
+            raise ValueError(_NOT_ONE_TARGET)
         return self
 
     def read(self) -> "Target":
@@ -71,7 +71,7 @@ class CallBody(Body):
 
 
 class PlaySourceBody(Body):
-    """Audio at a URL, or a text to be spoken."""
+    """The audio file at a URL, or a text and the voice that speaks it."""
 
     url: Annotated[str, Field(min_length=1, max_length=2048)] | None = None
     text: Annotated[str, Field(min_length=1, max_length=5000)] | None = None
@@ -90,20 +90,20 @@ class PlaySourceBody(Body):
 
 
 class PlayBody(PlaySourceBody):
-    """`to` is a participant's id as answers give it; everybody where it is left out."""
+    """What to play, and to whom: `to` is a participant's id from an answer; without it, to all."""
 
     to: Annotated[str, Field(pattern="^[0-9a-f]{32}$")] | None = None
     loop: bool = False
 
 
 class TonesBody(Body):
-    """From whom to hear how many tones; it ends at a stop tone, or when nothing more is pressed."""
+    """From whom to collect how many tones; a stop tone, or silence, ends it earlier."""
 
     from_: Annotated[TargetBody, Field(alias="from")]
     max_tones: Annotated[int, Field(ge=1, le=20)]
     stop_tones: Tones = ""
-    first_within_seconds: FirstWithin = 5
-    next_within_seconds: NextWithin = 2
+    first_within_seconds: InitialSilenceTimeout = 5
+    next_within_seconds: InterToneTimeout = 2
     prompt: PlaySourceBody | None = None
 
     def read(self) -> ToneRecognition:
@@ -113,7 +113,7 @@ class TonesBody(Body):
 
 
 class CallsQuery(Query):
-    """Of the list; `page` is what a `nextLink` holds."""
+    """The query of the list; `page` comes from a `nextLink`."""
 
     bot: PersonId | None = None
     page: Annotated[str, Field(pattern="^call-[0-9]{16}-[0-9a-f]{32}$")] | None = None
@@ -130,7 +130,7 @@ class ReasonAnswer(Answer):
 
 
 class ParticipantAnswer(Answer):
-    """Who is in a call: a user or bot of the realm, a masked number, or somebody else."""
+    """A participant: a user or bot of the realm, a masked phone number, or somebody unnamed."""
 
     id: str
     user: str | None = Field(exclude_if=is_absent)
@@ -140,11 +140,11 @@ class ParticipantAnswer(Answer):
     is_on_hold: bool
 
     @classmethod
-    def of(cls, call: Call, member: Member, names: Mapping[str, str]) -> "ParticipantAnswer":
+    def of(cls, call: Call, member: Participant, names: Mapping[str, str]) -> "ParticipantAnswer":
         kind, _, name = names.get(member.raw_id, "").partition(":")
         number = member.phone_number
         return cls(
-            id=member_id(call.call_id, member.raw_id),
+            id=participant_id(call.call_id, member.raw_id),
             user=name if kind == "user" else None,
             bot=name if kind == "bot" else None,
             phone_number=masked(number) if number else None,
@@ -154,7 +154,7 @@ class ParticipantAnswer(Answer):
 
 
 class ActionAnswer(Answer):
-    """What was asked of a call, and how it went: the tones are those that were pressed."""
+    """An action in a call and its result; `tones` are those that were pressed."""
 
     id: str
     kind: Literal["invite", "remove", "play", "tones"]
@@ -182,12 +182,12 @@ class EventAnswer(Answer):
     at: Timestamp
 
     @classmethod
-    def of(cls, known: "LoggedEvent") -> "EventAnswer":
-        return cls(type=known.kind, at=known.at)
+    def of(cls, event: LoggedEvent) -> "EventAnswer":
+        return cls(type=event.kind, at=event.at)
 
 
 class CallAnswer(Answer):
-    """A call: what it has become, as far as ACS has told."""
+    """A call and its state, as far as ACS has reported it."""
 
     id: str
     state: CallState
@@ -199,9 +199,9 @@ class CallAnswer(Answer):
     actions: list[ActionAnswer]
 
     @classmethod
-    def of(cls, seen: "CallView") -> "CallAnswer":
-        call = seen.call
-        actions = sorted(call.actions.values(), key=lambda one: (one.asked_at, one.id))
+    def of(cls, view: "CallView") -> "CallAnswer":
+        call = view.call
+        actions = sorted(call.actions.values(), key=lambda action: (action.asked_at, action.id))
         return cls(
             id=call.call_id,
             state=call.state,
@@ -209,8 +209,10 @@ class CallAnswer(Answer):
             connected_at=call.connected_at,
             ended_at=call.ended_at,
             reason=ReasonAnswer.of(call.reason),
-            participants=[ParticipantAnswer.of(call, one, seen.names) for one in call.people],
-            actions=[ActionAnswer.of(one) for one in actions],
+            participants=[
+                ParticipantAnswer.of(call, one, view.names) for one in call.remote_participants
+            ],
+            actions=[ActionAnswer.of(action) for action in actions],
         )
 
     @property
@@ -219,30 +221,29 @@ class CallAnswer(Answer):
 
 
 class WatchedCallAnswer(CallAnswer):
-    """One call with everything that has happened to it; where a bot has answered, who called it."""
+    """One call with its events; if a bot was called, also who called and which bot answered."""
 
     caller: str | None = Field(exclude_if=is_absent)
     answered_by: str | None = Field(exclude_if=is_absent)
     events: list[EventAnswer]
 
     @classmethod
-    def watching(cls, seen: "CallView") -> "WatchedCallAnswer":
-        events = [EventAnswer.of(one) for one in seen.events]
-        bot_state = seen.call.bot_state
+    def with_events(cls, view: "CallView") -> "WatchedCallAnswer":
+        bot_state = view.call.bot_state
 
-        def named(raw_id: str | None) -> str | None:
-            return seen.names.get(raw_id or "", "").partition(":")[2] or None
+        def id_of(raw_id: str | None) -> str | None:
+            return view.names.get(raw_id or "", "").partition(":")[2] or None
 
         return cls(
-            **CallAnswer.of(seen).__dict__,
-            caller=named(bot_state.caller) if bot_state else None,
-            answered_by=named(seen.call.own_id) if bot_state and seen.call.connection_id else None,
-            events=events,
+            **CallAnswer.of(view).__dict__,
+            caller=id_of(bot_state.caller) if bot_state else None,
+            answered_by=id_of(view.call.own_id) if bot_state and view.call.connection_id else None,
+            events=[EventAnswer.of(event) for event in view.events],
         )
 
 
 class EventsAnswer(Answer):
-    """How many events were in a callback; one that came before counts, and changes nothing."""
+    """How many events a callback held. One that came before counts too, and changes nothing."""
 
     applied: int
 
@@ -254,7 +255,7 @@ class CallsAnswer(Answer):
     next_link: str | None = Field(exclude_if=is_absent)
 
     @classmethod
-    def of(cls, calls: "list[CallView]", after: str | None, query: CallsQuery) -> "CallsAnswer":
-        asked = {"bot": query.bot} if query.bot is not None else {}
-        link = f"/api/calls?{urlencode({**asked, 'page': after})}" if after else None
-        return cls(calls=[CallAnswer.of(seen) for seen in calls], next_link=link)
+    def of(cls, views: "list[CallView]", after: str | None, query: CallsQuery) -> "CallsAnswer":
+        bot = {"bot": query.bot} if query.bot is not None else {}
+        link = f"/api/calls?{urlencode({**bot, 'page': after})}" if after else None
+        return cls(calls=[CallAnswer.of(view) for view in views], next_link=link)

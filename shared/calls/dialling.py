@@ -1,6 +1,7 @@
-"""Dialling: whom a caller may have called, by which number, and what may be played to them.
+"""Rules of dialling: whom a caller may call, with which caller id, and what may be played.
 
-Whoever calls numbers pays: none may be called unless its prefix is in the settings.
+The owner of the resource pays for calls to phone numbers: none may be called unless the settings
+allow its prefix.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from shared.urls import is_safe_url
 
 @dataclass(frozen=True)
 class Target:
-    """Somebody to be called: exactly one of the three."""
+    """Somebody to call: exactly one of the three is set."""
 
     user: str | None = None
     bot: str | None = None
@@ -26,13 +27,13 @@ class Target:
 
     @property
     def field(self) -> str:
-        """The one that it is, as bodies name it."""
+        """The name, in request bodies, of the field that is set."""
         if self.phone_number is not None:
             return "phoneNumber"
         return "user" if self.user is not None else "bot"
 
 
-_REFUSED = {
+_FAULTS = {
     "user": "has no identity here",
     "bot": "has no identity here",
     "phoneNumber": "may not be called from here",
@@ -40,63 +41,82 @@ _REFUSED = {
 
 
 class Dialling:
-    """Judges what callers wish for; asks storage, never ACS."""
+    """Checks what callers ask for. Reads storage and never asks ACS."""
 
     def __init__(self, identities: Identities, settings: CallSettings) -> None:
         self._identities = identities
         self._settings = settings
 
-    async def raw_ids(self, realm: str, targets: Sequence[Target], where: str) -> dict[str, str]:
-        """The ACS ids of who is meant, with their names for users and bots.
+    async def resolve(
+        self, realm: str, targets: Sequence[Target], field_prefix: str
+    ) -> dict[str, str]:
+        """Find the raw ids of the targets.
 
         Args:
-            where: they are in the body, with `{}` for which of them.
+            field_prefix: where the body holds a target, for faults; `{}` is its place in the list.
+
+        Returns:
+            By raw id: `user:…` or `bot:…`; empty for a phone number.
 
         Raises:
-            InvalidRequest: somebody has no identity here, or a number may not be dialled.
+            InvalidRequest: somebody has no identity here, or a number may not be called.
         """
-        named = list(enumerate(targets))
-        found = dict[int, tuple[str, str] | None]()
+        numbered = list(enumerate(targets))
+        resolved = dict[int, tuple[str, str] | None]()
 
-        async def look_up(one: tuple[int, Target]) -> None:
-            n, target = one
-            found[n] = await self._raw_id(realm, target)
+        async def look_up(item: tuple[int, Target]) -> None:
+            n, target = item
+            resolved[n] = await self._resolve(realm, target)
 
-        await for_each(named, look_up)
+        await for_each(numbered, look_up)
         faults = [
-            Fault("body", f"{where.format(n)}{target.field}", _REFUSED[target.field])
-            for n, target in named
-            if found[n] is None
+            Fault("body", f"{field_prefix.format(n)}{target.field}", _FAULTS[target.field])
+            for n, target in numbered
+            if resolved[n] is None
         ]
         if faults:
             raise InvalidRequest("Not everybody can be called.", faults=faults)
-        return dict(pair for n, _ in named if (pair := found[n]) is not None)
+        return dict(pair for n, _ in numbered if (pair := resolved[n]) is not None)
 
-    async def _raw_id(self, realm: str, target: Target) -> tuple[str, str] | None:
-        """ACS id and name; None for who may not be called."""
+    async def _resolve(self, realm: str, target: Target) -> tuple[str, str] | None:
+        """Raw id and name; None if the target may not be called."""
         if target.phone_number is not None:
-            may = target.phone_number.startswith(self._settings.dial_prefixes)
-            return (f"4:{target.phone_number}", "") if may else None
+            is_allowed = target.phone_number.startswith(self._settings.dial_prefixes)
+            return (f"4:{target.phone_number}", "") if is_allowed else None
         kind = Kind.USER if target.user is not None else Kind.BOT
-        name = target.user or target.bot or ""
+        id_ = target.user or target.bot or ""
         try:
-            identity = await self._identities.find(Principal(kind, realm, name))
-        except BeingErased:  # theirs, which is not the caller's to know
+            identity = await self._identities.find(Principal(kind, realm, id_))
+        except BeingErased:  # the caller may not learn that somebody else is being erased
             return None
-        return (identity.communication_user_id, f"{kind.value}:{name}") if identity else None
+        return (identity.communication_user_id, f"{kind.value}:{id_}") if identity else None
 
-    def caller_id(self, known: dict[str, str], given: str | None) -> str | None:
-        """The number that phones show: the resource's own, whatever was asked for."""
-        if all(known.values()):
+    def caller_id(self, names: dict[str, str], requested: str | None) -> str | None:
+        """The number that the called phones show; None if no phone is called.
+
+        Args:
+            names: as `resolve` returns them.
+
+        Raises:
+            InvalidRequest: a number was requested that is not the resource's own.
+            NotConfigured: the settings name no number of the resource.
+        """
+        if all(names.values()):
             return None
-        if given is not None and given != self._settings.caller_id:
+        if requested is not None and requested != self._settings.caller_id:
             fault = Fault("body", "callerId", "is no number of this service")
             raise InvalidRequest("callerId is no number of this service.", faults=[fault])
         if not self._settings.caller_id:
             raise NotConfigured("CALLER_ID_NUMBER is not set.")
         return self._settings.caller_id
 
-    def check_source(self, source: PlaySource, where: str) -> None:
+    def check_source(self, source: PlaySource, field_prefix: str) -> None:
+        """Check that ACS may fetch the audio from its host, or that a text can be spoken.
+
+        Raises:
+            InvalidRequest: the URL is not https, or its host is not in the settings.
+            NotConfigured: no service that speaks texts is set.
+        """
         if source.text is not None and not self._settings.speech_endpoint:
             raise NotConfigured("COGNITIVE_SERVICES_ENDPOINT is not set.")
         if source.url is None:
@@ -108,5 +128,5 @@ class Dialling:
             or parts.netloc.lower() not in self._settings.play_hosts
         ):
             message = "is not https of a host in PLAY_SOURCE_HOSTS"
-            fault = Fault("body", f"{where}url", message)
+            fault = Fault("body", f"{field_prefix}url", message)
             raise InvalidRequest(f"url {message}.", faults=[fault])

@@ -1,7 +1,7 @@
-"""What an event about a call changes in its record: the same in whatever order events come.
+"""Events about a call, and what each changes in the call's record.
 
-Events are strangers' words until they are read: unknown types change nothing, unknown fields are
-not looked at, and what is too long is refused.
+The order in which the events come makes no difference to the result. Events are external input: an
+unknown type changes nothing, unknown fields are ignored, and what is too long is refused.
 """
 
 from collections.abc import Callable
@@ -12,21 +12,21 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
-from shared.calls.rows import Action, ActionState, Call, CallState, Member, Reason
+from shared.calls.rows import Action, ActionState, Call, CallState, Participant, Reason
 from shared.problems import InvalidRequest
 
 _TYPE_PREFIX = "Microsoft.Communication."
-# ACS lets so many into a call.
-_MOST_MEMBERS = 350
+# ACS allows so many participants in a call.
+_MOST_PARTICIPANTS = 350
 _TONES = {
     "zero": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6",
     "seven": "7", "eight": "8", "nine": "9", "a": "a", "b": "b", "c": "c", "d": "d",
     "pound": "#", "asterisk": "*",
 }  # fmt: skip
 
-# A record has room for so much of each action's.
+# Characters of each action's message that a record has room for.
 _MOST_OF_MESSAGE = 120
-# No clock is further off; and what Python and Table Storage have no words for is far beyond.
+# Wide enough for any clock, and inside what Python and Table Storage can express.
 _FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
 type Code = Annotated[int, Field(ge=-(2**31), lt=2**31)]
@@ -34,45 +34,45 @@ type Name = Annotated[str, Field(max_length=1024)]
 type Moment = Annotated[AwareDatetime, Field(ge=_FIRST, le=_LAST)]
 
 
-class Part(BaseModel):
-    """What a stranger says, in the field names of ACS; unknown fields are not looked at."""
+class EventPart(BaseModel):
+    """A part of an event: external input, in ACS's field names; unknown fields are ignored."""
 
     model_config = ConfigDict(alias_generator=to_camel)
 
 
-class ResultInformation(Part):
+class ResultInformation(EventPart):
     code: Code = 0
     sub_code: Code = 0
     message: Annotated[str, Field(max_length=4096)] | None = None
 
 
-class Identifier(Part):
+class Identifier(EventPart):
     raw_id: Annotated[str, Field(pattern="^[!-~]{1,256}$")]
 
 
-class Participant(Part):
+class CallParticipant(EventPart):
     identifier: Identifier
     is_muted: bool = False
     is_on_hold: bool = False
 
 
-class DtmfResult(Part):
+class DtmfResult(EventPart):
     tones: Annotated[list[Name], Field(max_length=100)] = []
 
 
-class EventData(Part):
-    """What of any event's `data` is read here."""
+class EventData(EventPart):
+    """The fields of an event's `data` that are read here, whatever the event's type."""
 
     call_connection_id: Name
     server_call_id: Name | None = None
     operation_context: Name | None = None
     result_information: ResultInformation | None = None
-    participants: Annotated[list[Participant], Field(max_length=_MOST_MEMBERS)] = []
+    participants: Annotated[list[CallParticipant], Field(max_length=_MOST_PARTICIPANTS)] = []
     sequence_number: Annotated[int, Field(ge=0, lt=2**63)] = 0
     dtmf_result: DtmfResult | None = None
 
 
-class CallEvent(Part):
+class CallEvent(EventPart):
     """A CloudEvent of Call Automation."""
 
     id: Annotated[str, Field(min_length=1, max_length=256)]
@@ -83,11 +83,11 @@ class CallEvent(Part):
 
     @property
     def kind(self) -> str:
-        """The type without the part that all have in common."""
+        """The type without the prefix that all have in common."""
         return self.type.removeprefix(_TYPE_PREFIX)
 
 
-# ACS sends one in each request, in an array (reference D.3).
+# ACS sends one event in each request, in an array (reference D.3).
 _EVENTS = TypeAdapter(Annotated[list[CallEvent], Field(min_length=1, max_length=100)])
 
 
@@ -95,7 +95,8 @@ def read_events(body: bytes) -> list[CallEvent]:
     """The events of a callback.
 
     Raises:
-        InvalidRequest: it is something else; with no detail, which may hold anything.
+        InvalidRequest: the body is something else. The error does not quote the body, which may
+            hold anything.
     """
     try:
         return _EVENTS.validate_json(body)
@@ -103,93 +104,94 @@ def read_events(body: bytes) -> list[CallEvent]:
         raise InvalidRequest("The body is no array of events about a call.") from None
 
 
-def applied(call: Call, event: CallEvent) -> Call:
-    """The call after an event; whose it is has been judged before."""
+def apply_event(call: Call, event: CallEvent) -> Call:
+    """The call after an event. The caller has checked that the event is about this call."""
     call = call.revived()
-    seen = replace(
+    identified = replace(
         call,
         connection_id=call.connection_id or event.data.call_connection_id,
         server_call_id=call.server_call_id or event.data.server_call_id,
     )
     effect = _EFFECTS.get(event.kind)
-    return seen if effect is None else effect(seen, event)
+    return identified if effect is None else effect(identified, event)
 
 
 @dataclass(frozen=True)
-class _Outcome:
-    """What an event says of the action that it belongs to."""
+class _ActionEffect:
+    """Sets the state of the action that an event is about."""
 
     state: ActionState
 
     def __call__(self, call: Call, event: CallEvent) -> Call:
         action = call.actions.get(event.data.operation_context or "")
         if action is None:
-            return call  # asked by somebody else of the same call
-        told = replace(
+            return call  # requested by another client of the same call
+        reported = replace(
             action,
             state=self.state,
             reported_at=event.time.astimezone(UTC),
             reason=_reason(event),
             tones=_tones(event),
         )
-        return call.with_action(_earlier(action, told))
+        return call.with_action(_prevailing(action, reported))
 
 
-def _earlier(standing: Action, told: Action) -> Action:
-    """How an action ended beats how it began; of two tellings of one kind the earlier stands."""
+def _prevailing(recorded: Action, reported: Action) -> Action:
+    """A final state prevails over one that is not; of two of the same kind the earlier prevails."""
     return min(
-        standing,
-        told,
-        key=lambda one: (
-            not one.state.is_final,
-            one.reported_at is None,
-            one.reported_at,
-            one.state,
+        recorded,
+        reported,
+        key=lambda action: (
+            not action.state.is_final,
+            action.reported_at is None,
+            action.reported_at,
+            action.state,
         ),
     )
 
 
-def _advanced(call: Call, state: CallState) -> Call:
+def _advance(call: Call, state: CallState) -> Call:
     return call if call.state.rank >= state.rank else replace(call, state=state)
 
 
-def _connected(call: Call, event: CallEvent) -> Call:
+def _connect(call: Call, event: CallEvent) -> Call:
     at = event.time.astimezone(UTC)
     connected_at = at if call.connected_at is None else min(at, call.connected_at)
-    return replace(_advanced(call, CallState.CONNECTED), connected_at=connected_at)
+    return replace(_advance(call, CallState.CONNECTED), connected_at=connected_at)
 
 
-def _ended(call: Call, event: CallEvent) -> Call:
+def _end(call: Call, event: CallEvent) -> Call:
     at, reason = event.time.astimezone(UTC), _reason(event)
     if call.ended_at is not None and (call.ended_at, str(call.reason)) <= (at, str(reason)):
         return call
-    return _advanced(replace(call, ended_at=at, reason=reason), CallState.DISCONNECTED)
+    return _advance(replace(call, ended_at=at, reason=reason), CallState.DISCONNECTED)
 
 
-def _joined(call: Call, event: CallEvent) -> Call:
-    call = _noted(call, {one.identifier.raw_id for one in event.data.participants})
+def _update_participants(call: Call, event: CallEvent) -> Call:
+    call = _with_joined_guests(call, {one.identifier.raw_id for one in event.data.participants})
     if event.data.sequence_number <= call.sequence:
         return call
-    members = tuple(
-        Member(one.identifier.raw_id, one.is_muted, one.is_on_hold)
+    participants = tuple(
+        Participant(one.identifier.raw_id, one.is_muted, one.is_on_hold)
         for one in event.data.participants
     )
-    return replace(call, members=members, sequence=event.data.sequence_number)
+    return replace(call, participants=participants, sequence=event.data.sequence_number)
 
 
-def _noted(call: Call, there: set[str]) -> Call:
-    """Which guests of a bot have been there; a list that is late tells so too."""
+def _with_joined_guests(call: Call, raw_ids: set[str]) -> Call:
+    """Record which guests of the bot have been in the call. A list that comes late shows it, too,
+    although it does not replace a newer list of participants."""
     if call.bot_state is None:
         return call
-    joined = call.bot_state.joined | (there & set(call.bot_state.guests))
+    joined = call.bot_state.joined | (raw_ids & set(call.bot_state.guests))
     return replace(call, bot_state=replace(call.bot_state, joined=joined))
 
 
 def _reason(event: CallEvent) -> Reason | None:
-    told = event.data.result_information
-    if told is None:
+    result = event.data.result_information
+    if result is None:
         return None
-    return Reason(told.code, told.sub_code, (told.message or "")[:_MOST_OF_MESSAGE])
+    return Reason(result.code, result.sub_code, (result.message or "")[:_MOST_OF_MESSAGE])
 
 
 def _tones(event: CallEvent) -> str | None:
@@ -198,17 +200,17 @@ def _tones(event: CallEvent) -> str | None:
     return "".join(_TONES.get(tone.lower(), "") for tone in event.data.dtmf_result.tones)
 
 
-_SUCCEEDED, _FAILED = _Outcome(ActionState.SUCCEEDED), _Outcome(ActionState.FAILED)
+_SUCCEED, _FAIL = _ActionEffect(ActionState.SUCCEEDED), _ActionEffect(ActionState.FAILED)
 _EFFECTS: dict[str, Callable[[Call, CallEvent], Call]] = {
-    "CallConnected": _connected,
-    "CallDisconnected": _ended,
-    "CreateCallFailed": _ended,
-    "ConnectFailed": _ended,
-    "AnswerFailed": _ended,
-    "ParticipantsUpdated": _joined,
-    "PlayStarted": _Outcome(ActionState.STARTED),
-    "PlayCanceled": _Outcome(ActionState.CANCELED),
-    "RecognizeCanceled": _Outcome(ActionState.CANCELED),
+    "CallConnected": _connect,
+    "CallDisconnected": _end,
+    "CreateCallFailed": _end,
+    "ConnectFailed": _end,
+    "AnswerFailed": _end,
+    "ParticipantsUpdated": _update_participants,
+    "PlayStarted": _ActionEffect(ActionState.STARTED),
+    "PlayCanceled": _ActionEffect(ActionState.CANCELED),
+    "RecognizeCanceled": _ActionEffect(ActionState.CANCELED),
     **dict.fromkeys(
         (
             "AddParticipantSucceeded",
@@ -216,10 +218,10 @@ _EFFECTS: dict[str, Callable[[Call, CallEvent], Call]] = {
             "PlayCompleted",
             "RecognizeCompleted",
         ),
-        _SUCCEEDED,
+        _SUCCEED,
     ),
     **dict.fromkeys(
         ("AddParticipantFailed", "RemoveParticipantFailed", "PlayFailed", "RecognizeFailed"),
-        _FAILED,
+        _FAIL,
     ),
 }

@@ -1,4 +1,4 @@
-"""How many calls of somebody go on at the same time."""
+"""The limit on how many calls of one caller go on at the same time."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -10,59 +10,64 @@ from shared.calls.rows import Call, CallState
 from shared.problems import CallRefused
 
 # ACS gives up a call that nobody answers after at most 180 s (reference: invitation timeout), and
-# one to us after 30.
+# a call to one of our bots after 30 s.
 _STALE_SECONDS, _STALE_RINGING_SECONDS = 300.0, 35.0
 
 
 class CallLimit:
-    """Counts the calls that go on; of those that seem to be forgotten ACS is asked."""
+    """Counts the calls that go on. If a call's last event seems to be lost, ACS is asked."""
 
     def __init__(
         self,
         records: CallRecords,
         acs: CallAutomationApi,
-        most: int,
+        max_calls: int,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._records = records
         self._acs = acs
-        self.most = most
+        self.max_calls = max_calls
         self._now = now
 
-    async def others(self, call: Call, live: Iterable[Call], *, later_too: bool = False) -> int:
-        """How many of the live ones go on besides this one.
+    async def count_others(
+        self, call: Call, live_calls: Iterable[Call], *, include_later: bool = False
+    ) -> int:
+        """Count the live calls besides this one.
+
+        Of two calls that begin at the same time only the later counts the other, so that not both
+        are refused; but a call that ACS may know of already always counts.
 
         Args:
-            later_too: count all of them; else of two that begin at once only the later counts the
-                other, unless ACS was asked for that already.
+            include_later: count every other call.
         """
-        number = 0
-        for other in live:
+        count = 0
+        for other in live_calls:
             is_later = (other.created_at, other.call_id) >= (call.created_at, call.call_id)
-            is_passed_over = is_later and not (later_too or other.was_asked_for)
-            if other.call_id == call.call_id or is_passed_over:
+            is_ignored = is_later and not (include_later or other.may_have_reached_acs)
+            if other.call_id == call.call_id or is_ignored:
                 continue
-            if await self._goes_on(other):
-                number += 1
-        return number
+            if await self._is_live(other):
+                count += 1
+        return count
 
-    async def _goes_on(self, call: Call) -> bool:
+    async def _is_live(self, call: Call) -> bool:
         age = (self._now() - call.created_at).total_seconds()
         is_stale = age > (_STALE_SECONDS if call.bot_state is None else _STALE_RINGING_SECONDS)
         if call.connection_id is None:
-            # Perhaps it never was; its first event, or its key, still binds it.
+            # Perhaps ACS never made it. If it did, its first event, or a repetition of the request,
+            # still brings the connection id.
             return not (call.is_refused or is_stale)
-        if not is_stale or await self._lives(call.connection_id):
+        if not is_stale or await self._exists(call.connection_id):
             return True
-        await self._records.change(call.call_id, _as_ended)
+        await self._records.change(call.call_id, _ended)
         return False
 
-    async def _lives(self, connection_id: str) -> bool:
+    async def _exists(self, connection_id: str) -> bool:
         try:
-            return await self._acs.lives(connection_id)
-        except CallRefused:  # ACS does not say
+            return await self._acs.exists(connection_id)
+        except CallRefused:  # ACS does not say, so it may exist
             return True
 
 
-def _as_ended(found: Call) -> Call:
+def _ended(found: Call) -> Call:
     return replace(found, state=CallState.DISCONNECTED, ended_at=found.ended_at or found.created_at)

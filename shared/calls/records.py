@@ -1,18 +1,19 @@
-"""The records of calls: each request once, each event once, whoever dies or comes twice."""
+"""The records of calls: a request creates one call and an event is applied once, even if they come
+again or the host that handles them dies."""
 
 import asyncio
 import contextlib
 import random
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from shared.calls.events import CallEvent, applied
+from shared.calls.events import CallEvent, apply_event
 from shared.calls.rows import (
     RECORD_ROW,
     Call,
     CallState,
+    LoggedEvent,
     bot_caller_index_row,
     event_row,
     index_row,
@@ -24,25 +25,17 @@ from shared.problems import Conflict, Forbidden, KeyReused
 from shared.tables import PAGE_ROWS, Row, RowChanged, RowThere, Table, Value
 from shared.upstream.concurrency import for_each
 
-# A call's events come many at a time, and all of them change its record.
+# Many events of a call come at the same time, and all of them change its record.
 _TRIES = 30
-# Seconds slept before another try, at most: those who met should not meet again. Longer each time,
-# so that however many there are, the request's time limit ends it and not the tries.
+# At most so many seconds pass before another try, at random, so that those who met do not meet
+# again. The pauses become longer, so that the request's time limit ends it before the tries do.
 _PAUSE, _LONGEST_PAUSE = 0.05, 1.0
-# What the rows of an index begin with: of who has placed calls, or answered them as a bot; and of
-# who has called bots.
-_CALLS, _RANG = "call", "rang"
-_OF_INDEX = "RowKey ge @first and RowKey lt @last"
-# Calls that one request removes because their time is over.
-_FEW = 10
-
-
-@dataclass(frozen=True)
-class LoggedEvent:
-    """An event as the call's log shows it."""
-
-    kind: str
-    at: datetime
+# The prefixes of the rows of the two indexes: calls by their creator (a person who placed them, or
+# the bot that was called), and calls to bots by their caller.
+_CREATOR_INDEX, _BOT_CALLER_INDEX = "call", "rang"
+_ROWS_BETWEEN = "RowKey ge @first and RowKey lt @last"
+# Expired calls that one request removes.
+_MOST_EXPIRED = 10
 
 
 class CallRecords:
@@ -55,7 +48,7 @@ class CallRecords:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._table = table
-        self._kept = timedelta(days=retention_days)
+        self._retention = timedelta(days=retention_days)
         self._now = now
 
     async def begin(
@@ -63,61 +56,65 @@ class CallRecords:
         creator: Principal,
         idempotency_key: str,
         fingerprint: str,
-        guest: Principal | None = None,
+        bot_caller: Principal | None = None,
     ) -> Call:
-        """The call of a request: that of an earlier one with the same key, or a new one.
+        """Find the call that an earlier request with the same key created, or create it.
 
-        The index comes first, so that whoever erases the creator finds whatever there will be.
+        The index rows are written before the record, so that an erasure finds every record.
 
         Args:
-            fingerprint: of what is wanted.
-            guest: who calls, where the creator is a bot: they have an index too, before there is
-                anything about them in the record.
+            fingerprint: a hash of what is requested.
+            bot_caller: the person who calls, if the creator is a bot. Their index row is written
+                before the record holds anything about them.
 
         Raises:
-            KeyReused: the key came before with another wish.
+            KeyReused: the key came before with another fingerprint.
+            Conflict: the call is being removed, or too many others write at the same time.
         """
         owner, request = principal_key(creator), request_row(idempotency_key)
         for _ in range(_TRIES):
             found = await self._table.find(owner, request)
             if found is None:
                 created_at = self._now()
-                call_id = uuid.uuid4().hex  # nobody can guess where its callbacks go
-                asked: dict[str, Value] = {
+                call_id = uuid.uuid4().hex  # random, so that nobody can guess the callback URL
+                entry: dict[str, Value] = {
                     "callId": call_id,
                     "wish": fingerprint,
                     "createdAt": created_at,
                 }
                 index: dict[str, Value] = {"callId": call_id, "request": request, "live": True}
-                if guest is not None:
-                    index["guest"] = principal_key(guest)
+                if bot_caller is not None:
+                    index["guest"] = principal_key(bot_caller)
                 with contextlib.suppress(RowThere):
                     await self._table.insert_with(
-                        owner, {request: asked, index_row(created_at, call_id): index}
+                        owner, {request: entry, index_row(created_at, call_id): index}
                     )
                 continue
             if found.values["wish"] != fingerprint:
                 raise KeyReused
             call_id, placed_at = str(found.values["callId"]), _moment(found, "createdAt")
-            if guest is not None:
-                rang: dict[str, Value] = {
+            if bot_caller is not None:
+                bot_caller_index: dict[str, Value] = {
                     "callId": call_id, "bot": owner, "createdAt": placed_at, "live": True,
                 }  # fmt: skip
                 await self._table.insert_if_absent(
-                    principal_key(guest), bot_caller_index_row(call_id), rang
+                    principal_key(bot_caller), bot_caller_index_row(call_id), bot_caller_index
                 )
-            call = await self._recorded(call_id, creator, placed_at)
-            # Whoever removes a call begins with this row: one of the two sees the other.
-            standing = await self._table.find(owner, request)
-            if standing is None or standing.values["callId"] != call_id:
+            call = await self._find_or_insert(call_id, creator, placed_at)
+            # A removal removes this row first. So either it sees our record, or we see here that
+            # the row is gone.
+            current = await self._table.find(owner, request)
+            if current is None or current.values["callId"] != call_id:
                 await self._table.remove(call_id, RECORD_ROW)
-                if guest is not None:
-                    await self._table.remove(principal_key(guest), bot_caller_index_row(call_id))
+                if bot_caller is not None:
+                    await self._table.remove(
+                        principal_key(bot_caller), bot_caller_index_row(call_id)
+                    )
                 raise Conflict
             return call
         raise Conflict
 
-    async def _recorded(self, call_id: str, creator: Principal, placed_at: datetime) -> Call:
+    async def _find_or_insert(self, call_id: str, creator: Principal, placed_at: datetime) -> Call:
         call = Call(call_id, principal_key(creator), creator.realm, placed_at)
         return Call.of(await self._table.insert_if_absent(call_id, RECORD_ROW, call.values()))
 
@@ -127,8 +124,12 @@ class CallRecords:
         return None if row is None else Call.of(row)
 
     async def change(self, call_id: str, change: Callable[[Call], Call]) -> Call | None:
-        """Change a record, and nothing where there is nothing to change; None without a record."""
-        for tried in range(_TRIES):
+        """Change a record, by a function that may run several times.
+
+        Returns:
+            The call as it is stored now; None if there is no record.
+        """
+        for attempt in range(_TRIES):
             found = await self.find(call_id)
             if found is None or found.row is None:
                 return None
@@ -138,46 +139,53 @@ class CallRecords:
             try:
                 return Call.of(await self._table.replace(found.row, changed.values()))
             except RowChanged:
-                await self._step_aside(tried)
+                await self._back_off(attempt)
         raise Conflict
 
     async def apply(self, call: Call, event: CallEvent) -> bool:
-        """Apply an event, once however often it comes: its row and its effect are one batch.
+        """Apply an event once, even if it comes again: its row and its effect are one batch.
 
         Returns:
             Whether it came for the first time.
+
+        Raises:
+            Forbidden: the event is about another call of the resource.
         """
         row_key = event_row(event.id)
         row: dict[str, Value] = {"kind": event.kind, "at": event.time.astimezone(UTC)}
         found: Call | None = call
-        for tried in range(_TRIES):
+        for attempt in range(_TRIES):
             if found is None or found.row is None:
-                return False  # removed, since its time was over
+                return False  # the call was removed
             if found.connection_id not in (None, event.data.call_connection_id):
                 raise Forbidden("This is about another call.")
-            values = applied(found, event).values()
+            values = apply_event(found, event).values()
             try:
                 await self._table.insert_with(found.call_id, {row_key: row}, found.row, values)
             except RowThere:
                 return False
             except RowChanged:
-                await self._step_aside(tried)
+                await self._back_off(attempt)
                 found = await self.find(call.call_id)
                 continue
             return True
         raise Conflict
 
     async def events_of(self, call_id: str) -> list[LoggedEvent]:
-        """What has happened, in the order in which ACS says that it did."""
-        rows = await self._table.list_for(call_id, _OF_INDEX, _bounds("event"))
-        return sorted((_known(row) for row in rows), key=lambda one: (one.at, one.kind))
+        """The events of a call, in the order of the times that ACS gives."""
+        rows = await self._table.list_for(call_id, _ROWS_BETWEEN, _bounds("event"))
+        return sorted(map(LoggedEvent.of, rows), key=lambda event: (event.at, event.kind))
 
     async def page(
         self, creator: Principal, after: str, most: int
     ) -> tuple[list[Call], str | None]:
-        """Some calls of a creator, the newest first, and what the next page is `after`."""
+        """A page of a creator's calls, the newest first, and the `after` of the next page.
+
+        Args:
+            after: what the page before returned; empty for the first page.
+        """
         owner = principal_key(creator)
-        rows, more = await self._index(owner, _CALLS, after, most)
+        rows, more = await self._index(owner, _CREATOR_INDEX, after, most)
         found = dict[str, Call]()
 
         async def read(row: Row) -> None:
@@ -190,43 +198,49 @@ class CallRecords:
         return calls, rows[-1].row_key if more else None
 
     async def live_calls(self, creator: Principal) -> list[Call]:
-        """The calls of a creator that have not ended, as far as is known."""
-        return await self._live(creator, _CALLS)
+        """A creator's calls whose end has not been recorded, the oldest first."""
+        return await self._live(creator, _CREATOR_INDEX)
 
-    async def live_calls_to_bots(self, guest: Principal) -> list[Call]:
-        """The calls of somebody to bots that have not ended, as far as is known."""
-        return await self._live(guest, _RANG)
+    async def live_calls_to_bots(self, bot_caller: Principal) -> list[Call]:
+        """A person's calls to bots whose end has not been recorded, the oldest first."""
+        return await self._live(bot_caller, _BOT_CALLER_INDEX)
 
-    async def _live(self, who: Principal, index: str) -> list[Call]:
-        """Those of an index, which learns which have ended, so that nobody reads them again."""
-        live, owner = list[Call](), principal_key(who)
+    async def _live(self, principal: Principal, index: str) -> list[Call]:
+        """The live calls of an index. Ended ones are marked, so that they are not read again."""
+        live, owner = list[Call](), principal_key(principal)
 
         async def read(row: Row) -> None:
             call_id = str(row.values["callId"])
             call = await self.find(call_id)
-            if call is None and index == _CALLS:
-                # Its request comes to that yet, here or when it is repeated.
-                asked = await self._table.find(owner, str(row.values["request"]))
-                if asked is not None and asked.values["callId"] == call_id:
-                    call = await self._recorded(call_id, who, _moment(asked, "createdAt"))
+            if call is None and index == _CREATOR_INDEX:
+                # Its request has not inserted the record yet, and may still do so.
+                request = await self._table.find(owner, str(row.values["request"]))
+                if request is not None and request.values["callId"] == call_id:
+                    call = await self._find_or_insert(
+                        call_id, principal, _moment(request, "createdAt")
+                    )
             if call is None:
-                return  # being removed
+                return  # it is being removed
             if call.state is not CallState.DISCONNECTED:
                 live.append(call)
             elif not call.may_be_revived(self._now()):
                 with contextlib.suppress(RowChanged):
                     await self._table.merge(row, {"live": False})
 
-        rows = await self._table.list_for(owner, f"{_OF_INDEX} and live eq true", _bounds(index))
+        rows = await self._table.list_for(
+            owner, f"{_ROWS_BETWEEN} and live eq true", _bounds(index)
+        )
         await for_each(rows, read)
         return sorted(live, key=lambda call: (call.created_at, call.call_id))
 
     async def abandon(self, call: Call) -> None:
-        """Remove a call that never was: its key may come again, with whatever is wanted then.
-        It stays where a repetition of its request has come further."""
+        """Remove a call that ACS was not asked for, so that its key may be used for another.
+
+        The call stays if a repetition of its request has prepared to ask ACS meanwhile.
+        """
         row = await self._table.find(call.call_id, RECORD_ROW)
         if row is not None:
-            if Call.of(row).was_asked_for:
+            if Call.of(row).may_have_reached_acs:
                 return
             try:
                 await self._table.remove_unchanged(row)
@@ -234,45 +248,45 @@ class CallRecords:
                 return
         await self.discard(call)
 
-    async def discard(self, call: Call, guest: Principal | None = None) -> None:
-        """Remove a call, whatever of it is left; `guest` as for `begin`."""
+    async def discard(self, call: Call, bot_caller: Principal | None = None) -> None:
+        """Remove a call, or what is left of it; `bot_caller` as for `begin`."""
         await self._discard(call.creator, call.call_id, call.created_at)
-        if guest is not None:
-            await self._table.remove(principal_key(guest), bot_caller_index_row(call.call_id))
+        if bot_caller is not None:
+            await self._table.remove(principal_key(bot_caller), bot_caller_index_row(call.call_id))
 
     async def _discard(self, owner: str, call_id: str, created_at: datetime) -> None:
         index = await self._table.find(owner, index_row(created_at, call_id))
         if index is None:
-            await self._empty(call_id)
+            await self._remove_partition(call_id)
         else:
             await self._remove(owner, index)
 
-    def is_kept(self, call: Call) -> bool:
-        """Is a call young enough to be shown, or going on?"""
-        return call.goes_on or call.created_at >= self._now() - self._kept
+    def is_retained(self, call: Call) -> bool:
+        """Is a call going on, or young enough to be kept?"""
+        return call.is_ongoing or call.created_at >= self._now() - self._retention
 
     async def tidy(self, creator: Principal) -> None:
-        """Remove a few calls of a creator that were placed too long ago to be kept."""
-        owner, oldest = principal_key(creator), self._now() - self._kept
-        rows, _ = await self._index(owner, _CALLS, index_row(oldest, ""), _FEW)
+        """Remove a few calls of a creator that are too old to be kept."""
+        owner, oldest = principal_key(creator), self._now() - self._retention
+        rows, _ = await self._index(owner, _CREATOR_INDEX, index_row(oldest, ""), _MOST_EXPIRED)
         for row in rows:
             call = await self.find(str(row.values["callId"]))
-            if call is None or not call.goes_on:
+            if call is None or not call.is_ongoing:
                 await self._remove(owner, row)
 
     async def erase(self, principal: Principal) -> None:
-        """Remove every call that a person has placed, or made to a bot, with its events; a bot's
-        are those that it has answered. Repeatable."""
+        """Remove every call that a person placed, or made to a bot, or that a bot answered, with
+        its events. May be repeated."""
         owner = principal_key(principal)
 
-        async def remove_rang(row: Row) -> None:
+        async def remove_call_to_bot(row: Row) -> None:
             call_id, created_at = str(row.values["callId"]), _moment(row, "createdAt")
             await self._discard(str(row.values["bot"]), call_id, created_at)
             await self._table.remove(owner, row.row_key)
 
         for index, remove in (
-            (_CALLS, lambda row: self._remove(owner, row)),
-            (_RANG, remove_rang),
+            (_CREATOR_INDEX, lambda row: self._remove(owner, row)),
+            (_BOT_CALLER_INDEX, remove_call_to_bot),
         ):
             more = True
             while more:
@@ -280,7 +294,7 @@ class CallRecords:
                 await for_each(rows, remove)
 
     async def export(self, principal: Principal) -> list[dict[str, Value]]:
-        """The calls that a person has placed, and made to bots."""
+        """The calls that a person placed, and those that they made to bots."""
         calls, after = [], ""
         while after is not None:
             page, following = await self.page(principal, after, PAGE_ROWS)
@@ -288,8 +302,10 @@ class CallRecords:
             if following is None:
                 break
             after = following
-        rows = await self._table.list_for(principal_key(principal), _OF_INDEX, _bounds(_RANG))
-        found = [await self.find(str(row.values["callId"])) for row in rows]
+        rows = await self._table.list_for(
+            principal_key(principal), _ROWS_BETWEEN, _bounds(_BOT_CALLER_INDEX)
+        )
+        calls_to_bots = [await self.find(str(row.values["callId"])) for row in rows]
         return [
             {
                 "callId": call.call_id,
@@ -297,37 +313,34 @@ class CallRecords:
                 "createdAt": call.created_at,
                 "toBot": call.bot_state is not None,
             }
-            for call in (*calls, *(one for one in found if one is not None))
+            for call in (*calls, *(one for one in calls_to_bots if one is not None))
         ]
 
     async def _index(self, owner: str, index: str, after: str, most: int) -> tuple[list[Row], bool]:
-        return await self._table.page(owner, _OF_INDEX, _bounds(index), after=after, most=most)
+        return await self._table.page(owner, _ROWS_BETWEEN, _bounds(index), after=after, most=most)
 
     async def _remove(self, owner: str, index: Row) -> None:
-        """The request, the record, its events, and last what points to them."""
-        call_id, guest = str(index.values["callId"]), index.values.get("guest")
+        """Remove a call of an index. The request row goes first, as `begin` expects; the index row
+        goes last, so that a removal that dies is found and repeated."""
+        call_id, bot_caller_key = str(index.values["callId"]), index.values.get("guest")
         await self._table.remove(owner, str(index.values["request"]))
-        await self._empty(call_id)
-        if guest is not None:
-            await self._table.remove(str(guest), bot_caller_index_row(call_id))
+        await self._remove_partition(call_id)
+        if bot_caller_key is not None:
+            await self._table.remove(str(bot_caller_key), bot_caller_index_row(call_id))
         await self._table.remove(owner, index.row_key)
 
-    async def _empty(self, call_id: str) -> None:
-        await self._table.remove(call_id, RECORD_ROW)  # first: no event comes after it
+    async def _remove_partition(self, call_id: str) -> None:
+        await self._table.remove(call_id, RECORD_ROW)  # first: without it no event is stored
         rows = await self._table.list_for(call_id)
         await for_each(rows, lambda row: self._table.remove(call_id, row.row_key))
 
-    async def _step_aside(self, tried: int) -> None:
-        longest = min(_PAUSE * 1.3**tried, _LONGEST_PAUSE)
+    async def _back_off(self, attempt: int) -> None:
+        longest = min(_PAUSE * 1.3**attempt, _LONGEST_PAUSE)
         await asyncio.sleep(random.uniform(0, longest))  # noqa: S311
 
 
-def _bounds(index: str) -> dict[str, str]:
-    return {"first": f"{index}-", "last": f"{index}."}
-
-
-def _known(row: Row) -> LoggedEvent:
-    return LoggedEvent(str(row.values["kind"]), _moment(row, "at"))
+def _bounds(prefix: str) -> dict[str, str]:
+    return {"first": f"{prefix}-", "last": f"{prefix}."}
 
 
 def _moment(row: Row, name: str) -> datetime:

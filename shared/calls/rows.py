@@ -1,8 +1,9 @@
-"""Rows of calls that this service places and watches (table `calls`), and what they mean.
+"""The rows of the table `calls`: calls that this service places, and calls that bots answer.
 
-A call has a partition: its record, and a row for each event that was applied to it. Its creator has
-an index: the newest first, and what a repeated request was answered with. The creator of a call to
-a bot is the bot; who has called bots has an index of those.
+Each call has a partition with its record and one row for each event that was applied to it. The
+partition of its creator has an index of their calls, the newest first, and one row for each
+Idempotency-Key, which names the call that the request created. The creator of a call to a bot is
+the bot; the person who called has an index of their calls to bots.
 """
 
 import json
@@ -18,21 +19,21 @@ from shared.keys import key, milliseconds
 from shared.tables import Row, Value
 
 RECORD_ROW = "call"
-# Index rows sort by the time that is left until then, so the newest come first.
+# Index rows sort by the milliseconds that are left until then, so that the newest come first.
 _END_OF_TIME = 10**16
 _RAW_PHONE = "4:"
-# A call that was answered is told of at once, and again for less than a minute.
+# ACS sends the first event of an answered call at once, and repeats it for less than a minute.
 _REVIVABLE = timedelta(minutes=5)
-# People, bots and numbers that are called at once.
+# Users, bots and phone numbers that one request may call.
 MOST_TARGETS = 50
-# Actions that a record has room for: each has up to 450 characters, and a property 32,768.
+# One property holds all actions of a call: an action takes up to 450 of its 32,768 characters.
 MOST_ACTIONS = 64
 
 
 class CallState(StrEnum):
     """How far a call has come; it never goes back."""
 
-    PLACING = "placing"  # ACS was not asked yet to make or to answer it, or has not said yes
+    PLACING = "placing"  # ACS has not confirmed yet that it makes or answers the call
     CONNECTING = "connecting"
     CONNECTED = "connected"
     DISCONNECTED = "disconnected"
@@ -58,8 +59,11 @@ class ActionState(StrEnum):
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a call or an action ended: ACS's own code, subcode and words; or ours, with subcode 0,
-    where it came to no more than that ACS refused, or was not asked."""
+    """Why a call or an action ended.
+
+    ACS's own code, subcode and message; or ours, with subcode 0, if ACS refused the request or was
+    never asked.
+    """
 
     code: int
     sub_code: int
@@ -75,11 +79,11 @@ class Reason:
 
 
 @dataclass(frozen=True)
-class Member:
+class Participant:
     """Somebody in a call.
 
     Attributes:
-        raw_id: of ACS: `8:acs:…` for users and bots, `4:+…` for phone numbers.
+        raw_id: ACS's raw id: `8:acs:…` for users and bots, `4:+…` for phone numbers.
     """
 
     raw_id: str
@@ -87,11 +91,11 @@ class Member:
     is_on_hold: bool = False
 
     def text(self) -> str:
-        # 350 of 79 characters and these are 29,000, and a property holds 32,768.
+        # 350 participants with ids of 79 characters take 29,000 of a property's 32,768 characters.
         return f"{self.raw_id} {self.is_muted:d}{self.is_on_hold:d}"
 
     @classmethod
-    def of(cls, text: str) -> "Member":
+    def of(cls, text: str) -> "Participant":
         raw_id, _, flags = text.rpartition(" ")
         return cls(raw_id, flags[0] == "1", flags[1] == "1")
 
@@ -102,13 +106,15 @@ class Member:
 
 @dataclass(frozen=True)
 class Action:
-    """Something that was asked of a call; its id is its operation context in ACS.
+    """Something that was requested in a call: an invitation, a removal, a play or a recognition.
 
     Attributes:
-        fingerprint: of what was asked: a key that comes again with another one is refused.
-        asked_at: also the time by which ACS knows a repetition.
-        reported_at: when ACS said how it ended; of two reports the earlier stands.
-        tones: what was pressed: `0` to `9`, `*`, `#`, `a` to `d`.
+        id: sent to ACS as the operation context, which the events about the action repeat.
+        fingerprint: a hash of what was requested. An Idempotency-Key that comes again with another
+            fingerprint is refused.
+        asked_at: when it was requested; ACS knows a repetition by this time, too.
+        reported_at: the time of `state`, as the event says; ours if ACS refused the request.
+        tones: the tones that were pressed: `0` to `9`, `*`, `#`, `a` to `d`.
     """
 
     id: str
@@ -153,13 +159,15 @@ class Call:
     """The record of a call.
 
     Attributes:
-        creator: PartitionKey of the mapping of whoever placed it.
-        connection_id: ACS's, once it is known; callbacks of any other are refused.
-        sequence: of the last list of participants; -1 for none.
-        targets: whom ACS was to call first, by raw id; before ACS is asked there are none.
-        own_id: as whom the service is in the call, by raw id.
-        is_refused: whether ACS took the last request for it for wrong.
-        bot_state: of a call to a bot, which the service answers; None where the service calls.
+        creator: PartitionKey of the creator's identity mapping.
+        connection_id: ACS's callConnectionId, once it is known; events about another one are
+            refused.
+        sequence: the sequence number of the latest list of participants; -1 before the first.
+        targets: raw ids of those whom the service calls; recorded just before ACS is asked.
+        own_id: raw id of the service itself in the call; of the bot, if a bot is called.
+        is_refused: whether the last attempt to make or answer the call was refused. Until ACS
+            reports a connection after all, the call does not count against its caller's limit.
+        bot_state: what the bot does, in a call to a bot; None in a call that the service places.
     """
 
     call_id: str
@@ -173,7 +181,7 @@ class Call:
     connected_at: datetime | None = None
     ended_at: datetime | None = None
     sequence: int = -1
-    members: tuple[Member, ...] = ()
+    participants: tuple[Participant, ...] = ()
     actions: Mapping[str, Action] = field(default_factory=dict)
     group_id: str | None = None
     targets: tuple[str, ...] = ()
@@ -183,27 +191,30 @@ class Call:
     row: Row | None = field(default=None, compare=False)
 
     @property
-    def was_asked_for(self) -> bool:
-        """Has ACS perhaps been asked to make it, or to answer it?"""
+    def may_have_reached_acs(self) -> bool:
+        """Has ACS perhaps been asked to make or answer it? What is asked is recorded before."""
         return bool(self.targets) or self.group_id is not None or self.bot_state is not None
 
     @property
-    def goes_on(self) -> bool:
-        """Has ACS made it, and not told its end?"""
+    def is_ongoing(self) -> bool:
+        """Has ACS made or answered it, and not reported its end?"""
         return self.connection_id is not None and self.state is not CallState.DISCONNECTED
 
     @property
-    def people(self) -> tuple[Member, ...]:
-        """Who is in it, but for the service."""
-        return tuple(one for one in self.members if one.raw_id != self.own_id)
+    def remote_participants(self) -> tuple[Participant, ...]:
+        """Everybody in the call except the service itself."""
+        return tuple(one for one in self.participants if one.raw_id != self.own_id)
 
     def may_be_revived(self, now: datetime) -> bool:
-        """Is it thought to be missed, so shortly that it may turn out to be answered?"""
+        """Was it recorded as missed so recently that an event may still show that it was answered?
+
+        ACS may have answered the call, although its answer to us was lost.
+        """
         is_young = now - self.created_at < _REVIVABLE
         return self.bot_state is not None and self.is_refused and is_young
 
-    def missed(self, reason: Reason, at: datetime) -> "Call":
-        """The call of a bot where ACS lets nobody answer; not where it is known to be answered."""
+    def as_missed(self, reason: Reason, at: datetime) -> "Call":
+        """A call to a bot that ACS let nobody answer; unchanged if it is known to be answered."""
         if self.connection_id is not None:
             return self
         return replace(
@@ -211,7 +222,7 @@ class Call:
         )
 
     def revived(self) -> "Call":
-        """The call where it turns out that it was answered, also if it was thought to be missed."""
+        """The call once ACS shows that it was answered, even if it was recorded as missed."""
         if self.bot_state is None or not self.is_refused:
             return self
         return replace(self, state=CallState.PLACING, reason=None, ended_at=None, is_refused=False)
@@ -219,13 +230,16 @@ class Call:
     def with_action(self, action: Action) -> "Call":
         return replace(self, actions={**self.actions, action.id: action})
 
-    def with_refused(self, action_id: str, why: str, at: datetime) -> "Call":
-        """The call where ACS did not take what an action asked for; where an event has told how it
-        ended, that stands: it is ACS's own word."""
+    def with_failed_action(self, action_id: str, message: str, at: datetime) -> "Call":
+        """The call after ACS refused the request for an action.
+
+        If an event has already reported how the action ended, that is kept: it is what happened,
+        and only a repetition of the request was refused.
+        """
         action = self.actions.get(action_id)
         if action is None or action.state.is_final:
             return self
-        reason = Reason(HTTPStatus.BAD_REQUEST, 0, why)
+        reason = Reason(HTTPStatus.BAD_REQUEST, 0, message)
         failed = replace(action, state=ActionState.FAILED, reported_at=at, reason=reason)
         return self.with_action(failed)
 
@@ -246,10 +260,10 @@ class Call:
             "createdAt": self.created_at,
             "state": self.state,
             "sequence": self.sequence,
-            "members": "\n".join(one.text() for one in self.members),
-            "targets": _packed(self.targets),
+            "members": "\n".join(one.text() for one in self.participants),
+            "targets": _compact_json(self.targets),
             "isRefused": self.is_refused,
-            "actions": _packed([action.stored() for action in self.actions.values()]),
+            "actions": _compact_json([action.stored() for action in self.actions.values()]),
             **{name: value for name, value in optional.items() if value is not None},
         }
 
@@ -268,7 +282,7 @@ class Call:
             connected_at=values.get("connectedAt"),
             ended_at=values.get("endedAt"),
             sequence=int(values["sequence"]),
-            members=tuple(Member.of(line) for line in values["members"].splitlines()),
+            participants=tuple(Participant.of(line) for line in values["members"].splitlines()),
             targets=tuple(json.loads(values["targets"])),
             actions={one["id"]: Action.of(one) for one in json.loads(values["actions"])},
             group_id=values.get("groupId"),
@@ -279,18 +293,31 @@ class Call:
         )
 
 
+@dataclass(frozen=True)
+class LoggedEvent:
+    """An event that was applied to a call, as the call's log shows it."""
+
+    kind: str
+    at: datetime
+
+    @classmethod
+    def of(cls, row: Row) -> Self:
+        values: Mapping[str, Any] = row.values
+        return cls(values["kind"], values["at"])
+
+
 def index_row(created_at: datetime, call_id: str) -> str:
     """The RowKey of a call in its creator's index: the newest first."""
     return f"call-{_END_OF_TIME - milliseconds(created_at):016}-{call_id}"
 
 
 def bot_caller_index_row(call_id: str) -> str:
-    """The RowKey of a call to a bot, in the partition of who called."""
+    """The RowKey of a call to a bot in its caller's index."""
     return f"rang-{call_id}"
 
 
 def request_row(idempotency_key: str) -> str:
-    """The RowKey of what a request with that key was answered with."""
+    """The RowKey of the row that names the call of an Idempotency-Key."""
     return f"request-{key('request', idempotency_key)}"
 
 
@@ -299,15 +326,15 @@ def event_row(event_id: str) -> str:
     return f"event-{key('event', event_id)}"
 
 
-def member_id(call_id: str, raw_id: str) -> str:
-    """What a participant is called in answers: nobody can tell who it is from it."""
+def participant_id(call_id: str, raw_id: str) -> str:
+    """The id of a participant in answers: a hash, so that it shows no ACS id and no number."""
     return key("participant", call_id, raw_id)[:32]
 
 
 def masked(phone_number: str) -> str:
-    """A phone number as answers show it: the last two digits."""
+    """A phone number as answers show it: only its last two digits."""
     return "•" * max(0, len(phone_number) - 2) + phone_number[-2:]
 
 
-def _packed(content: object) -> str:
+def _compact_json(content: object) -> str:
     return json.dumps(content, separators=(",", ":"), ensure_ascii=False)

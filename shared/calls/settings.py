@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 
 from shared.settings_reader import SettingsReader
 
-# ACS's own, for callbacks: the issuer of their tokens, and where it publishes its keys
-# (reference: "JWT on callbacks").
+# The issuer of the tokens on ACS's callbacks, and where it publishes its keys (reference: "JWT on
+# callbacks").
 CALLBACK_ISSUER = "https://acscallautomation.communication.azure.com"
 CALLBACK_JWKS_URL = f"{CALLBACK_ISSUER}/calling/keys"
 
-# E.164: a plus and up to 15 digits, the first of them a country code's.
+# E.164: a plus and up to 15 digits; a country code never begins with 0.
 E164 = re.compile(r"\+[1-9][0-9]{1,14}")
 _PREFIX = re.compile(r"\+[1-9][0-9]{0,14}")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
@@ -18,21 +18,23 @@ _HOST = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9]
 
 @dataclass(frozen=True)
 class CallSettings:
-    """
+    """The part of the settings that is about calls.
+
     Attributes:
         caller_id: an E.164 number of the resource, or empty.
-        dial_prefixes: numbers that begin so may be called; none by default.
-        most_live: calls of one caller at a time.
-        play_hosts: where audio may be fetched from, in lower case.
-        speech_endpoint: of Azure AI services, for text to speech; or empty.
-        retention_days: how long an ended call is kept.
-        callback_base: where ACS reaches this app, without a slash at the end; or empty.
-        callback_issuer, callback_keys_url: who signs the callbacks' tokens.
+        dial_prefixes: phone numbers that begin with one of these may be called; none by default.
+        max_live_calls: how many calls of one caller may go on at the same time.
+        play_hosts: the hosts that audio may be fetched from, in lower case.
+        speech_endpoint: the endpoint of Azure AI services for text to speech; or empty.
+        retention_days: how long an ended call is kept, from when it was placed.
+        callback_base: the base URL where ACS reaches this app, without a slash at the end; or
+            empty.
+        callback_issuer, callback_keys_url: the issuer of the callbacks' tokens, and its keys.
     """
 
     caller_id: str = field(repr=False)
     dial_prefixes: tuple[str, ...]
-    most_live: int
+    max_live_calls: int
     play_hosts: frozenset[str]
     speech_endpoint: str
     retention_days: int
@@ -54,7 +56,7 @@ def read_call_settings(reader: SettingsReader) -> CallSettings:
     return CallSettings(
         caller_id=caller_id,
         dial_prefixes=prefixes,
-        most_live=reader.integer("MAX_CALLS_PER_CALLER", 5, 1, 1000),
+        max_live_calls=reader.integer("MAX_CALLS_PER_CALLER", 5, 1, 1000),
         play_hosts=hosts,
         speech_endpoint=reader.url("COGNITIVE_SERVICES_ENDPOINT"),
         retention_days=reader.integer("CALL_RETENTION_DAYS", 30, 1, 3650),
@@ -65,6 +67,6 @@ def read_call_settings(reader: SettingsReader) -> CallSettings:
 
 
 def _items_or_none(name: str, reader: SettingsReader) -> tuple[str, ...]:
-    """The parts between commas; the word `none` says in so many letters that there are none."""
+    """The parts between commas; no part if the setting is the word `none`."""
     items = reader.items(name)
     return () if items == ("none",) else items

@@ -1,4 +1,4 @@
-"""python -m shared.operate.doctor: what works, and how to mend what does not.
+"""python -m shared.operate.doctor: report what works, and how to mend what does not.
 
 It asks the real services with the app's own settings, changes nothing, and prints no secret.
 """
@@ -31,12 +31,12 @@ from shared.settings_reader import SettingsError
 from shared.tables import table_client
 from shared.upstream.clients import Upstream
 
-# Seconds for one check; a managed identity's first token may take a few.
-_SECONDS = 15.0
+# For one check; a managed identity's first token may take a few seconds.
+_CHECK_SECONDS = 15.0
 
 
 class _EntraKeysUnavailable(KeysUnavailable):
-    """Of the tenant by which Event Grid is proven."""
+    """The keys of the tenant that signs Event Grid's tokens cannot be fetched."""
 
 
 _FIXES: dict[type[Problem], str] = {
@@ -50,22 +50,23 @@ _FIXES: dict[type[Problem], str] = {
     " <AUTH_ISSUER>/.well-known/openid-configuration calls 'issuer'",
     _EntraKeysUnavailable: "EVENT_GRID_TENANT must be the id of an Entra tenant",
 }
-_UNREACHABLE = "is it running, and is the endpoint in the settings right?"
+_FIX_UNREACHABLE = "is it running, and is the endpoint in the settings right?"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report; `fix` is empty where all is well."""
+    """One line of the report; `fix` is empty if the subject works."""
 
-    what: str
+    subject: str
     fix: str = ""
 
     def __str__(self) -> str:
-        return f"FIX   {self.what}: {self.fix}" if self.fix else f"ok    {self.what}"
+        return f"FIX   {self.subject}: {self.fix}" if self.fix else f"ok    {self.subject}"
 
 
 async def examine(environment: Mapping[str, str]) -> AsyncIterator[Finding]:
-    """Look at everything in turn; wrong settings end the look, for the rest needs them."""
+    """Check everything in turn. If a setting is wrong, only the settings are reported, because all
+    other checks need them."""
     try:
         settings = load(environment)
     except SettingsError as error:
@@ -77,14 +78,14 @@ async def examine(environment: Mapping[str, str]) -> AsyncIterator[Finding]:
         yield Finding(note)
     upstream = Upstream()
     try:
-        for what, check in _checks(settings, upstream).items():
-            yield await _look(what, check)
+        for subject, check in _checks(settings, upstream).items():
+            yield await _run(subject, check)
     finally:
         await upstream.close()
 
 
 def _notes(settings: Settings, environment: Mapping[str, str]) -> list[str]:
-    """What is in order and still worth knowing."""
+    """What is not wrong, and still worth knowing."""
     notes = []
     if "voip" in settings.identity.token_scopes:
         notes.append(
@@ -97,13 +98,14 @@ def _notes(settings: Settings, environment: Mapping[str, str]) -> list[str]:
 
 
 def _notes_on_bots(settings: Settings) -> list[str]:
-    """Calls to bots need somebody who tells of them, and something to be said."""
+    """What keeps calls to bots from being answered: they need Event Grid, a greeting and a callback
+    URL."""
     bots = settings.bot_calls
-    if bots.hears_of_calls and not bots.greeting:
+    if bots.can_verify_event_grid and not bots.greeting:
         return ["note: calls to bots are told of, and not answered: BOT_GREETING is not set"]
-    if bots.hears_of_calls and not settings.calls.callback_base:
+    if bots.can_verify_event_grid and not settings.calls.callback_base:
         return ["note: calls to bots are told of, and not answered: CALLBACK_BASE_URL is not set"]
-    if bots.greeting and not bots.hears_of_calls:
+    if bots.greeting and not bots.can_verify_event_grid:
         return [
             "note: nobody tells of calls to bots:"
             " neither EVENT_GRID_KEY nor EVENT_GRID_AUDIENCE is set"
@@ -129,19 +131,22 @@ def _checks(settings: Settings, upstream: Upstream) -> dict[str, Check]:
 
 
 def _graph_check(settings: MeetingSettings, upstream: Upstream) -> dict[str, Check]:
-    """May the app hold meetings? No part of readiness: everything else works without."""
+    """May the app create meetings? The readiness probe does not ask this, because everything else
+    works without Graph."""
     graph = graph_api(settings, upstream)
     if graph is None:
         return {}
     organizer = settings.organizer
-    what = f"graph {settings.graph_endpoint}"
+    subject = f"graph {settings.graph_endpoint}"
     if not organizer:
-        return {f"{what} (an organizer is not looked at: MEETING_ORGANIZER_ID)": graph.check_role}
-    return {what: lambda: graph.check(organizer)}
+        return {
+            f"{subject} (an organizer is not looked at: MEETING_ORGANIZER_ID)": graph.check_role
+        }
+    return {subject: lambda: graph.check(organizer)}
 
 
 def _event_grid_check(settings: BotCallSettings, upstream: Upstream) -> dict[str, Check]:
-    """Can Entra's word for Event Grid be checked?"""
+    """Can the keys be fetched by which Event Grid's Entra tokens are verified?"""
     if not settings.event_grid_tenant:
         return {}
     keys = IssuerKeys("Entra, for Event Grid", upstream.session, keys_url=settings.entra_keys_url)
@@ -155,17 +160,18 @@ def _event_grid_check(settings: BotCallSettings, upstream: Upstream) -> dict[str
     return {f"event grid's keys {settings.entra_keys_url}": check}
 
 
-async def _look(what: str, check: Check) -> Finding:
+async def _run(subject: str, check: Check) -> Finding:
     try:
-        async with asyncio.timeout(_SECONDS):
+        async with asyncio.timeout(_CHECK_SECONDS):
             await check()
     except GraphRefused as refused:
-        return Finding(what, f"{refused.title} -> {refused.remedy}")
+        return Finding(subject, f"{refused.title} -> {refused.remedy}")
     except Problem as problem:
-        return Finding(what, f"{problem.title} -> {_FIXES.get(type(problem), _UNREACHABLE)}")
+        fix = _FIXES.get(type(problem), _FIX_UNREACHABLE)
+        return Finding(subject, f"{problem.title} -> {fix}")
     except TimeoutError:
-        return Finding(what, f"no answer in {_SECONDS:.0f} s -> {_UNREACHABLE}")
-    return Finding(what)
+        return Finding(subject, f"no answer in {_CHECK_SECONDS:.0f} s -> {_FIX_UNREACHABLE}")
+    return Finding(subject)
 
 
 async def _report(environment: Mapping[str, str]) -> int:
@@ -177,7 +183,7 @@ async def _report(environment: Mapping[str, str]) -> int:
 
 
 def main() -> int:
-    logging.disable()  # the findings say it in their own words
+    logging.disable()  # the findings say the same in plain words
     return asyncio.run(_report(os.environ))
 
 

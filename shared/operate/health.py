@@ -1,4 +1,4 @@
-"""Is everything that this service depends on there?"""
+"""The readiness probe: does everything work that this service depends on?"""
 
 import asyncio
 import logging
@@ -11,9 +11,9 @@ from shared.upstream.concurrency import SingleFlight, for_each
 
 logger = logging.getLogger(__name__)
 
-# Seconds; a readiness probe's own patience is seldom longer.
+# Platforms seldom wait longer for the answer of a readiness probe.
 _MOST_SECONDS = 3.0
-# Seconds. Anybody may ask, so the answer is kept: strangers cause no more than this much load.
+# How long an answer is kept. Anybody may ask, so that this limits the load that strangers cause.
 KEPT_SECONDS = 5.0
 
 type Check = Callable[[], Awaitable[None]]
@@ -23,13 +23,20 @@ class Checkable(Protocol):
     """Something that this service depends on."""
 
     async def check(self) -> None:
-        """Return where it is there and lets us in; raise a Problem else."""
+        """Return if it can be reached and accepts our credential.
+
+        Raises:
+            Problem: it cannot be reached, or refuses us.
+        """
 
 
 def readiness_checks(
     tables: Sequence[Checkable], acs: Checkable, issuers: Iterable[Checkable]
 ) -> dict[str, Check]:
-    """The checks of everything without which no request is served, by the name strangers see."""
+    """The checks of everything without which no request is served, by the names that answers show.
+
+    Anybody sees these names, so that they are neutral: no host and no issuer.
+    """
 
     async def check_storage() -> None:
         await for_each(tables, lambda table: table.check())
@@ -42,7 +49,7 @@ def readiness_checks(
 
 
 class Health:
-    """Checks by the name that strangers see: one that raises a Problem is down."""
+    """Runs the checks, and remembers the result for a moment."""
 
     def __init__(
         self,
@@ -52,26 +59,27 @@ class Health:
     ) -> None:
         """
         Args:
-            timeout: seconds for all checks together, 3 at most; one that takes longer is down.
+            checks: by the name that answers show. What raises or takes too long is down.
+            timeout: seconds for all checks together; more than 3 count as 3.
         """
         self.checks = checks
         self._seconds = seconds = min(timeout, _MOST_SECONDS)
         self._clock = clock
         self._flight = SingleFlight[str, list[str]](seconds + 1)
         self._down: list[str] = []
-        self._checked = float("-inf")
+        self._checked_at = float("-inf")
 
     async def down(self) -> list[str]:
-        """The names of what is down, sorted; empty when the service is ready."""
-        if self._clock() - self._checked > KEPT_SECONDS:
-            return await self._flight.do("ready", self._ask)
+        """The names of what is down, sorted; empty if the service is ready."""
+        if self._clock() - self._checked_at > KEPT_SECONDS:
+            return await self._flight.do("ready", self._check_all)
         return self._down
 
-    async def _ask(self) -> list[str]:
+    async def _check_all(self) -> list[str]:
         names = sorted(self.checks)
         up = await asyncio.gather(*(self._is_up(name) for name in names))
         self._down = [name for name, is_up in zip(names, up, strict=True) if not is_up]
-        self._checked = self._clock()
+        self._checked_at = self._clock()
         return self._down
 
     async def _is_up(self, name: str) -> bool:
@@ -81,7 +89,7 @@ class Health:
         except Problem as problem:
             logger.warning("%s is down: %s", name, problem.code)
             return False
-        except Exception as error:  # too slow, or what nobody foresaw: down, and kept like the rest
+        except Exception as error:  # too slow, or unexpected: down, and kept like any other result
             logger.warning("%s is down: %s", name, type(error).__name__)
             return False
         return True

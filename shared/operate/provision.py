@@ -1,4 +1,4 @@
-"""python -m shared.operate.provision: create the service's tables; those that exist stay.
+"""python -m shared.operate.provision: create those of the service's tables that do not exist.
 
 Deployment runs it once for each storage account, with the app's own settings in the environment.
 No request creates a table: that would cost every cold start a round trip, and hide an outage.
@@ -22,13 +22,13 @@ _SECONDS = 30.0
 
 
 async def provision(settings: Settings) -> list[str]:
-    """Create what is missing.
+    """Create the tables that are missing.
 
     Returns:
         The names of the tables that were created.
 
     Raises:
-        AzureError, TimeoutError: storage did not do its part.
+        AzureError, TimeoutError: storage failed.
     """
     created = []
     upstream = Upstream()

@@ -83,11 +83,11 @@ class FakeAcs:
         prompt: PlaySource | None, *,
         context: str, interrupts: bool = False,
     ) -> None:  # fmt: skip
-        assert (raw_id, recognition.most) == (CALLER, 1)
+        assert (raw_id, recognition.max_tones) == (CALLER, 1)
         said = (prompt.text or "") if prompt else ""
         await self._take(Asked("listen", context, said, interrupts))
 
-    async def add(
+    async def add_participant(
         self, connection_id: str, raw_id: str, *, caller_id: str | None, context: str,
         repeatability: RepeatabilityHeaders,
     ) -> None:  # fmt: skip
@@ -166,7 +166,7 @@ class World:
         bot_state = (await self.call()).bot_state
         assert bot_state is not None
         assert bot_state.turn is not None
-        return bot_state.turn.is_asked
+        return bot_state.turn.has_response
 
     def event(self, kind: str, **data: object) -> CallEvent:
         self._seconds += 1

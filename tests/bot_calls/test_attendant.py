@@ -194,10 +194,10 @@ async def test_a_call_that_is_removed_meanwhile_rings_at_nobody(world: World) ->
     await world.tell(host, world.done("PlayCompleted"))
     call = await world.call()
     told = world.pressed("one")
-    is_news = await world.records.apply(call, told)
+    has_new_events = await world.records.apply(call, told)
 
     await world.records.discard(call)
-    await host.continue_call(AppliedEvents(call, is_news))
+    await host.continue_call(AppliedEvents(call, has_new_events))
 
     assert world.asked == ["play", "listen"]
 
@@ -261,14 +261,14 @@ async def test_who_took_too_long_to_note_a_turn_does_not_ask(world: World) -> No
 async def test_an_event_is_not_taken_while_a_copy_of_it_may_have_died(world: World) -> None:
     """ACS may count one answer for both."""
     call, told = await world.call(), world.event("CallConnected")
-    is_news = await world.records.apply(call, told)
+    has_new_events = await world.records.apply(call, told)
     _, dying = await world.held(told)
     dying.cancel()
     await asyncio.gather(dying, return_exceptions=True)
     world.clock.now -= timedelta(seconds=6)
 
     with pytest.raises(Unavailable):
-        await world.host().continue_call(AppliedEvents(call, is_news))
+        await world.host().continue_call(AppliedEvents(call, has_new_events))
 
 
 async def test_a_bot_leaves_a_call_of_others_and_does_not_end_it(world: World) -> None:

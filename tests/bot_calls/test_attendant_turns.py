@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from shared.bot_calls.settings import Connect, HangUp, Menu, Say
-from shared.bot_calls.turns import MOST_MISSES, MOST_TURNS, NextTurn, following_turn
+from shared.bot_calls.turns import MOST_MISSES, MOST_TURNS, NextTurn, next_turn
 from shared.calls.bot_state import BotCallState, BotTurn, Step
-from shared.calls.rows import MOST_ACTIONS, Action, ActionState, Call, CallState, Member
+from shared.calls.rows import MOST_ACTIONS, Action, ActionState, Call, CallState, Participant
 from shared.tables import Row
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -22,7 +22,7 @@ ANSWERED = Call(
     NOON,
     state=CallState.CONNECTED,
     connection_id="x",
-    members=(Member(CALLER), Member(BOT)),
+    participants=(Participant(CALLER), Participant(BOT)),
     own_id=BOT,
     bot_state=BotCallState((CALLER,), frozenset({CALLER})),
 )
@@ -32,7 +32,7 @@ def after(
     step: Step, state: ActionState, tones: str | None = None, *, misses: int = 0, number: int = 1
 ) -> Call:
     """The call in a turn whose action is in this state."""
-    turn = BotTurn(number, step, "a", "1", misses, "asker", NOON, is_asked=True)
+    turn = BotTurn(number, step, "a", "1", misses, "asker", NOON, has_response=True)
     action = Action("a", "any", "", NOON, state=state, tones=tones)
     bot_state = replace(attendance_of(ANSWERED), turn=turn)
     return replace(ANSWERED, bot_state=bot_state, actions={"a": action})
@@ -44,8 +44,8 @@ def attendance_of(call: Call) -> BotCallState:
 
 
 def test_a_bot_greets_who_is_there() -> None:
-    assert following_turn(MENU, ANSWERED) == NextTurn(Step.GREET)
-    assert following_turn(NO_MENU, ANSWERED) == NextTurn(Step.GREET)
+    assert next_turn(MENU, ANSWERED) == NextTurn(Step.GREET)
+    assert next_turn(NO_MENU, ANSWERED) == NextTurn(Step.GREET)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_bot_greets_who_is_there() -> None:
 def test_nothing_follows_before_a_call_is_connected_or_a_turn_over_or_while_people_talk(
     call: Call,
 ) -> None:
-    assert following_turn(MENU, call) is None
+    assert next_turn(MENU, call) is None
 
 
 @pytest.mark.parametrize(
@@ -89,19 +89,17 @@ def test_nothing_follows_before_a_call_is_connected_or_a_turn_over_or_while_peop
     ],
 )
 def test_what_is_pressed_leads_on(call: Call, wanted: NextTurn) -> None:
-    assert following_turn(MENU, call) == wanted
+    assert next_turn(MENU, call) == wanted
 
 
 def test_without_a_menu_the_greeting_is_all() -> None:
-    assert following_turn(NO_MENU, after(Step.GREET, ActionState.SUCCEEDED)) == NextTurn(
-        Step.HANG_UP
-    )
+    assert next_turn(NO_MENU, after(Step.GREET, ActionState.SUCCEEDED)) == NextTurn(Step.HANG_UP)
 
 
 def test_a_choice_that_was_taken_off_the_menu_meanwhile_is_none() -> None:
     other = Menu("", {"7": HangUp()})
 
-    assert following_turn(other, after(Step.LISTEN, ActionState.SUCCEEDED, "1")) == NextTurn(
+    assert next_turn(other, after(Step.LISTEN, ActionState.SUCCEEDED, "1")) == NextTurn(
         Step.LISTEN, misses=1
     )
 
@@ -110,7 +108,7 @@ def test_a_record_that_is_full_ends_the_call() -> None:
     call = after(Step.SAY, ActionState.SUCCEEDED)
     others = {str(n): Action(str(n), "play", "", NOON) for n in range(MOST_ACTIONS)}
 
-    assert following_turn(MENU, replace(call, actions={**call.actions, **others})) == NextTurn(
+    assert next_turn(MENU, replace(call, actions={**call.actions, **others})) == NextTurn(
         Step.HANG_UP
     )
 
@@ -133,16 +131,16 @@ def test_a_guest_who_leaves_ends_the_call_whatever_goes_on(
 ) -> None:
     call = after(Step.CONNECT, state)
     bot_state = replace(attendance_of(call), guests=(CALLER, CAROL), joined=frozenset(joined))
-    call = replace(call, bot_state=bot_state, members=tuple(map(Member, there)))
+    call = replace(call, bot_state=bot_state, participants=tuple(map(Participant, there)))
 
-    assert following_turn(MENU, call) == (NextTurn(Step.HANG_UP) if has_left else None)
+    assert next_turn(MENU, call) == (NextTurn(Step.HANG_UP) if has_left else None)
 
 
 def test_the_end_is_said_once() -> None:
     turn = BotTurn(3, Step.HANG_UP, "", "", 0, "asker", NOON)
     gone = replace(attendance_of(ANSWERED), turn=turn, joined=frozenset({CALLER}))
 
-    assert following_turn(MENU, replace(ANSWERED, bot_state=gone, members=())) is None
+    assert next_turn(MENU, replace(ANSWERED, bot_state=gone, participants=())) is None
 
 
 def test_an_attendance_is_stored_and_read_as_it_is() -> None:

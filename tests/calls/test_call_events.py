@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.calls.bot_state import BotCallState
-from shared.calls.events import applied, read_events
-from shared.calls.rows import Action, ActionState, Call, CallState, Member, Reason
+from shared.calls.events import apply_event, read_events
+from shared.calls.rows import Action, ActionState, Call, CallState, Participant, Reason
 from shared.problems import InvalidRequest
 from shared.tables import Row
 
@@ -64,7 +64,7 @@ HISTORY = [
 
 def after(events: list[dict[str, Any]], call: Call = CALL) -> Call:
     for one in read_events(json.dumps(events).encode()):
-        call = applied(call, one)
+        call = apply_event(call, one)
     return call
 
 
@@ -76,7 +76,7 @@ def test_a_history_is_read_as_it_was() -> None:
     assert EXPECTED.reason == Reason(200, 7000, "as it is")
     assert EXPECTED.connected_at == NOON + timedelta(seconds=2)
     assert EXPECTED.ended_at == NOON + timedelta(seconds=10)
-    assert EXPECTED.members == (Member(BOB),)
+    assert EXPECTED.participants == (Participant(BOB),)
     assert EXPECTED.actions["one"].state is ActionState.SUCCEEDED
     assert EXPECTED.actions["two"].tones == "12#"
     assert (EXPECTED.connection_id, EXPECTED.server_call_id) == ("x", "s")
@@ -93,7 +93,7 @@ def test_in_any_order_and_repeated_it_is_the_same(order: list[int], again: list[
 
 # Answered by a bot, for which the answer of ACS that it was so may have been lost.
 ANSWERED = replace(CALL, bot_state=BotCallState((BOB, "8:acs:carol")))
-MISSED = ANSWERED.missed(Reason(404, 0, "gone"), NOON)
+MISSED = ANSWERED.as_missed(Reason(404, 0, "gone"), NOON)
 
 
 @settings(derandomize=True, database=None, max_examples=100)
@@ -111,7 +111,7 @@ def test_who_has_been_in_a_bots_call_is_known_in_any_order(
 def test_a_call_is_missed_only_as_long_as_nothing_is_told_of_it() -> None:
     assert (MISSED.state, MISSED.is_refused) == (CallState.DISCONNECTED, True)
     told = after(HISTORY[:2], ANSWERED)
-    assert told.missed(Reason(404, 0, "gone"), NOON) == told
+    assert told.as_missed(Reason(404, 0, "gone"), NOON) == told
     assert after(HISTORY[:2], MISSED) == told
 
 
@@ -139,7 +139,9 @@ def test_a_record_is_stored_and_read_as_it_is() -> None:
     row = Row(stored.call_id, "call", stored.values(), "etag")
 
     assert Call.of(row) == stored
-    fullest = replace(CALL, members=tuple(Member(f"8:acs:{n:075}", True) for n in range(350)))
+    fullest = replace(
+        CALL, participants=tuple(Participant(f"8:acs:{n:075}", True) for n in range(350))
+    )
     assert len(str(fullest.values()["members"])) < 32_768
 
 

@@ -178,7 +178,7 @@ async def test_a_call_that_was_answered_after_all_counts_again(
         call = await records.begin(bot, context, "", alice)
         await records.change(
             call.call_id,
-            lambda found: replace(found, bot_state=BotCallState(("8:acs:alice",))).missed(
+            lambda found: replace(found, bot_state=BotCallState(("8:acs:alice",))).as_missed(
                 Reason(404, 0, "gone"), clock()
             ),
         )
@@ -225,8 +225,8 @@ async def test_calls_go_when_their_time_is_over(
 
     found = await records.find(old.call_id)
     assert found is not None
-    assert not records.is_kept(found)
-    assert records.is_kept(young)
+    assert not records.is_retained(found)
+    assert records.is_retained(young)
     await records.tidy(alice)
 
     assert [call.call_id for call in await records.live_calls(alice)] == [young.call_id]

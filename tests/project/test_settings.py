@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from shared.bot_calls.settings import USUAL_VOICE, Connect, HangUp, Menu, Say
+from shared.bot_calls.settings import DEFAULT_VOICE, Connect, HangUp, Menu, Say
 from shared.settings import load
 from shared.settings_reader import SettingsError
 
@@ -167,7 +167,7 @@ def test_nobody_is_answered_unless_it_is_said_what_they_hear() -> None:
         (),
         "",
     )
-    assert (audio.greeting, audio.voice) == ("https://audio.example.com/hello.wav", USUAL_VOICE)
+    assert (audio.greeting, audio.voice) == ("https://audio.example.com/hello.wav", DEFAULT_VOICE)
     assert keys.event_grid_keys == ("x" * 32, "y" * 32)
     assert "x" * 32 not in repr(keys)
 

@@ -1,0 +1,181 @@
+"""Placing calls: each once, and within the limit on its caller's calls.
+
+Each call is recorded before ACS is asked, because calls cost money: if a response is lost, the host
+dies or the same request comes again, it is still one call.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from shared import audit
+from shared.calls.acs import CallAutomationApi, CallGone
+from shared.calls.acs_types import EstablishedCall, RepeatabilityHeaders
+from shared.calls.calls import Calls, CallView
+from shared.calls.dialling import Dialling, Target
+from shared.calls.limits import CallLimit
+from shared.calls.records import CallRecords
+from shared.calls.rows import Call, CallState, Participant
+from shared.identity.identities import Identities
+from shared.keys import key
+from shared.principals import Caller, Principal
+from shared.problems import (
+    BeingErased,
+    CallEnded,
+    CallRefused,
+    NotConfigured,
+    NotFound,
+    TooManyCalls,
+    Unauthenticated,
+)
+
+# How long a request may be repeated. After a day ACS forgets its Repeatability-Request-ID, and
+# would place a second call.
+_REPEATABLE_SECONDS = 12 * 3600.0
+
+
+class CallPlacing:
+    """Places calls for users and services."""
+
+    def __init__(
+        self,
+        calls: Calls,
+        records: CallRecords,
+        acs: CallAutomationApi,
+        identities: Identities,
+        dialling: Dialling,
+        limit: CallLimit,
+        caller_id: str,
+        ensure_identity: Callable[[Caller], Awaitable[object]],
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """
+        Args:
+            caller_id: the number of the resource that called phones show; or empty.
+            ensure_identity: creates an identity for a caller who has none.
+        """
+        self._calls = calls
+        self._records = records
+        self._acs = acs
+        self._identities = identities
+        self._dialling = dialling
+        self._limit = limit
+        self._caller_id = caller_id
+        self._ensure_identity = ensure_identity
+        self._now = now
+
+    async def place(
+        self,
+        caller: Caller,
+        idempotency_key: str,
+        targets: Sequence[Target],
+        caller_id: str | None,
+        group_id: str | None,
+    ) -> CallView:
+        """Call users, bots and phone numbers, or join a group call.
+
+        A repetition with the same key is the same call.
+
+        Raises:
+            InvalidRequest: a target has no identity here, or may not be called.
+            KeyReused: the key came before with another request.
+            TooManyCalls: too many calls of the caller go on.
+            CallRefused: ACS does not accept the request.
+            CallEnded: the request is too old to be repeated.
+            NotConfigured: a setting is missing.
+        """
+        if not self._calls.has_callback_url:
+            raise NotConfigured("CALLBACK_BASE_URL is not set.")
+        creator = caller.principal
+        # An erasure marks the identity, which the `admit` at the end sees.
+        await self._ensure_identity(caller)
+        names = await self._dialling.resolve(creator.realm, targets, "to.{}.")
+        number = self._dialling.caller_id(names, caller_id)
+        fingerprint = key("call", *sorted(names), number or "", group_id or "")
+        call = await self._records.begin(creator, idempotency_key, fingerprint)
+        if call.state is not CallState.PLACING:
+            return CallView(call)
+        if not call.may_have_reached_acs:
+            await self._check_limit(creator, call)
+            await self._records.tidy(creator)
+            call = await self._record_targets(call, tuple(names), group_id)
+        elif not self._is_repeatable(call):
+            raise CallEnded("The request is too old to be repeated: use another Idempotency-Key.")
+        elif call.is_refused:  # so it did not count until now, and counts from here on
+            call = await self._calls.change(call, lambda found: replace(found, is_refused=False))
+            await self._check_limit(creator, call, was_refused=True)
+        connection = await self._connect(call)
+        audit.record("call-placed", creator, creator, call=call.call_id)
+        try:
+            # Record the connection first, then look for an erasure: either the erasure sees the
+            # connection and ends the call, or we see the erasure.
+            call = await self._calls.change(call, connection.bind)
+            await self._identities.admit(caller)
+        except (NotFound, Unauthenticated, BeingErased):
+            await self._acs.hang_up(connection.id)
+            await self._records.discard(call)
+            await self._identities.admit(caller)  # raises the reason why the record is gone
+            raise
+        return CallView(call)
+
+    async def _connect(self, call: Call) -> EstablishedCall:
+        """Ask ACS to make the call; a repetition sends the same request.
+
+        If ACS refuses, the record stays: ACS may have accepted an earlier request for the same
+        call, whose first event then brings the connection id.
+        """
+        url = self._calls.callback_url(call.call_id)
+        headers = RepeatabilityHeaders.for_name(call.call_id, call.created_at)
+        speech_endpoint = self._calls.speech_endpoint
+        try:
+            if call.group_id is not None:
+                return await self._acs.join(
+                    call.group_id, url, speech_endpoint=speech_endpoint, repeatability=headers
+                )
+            has_phones = any(Participant(raw_id).phone_number for raw_id in call.targets)
+            return await self._acs.create(
+                call.targets,
+                url,
+                caller_id=self._caller_id if has_phones else None,
+                speech_endpoint=speech_endpoint,
+                repeatability=headers,
+            )
+        except (CallRefused, CallGone) as refused:
+            await self._calls.change(call, lambda found: replace(found, is_refused=True))
+            if isinstance(refused, CallGone):
+                raise CallRefused("ACS knows nothing of what is to be joined.") from refused
+            raise
+
+    async def _record_targets(
+        self, call: Call, targets: tuple[str, ...], group_id: str | None
+    ) -> Call:
+        """Record whom the call is for, before ACS is asked."""
+        return await self._calls.change(
+            call, lambda found: replace(found, group_id=group_id, targets=targets)
+        )
+
+    async def _check_limit(
+        self, creator: Principal, call: Call, *, was_refused: bool = False
+    ) -> None:
+        """Remove the call if too many others of its creator go on.
+
+        Args:
+            was_refused: whether an earlier attempt was refused. Then every other call counts, and
+                this one is kept as refused: ACS may have made it after all.
+
+        Raises:
+            TooManyCalls: too many others go on.
+        """
+        live = await self._records.live_calls(creator)
+        others = await self._limit.count_others(call, live, include_later=was_refused)
+        if others < self._limit.max_calls:
+            return
+        if was_refused:
+            await self._calls.change(call, lambda found: replace(found, is_refused=True))
+        else:
+            await self._records.abandon(call)
+        raise TooManyCalls(f"{others} of your calls go on: hang one up first.")
+
+    def _is_repeatable(self, call: Call) -> bool:
+        return (self._now() - call.created_at).total_seconds() < _REPEATABLE_SECONDS
