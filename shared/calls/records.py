@@ -21,7 +21,7 @@ from shared.calls.rows import (
 from shared.keys import principal_key
 from shared.principals import Principal
 from shared.problems import Conflict, Forbidden, KeyReused
-from shared.tables import PAGE_ROWS, Row, RowChanged, RowThere, Table, Value
+from shared.tables import PAGE_ROWS, Row, RowChanged, RowExists, Table, Value
 from shared.upstream.concurrency import for_each
 
 # A call's events come many at a time, and all of them change its record.
@@ -91,7 +91,7 @@ class CallRecords:
                 index: dict[str, Value] = {"callId": call_id, "request": request, "live": True}
                 if guest is not None:
                     index["guest"] = principal_key(guest)
-                with contextlib.suppress(RowThere):
+                with contextlib.suppress(RowExists):
                     await self._table.insert_with(
                         owner, {request: asked, index_row(created_at, call_id): index}
                     )
@@ -158,7 +158,7 @@ class CallRecords:
             values = applied(found, event).values()
             try:
                 await self._table.insert_with(found.call_id, {row_key: row}, found.row, values)
-            except RowThere:
+            except RowExists:
                 return False
             except RowChanged:
                 await self._step_aside(tried)
