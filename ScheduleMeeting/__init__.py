@@ -18,5 +18,5 @@ async def schedule_meeting(request: Request[Query, MeetingBody]) -> SharedAnswer
     shared, invited, new = await request.app.meetings.schedule(
         request.caller, wanted.external_id, wanted.read(), wanted.audience.read()
     )
-    answer = SharedAnswer.sharing(shared, invited)
+    answer = SharedAnswer.for_owner(shared, invited)
     return Created(answer, answer.path) if new else answer

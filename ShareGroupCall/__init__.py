@@ -21,5 +21,5 @@ async def share_group_call(request: Request[Query, GroupCallBody]) -> SharedAnsw
         wanted.ends_at,
         wanted.audience.read(),
     )
-    answer = SharedAnswer.sharing(shared, invited)
+    answer = SharedAnswer.for_owner(shared, invited)
     return Created(answer, answer.path) if new else answer

@@ -22,5 +22,5 @@ async def share_meeting(request: Request[Query, MeetingLinkBody]) -> SharedAnswe
         wanted.ends_at,
         wanted.audience.read(),
     )
-    answer = SharedAnswer.sharing(shared, invited)
+    answer = SharedAnswer.for_owner(shared, invited)
     return Created(answer, answer.path) if new else answer

@@ -1,4 +1,7 @@
-"""One line for every token, revocation and erasure: who, for whom, when; never the secret."""
+"""Writes one log line for every token, revocation and erasure: who did it, for whom, and when.
+
+No secret is in it.
+"""
 
 import logging
 
@@ -11,12 +14,18 @@ logger = logging.getLogger("audit")
 def record(action: str, actor: Principal, subject: Principal, **facts: str) -> None:
     """Write the line; the log adds the time and the invocation.
 
-    People are named by the PartitionKey of their row in the table `identities`: whoever may read
-    that table can say who it was. Once they are erased, only who knows their id can tell.
+    A person is named by the PartitionKey of their row in the table `identities`. An operator who
+    may read that table can find the person. After an erasure the row has no id any more: then only
+    somebody who knows the person's id can compute the key and compare.
+
+    Args:
+        actor: who did it.
+        subject: whose token or data it was.
+        facts: written behind that, each as name=value.
     """
-    said = "".join(f" {name}={value}" for name, value in facts.items())
-    logger.info("%s by %s for %s%s", action, _named(actor), _named(subject), said)
+    details = "".join(f" {name}={value}" for name, value in facts.items())
+    logger.info("%s by %s for %s%s", action, _pseudonym(actor), _pseudonym(subject), details)
 
 
-def _named(principal: Principal) -> str:
+def _pseudonym(principal: Principal) -> str:
     return f"{principal.kind.value}:{principal_key(principal)}"

@@ -1,7 +1,7 @@
-"""Base classes and common fields of every body, query and answer; each domain's `contract.py` has
-its own.
+"""Base classes and common fields of all bodies, queries and answers.
 
-Requests forbid what they do not know, and pydantic reports all their faults at once.
+Each domain's own are in its `contract.py`. Unknown fields of a request are refused, and pydantic
+reports all faults of a request at once.
 """
 
 from datetime import datetime
@@ -20,20 +20,22 @@ class Answer(BaseModel):
 
 
 class Query(BaseModel):
-    """Base of all query strings; by itself a query without parameters. Values arrive as text; the
-    values of a repeated parameter arrive joined by commas."""
+    """Base of all query strings; by itself a query without parameters.
+
+    Values arrive as text. If a parameter is repeated, Azure joins its values by commas.
+    """
 
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
 
 
 class Body(BaseModel):
-    """Base of all bodies. Strict: the text "60" is no number."""
+    """Base of all bodies; by itself no body. Strict: the text "60" is not taken for a number."""
 
     model_config = ConfigDict(extra="forbid", strict=True, alias_generator=to_camel)
 
 
 def timestamp(moment: datetime) -> str:
-    """RFC 3339 in UTC, ending in Z, to the millisecond: what every JSON client parses."""
+    """A time in UTC by RFC 3339, with milliseconds and Z, which every JSON client can parse."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -42,12 +44,12 @@ type PersonId = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)]
 
 
 def is_absent(value: object) -> bool:
-    """For `Field(exclude_if=...)`: leave a field out of the answer where it has no value."""
+    """For `Field(exclude_if=...)`: leave a field without a value out of the answer."""
     return value is None
 
 
 def visible_text(name: str) -> str:
-    """Accept a text that other people will see; for pydantic's AfterValidator."""
+    """Accept a text that other people will see, without blanks at its ends; for AfterValidator."""
     name = name.strip()
     if not name or visible(name) != name:
         raise ValueError("has to be a visible text without control characters")

@@ -1,4 +1,4 @@
-"""Keys of stored rows: safe for any characters, and never shared by different things."""
+"""Keys of stored rows: safe for any characters, and different for different things."""
 
 import hashlib
 from datetime import UTC, datetime, timedelta
@@ -9,10 +9,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def key(*parts: str) -> str:
-    """A key of 64 hex digits for any parts: SHA-256 over them, each prefixed by its length.
+    """A key of 64 hex digits: SHA-256 over the parts, each with its length before it.
 
-    Whatever characters a part holds, two different lists of parts never share a key, and no
-    forbidden character or length limit of Table Storage is met.
+    Two different lists of parts never have the same key, whatever characters a part holds. The
+    key has no character that Table Storage forbids, and is shorter than its limit.
     """
     digest = hashlib.sha256()
     for part in parts:
@@ -23,11 +23,14 @@ def key(*parts: str) -> str:
 
 
 def principal_key(principal: Principal) -> str:
-    """The PartitionKey of a principal's mapping: names them in logs without saying who they are."""
+    """The PartitionKey of a principal's mapping; logs can show it, since it hides the id."""
     return key("identity of", principal.kind.value, principal.realm, principal.id)
 
 
 def milliseconds(moment: datetime) -> int:
-    """Milliseconds since 1970. Sequences and versions count in them, so that they grow from one
-    erasure to the next identity, and from one host to another."""
+    """Milliseconds since 1970.
+
+    Sequences and versions start from them, so that a new value is larger than an old one even if
+    an erasure removed the old one, or another host wrote it.
+    """
     return (moment - _EPOCH) // timedelta(milliseconds=1)

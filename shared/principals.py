@@ -1,27 +1,30 @@
-"""Who is calling: a principal is (kind, realm, id), and ids are unique within a realm and kind."""
+"""Principals, who can hold an ACS identity, and the caller of a request."""
 
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-# Characters. What the issuer calls somebody: emails, GUIDs and `auth0|…` ids fit many times over.
+# Characters of an id. The ids of issuers (emails, GUIDs, `auth0|…`) are much shorter.
 MAX_ID_LENGTH = 256
-# Unicode's joiners, which emoji, Persian and Indic scripts need; and fillers, which are letters
-# that show nothing.
+# Unicode's joiners have no width, but emoji, Persian and Indic scripts need them. Its fillers count
+# as letters, but show nothing.
 _JOINERS = frozenset("\u200c\u200d")
 _FILLERS = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 
 
 def visible(name: str) -> str:
-    """A name as others may be shown it: without control and formatting characters, line breaks,
-    halves of surrogate pairs, and blanks around it; empty where nothing of it can be seen."""
-    kept = "".join(c for c in name if c in _JOINERS or not _is_hidden(c)).strip()
-    return kept if any(c not in _JOINERS for c in kept) else ""
+    """The part of a name that people can see; "" if there is none.
+
+    Drops control and formatting characters, line breaks, halves of surrogate pairs, and blanks at
+    both ends.
+    """
+    shown = "".join(c for c in name if c in _JOINERS or not _is_hidden(c)).strip()
+    return shown if any(c not in _JOINERS for c in shown) else ""
 
 
 def is_unicode(text: str) -> bool:
-    """JSON can spell half a surrogate pair, which UTF-8, and so no storage, can hold."""
+    """Whether UTF-8, and so storage, can hold a text: JSON may contain half a surrogate pair."""
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
@@ -32,7 +35,7 @@ def _is_hidden(character: str) -> bool:
 
 
 class Kind(StrEnum):
-    """What can hold an ACS identity."""
+    """What kind of principal holds an ACS identity."""
 
     USER = "user"
     SERVICE = "service"  # an app-only caller: a daemon that signed in as itself
@@ -41,11 +44,11 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Principal:
-    """Somebody or something, as its issuer names it.
+    """A person, a service or a bot.
 
     Attributes:
         realm: the issuer; for Entra `entra:{tenant id}`, since one tenant has several issuers.
-        id: any characters, 1 to `MAX_ID_LENGTH`.
+        id: the issuer's id of it, unique within realm and kind: 1 to `MAX_ID_LENGTH` characters.
     """
 
     kind: Kind
@@ -55,13 +58,14 @@ class Principal:
 
 @dataclass(frozen=True)
 class Caller:
-    """A principal who has proven who they are, with what the proof says about them.
+    """An authenticated principal, with the claims that the service uses.
 
     Attributes:
-        display_name: None where the token names nobody.
-        roles: app roles, from the roles claim alone; a scope never grants.
-        issued_at: when the proof was made.
-        entra_object_id: `oid`, where Entra signed them in; whatever claim names the principal.
+        display_name: None if no claim has a name.
+        roles: app roles, from the roles claim alone: a scope never grants one.
+        issued_at: when the token was issued.
+        entra_object_id: the claim `oid`, if Entra signed them in. The principal's id may be
+            another claim.
     """
 
     principal: Principal

@@ -1,7 +1,7 @@
 """Every error that a client can see, each declared once (RFC 9457 problem details).
 
-Raised by meaning anywhere below the HTTP edge, and rendered by `shared.http` alone. A `detail` is
-written for strangers: it never holds an exception's text, a secret, or what another person owns.
+Any module below the HTTP edge raises them; only `shared.http` turns them into answers. A `detail`
+goes to strangers: it never holds the text of an exception, a secret, or another person's data.
 """
 
 from collections.abc import Sequence
@@ -10,16 +10,26 @@ from typing import ClassVar, NamedTuple
 
 
 class Fault(NamedTuple):
-    """One thing wrong with a request, in the client's words."""
+    """One thing that is wrong with a request, in the names that the client used.
 
-    # "query", "body", "path", "header"; "policy" where the service allows less than the contract
+    Attributes:
+        where: "query", "body", "path" or "header"; "policy" if this service's settings do not
+            allow what the contract does.
+        field: the name of the field; "" for the whole.
+    """
+
     where: str
-    field: str  # "" for the whole
+    field: str
     message: str
 
 
 class Problem(Exception):
-    """Base of all; `status`, `code` and `title` say which."""
+    """Base of all errors.
+
+    Attributes:
+        code: identifies the error to clients; it never changes.
+        title: says in one sentence what the error means; the same each time.
+    """
 
     status: ClassVar[HTTPStatus]
     code: ClassVar[str]
@@ -35,9 +45,9 @@ class Problem(Exception):
     ) -> None:
         """
         Args:
-            detail: what happened this time; the title where empty.
-            faults: every fault of the request.
-            retry_after: seconds after which trying again makes sense.
+            detail: what happened this time; the title if empty.
+            faults: all faults of the request.
+            retry_after: seconds after which the client may try again.
             www_authenticate: the challenge of a 401 or 403.
         """
         super().__init__(detail or self.title)
@@ -96,6 +106,8 @@ class Conflict(Problem):
 
 
 class KeyReused(Problem):
+    """The client sent an Idempotency-Key again with a different request."""
+
     status = HTTPStatus.CONFLICT
     code = "idempotency-key-reused"
     title = "This Idempotency-Key came before, with another request."
@@ -155,14 +167,14 @@ class Misconfigured(Problem):
     title = "The service is misconfigured."
 
 
-class Broken(Problem):
+class InternalError(Problem):
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     code = "internal-error"
     title = "Something went wrong here; it has been logged."
 
 
 class Unavailable(Problem):
-    """Something that this service depends on did not do its part. Always with `retry_after`."""
+    """Another service, on which this one depends, failed. `retry_after` is always set."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "unavailable"
@@ -180,8 +192,11 @@ class TimedOut(Unavailable):
 
 
 class Undelivered(Unavailable):
-    """For Event Grid, which comes again 10 seconds after this, and only 30 after a 503 (documented:
-    "Event Grid message delivery and retry"): a call that rings for 30 has no time for that."""
+    """Asks Event Grid to deliver an event again.
+
+    Event Grid retries 10 seconds after this, but 30 seconds after a 503 ("Event Grid message
+    delivery and retry"). A call rings for 30 seconds, so that would be too late.
+    """
 
     status = HTTPStatus.BAD_GATEWAY
     code = "undelivered"
@@ -214,7 +229,7 @@ class CommunicationRefused(CommunicationUnavailable):
 
 
 class IdentityGone(CommunicationUnavailable):
-    """ACS does not know the identity of the mapping, or says that it is another resource's."""
+    """ACS does not know the mapped identity, or says that it belongs to another resource."""
 
     code = "identity-gone"
     title = "Azure Communication Services no longer knows the caller's identity."
@@ -226,7 +241,8 @@ class GraphUnavailable(Unavailable):
 
 
 class GraphRefused(GraphUnavailable):
-    """
+    """Graph does not let the app do this.
+
     Attributes:
         remedy: what the operator has to do; for logs and the doctor, not for clients.
     """
@@ -240,7 +256,7 @@ class GraphRefused(GraphUnavailable):
 
 
 class GraphTokenRefused(GraphRefused):
-    """No token was to be had, or Graph took none. That may pass by itself."""
+    """The app got no token for Graph, or Graph did not accept it. That may pass by itself."""
 
 
 class OrganizerRefused(GraphRefused):
@@ -255,11 +271,13 @@ class MeetingRefused(Problem):
 
 
 class KeysUnavailable(Unavailable):
+    """The keys that sign an issuer's tokens cannot be fetched."""
+
     code = "issuer-unavailable"
     title = "The token cannot be checked: its issuer's keys cannot be had right now."
 
 
-# Seconds. Long enough that a client does not hammer, short enough that a person waits for it.
+# Seconds: long enough to keep clients from flooding us, short enough for a person to wait.
 DEFAULT_RETRY_AFTER = 2.0
-# Seconds, where somebody has to mend something first.
+# Seconds, if the operator has to repair something first.
 OPERATOR_RETRY_AFTER = 30.0

@@ -1,6 +1,6 @@
-"""All settings: each package reads its part, and every fault is reported at once.
+"""All settings: each package reads its part, and all faults are reported at once.
 
-No secret is in a repr or a message.
+No `repr` and no message holds a secret.
 """
 
 from collections.abc import Mapping
@@ -15,13 +15,13 @@ from shared.settings_reader import SettingsReader
 from shared.upstream.settings import UpstreamSettings, read_upstream_settings
 from shared.urls import is_loopback
 
-# How the keys of the local stack begin, which are public.
-_LOCAL_STACK = "devstack-"
+# The keys of the local stack begin with this; they are public.
+_LOCAL_STACK_PREFIX = "devstack-"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The validated settings."""
+    """All settings, checked."""
 
     upstream: UpstreamSettings
     auth: AuthSettings
@@ -32,10 +32,10 @@ class Settings:
 
 
 def load(environment: Mapping[str, str]) -> Settings:
-    """Read and check everything.
+    """Read and check all settings.
 
     Raises:
-        SettingsError: naming every wrong setting.
+        SettingsError: some are wrong; it names each of them.
     """
     reader = SettingsReader(environment)
     settings = Settings(
@@ -52,10 +52,12 @@ def load(environment: Mapping[str, str]) -> Settings:
 
 
 def _check_together(settings: Settings, reader: SettingsReader) -> None:
-    """What one package's settings need of another's."""
+    """Check the rules between settings of different packages."""
     if settings.calls.callback_base and not settings.upstream.resource_id:
         fault = "is missing, and CALLBACK_BASE_URL needs it"
         reader.fault("COMMUNICATION_RESOURCE_ID", fault)
-    is_public = any(key.startswith(_LOCAL_STACK) for key in settings.bot_calls.event_grid_keys)
+    is_public = any(
+        key.startswith(_LOCAL_STACK_PREFIX) for key in settings.bot_calls.event_grid_keys
+    )
     if is_public and not is_loopback(settings.upstream.communication_endpoint):
         reader.fault("EVENT_GRID_KEY", "is that of the local stack, which everybody knows")

@@ -1,4 +1,4 @@
-"""Reads texts from the environment for the settings of each package, and collects every fault."""
+"""Reads settings from the environment for each package, and collects all faults."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ class SettingsError(Exception):
     """Some settings are wrong.
 
     Attributes:
-        faults: setting name -> what is wrong with it and what it should be. Never a value.
+        faults: for each setting's name, what is wrong and what is right. It never holds a value.
     """
 
     def __init__(self, faults: Mapping[str, str]) -> None:
@@ -21,43 +21,46 @@ class SettingsError(Exception):
 
 
 class SettingsReader:
-    """Reads settings by name. A wrong one is noted with `fault` and the reading goes on, so that
-    an operator learns of all faults at once."""
+    """Reads settings by name.
+
+    A wrong setting does not stop it: `fault` records what is wrong, and `raise_faults` reports it
+    at the end, so that an operator sees all faults at once.
+    """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
         self._faults: dict[str, str] = {}
 
     def text(self, name: str) -> str:
-        """The value without blanks around it; "" where it is not set."""
+        """The value without blanks at its ends; "" if it is not set."""
         return self._environment.get(name, "").strip()
 
     def fault(self, name: str, message: str) -> None:
-        """Note what is wrong with a setting, never its value; of several faults the first."""
+        """Record what is wrong with a setting, without its value; only its first fault counts."""
         self._faults.setdefault(name, message)
 
     def raise_faults(self) -> None:
-        """Raises SettingsError where any fault was noted."""
+        """Raise SettingsError if any fault was recorded."""
         if self._faults:
             raise SettingsError(self._faults)
 
     def items(self, name: str) -> tuple[str, ...]:
-        """The parts between commas."""
+        """The parts of a value between commas."""
         return comma_separated(self.text(name))
 
     def guid(self, name: str, what: str) -> str:
-        """A GUID in lower case; "" where it is not set.
+        """A GUID in lower case; "" if it is not set.
 
         Args:
-            what: what it names, for the fault.
+            what: says in the fault what the GUID identifies.
         """
-        given = self.text(name)
-        if given and not is_guid(given):
+        text = self.text(name)
+        if text and not is_guid(text):
             self.fault(name, f"is not a GUID ({what})")
-        return given.lower()
+        return text.lower()
 
     def url(self, name: str) -> str:
-        """https, or http on this machine, without a slash at the end; "" where it is not set."""
+        """A safe URL (see `is_safe_url`) without a slash at its end; "" if it is not set."""
         url = self.text(name).rstrip("/")
         if url and not is_safe_url(url):
             self.fault(name, "is neither https nor on this machine")
@@ -70,20 +73,20 @@ class SettingsReader:
         return self._number(name, default, low, high, float)
 
     def flag(self, name: str) -> bool:
-        """Whether it is `true` or `1`; False where it is not set."""
+        """Whether it is `true` or `1`; False if it is not set."""
         text = self.text(name).lower()
         if text not in ("", "true", "false", "1", "0"):
             self.fault(name, "is neither true nor false")
         return text in ("true", "1")
 
     def one_of(self, first: str, second: str) -> str | None:
-        """Which of two settings is given; exactly one has to be."""
-        given = [name for name in (first, second) if self.text(name)]
-        if len(given) == 2:  # noqa: PLR2004
+        """The name of the one of two settings that is set; a fault if none or both are."""
+        names = [name for name in (first, second) if self.text(name)]
+        if len(names) == 2:  # noqa: PLR2004
             self.fault(second, f"is given beside {first}; keep one")
-        elif not given:
+        elif not names:
             self.fault(first, f"is missing; or set {second} for managed identity")
-        return given[0] if given else None
+        return names[0] if names else None
 
     def _number(
         self, name: str, default: float, low: float, high: float, parse: Callable[[str], float]
@@ -93,7 +96,7 @@ class SettingsReader:
             value = parse(text) if text else default
         except ValueError:
             value = low - 1
-        if not low <= value <= high:  # also for NaN
+        if not low <= value <= high:  # true for NaN too
             self.fault(name, f"is not a number from {low} to {high}")
             return default
         return value

@@ -1,6 +1,6 @@
-"""The Table Storage mapping module: safe keys, insert if absent, conditional writes, clear outages.
+"""The Table Storage mapping module: reads and writes rows, and turns its errors into problems.
 
-Domain modules keep their rows' meaning to themselves and go through here for every access.
+Every access to Table Storage goes through here. What a row means, only its domain's `rows` knows.
 """
 
 import logging
@@ -37,20 +37,20 @@ INVITATIONS = "invitations"
 SHARED_CALLS = "sharedcalls"
 MEETINGS = "meetings"
 CALLS = "calls"
-# What deployment creates; `python -m shared.operate.provision` does it.
+# `python -m shared.operate.provision` creates them when the app is deployed.
 ALL = (IDENTITIES, FRIENDS, INVITATIONS, SHARED_CALLS, MEETINGS, CALLS)
-# The most rows that Table Storage gives at once.
+# Table Storage answers a query with at most 1,000 rows.
 PAGE_ROWS = 1000
 
 type Value = str | int | float | bool | datetime
 
 
 class RowChanged(Exception):
-    """Somebody else wrote the row, or removed it, since it was read."""
+    """Another request wrote or removed the row since it was read."""
 
 
-class RowThere(Exception):
-    """A row that was to be inserted is there already."""
+class RowExists(Exception):
+    """A row that was to be inserted exists already."""
 
 
 @dataclass(frozen=True)
@@ -79,29 +79,32 @@ def table_client(settings: UpstreamSettings, upstream: Upstream, name: str) -> T
 
 
 class Table:
-    """One table. Every method raises StorageUnavailable where the storage did not do its part:
-    then nothing is known about the row."""
+    """One table.
+
+    Every method raises StorageUnavailable if the storage failed: then nothing is known about the
+    row, and a write may have happened or not.
+    """
 
     def __init__(self, client: TableClient) -> None:
         self._client = client
 
     async def find(self, partition_key: str, row_key: str) -> Row | None:
-        """The row, or None where there is none. One point read."""
+        """Read a row; None if there is none. One point read."""
         try:
             async with self._errors_as_problems():
                 return _row(
                     await with_retries(lambda: self._client.get_entity(partition_key, row_key))
                 )
-        except _Absent:
+        except _RowNotFound:
             return None
 
     async def insert_if_absent(
         self, partition_key: str, row_key: str, values: Mapping[str, Value]
     ) -> Row:
-        """Store a row unless its key is taken; return the row that stands.
+        """Store a row unless its key is taken; return the row that is stored now.
 
-        Callers use the result, not their argument: another writer may have won. The same insert
-        may also be found done already, when a retry follows an answer that was lost.
+        Callers use the result, not their argument: another writer may have won. If an answer was
+        lost and the insert is retried, the result is the row that this same insert has stored.
         """
         entity = _entity(partition_key, row_key, values)
         for _ in range(_INSERT_TRIES):
@@ -113,24 +116,25 @@ class Table:
                 standing = await self.find(partition_key, row_key)
                 if standing is not None:
                     return standing
-                # Removed between our two requests: the key is free again.
+                # The row was removed between our two requests: the key is free again.
         raise StorageUnavailable
 
     async def list_for(
-        self, partition_key: str, only: str = "", named: Mapping[str, str] | None = None
+        self, partition_key: str, row_filter: str = "", parameters: Mapping[str, str] | None = None
     ) -> list[Row]:
-        """All rows of one partition, in one query for each 1,000; arguments as for `page`."""
-        found, more = await self.page(partition_key, only, named)
+        """All rows of one partition, one query for each 1,000; arguments as for `page`."""
+        found, more = await self.page(partition_key, row_filter, parameters)
         while more:
-            rows, more = await self.page(partition_key, only, named, after=found[-1].row_key)
+            after = found[-1].row_key
+            rows, more = await self.page(partition_key, row_filter, parameters, after=after)
             found += rows
         return found
 
     async def page(
         self,
         partition_key: str,
-        only: str = "",
-        named: Mapping[str, str] | None = None,
+        row_filter: str = "",
+        parameters: Mapping[str, str] | None = None,
         *,
         after: str = "",
         most: int = PAGE_ROWS,
@@ -138,50 +142,52 @@ class Table:
         """Some rows of one partition, by ascending RowKey, and whether there may be more.
 
         Args:
-            only: a filter, with `@name` for what `named` holds; all rows where empty.
+            row_filter: an OData filter with `@name` for each parameter; all rows if empty.
+            parameters: the values for `row_filter`.
             after: a RowKey; the page begins behind it.
-            most: rows; there are fewer, but not none, only where storage takes a break.
+            most: the number of rows in a full page. Storage may answer with fewer before the end;
+                a page is empty only at the end.
         """
         filters = ["PartitionKey eq @partition_key", *(["RowKey gt @after"] if after else [])]
-        parameters: dict[str, Any] = {
-            **(named or {}),
+        all_parameters: dict[str, Any] = {
+            **(parameters or {}),
             "partition_key": partition_key,
             "after": after,
         }
 
-        async def ask(token: str | None) -> tuple[list[Row], str | None]:
+        async def query(token: str | None) -> tuple[list[Row], str | None]:
             pages = self._client.query_entities(
-                " and ".join([*filters, *([only] if only else [])]),
-                parameters=parameters,
+                " and ".join([*filters, *([row_filter] if row_filter else [])]),
+                parameters=all_parameters,
                 results_per_page=most,
             ).by_page(token)
             rows = [_row(entity) async for entity in await anext(pages)]
             return rows, getattr(pages, "continuation_token", None)
 
         async with self._errors_as_problems():
-            rows, token = await with_retries(lambda: ask(None))
+            rows, token = await with_retries(lambda: query(None))
             while token and not rows:
-                rows, token = await with_retries(lambda token=token: ask(token))  # type: ignore[misc]
+                rows, token = await with_retries(lambda token=token: query(token))  # type: ignore[misc]
         return rows, bool(token)
 
     async def merge(self, row: Row, values: Mapping[str, Value]) -> Row:
-        """Change some values of a row that is still as it was read.
+        """Change some values of a row, if nobody else wrote it since it was read.
 
         Raises:
-            RowChanged: it is not. That may have been this very change, when a retry followed an
-                answer that was lost.
+            RowChanged: somebody did. It may have been this same change: if its answer was lost, a
+                retry finds the row changed.
         """
         return await self._update(row, values, {**row.values, **values}, UpdateMode.MERGE)
 
     async def replace(self, row: Row, values: Mapping[str, Value]) -> Row:
-        """As `merge`, but nothing of the old values stays."""
+        """Change a row like `merge`, but keep none of the old values."""
         return await self._update(row, values, values, UpdateMode.REPLACE)
 
     async def _update(
         self,
         row: Row,
         written: Mapping[str, Value],
-        standing: Mapping[str, Value],
+        result: Mapping[str, Value],
         mode: UpdateMode,
     ) -> Row:
         entity = _entity(row.partition_key, row.row_key, written)
@@ -195,26 +201,26 @@ class Table:
                         match_condition=MatchConditions.IfNotModified,
                     )
                 )
-        except (_Absent, ResourceModifiedError):
+        except (_RowNotFound, ResourceModifiedError):
             raise RowChanged from None
-        return Row(row.partition_key, row.row_key, standing, str(metadata["etag"]))
+        return Row(row.partition_key, row.row_key, result, str(metadata["etag"]))
 
     async def put(self, partition_key: str, row_key: str, values: Mapping[str, Value]) -> None:
-        """Store a row, whatever was there. Last writer wins: the caller makes up for that."""
+        """Store a row in place of any other. The last writer wins: callers have to allow for it."""
         entity = _entity(partition_key, row_key, values)
         async with self._errors_as_problems():
             await with_retries(lambda: self._client.upsert_entity(entity, mode=UpdateMode.REPLACE))
 
     async def remove(self, partition_key: str, row_key: str) -> None:
-        """Remove a row; fine where there is none (nor a table: the SDK tells no 404 here)."""
+        """Remove a row; does nothing if there is none (or no table: the SDK hides every 404)."""
         async with self._errors_as_problems():
             await with_retries(lambda: self._client.delete_entity(partition_key, row_key))
 
     async def remove_unchanged(self, row: Row) -> None:
-        """Remove a row that is still as it was read; fine where there is none.
+        """Remove a row, if nobody else wrote it since it was read; does nothing if there is none.
 
         Raises:
-            RowChanged: it is not.
+            RowChanged: somebody did.
         """
         try:
             async with self._errors_as_problems():
@@ -226,7 +232,7 @@ class Table:
                         match_condition=MatchConditions.IfNotModified,
                     )
                 )
-        except (_Absent, ResourceModifiedError):
+        except (_RowNotFound, ResourceModifiedError):
             raise RowChanged from None
 
     async def insert_with(
@@ -236,19 +242,19 @@ class Table:
         replaced: Row | None = None,
         values: Mapping[str, Value] | None = None,
     ) -> None:
-        """Insert rows of one partition and replace another row of it: all of it, or nothing.
+        """Insert rows and replace another row of the same partition, in one transaction.
 
         Args:
-            inserted: by RowKey.
-            replaced: still as it was read; its new content is `values`.
+            inserted: the values of each new row, by RowKey.
+            replaced: the row to replace, as it was read; `values` are its new values.
 
         Raises:
-            RowThere: one of the rows to be inserted is there. That may have been this very batch,
-                when a retry followed an answer that was lost.
-            RowChanged: the other is not as it was read.
+            RowExists: one of the new rows exists already. This same transaction may have stored
+                it: if its answer was lost, a retry finds the row.
+            RowChanged: somebody else wrote `replaced` since it was read.
         """
         operations: list[Any] = [
-            ("create", _entity(partition_key, row_key, one)) for row_key, one in inserted.items()
+            ("create", _entity(partition_key, row_key, row)) for row_key, row in inserted.items()
         ]
         if replaced is not None:
             entity = _entity(partition_key, replaced.row_key, values or {})
@@ -259,30 +265,30 @@ class Table:
                 await with_retries(lambda: self._client.submit_transaction(operations))
             except TableTransactionError as error:
                 if error.status_code == HTTPStatus.CONFLICT:
-                    raise RowThere from None
+                    raise RowExists from None
                 changed = error.status_code == HTTPStatus.PRECONDITION_FAILED
-                if changed or _code(error) in _ABSENT_CODES:
+                if changed or _code(error) in _ROW_NOT_FOUND_CODES:
                     raise RowChanged from None
                 raise
 
     async def check(self) -> None:
-        """Is the table there, and may we read it? One point read."""
+        """Raise a problem if the table is missing or we may not read it. One point read."""
         await self.find(key("no such row"), "0")
 
     @asynccontextmanager
     async def _errors_as_problems(self) -> AsyncIterator[None]:
-        """Pass on what callers decide on; turn everything else into StorageUnavailable.
+        """Let through the errors that callers handle; turn all others into StorageUnavailable.
 
-        The SDK raises the same ResourceNotFoundError for a missing row and a missing table, and a
-        missing table taken for a missing row would make every user a new one.
+        The SDK raises the same ResourceNotFoundError for a missing row and for a missing table. If
+        a missing table were taken for a missing row, every user would get a new identity.
         """
         try:
             yield
         except (ResourceExistsError, ResourceModifiedError):
             raise
         except ResourceNotFoundError as error:
-            if _code(error) in _ABSENT_CODES:
-                raise _Absent from None
+            if _code(error) in _ROW_NOT_FOUND_CODES:
+                raise _RowNotFound from None
             logger.error(
                 "storage: table '%s' is missing (%s). Create it:"
                 " python -m shared.operate.provision",
@@ -305,23 +311,23 @@ class Table:
             raise StorageUnavailable from error
 
 
-class _Absent(Exception):
-    """The row, and nothing but the row, is not there."""
+class _RowNotFound(Exception):
+    """The table exists, but has no such row."""
 
 
 _INSERT_TRIES = 3
 _REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
-# "ResourceNotFound" is the row, in Azure and Azurite alike; the table's is "TableNotFound".
-_ABSENT_CODES = frozenset({"ResourceNotFound", "EntityNotFound"})
+# A missing row, in Azure and in Azurite; the code of a missing table is "TableNotFound".
+_ROW_NOT_FOUND_CODES = frozenset({"ResourceNotFound", "EntityNotFound"})
 
 
 def _entity(partition_key: str, row_key: str, values: Mapping[str, Value]) -> dict[str, Any]:
-    """As the SDK takes it, which needs to be told where an integer has more than 32 bits."""
-    told = {
+    """An entity for the SDK, which takes integers of over 32 bits only with their type."""
+    typed = {
         name: EntityProperty(value, EdmType.INT64) if _is_long(value) else value
         for name, value in values.items()
     }
-    return {"PartitionKey": partition_key, "RowKey": row_key, **told}
+    return {"PartitionKey": partition_key, "RowKey": row_key, **typed}
 
 
 def _is_long(value: Value) -> bool:

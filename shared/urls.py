@@ -1,19 +1,23 @@
-"""Which addresses may be trusted with a token or a key."""
+"""Checks to which URLs the service may send a token or a key."""
 
 import re
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-_PLAIN = re.compile(r"[!-\[\]-~]+")  # printable ASCII without blanks and backslashes
+_UNAMBIGUOUS = re.compile(r"[!-\[\]-~]+")  # printable ASCII without blanks and backslashes
 
 
 def is_safe_url(url: str) -> bool:
-    """https, or http on this very machine (an emulator); nothing that two parsers read apart."""
-    if not _PLAIN.fullmatch(url):
+    """Whether a URL is https, or http on this machine (an emulator).
+
+    False for a URL that two parsers may read differently: a secret could go to another host than
+    the one that was checked.
+    """
+    if not _UNAMBIGUOUS.fullmatch(url):
         return False
     try:
         parts = urlsplit(url)
-        _ = parts.port  # raises for one that is no number
+        _ = parts.port  # raises ValueError if the port is no number
     except ValueError:
         return False
     if not parts.hostname or "@" in parts.netloc:
@@ -22,7 +26,7 @@ def is_safe_url(url: str) -> bool:
 
 
 def hostname(url: str) -> str | None:
-    """The host name in lower case, without port; None where there is none."""
+    """The host name of a URL in lower case, without port; None if it has none."""
     try:
         return urlsplit(url).hostname
     except ValueError:
@@ -30,7 +34,7 @@ def hostname(url: str) -> str | None:
 
 
 def is_loopback(url: str) -> bool:
-    """Is what it names on this very machine?"""
+    """Whether a URL's host is this machine."""
     return _is_loopback(hostname(url) or "")
 
 

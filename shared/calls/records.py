@@ -22,7 +22,7 @@ from shared.calls.rows import (
 from shared.keys import principal_key
 from shared.principals import Principal
 from shared.problems import Conflict, Forbidden, KeyReused
-from shared.tables import PAGE_ROWS, Row, RowChanged, RowThere, Table, Value
+from shared.tables import PAGE_ROWS, Row, RowChanged, RowExists, Table, Value
 from shared.upstream.concurrency import for_each
 
 # Many events of a call come at the same time, and all of them change its record.
@@ -85,7 +85,7 @@ class CallRecords:
                 index: dict[str, Value] = {"callId": call_id, "request": request, "live": True}
                 if bot_caller is not None:
                     index["guest"] = principal_key(bot_caller)
-                with contextlib.suppress(RowThere):
+                with contextlib.suppress(RowExists):
                     await self._table.insert_with(
                         owner, {request: entry, index_row(created_at, call_id): index}
                     )
@@ -162,7 +162,7 @@ class CallRecords:
             values = apply_event(found, event).values()
             try:
                 await self._table.insert_with(found.call_id, {row_key: row}, found.row, values)
-            except RowThere:
+            except RowExists:
                 return False
             except RowChanged:
                 await self._back_off(attempt)

@@ -16,7 +16,7 @@ from shared.http.answers import Result, problem_answer, success
 from shared.http.requests import PublicRequest, Request, read_request
 from shared.http.worker import current
 from shared.principals import Caller, Kind
-from shared.problems import Broken, Forbidden, Misconfigured, Problem, TimedOut
+from shared.problems import Forbidden, InternalError, Misconfigured, Problem, TimedOut
 from shared.settings_reader import SettingsError
 
 logger = logging.getLogger(__name__)
@@ -101,7 +101,7 @@ async def answer(
         outcome, response = misconfigured.code, problem_answer(misconfigured, context)
     except Exception as error:
         logger.error("unexpected %s at %s", type(error).__name__, _code_path(error))
-        outcome, response = Broken.code, problem_answer(Broken(), context)
+        outcome, response = InternalError.code, problem_answer(InternalError(), context)
     logger.info(
         "%s %s: %d %s in %d ms, invocation %s",
         req.method,

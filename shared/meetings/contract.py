@@ -1,4 +1,4 @@
-"""The bodies of Teams meetings; their answers are those of every shared call."""
+"""Bodies of Teams meetings; the answers are those of all shared calls (`sharing.contract`)."""
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -7,10 +7,10 @@ from pydantic import AfterValidator, Field
 from shared.meetings.links import is_teams_link
 from shared.sharing.contract import EventTime, SharingBody, Title
 
-if TYPE_CHECKING:  # nothing that the rules need is loaded with the functions
+if TYPE_CHECKING:  # a function folder imports this module, and must not load the rules with it
     from shared.meetings.graph import MeetingPlan
 
-# Graph's lobbyBypassSettings.scope: who need not wait.
+# Who need not wait in the lobby: the values of Graph's lobbyBypassSettings.scope.
 type Lobby = Literal[
     "everyone",
     "invited",
@@ -22,7 +22,7 @@ type Lobby = Literal[
 
 
 class MeetingBody(SharingBody):
-    """A meeting to be made in Teams. `externalId` is the client's own name for it."""
+    """A meeting to schedule in Teams. `externalId` is the client's own id of it."""
 
     external_id: Annotated[str, Field(min_length=1, max_length=256)]
     subject: Title
@@ -36,14 +36,14 @@ class MeetingBody(SharingBody):
         return MeetingPlan(self.subject, self.starts_at, self.ends_at, self.lobby)
 
 
-def _of_teams(url: str) -> str:
+def _teams_link(url: str) -> str:
     if not is_teams_link(url):
         raise ValueError("is no link to join a Teams meeting")
     return url
 
 
 class MeetingLinkBody(SharingBody):
-    """A meeting that was made in Outlook, Teams or Bookings."""
+    """A meeting that a person made in Outlook, Teams or Bookings."""
 
-    join_web_url: Annotated[str, Field(max_length=2048), AfterValidator(_of_teams)]
+    join_web_url: Annotated[str, Field(max_length=2048), AfterValidator(_teams_link)]
     title: Title | None = None

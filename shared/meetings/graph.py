@@ -1,7 +1,7 @@
 """Adapter to the online meetings of Microsoft Graph: REST in, our types and problems out.
 
-Not Microsoft's msgraph-sdk, which takes 433 MB and over a second for its first answer: these are
-four requests, on the pipeline that the other SDKs bring along.
+It does not use Microsoft's msgraph-sdk, which takes 433 MB and over a second for its first answer.
+It needs only five requests, and sends them by the pipeline that the other SDKs use too.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy, Heade
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 from pydantic import ValidationError
 
-from shared.meetings.graph_answers import OnlineMeeting, read_found, read_meeting
+from shared.meetings.graph_answers import OnlineMeeting, read_first_meeting, read_meeting
 from shared.meetings.settings import MeetingSettings, graph_scope
 from shared.problems import (
     DEFAULT_RETRY_AFTER,
@@ -43,18 +43,18 @@ ROLE = "OnlineMeetings.ReadWrite.All"
 # Microsoft's ids of that app role, and of Graph itself: the same in every tenant.
 _ROLE_ID = "b8bb2037-6e08-44ac-a4ea-4674e010e2a4"
 _GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
-# Two kinds of lobby are told only to who says that they know them.
+# Graph returns two of the lobby scopes only to clients that send this preference.
 _HEADERS = {"Prefer": "include-unknown-enum-members", "Accept": "application/json"}
-_NOWHERE = "https://teams.microsoft.com/l/meetup-join/nowhere"
+_LINK_OF_NO_MEETING = "https://teams.microsoft.com/l/meetup-join/nowhere"
 
 
 class MeetingGone(Exception):
-    """Graph has no such meeting, or no longer."""
+    """Graph has no such meeting, or has it no longer."""
 
 
 @dataclass(frozen=True)
 class MeetingPlan:
-    """What a meeting is to be; `lobby` None leaves it as it is."""
+    """What to write to a meeting; `lobby` None leaves the meeting's lobby as it is."""
 
     subject: str
     starts_at: datetime
@@ -63,24 +63,27 @@ class MeetingPlan:
 
 
 def graph_api(settings: MeetingSettings, upstream: Upstream) -> "GraphApi | None":
-    """Graph as the settings say; None where they name none."""
+    """The adapter that the settings describe; None if they have no Graph endpoint."""
     if not settings.graph_endpoint:
         return None
     return GraphApi(settings.graph_endpoint, upstream, settings.organizer)
 
 
 class GraphApi:
-    """Meetings in the name of one organizer or another, whom the app may act for.
+    """Creates, changes and finds meetings for the organizers whom the app may act for.
 
-    Every method raises GraphUnavailable or Throttled where Graph did not do its part, GraphRefused
-    where the app may not use Graph at all, and OrganizerRefused where it may not act for this
-    organizer: an unknown one, one without a licence, or one whom no access policy covers.
+    Every method raises
+
+    * GraphUnavailable or Throttled if Graph did not answer as it should;
+    * GraphRefused if the app may not use Graph at all;
+    * OrganizerRefused if the app may not act for this organizer: they are unknown, have no
+      licence, or no access policy covers them.
     """
 
     def __init__(self, endpoint: str, upstream: Upstream, organizer: str = "") -> None:
         """
         Args:
-            organizer: object id of the service's own, whom logs may name.
+            organizer: object id of the service's own organizer: the only one that logs may name.
         """
         self._endpoint = endpoint
         self._organizer = organizer
@@ -89,71 +92,74 @@ class GraphApi:
     async def create_or_get(
         self, organizer: str, external_id: str, plan: MeetingPlan
     ) -> OnlineMeeting:
-        """The meeting of that external id, made now unless it is there: so it may be repeated.
+        """Create a meeting, or get the one with this external id; repeatable.
 
-        One that is there keeps what it was; its lobby is never set by this.
+        A meeting that exists is not changed, and the lobby is never set by this.
 
         Args:
             organizer: object id of an Entra user.
 
         Raises:
-            MeetingRefused: Graph does not take the plan.
+            MeetingRefused: Graph does not accept the plan.
         """
-        body = {"externalId": external_id, "subject": plan.subject, **_times(plan)}
-        path = f"{_meetings(organizer)}/createOrGet"
+        body = {"externalId": external_id, "subject": plan.subject, **_start_and_end(plan)}
+        path = f"{_meetings_path(organizer)}/createOrGet"
         async with self._errors_as_problems(organizer):
             try:
                 return read_meeting(await self._send("POST", path, body))
             except MeetingGone:
-                raise await self._refusal(organizer) from None
+                raise await self._explain_refusal(organizer) from None
 
     async def get(self, organizer: str, meeting_id: str) -> OnlineMeeting:
-        """A meeting as it is.
+        """Get a meeting by Graph's id.
 
         Raises:
-            MeetingGone: it is not there.
+            MeetingGone: there is no such meeting.
         """
         async with self._errors_as_problems(organizer):
-            return read_meeting(await self._send("GET", _meetings(organizer, meeting_id)))
+            return read_meeting(await self._send("GET", _meetings_path(organizer, meeting_id)))
 
     async def update(self, organizer: str, meeting_id: str, plan: MeetingPlan) -> OnlineMeeting:
-        """Make a meeting what is planned; repeatable.
+        """Change a meeting to what is planned; repeatable.
 
         Raises:
-            MeetingGone, MeetingRefused: it is not there; Graph does not take the plan.
+            MeetingGone: there is no such meeting.
+            MeetingRefused: Graph does not accept the plan.
         """
+        path = _meetings_path(organizer, meeting_id)
         lobby = {} if plan.lobby is None else {"lobbyBypassSettings": {"scope": plan.lobby}}
-        body = {"subject": plan.subject, **_times(plan), **lobby}
+        body = {"subject": plan.subject, **_start_and_end(plan), **lobby}
         async with self._errors_as_problems(organizer):
-            return read_meeting(await self._send("PATCH", _meetings(organizer, meeting_id), body))
+            return read_meeting(await self._send("PATCH", path, body))
 
     async def delete(self, organizer: str, meeting_id: str) -> None:
-        """Delete a meeting; fine where it is gone."""
+        """Delete a meeting; does nothing if there is no such meeting."""
         async with self._errors_as_problems(organizer):
             try:
-                await self._send("DELETE", _meetings(organizer, meeting_id))
+                await self._send("DELETE", _meetings_path(organizer, meeting_id))
             except MeetingGone:
                 return
 
     async def find_by_link(self, organizer: str, link: str) -> OnlineMeeting | None:
-        """The organizer's own meeting that is joined by a link."""
-        text = link.replace("'", "''")  # OData's way to quote
-        path = f"{_meetings(organizer)}?$filter={quote(f"JoinWebUrl eq '{text}'", safe='')}"
+        """The meeting that people join by a link; None if it is not the organizer's."""
+        text = link.replace("'", "''")  # OData doubles a quote inside a text
+        path = f"{_meetings_path(organizer)}?$filter={quote(f"JoinWebUrl eq '{text}'", safe='')}"
         async with self._errors_as_problems(organizer):
             try:
-                return read_found(await self._send("GET", path))
+                return read_first_meeting(await self._send("GET", path))
             except MeetingGone:
-                raise await self._refusal(organizer) from None
+                raise await self._explain_refusal(organizer) from None
 
     async def check(self, organizer: str) -> None:
-        """May the app act for an organizer? Changes nothing."""
-        with contextlib.suppress(MeetingRefused):  # no link, it says: so it had let us ask
-            await self.find_by_link(organizer, _NOWHERE)
+        """Raise a problem if the app may not act for an organizer. Changes nothing."""
+        # MeetingRefused: Graph says that this is no link, so it has let the app ask.
+        with contextlib.suppress(MeetingRefused):
+            await self.find_by_link(organizer, _LINK_OF_NO_MEETING)
 
     async def check_role(self) -> None:
-        """May the app use Graph at all? Sends nothing but for a token."""
+        """Raise a problem if the app may not use Graph at all. Needs only a token, not Graph."""
         async with self._errors_as_problems("the organizer's object id"):
-            refusal = await self._refusal("the organizer's object id")
+            refusal = await self._explain_refusal("the organizer's object id")
         if not isinstance(refusal, OrganizerRefused):
             raise refusal
 
@@ -171,21 +177,25 @@ class GraphApi:
         )
 
     async def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> bytes:
-        """The body of the answer."""
+        """Send a request and return the body of the answer.
+
+        Raises:
+            MeetingGone: Graph answered 404.
+        """
 
         async def send() -> bytes:
             request = HttpRequest(method, f"{self._endpoint}/v1.0{path}", json=body)
-            # A token goes over TLS, but for an emulator on this machine.
+            # The access token is sent over TLS only, except to an emulator on this machine.
             response = await self._client.send_request(
                 request, enforce_https=not is_loopback(self._endpoint)
             )
             response.raise_for_status()
-            if response.status_code >= HTTPStatus.MULTIPLE_CHOICES:  # nothing is elsewhere
+            if response.status_code >= HTTPStatus.MULTIPLE_CHOICES:  # Graph sends no redirects
                 raise HttpResponseError(response=response)
             return response.content
 
         try:
-            return await with_retries(send)  # each of them may be repeated
+            return await with_retries(send)  # each of the requests is safe to repeat
         except HttpResponseError as error:
             if error.status_code == HTTPStatus.NOT_FOUND:
                 raise MeetingGone from error
@@ -193,8 +203,11 @@ class GraphApi:
 
     @asynccontextmanager
     async def _errors_as_problems(self, organizer: str) -> AsyncIterator[None]:
-        """Turn what the pipeline raises into what it means. Graph's texts stay out of problems and
-        logs: they may hold ids of people. Their codes do not tell one refusal from another."""
+        """Turn the pipeline's exceptions into problems.
+
+        Graph's error texts stay out of problems and logs, since they may hold people's ids. The
+        error code of a 403 does not say what was refused, so `_explain_refusal` finds out.
+        """
         try:
             yield
         except HttpResponseError as error:
@@ -203,9 +216,9 @@ class GraphApi:
                 logger.warning("Graph throttles us")
                 raise Throttled(retry_after=retry_after(error) or DEFAULT_RETRY_AFTER) from error
             if status == HTTPStatus.FORBIDDEN:
-                raise await self._refusal(organizer) from error
+                raise await self._explain_refusal(organizer) from error
             if status is None or status == HTTPStatus.UNAUTHORIZED:
-                raise _no_credential(error) from error
+                raise _token_problem(error) from error
             if status == HTTPStatus.BAD_REQUEST:
                 raise MeetingRefused(f"Teams does not take this meeting ({code}).") from error
             logger.warning("Graph answered %s (%s)", status, code)
@@ -221,13 +234,14 @@ class GraphApi:
             logger.error("Graph answered with what is no JSON")
             raise GraphUnavailable from error
 
-    async def _refusal(self, organizer: str) -> GraphRefused:
-        """Why Graph refuses us: our own token says whether it is the app, or this organizer."""
+    async def _explain_refusal(self, organizer: str) -> GraphRefused:
+        """Find out what Graph refuses: the claims of our own token say if it is the app as a whole,
+        or else it is this organizer."""
         token = await self._upstream.managed_identity.get_token(graph_scope(self._endpoint))
         try:
             claims = jwt.decode(token.token, options={"verify_signature": False})
         except jwt.PyJWTError:
-            claims = {}  # Entra's are JWTs; nobody promises it
+            claims = {}  # Entra's access tokens are JWTs, but Microsoft does not promise that
         app_id = claims.get("appid", claims.get("azp", "the app's client id"))
         object_id = claims.get("oid", "the object id of the app's identity")
         if "scp" in claims:
@@ -241,29 +255,31 @@ class GraphApi:
                 f' \'{{"principalId": "{object_id}", "appRoleId": "{_ROLE_ID}", "resourceId":'
                 f' "<id>"}}\' with the id of: az ad sp show --id {_GRAPH_APP_ID} --query id'
             )
-        who = organizer if organizer == self._organizer else "<object id of the caller>"
+        # An object id names a person, so a caller's stays out of the logs.
+        organizer_id = organizer if organizer == self._organizer else "<object id of the caller>"
         return OrganizerRefused(
             "the organizer is no user of the app's tenant, has no licence for Teams, or no access"
             " policy lets the app act for them. Grant one in Teams PowerShell:"
             f" New-CsApplicationAccessPolicy -Identity trusted-service -AppIds {app_id}; then"
             " Grant-CsApplicationAccessPolicy -PolicyName trusted-service -Identity"
-            f" {who}; it takes up to 30 minutes"
+            f" {organizer_id}; it takes up to 30 minutes"
         )
 
 
-def _meetings(organizer: str, meeting_id: str = "") -> str:
-    one = f"/{quote(meeting_id, safe='')}" if meeting_id else ""
-    return f"/users/{quote(organizer, safe='')}/onlineMeetings{one}"
+def _meetings_path(organizer: str, meeting_id: str = "") -> str:
+    last_segment = f"/{quote(meeting_id, safe='')}" if meeting_id else ""
+    return f"/users/{quote(organizer, safe='')}/onlineMeetings{last_segment}"
 
 
-def _times(plan: MeetingPlan) -> dict[str, str]:
+def _start_and_end(plan: MeetingPlan) -> dict[str, str]:
     return {
         "startDateTime": plan.starts_at.astimezone(UTC).isoformat(),
         "endDateTime": plan.ends_at.astimezone(UTC).isoformat(),
     }
 
 
-def _no_credential(error: HttpResponseError) -> GraphUnavailable:
+def _token_problem(error: HttpResponseError) -> GraphUnavailable:
+    """The problem of a 401, or of a request that failed before it had an answer."""
     if error.status_code is None and not isinstance(error, ClientAuthenticationError):
         return GraphUnavailable()
     return GraphTokenRefused(

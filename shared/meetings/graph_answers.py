@@ -1,4 +1,4 @@
-"""What Graph answers about online meetings, read; for `shared.meetings.graph`."""
+"""Reads Graph's answers about online meetings; for `shared.meetings.graph`."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,12 +10,12 @@ from pydantic.alias_generators import to_camel
 
 @dataclass(frozen=True)
 class OnlineMeeting:
-    """A Teams meeting as Graph tells it.
+    """A Teams meeting as Graph describes it.
 
     Attributes:
-        link: what people, and the Calling SDK, join by. A capability, like the passcode.
-        lobby: who need not wait: a `lobbyBypassSettings.scope`.
-        presenters_admit: whether presenters may let in who waits.
+        link: the URL by which people and the Calling SDK join. A capability, like the passcode.
+        lobby: who need not wait in the lobby: a `lobbyBypassSettings.scope`.
+        presenters_admit: whether presenters may admit people from the lobby.
     """
 
     id: str
@@ -33,30 +33,30 @@ class OnlineMeeting:
 
 
 def read_meeting(answer: bytes) -> OnlineMeeting:
-    """One meeting; raises pydantic's ValidationError where it is none."""
+    """Read one meeting; raises pydantic's ValidationError if the answer is none."""
     return _online_meeting(_Meeting.model_validate_json(answer))
 
 
-def read_found(answer: bytes) -> OnlineMeeting | None:
-    """The first of those that were found; raises as `read_meeting`."""
-    found = _Found.model_validate_json(answer).value
-    return _online_meeting(found[0]) if found else None
+def read_first_meeting(answer: bytes) -> OnlineMeeting | None:
+    """Read the first meeting of a list, None if it is empty; raises as `read_meeting`."""
+    meetings = _MeetingList.model_validate_json(answer).value
+    return _online_meeting(meetings[0]) if meetings else None
 
 
-class _Part(BaseModel):
+class _GraphModel(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel)
 
 
-class _JoinMeetingId(_Part):
+class _JoinMeetingId(_GraphModel):
     join_meeting_id: str | None = None
     passcode: str | None = None
 
 
-class _Lobby(_Part):
+class _Lobby(_GraphModel):
     scope: str | None = None
 
 
-class _AudioConferencing(_Part):
+class _AudioConferencing(_GraphModel):
     toll_number: str | None = None
     toll_free_number: str | None = None
     conference_id: Annotated[
@@ -64,8 +64,8 @@ class _AudioConferencing(_Part):
     ] = None
 
 
-class _Meeting(_Part):
-    """What we read of Graph's `onlineMeeting`; old meetings lack much of it."""
+class _Meeting(_GraphModel):
+    """The fields of Graph's `onlineMeeting` that we read; old meetings lack many of them."""
 
     id: str
     join_web_url: str
@@ -78,22 +78,22 @@ class _Meeting(_Part):
     audio_conferencing: _AudioConferencing | None = None
 
 
-class _Found(_Part):
+class _MeetingList(_GraphModel):
     value: list[_Meeting]
 
 
-def _online_meeting(read: _Meeting) -> OnlineMeeting:
-    by_id = read.join_meeting_id_settings or _JoinMeetingId()
-    by_phone = read.audio_conferencing or _AudioConferencing()
-    lobby = read.lobby_bypass_settings or _Lobby()
+def _online_meeting(meeting: _Meeting) -> OnlineMeeting:
+    by_id = meeting.join_meeting_id_settings or _JoinMeetingId()
+    by_phone = meeting.audio_conferencing or _AudioConferencing()
+    lobby = meeting.lobby_bypass_settings or _Lobby()
     return OnlineMeeting(
-        id=read.id,
-        link=read.join_web_url,
-        subject=read.subject,
-        starts_at=read.start_date_time and read.start_date_time.astimezone(UTC),
-        ends_at=read.end_date_time and read.end_date_time.astimezone(UTC),
+        id=meeting.id,
+        link=meeting.join_web_url,
+        subject=meeting.subject,
+        starts_at=meeting.start_date_time and meeting.start_date_time.astimezone(UTC),
+        ends_at=meeting.end_date_time and meeting.end_date_time.astimezone(UTC),
         lobby=lobby.scope,
-        presenters_admit=read.allowed_lobby_admitters != "organizerAndCoOrganizers",
+        presenters_admit=meeting.allowed_lobby_admitters != "organizerAndCoOrganizers",
         meeting_id=by_id.join_meeting_id,
         passcode=by_id.passcode,
         toll_number=by_phone.toll_number,

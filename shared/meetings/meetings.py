@@ -1,5 +1,5 @@
-"""Teams meetings that ACS users join: scheduled here, or made by people in Outlook, Teams or
-Bookings and shared by their link."""
+"""Teams meetings that ACS users join: the service schedules them through Graph, or people made them
+in Outlook, Teams or Bookings and share the link."""
 
 import contextlib
 import logging
@@ -39,12 +39,15 @@ from shared.upstream.concurrency import SingleFlight
 
 logger = logging.getLogger(__name__)
 
-# How often a cancelling is tried anew because the meeting is made anew meanwhile.
+# How often a meeting is cancelled again when other requests schedule it again at the same time.
 _TRIES = 10
 
 
 class Meetings:
-    """A link and a passcode are capabilities, as a group id is: told to the audience alone."""
+    """Schedules, shares and cancels Teams meetings.
+
+    A link and a passcode are capabilities, like a group id: only the audience gets them.
+    """
 
     def __init__(
         self,
@@ -59,8 +62,9 @@ class Meetings:
     ) -> None:
         """
         Args:
-            organizer: object id of the Entra user who holds the meetings of callers whom Entra did
-                not sign in, or for whom Graph does not let us act; "" for nobody.
+            organizer: object id of the Entra user who is the organizer for callers whom Entra did
+                not sign in, or for whom the app may not act; "" if there is none.
+            flight_seconds: how long scheduling may take; equal requests share one attempt.
         """
         self._invitations = invitations
         self._calls = calls
@@ -74,20 +78,21 @@ class Meetings:
     async def schedule(
         self, caller: Caller, external_id: str, plan: MeetingPlan, audience: Audience
     ) -> tuple[SharedCallView, int, bool]:
-        """Schedule a meeting in Teams and share it; or change one of the caller's. Repeatable.
+        """Schedule a meeting in Teams and share it, or change one of the caller's. Repeatable.
 
         Args:
-            external_id: what the caller calls it; another caller's is another meeting.
+            external_id: the caller's own id of the meeting; another caller's is another meeting.
 
         Returns:
-            The meeting, how many people are invited, and whether it was not there before.
+            The meeting, how many people are invited, and whether it was not shared before.
 
         Raises:
             InvalidRequest, TooManyShared, Conflict: as `Invitations.prepare` and `publish`.
-            NotConfigured: there is no Graph here, or nobody to hold the meeting.
-            GraphRefused, MeetingRefused: Teams lets nobody hold it, or does not take it.
+            NotConfigured: the settings name no Graph, or there is nobody to be the organizer.
+            GraphRefused: the app may act for none of the organizers.
+            MeetingRefused: Teams does not accept the plan.
         """
-        # A form that was sent twice at once is one request.
+        # If a form is sent twice at the same time, both get the answer of one request.
         return await self._flights.do(
             (caller, external_id, plan, audience),
             lambda: self._schedule(caller, external_id, plan, audience),
@@ -104,24 +109,26 @@ class Meetings:
     ) -> tuple[SharedCallView, int, bool]:
         """Share a meeting that people have made; returns and raises as `Invitations.share`.
 
-        Whoever Entra has signed in need not say more than the link: what Teams knows about a
-        meeting of their own is looked up, under their own object id and nobody else's.
+        If Entra has signed the caller in, the link is enough: the title and the times of the
+        caller's own meeting are read from Teams, under the caller's object id and no other.
         """
         call_id = call_key(caller.principal, CallKind.TEAMS_MEETING, f"link {link}")
         invited = await self._invitations.prepare(caller, call_id, audience)
-        found, now = await self._look_up(caller, link), self._now()
+        meeting, now = await self._find_own_meeting(caller, link), self._now()
         details = JoinDetails(checked_at=now)
-        if found is not None:
-            details = self._details(found, requested_lobby=None)
-            title = title or visible(found.subject or "")[:LONGEST_TITLE] or None
-            if starts_at is ends_at is None and found.ends_at and found.ends_at > now:
-                starts_at, ends_at = found.starts_at, found.ends_at
+        if meeting is not None:
+            details = self._join_details(meeting, requested_lobby=None)
+            title = title or visible(meeting.subject or "")[:LONGEST_TITLE] or None
+            if starts_at is ends_at is None and meeting.ends_at and meeting.ends_at > now:
+                starts_at, ends_at = meeting.starts_at, meeting.ends_at
         content = self._content(caller, link, title, starts_at, ends_at)
         return await self._invitations.publish(caller, call_id, content, invited, details)
 
     async def cancel(self, caller: Caller, call_id: str) -> None:
-        """Take a meeting back from everybody, and delete it in Teams if it was made here;
-        repeatable, and fine where there is none of the caller's."""
+        """Stop sharing a meeting, and delete it in Teams if this service scheduled it.
+
+        Repeatable; does nothing if the caller shares no such meeting.
+        """
         await self._identities.admit(caller)
         if not is_call_id(call_id):
             return
@@ -129,15 +136,16 @@ class Meetings:
         scheduled = await self._scheduled.cancel(owner, call_id)
         for _ in range(_TRIES):
             await self._invitations.unshare(caller, call_id, CallKind.TEAMS_MEETING)
-            # Made anew meanwhile? Then what we have unshared may have been that.
-            now = await self._scheduled.cancel(owner, call_id)
-            if now is None:
+            # If the meeting was scheduled again meanwhile, we may have unshared the new one: then
+            # that one has to be deleted.
+            current = await self._scheduled.cancel(owner, call_id)
+            if current is None:
                 return
-            if scheduled is not None and now.creation_id == scheduled.creation_id:
-                with _remedies_logged():
-                    await self._scheduled.delete(now)
+            if scheduled is not None and current.creation_id == scheduled.creation_id:
+                with _log_remedy():
+                    await self._scheduled.delete(current)
                 return
-            scheduled = now
+            scheduled = current
         raise Conflict
 
     async def _schedule(
@@ -151,69 +159,75 @@ class Meetings:
             invited = await self._invitations.prepare(caller, call_id, audience)
             return await self._publish(caller, call_id, plan, invited)
         except (Unauthenticated, BeingErased):
-            # Erased meanwhile, or while an earlier request of theirs died.
-            await self._scheduled.retract(owner, call_id, caller.issued_at)
+            # The caller was erased meanwhile, or while an earlier request of theirs was killed.
+            await self._scheduled.delete_leftover(owner, call_id, caller.issued_at)
             raise
 
     async def _publish(
         self, caller: Caller, call_id: str, plan: MeetingPlan, invited: InvitedAudience
     ) -> tuple[SharedCallView, int, bool]:
-        owner, before = principal_key(caller.principal), await self._calls.find(call_id)
+        owner, previous = principal_key(caller.principal), await self._calls.find(call_id)
         scheduled, meeting = await self._scheduled.ensure(
             call_id, owner, plan, caller.issued_at, self._organizers(caller)
         )
         content = self._content(caller, meeting.link, plan.subject, plan.starts_at, plan.ends_at)
-        shared, invited_people, new = await self._invitations.publish(
+        shared, invited_count, is_new = await self._invitations.publish(
             caller,
             call_id,
             content,
             invited,
-            self._details(meeting, requested_lobby=plan.lobby),
+            self._join_details(meeting, requested_lobby=plan.lobby),
             confirm=lambda: self._scheduled.check_current(scheduled),
         )
         try:
-            with _remedies_logged():
-                details = await self._calls.follow(
-                    call_id, lambda record: self._tell_teams(scheduled, record)
+            with _log_remedy():
+                details = await self._calls.update_meeting(
+                    call_id, lambda record: self._update_in_teams(scheduled, record)
                 )
-        except MeetingRefused:  # as it was: nobody repeats what was refused
-            if before is None or before.content is None:
+        except MeetingRefused:
+            # A client does not repeat a refused request, so restore what was shared before.
+            if previous is None or previous.content is None:
                 await self.cancel(caller, call_id)
             else:
-                now = await self._calls.find(call_id)
-                if now is not None and now.content == content:
-                    await self._calls.undo(now, before)
+                current = await self._calls.find(call_id)
+                if current is not None and current.content == content:
+                    await self._calls.undo(current, previous)
             raise
-        return replace(shared, details=details), invited_people, new
+        return replace(shared, details=details), invited_count, is_new
 
-    async def _tell_teams(
+    async def _update_in_teams(
         self, scheduled: ScheduledMeeting, record: SharedCallRecord
     ) -> JoinDetails:
-        """Make a meeting in Teams what its record says; returns what Teams says then."""
+        """Change a meeting in Teams to what its record says; returns how to join it.
+
+        Raises:
+            Conflict: somebody has deleted it in Teams; a repetition schedules it again.
+        """
         content, graph = record.content, self._graph
         assert graph and scheduled.graph_id and content  # noqa: S101, PT018
         assert content.starts_at and content.ends_at  # noqa: S101, PT018
-        wished = record.details.requested_lobby if record.details else None
-        plan = MeetingPlan(content.title or "", content.starts_at, content.ends_at, wished)
+        lobby = record.details.requested_lobby if record.details else None
+        plan = MeetingPlan(content.title or "", content.starts_at, content.ends_at, lobby)
         try:
             meeting = await graph.update(scheduled.organizer, scheduled.graph_id, plan)
-        except MeetingGone:  # somebody deleted it in Teams just now: a repetition makes it anew
+        except MeetingGone:
             raise Conflict from None
-        return self._details(meeting, requested_lobby=wished)
+        return self._join_details(meeting, requested_lobby=lobby)
 
     def _organizers(self, caller: Caller) -> list[str]:
-        """Who may hold the caller's meetings, best first."""
-        own = caller.entra_object_id if caller.principal.kind is Kind.USER else None
-        return list(dict.fromkeys(one for one in (own, self._organizer) if one))
+        """The Entra users who may be the organizer: the caller first, then the service's own."""
+        candidates = (_object_id_of_user(caller), self._organizer)
+        return list(dict.fromkeys(object_id for object_id in candidates if object_id))
 
-    async def _look_up(self, caller: Caller, link: str) -> OnlineMeeting | None:
-        own = caller.entra_object_id if caller.principal.kind is Kind.USER else None
-        if self._graph is None or not own:
+    async def _find_own_meeting(self, caller: Caller, link: str) -> OnlineMeeting | None:
+        object_id = _object_id_of_user(caller)
+        if self._graph is None or not object_id:
             return None
         try:
-            return await self._graph.find_by_link(own, link)
+            return await self._graph.find_by_link(object_id, link)
         except (GraphRefused, MeetingRefused) as refused:
-            # Not theirs, or we may not look, or Graph knows no such link: the link will do.
+            # It is not the caller's, or we may not read it, or Graph does not accept the link. The
+            # meeting can be shared without what Teams knows about it.
             logger.info("a shared meeting was not looked up: %s", refused.code)
             return None
 
@@ -235,7 +249,7 @@ class Meetings:
             host=Host(caller.principal.id, caller.display_name),
         )
 
-    def _details(self, meeting: OnlineMeeting, requested_lobby: str | None) -> JoinDetails:
+    def _join_details(self, meeting: OnlineMeeting, requested_lobby: str | None) -> JoinDetails:
         return JoinDetails(
             checked_at=self._now(),
             meeting_id=meeting.meeting_id,
@@ -249,9 +263,14 @@ class Meetings:
         )
 
 
+def _object_id_of_user(caller: Caller) -> str | None:
+    """The caller's Entra object id; None for a service, which cannot be an organizer."""
+    return caller.entra_object_id if caller.principal.kind is Kind.USER else None
+
+
 @contextlib.contextmanager
-def _remedies_logged() -> Iterator[None]:
-    """Say what the operator has to do, where Graph refuses what it has let us begin."""
+def _log_remedy() -> Iterator[None]:
+    """Log what the operator has to do if Graph refuses the second half of a change."""
     try:
         yield
     except GraphRefused as refused:

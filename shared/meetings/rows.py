@@ -1,7 +1,7 @@
-"""Rows of the meetings that this service made in Teams (table `meetings`), and what they mean.
+"""Rows of the meetings that this service scheduled in Teams (table `meetings`).
 
-A row is there before Graph is asked, and until Graph has deleted the meeting: so whoever comes
-after a kill, or erases a person, finds every meeting of theirs.
+A row is stored before Graph creates the meeting and stays until Graph has deleted it. So a
+repetition after a kill, and an erasure, find every meeting of a person.
 """
 
 from collections.abc import Mapping
@@ -14,16 +14,18 @@ from shared.tables import Row, Value
 
 @dataclass(frozen=True)
 class ScheduledMeeting:
-    """A meeting of ours.
+    """A meeting that this service scheduled in Teams.
 
     Attributes:
-        owner: PartitionKey of the mapping of whoever scheduled it.
-        call_id: what it is shared under.
-        creation_id: names one act of making it: one that was cancelled and made anew differs.
-        organizer: object id of the Entra user in whose name it is.
-        graph_id: None until Graph has answered.
-        proven_at: when whoever scheduled it had signed in.
-        cancelling: whether it is being deleted.
+        owner: PartitionKey of the mapping of the person who scheduled it.
+        call_id: the id of the shared call.
+        creation_id: a random id of each creation in Teams: a meeting that was cancelled and
+            created again has another one.
+        organizer: object id of the Entra user who is the organizer in Teams.
+        graph_id: Graph's id of the meeting; None until Graph has answered.
+        proven_at: when the token was issued with which the owner scheduled it.
+        ends_at: the latest end that was ever planned; the row stays for a day after it.
+        cancelling: whether the meeting is being deleted.
     """
 
     owner: str
@@ -38,8 +40,8 @@ class ScheduledMeeting:
 
     @property
     def external_id(self) -> str:
-        """What Graph knows it by. Another act of making has another: who deletes late what an
-        earlier one made does not meet what came after it."""
+        """The `externalId` in Graph. Each creation has another one, so that a late deletion of a
+        cancelled meeting does not delete the meeting that was created after it."""
         return f"{self.call_id}.{self.creation_id}"
 
     def values(self) -> dict[str, Value]:

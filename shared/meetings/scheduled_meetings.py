@@ -1,8 +1,9 @@
-"""The meetings that this service made in Teams: each once, and none forgotten, whoever dies.
+"""Creates each meeting in Teams once, and forgets none, also when a request is killed.
 
-The row comes first, with the organizer; then Graph makes the meeting under an external id of ours,
-which it does once however often it is asked. Whoever cancels says so in the row, and removes it
-when Graph has deleted the meeting; whoever makes one looks at the row again afterwards.
+The row is stored first, with the organizer. Then Graph creates the meeting under an external id
+from the row: it does so once, however often it is asked. A request that cancels marks the row, and
+removes it after Graph has deleted the meeting. A request that creates reads the row again after
+that, so one of the two always sees the other.
 """
 
 import contextlib
@@ -30,13 +31,14 @@ from shared.upstream.concurrency import for_each
 
 logger = logging.getLogger(__name__)
 
+# How often a change is tried while other requests change the same row; then it is a Conflict.
 _TRIES = 10
-# The meeting stays in Teams, which is whose business it is once it is over.
-_KEPT = timedelta(days=1)
+# How long after its end a meeting's row is kept. The meeting itself stays in Teams.
+_KEPT_AFTER_END = timedelta(days=1)
 
 
 class ScheduledMeetings:
-    """All rows of the table `meetings`, and what Graph has to them."""
+    """Keeps the rows of the table `meetings` and the meetings in Graph in step."""
 
     def __init__(
         self,
@@ -46,7 +48,7 @@ class ScheduledMeetings:
     ) -> None:
         """
         Args:
-            graph: None where GRAPH_ENDPOINT is not set.
+            graph: None if GRAPH_ENDPOINT is not set.
         """
         self._table = table
         self._graph = graph
@@ -60,71 +62,78 @@ class ScheduledMeetings:
         proven_at: datetime,
         organizers: Sequence[str],
     ) -> tuple[ScheduledMeeting, OnlineMeeting]:
-        """The meeting of that id, made now unless it is there. It may be other than planned.
+        """Create a meeting unless it exists; a meeting that exists may differ from the plan.
 
         Args:
-            organizers: who may hold it, best first: the first whom Graph lets us act for does, and
-                stays it.
+            proven_at: when the token was issued with which the owner schedules it.
+            organizers: object ids of Entra users, the preferred one first. The first whom Graph
+                lets us act for becomes the organizer, and stays it.
 
         Raises:
-            NotConfigured, GraphRefused: nobody may hold it.
-            MeetingRefused: Graph does not take the plan.
+            NotConfigured: there is no Graph, or no organizer to choose from.
+            GraphRefused: the app may act for none of the organizers.
+            MeetingRefused: Graph does not accept the plan.
         """
-        graph = self._configured()
+        graph = self._graph_or_raise()
         for _ in range(_TRIES):
             scheduled = await self._find(owner, call_id)
             if scheduled is None:
-                scheduled = await self._begin(call_id, owner, plan, proven_at, organizers)
+                scheduled = await self._insert_row(call_id, owner, plan, proven_at, organizers)
             if scheduled.cancelling:
                 await self.delete(scheduled)
                 continue
             try:
-                # A meeting that was made is never made again unless its row says so: whoever
-                # deletes it meanwhile removes the row, and we may die after Graph made another.
+                # A meeting that has an id is not created again before its row says so. Otherwise a
+                # request that cancels could remove the row at the same time, and if this request
+                # is killed then, no row names the meeting that Graph has just created again.
                 meeting = (
                     await graph.create_or_get(scheduled.organizer, scheduled.external_id, plan)
                     if scheduled.graph_id is None
                     else await graph.get(scheduled.organizer, scheduled.graph_id)
                 )
-            except MeetingGone:  # somebody deleted it in Teams, or cancels it just now
+            except MeetingGone:  # somebody deleted it in Teams, or another request cancels it
                 with contextlib.suppress(RowChanged):
                     await self._write(
                         scheduled, replace(scheduled, graph_id=None, creation_id=uuid.uuid4().hex)
                     )
                 continue
             except OrganizerRefused as refused:
-                if not await self._pass_on(scheduled, organizers):
+                if not await self._try_next_organizer(scheduled, organizers):
                     logger.error("no meeting can be made: %s", refused.remedy)
                     raise
                 continue
-            except GraphRefused as refused:  # whether it was made earlier is not known
+            except GraphRefused as refused:  # the row stays: an earlier request may have created it
                 logger.error("no meeting can be made: %s", refused.remedy)
                 raise
             except MeetingRefused:
-                await self._abandon(scheduled)
+                await self._remove_never_created(scheduled)
                 raise
-            known = replace(
+            changed = replace(
                 scheduled,
                 graph_id=meeting.id,
-                # Later ones only: an earlier request must not take over what came after it, nor a
-                # change that fails later shorten how long the row is kept.
+                # Times only grow: a late request with an older token must not take the meeting
+                # over, and a change that fails later must not shorten how long the row is kept.
                 proven_at=max(scheduled.proven_at, proven_at),
                 ends_at=max(scheduled.ends_at, plan.ends_at),
             )
             try:
-                return await self._write(scheduled, known), meeting
+                return await self._write(scheduled, changed), meeting
             except RowChanged:
                 await self._delete_superseded(scheduled, meeting)
         raise Conflict
 
     async def check_current(self, scheduled: ScheduledMeeting) -> None:
-        """Raises Conflict where a meeting was, or is being, cancelled since it was scheduled."""
-        now = await self._find(scheduled.owner, scheduled.call_id)
-        if now is None or now.creation_id != scheduled.creation_id or now.cancelling:
+        """Raise Conflict if another request has cancelled a meeting since it was scheduled."""
+        current = await self._find(scheduled.owner, scheduled.call_id)
+        if current is None or current.creation_id != scheduled.creation_id or current.cancelling:
             raise Conflict
 
     async def cancel(self, owner: str, call_id: str) -> ScheduledMeeting | None:
-        """Say that a meeting is to be deleted; None where it is none of ours."""
+        """Mark a meeting as cancelling; `delete` deletes it.
+
+        Returns:
+            Its row; None if this service did not schedule the meeting.
+        """
         for _ in range(_TRIES):
             scheduled = await self._find(owner, call_id)
             if scheduled is None or scheduled.cancelling:
@@ -134,19 +143,20 @@ class ScheduledMeetings:
         raise Conflict
 
     async def delete(self, scheduled: ScheduledMeeting) -> None:
-        """Delete a meeting in Teams, then our row of it; repeatable."""
-        graph, graph_id = self._configured(), scheduled.graph_id
+        """Delete a meeting in Teams, then its row; repeatable."""
+        graph, graph_id = self._graph_or_raise(), scheduled.graph_id
         if graph_id is None and scheduled.row is not None:
-            # Graph may have made it, and its answer was lost. It tells the id to who asks again.
-            # The row stays until the last who asks has deleted: asking may make it.
+            # Graph may have created the meeting, but its answer was lost. Asked again, it returns
+            # the id, or creates the meeting now. So each request that asks writes the row first:
+            # another request that deletes then finds the row changed, and does not remove it.
             try:
                 scheduled = ScheduledMeeting.of(
                     await self._table.replace(scheduled.row, scheduled.values())
                 )
             except RowChanged:
-                now = await self._find(scheduled.owner, scheduled.call_id)
-                if now is not None and now.creation_id == scheduled.creation_id:
-                    await self.delete(now)
+                current = await self._find(scheduled.owner, scheduled.call_id)
+                if current is not None and current.creation_id == scheduled.creation_id:
+                    await self.delete(current)
                 return
             plan = MeetingPlan(
                 "Cancelled", scheduled.ends_at - timedelta(hours=1), scheduled.ends_at, None
@@ -155,7 +165,7 @@ class ScheduledMeetings:
                 graph_id = (
                     await graph.create_or_get(scheduled.organizer, scheduled.external_id, plan)
                 ).id
-            except OrganizerRefused:  # who most likely never had it
+            except OrganizerRefused:  # most likely the meeting was never created for them
                 logger.error("a meeting that was perhaps made is left alone: organizer-refused")
                 await self._remove(scheduled)
                 return
@@ -163,24 +173,30 @@ class ScheduledMeetings:
             await graph.delete(scheduled.organizer, graph_id)
         await self._remove(scheduled)
 
-    async def retract(self, owner: str, call_id: str, proven_at: datetime) -> None:
-        """Delete what somebody who was erased while they scheduled it has left; not a meeting of
-        who came after them by the same name."""
+    async def delete_leftover(self, owner: str, call_id: str, proven_at: datetime) -> None:
+        """Delete the meeting of an owner who was erased while a request scheduled it.
+
+        A meeting of a new person of the same name stays: they have signed in later.
+
+        Args:
+            proven_at: when the token of the erased owner was issued.
+        """
         scheduled = await self._find(owner, call_id)
         if scheduled is not None and scheduled.proven_at <= proven_at:
-            with contextlib.suppress(RowChanged):  # by who came after them, or is erasing them
+            # If the row changed, the new person has it, or the erasure is deleting the meeting.
+            with contextlib.suppress(RowChanged):
                 await self.delete(await self._write(scheduled, replace(scheduled, cancelling=True)))
 
     async def erase(self, principal: Principal) -> None:
-        """Delete every meeting that a person made here and that is not long over; repeatable."""
+        """Delete every meeting that a person scheduled and whose row is kept; repeatable."""
 
         async def erase_one(scheduled: ScheduledMeeting) -> None:
             try:
                 await self.delete(scheduled)
-            except GraphTokenRefused:  # that may pass: the erasure is repeated
+            except GraphTokenRefused:  # this may pass by itself, so the erasure is repeated
                 raise
             except (GraphRefused, MeetingRefused, NotConfigured) as refused:
-                # The tenant lets us touch it no longer; the person's wish must not wait for that.
+                # The app may not delete the meeting any more; the erasure must not wait for that.
                 logger.error("a meeting of who is erased stays in Teams: %s", refused.code)
                 await self._remove(scheduled)
 
@@ -188,11 +204,11 @@ class ScheduledMeetings:
         await for_each(map(ScheduledMeeting.of, rows), erase_one)
 
     async def export(self, principal: Principal) -> list[dict[str, Value]]:
-        """What a person made here."""
+        """The meetings that a person scheduled and whose rows are kept."""
         rows = map(ScheduledMeeting.of, await self._table.list_for(principal_key(principal)))
         return [{"callId": meeting.call_id, "endsAt": meeting.ends_at} for meeting in rows]
 
-    def _configured(self) -> GraphApi:
+    def _graph_or_raise(self) -> GraphApi:
         if self._graph is None:
             raise NotConfigured("GRAPH_ENDPOINT is not set.")
         return self._graph
@@ -201,7 +217,7 @@ class ScheduledMeetings:
         row = await self._table.find(owner, call_id)
         return None if row is None else ScheduledMeeting.of(row)
 
-    async def _begin(
+    async def _insert_row(
         self,
         call_id: str,
         owner: str,
@@ -209,12 +225,14 @@ class ScheduledMeetings:
         proven_at: datetime,
         organizers: Sequence[str],
     ) -> ScheduledMeeting:
-        """The row of a meeting to come; those that are long over make room."""
+        """Store the row of a meeting before it is created; remove rows that are no longer kept."""
         if not organizers:
             raise NotConfigured("MEETING_ORGANIZER_ID is not set, and Entra did not sign you in.")
-        rows = map(ScheduledMeeting.of, await self._table.list_for(owner))
-        await for_each([one for one in rows if one.ends_at < self._now() - _KEPT], self._remove)
-        wanted = ScheduledMeeting(
+        meetings = map(ScheduledMeeting.of, await self._table.list_for(owner))
+        oldest_kept = self._now() - _KEPT_AFTER_END
+        old = [meeting for meeting in meetings if meeting.ends_at < oldest_kept]
+        await for_each(old, self._remove)
+        new = ScheduledMeeting(
             owner=owner,
             call_id=call_id,
             creation_id=uuid.uuid4().hex,
@@ -223,37 +241,40 @@ class ScheduledMeetings:
             proven_at=proven_at,
             ends_at=plan.ends_at,
         )
-        return ScheduledMeeting.of(
-            await self._table.insert_if_absent(owner, call_id, wanted.values())
-        )
+        return ScheduledMeeting.of(await self._table.insert_if_absent(owner, call_id, new.values()))
 
-    async def _pass_on(self, scheduled: ScheduledMeeting, organizers: Sequence[str]) -> bool:
-        """Let the next organizer hold a meeting that Graph has not made; False where there is none.
+    async def _try_next_organizer(
+        self, scheduled: ScheduledMeeting, organizers: Sequence[str]
+    ) -> bool:
+        """Write the next organizer to the row of a meeting that Graph has not created.
 
-        One that Graph has made stays whose it is: otherwise there would be two.
+        A meeting that Graph has created keeps its organizer: otherwise there would be two.
+
+        Returns:
+            Whether to ask Graph again; False if there is no next organizer.
         """
         if scheduled.graph_id is not None:
             return False
-        later = list(organizers)
-        later = (
-            later[later.index(scheduled.organizer) + 1 :] if scheduled.organizer in later else later
-        )
-        if not later:
-            await self._abandon(scheduled)
+        remaining = list(organizers)
+        if scheduled.organizer in remaining:
+            remaining = remaining[remaining.index(scheduled.organizer) + 1 :]
+        if not remaining:
+            await self._remove_never_created(scheduled)
             return False
-        with contextlib.suppress(RowChanged):  # somebody else has
-            await self._write(scheduled, replace(scheduled, organizer=later[0]))
+        with contextlib.suppress(RowChanged):  # another request did the same
+            await self._write(scheduled, replace(scheduled, organizer=remaining[0]))
         return True
 
     async def _delete_superseded(self, scheduled: ScheduledMeeting, meeting: OnlineMeeting) -> None:
-        """Delete what was made for a row that is gone, going, or another organizer's since."""
-        now = await self._find(scheduled.owner, scheduled.call_id)
+        """Delete a new meeting in Teams if its row was removed, or is marked as cancelling, or has
+        another organizer by now."""
+        current = await self._find(scheduled.owner, scheduled.call_id)
         ours = (scheduled.creation_id, scheduled.organizer, False)
-        if now is None or (now.creation_id, now.organizer, now.cancelling) != ours:
-            await self._configured().delete(scheduled.organizer, meeting.id)
+        if current is None or (current.creation_id, current.organizer, current.cancelling) != ours:
+            await self._graph_or_raise().delete(scheduled.organizer, meeting.id)
 
-    async def _abandon(self, scheduled: ScheduledMeeting) -> None:
-        """Remove the row of what Graph has refused to make."""
+    async def _remove_never_created(self, scheduled: ScheduledMeeting) -> None:
+        """Remove the row of a meeting that Graph has refused to create."""
         if scheduled.graph_id is None:
             await self._remove(scheduled)
 

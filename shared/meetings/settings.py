@@ -1,11 +1,11 @@
-"""The settings of Teams meetings: where Microsoft Graph is, and in whose name they are held."""
+"""The settings of Teams meetings: the endpoint of Microsoft Graph, and the default organizer."""
 
 from dataclasses import dataclass
 
 from shared.settings_reader import SettingsReader
 from shared.urls import is_loopback, is_safe_url
 
-# Graph for the world, for two parts of the US government, and for China.
+# Graph worldwide, for the US government (L4 and L5, which is DoD), and in China.
 _GRAPH_CLOUDS = (
     "https://graph.microsoft.com",
     "https://graph.microsoft.us",
@@ -18,9 +18,9 @@ _GRAPH_CLOUDS = (
 class MeetingSettings:
     """
     Attributes:
-        graph_endpoint: empty where no meetings can be scheduled.
-        organizer: object id of the Entra user who holds the meetings of callers whom Entra did not
-            sign in, or empty.
+        graph_endpoint: the URL of Graph; empty if this service schedules no meetings.
+        organizer: object id of the Entra user who is the organizer for callers whom Entra did not
+            sign in; empty if there is none.
     """
 
     graph_endpoint: str
@@ -37,6 +37,6 @@ def read_meeting_settings(reader: SettingsReader) -> MeetingSettings:
 
 
 def graph_scope(endpoint: str) -> str:
-    """The scope of a token for Graph; a Graph on this machine stands in for the world's."""
+    """The scope to ask for in an access token; an emulator stands in for the worldwide Graph."""
     cloud = endpoint if endpoint in _GRAPH_CLOUDS else _GRAPH_CLOUDS[0]
     return f"{cloud}/.default"

@@ -10,20 +10,27 @@ from shared.friends.rows import State
 from shared.keys import principal_key
 from shared.principals import Caller, Kind, Principal
 from shared.problems import Fault, InvalidRequest, TooManyShared
+from shared.sharing.consent import ConsentChecks
 from shared.sharing.rows import MOST_INVITEES, Consent, Invitation, Role, space_key
 from shared.sharing.shared_calls import SharedCalls
 from shared.tables import Table
 
-# Calls that one person shares at a time, and those of them in one space.
+# How many calls one person may share at a time, and how many of them in one space.
 MOST_CALLS = 100
 MOST_IN_SPACE = 10
-# Ended calls that one sharing removes where there are too many.
+# How many ended calls one request removes to make room for a new one.
 _MOST_REMOVED = 5
 
 
 @dataclass(frozen=True)
 class Audience:
-    """With whom a call is to be shared: exactly one of the three."""
+    """The people to share a call with, as the owner names them: exactly one field is set.
+
+    Attributes:
+        friends: all accepted friends of the owner.
+        users: ids of users in the owner's realm.
+        space: the name of a social space: everybody in the owner's realm may join.
+    """
 
     friends: bool = False
     users: tuple[str, ...] | None = None
@@ -32,10 +39,11 @@ class Audience:
 
 @dataclass(frozen=True)
 class InvitedAudience:
-    """An audience that an owner may invite.
+    """An audience after the check that the owner may invite it.
 
     Attributes:
-        invitees: PartitionKeys of their mappings.
+        invitees: PartitionKeys of the invitees' mappings.
+        consent: what lets the owner invite them.
         space: the partition of the space, or "".
     """
 
@@ -45,7 +53,7 @@ class InvitedAudience:
 
 
 def partitions_of(realm: str, audience: Audience | None) -> list[str]:
-    """Where the rows of an audience are, as far as it names them."""
+    """The partitions of the users or the space that an audience names; none for `friends`."""
     users = audience.users or () if audience else ()
     spaces = [audience.space] if audience and audience.space is not None else []
     return [
@@ -55,26 +63,28 @@ def partitions_of(realm: str, audience: Audience | None) -> list[str]:
 
 
 class Audiences:
-    """Judges what owners wish for; writes nothing but that an ended call makes room."""
+    """Checks whom an owner may invite. Writes only to remove ended calls, which makes room."""
 
     def __init__(
         self,
         listings: Table,
         calls: SharedCalls,
         friendships: Friendships,
+        consents: ConsentChecks,
         now: Callable[[], datetime],
     ) -> None:
         self._listings = listings
         self._calls = calls
         self._friendships = friendships
+        self._consents = consents
         self._now = now
 
-    async def admit(self, caller: Caller, call_id: str, audience: Audience) -> InvitedAudience:
-        """Those whom the caller invites to a call.
+    async def resolve(self, caller: Caller, call_id: str, audience: Audience) -> InvitedAudience:
+        """Find the people that an audience stands for, and check that the caller may invite them.
 
         Raises:
-            InvalidRequest: somebody may not be invited, and nobody learns why; or there are too
-                many of them.
+            InvalidRequest: the caller may not invite somebody (the answer does not say why), or
+                the audience is too large.
             TooManyShared: the caller shares too many calls.
         """
         owner = principal_key(caller.principal)
@@ -85,13 +95,15 @@ class Audiences:
         return InvitedAudience(invitees, consent, space)
 
     async def refuse_full_space(self, space: str, owner: str, call_id: str) -> None:
-        """Raises TooManyShared where the owner has so many live calls in the space beside this."""
+        """Raises TooManyShared if the owner's other live calls fill their part of the space."""
         if not space:
             return
         rows = await self._listings.list_for(space, "owner eq @owner", {"owner": owner})
         now = self._now()
         others = [
-            one for one in map(Invitation.of, rows) if one.call_id != call_id and one.is_live(now)
+            invitation
+            for invitation in map(Invitation.of, rows)
+            if invitation.call_id != call_id and invitation.is_live(now)
         ]
         if len(others) >= MOST_IN_SPACE:
             raise TooManyShared(
@@ -99,50 +111,58 @@ class Audiences:
             )
 
     async def _invitees(self, caller: Caller, audience: Audience) -> tuple[frozenset[str], Consent]:
-        """The mappings' keys of whom the caller may invite.
+        """The PartitionKeys of the invitees' mappings, and what lets the caller invite them.
 
         Raises:
-            InvalidRequest: somebody is none of them; nobody learns why.
+            InvalidRequest: the caller may not invite somebody (the answer does not say why), or
+                there are too many.
         """
-        me = caller.principal
+        owner = caller.principal
         if audience.friends:
-            accepted = await self._friendships.keys_in_state(me, State.ACCEPTED, MOST_INVITEES + 1)
+            accepted = await self._friendships.keys_in_state(
+                owner, State.ACCEPTED, MOST_INVITEES + 1
+            )
             if len(accepted) > MOST_INVITEES:
                 message = f"are more than {MOST_INVITEES}, the most that ACS lets into a call"
                 fault = Fault("body", "audience.friends", message)
                 raise InvalidRequest(f"Your friends {message}.", faults=[fault])
             return frozenset(accepted), Consent.FRIENDSHIP
-        manager = CALLS_MANAGE in caller.roles
-        consent = Consent.ROLE if manager else Consent.FRIENDSHIP
-        named = {
-            user: principal_key(Principal(Kind.USER, me.realm, user))
+        is_manager = CALLS_MANAGE in caller.roles
+        consent = Consent.ROLE if is_manager else Consent.FRIENDSHIP
+        invitees = {
+            user: principal_key(Principal(Kind.USER, owner.realm, user))
             for user in dict.fromkeys(audience.users or ())
-            if user != me.id
+            if user != owner.id
         }
-        lacking_consent = await self._calls.lacking_consent(
-            principal_key(me), consent, named.values()
+        lacking_consent = await self._consents.find_lacking(
+            principal_key(owner), consent, invitees.values()
         )
-        message = "has no identity here" if manager else "is not an accepted friend of yours"
+        message = "has no identity here" if is_manager else "is not an accepted friend of yours"
         faults = [
             Fault("body", f"audience.users.{(audience.users or ()).index(user)}", message)
-            for user, invitee in named.items()
+            for user, invitee in invitees.items()
             if invitee in lacking_consent
         ]
         if faults:
             raise InvalidRequest(f"Somebody who is named {message}.", faults=faults)
-        return frozenset(named.values()), consent
+        return frozenset(invitees.values()), consent
 
     async def _make_room(self, owner: str, call_id: str) -> None:
-        """Raises TooManyShared where the owner shares so many calls; one that has ended is removed
-        in favour of a new one. What is under way at the same time is not counted."""
+        """Remove ended calls until the owner may share one more.
+
+        Requests that run at the same time do not count each other.
+
+        Raises:
+            TooManyShared: too few of the owner's calls have ended.
+        """
         rows = await self._listings.list_for(owner, "role eq @role", {"role": Role.OWNER.value})
         if len(rows) < MOST_CALLS or call_id in {row.row_key for row in rows}:
             return
         now = self._now()
-        ended = [one for one in map(Invitation.of, rows) if not one.is_live(now)]
-        too_many = len(rows) - MOST_CALLS + 1
-        for one in ended[: min(too_many, _MOST_REMOVED)]:
-            await self._calls.end(one.call_id, lambda record: not record.is_live(now))
-            await self._calls.finish(owner, one.call_id)
-        if too_many > min(len(ended), _MOST_REMOVED):
+        ended = [own for own in map(Invitation.of, rows) if not own.is_live(now)]
+        excess = len(rows) - MOST_CALLS + 1
+        for own in ended[: min(excess, _MOST_REMOVED)]:
+            await self._calls.end(own.call_id, lambda record: not record.is_live(now))
+            await self._calls.finish(owner, own.call_id)
+        if excess > min(len(ended), _MOST_REMOVED):
             raise TooManyShared(f"You share {MOST_CALLS} calls: unshare one first.")

@@ -8,17 +8,17 @@ from shared.sharing.invitations import SharedCallView
 
 
 def calendar_file(shared: SharedCallView) -> str:
-    """One event. A call without times begins when it was shared."""
+    """The invitation as a calendar of one event; a call without times begins when it was shared."""
     content, event = shared.content, Event()
     event.add("uid", f"{shared.call_id}@trusted-service")
     event.add("dtstamp", datetime.now(UTC))
     event.add("dtstart", content.due_at)
-    # To the second, and RFC 5545 wants the end to be later.
+    # iCalendar times are whole seconds, and RFC 5545 wants the end to be later than the start.
     if content.ends_at is not None and content.ends_at - content.due_at >= timedelta(seconds=1):
         event.add("dtend", content.ends_at)
     event.add("summary", content.title or "Call")
     host = content.host.display_name or content.host.id
-    event.add("description", "\n".join([f"Shared by {host}", *_ways_in(shared)]))
+    event.add("description", "\n".join([f"Shared by {host}", *_ways_to_join(shared)]))
     if "meetingLink" in content.locator:
         event.add("url", content.locator["meetingLink"])
     calendar = Calendar()
@@ -28,15 +28,15 @@ def calendar_file(shared: SharedCallView) -> str:
     return str(calendar.to_ical().decode())
 
 
-def _ways_in(shared: SharedCallView) -> list[str]:
+def _ways_to_join(shared: SharedCallView) -> list[str]:
     lines = [f"{name}: {value}" for name, value in shared.content.locator.items()]
     details = shared.details
     if details is None:
         return lines
-    more = {
+    alternatives = {
         "meetingId": details.meeting_id,
         "passcode": details.passcode,
         "phone": details.toll_free_number or details.toll_number,
         "conferenceId": details.conference_id,
     }
-    return lines + [f"{name}: {value}" for name, value in more.items() if value]
+    return lines + [f"{name}: {value}" for name, value in alternatives.items() if value]

@@ -18,15 +18,15 @@ from pydantic import (
 from shared.bodies import Answer, Body, PersonId, Query, Timestamp, is_absent, visible_text
 from shared.sharing.rows import LONGEST_TITLE, MOST_INVITEES, CallKind, JoinDetails
 
-if TYPE_CHECKING:  # nothing that the rules need is loaded with the functions
+if TYPE_CHECKING:  # a function folder imports this module, and must not load the rules with it
     from shared.sharing.audiences import Audience
     from shared.sharing.invitations import SharedCallView
 
 _DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
 
 
-def _soon(moment: datetime) -> datetime:
-    """In UTC; nobody plans for longer, and no sum of times overflows."""
+def _within_range(moment: datetime) -> datetime:
+    """Accept a time that people may plan for, in UTC; then no sum of times overflows."""
     if moment > datetime.now(UTC) + timedelta(days=5 * 366):
         raise ValueError("is over five years away")
     if moment < datetime.now(UTC) - timedelta(days=366):
@@ -34,15 +34,18 @@ def _soon(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
-def _written_out(moment: object) -> object:
-    """To pydantic a number is a time too, and so is the text of one."""
+def _rfc3339_text(moment: object) -> object:
+    """Accept text that begins with a date; pydantic also takes a number, or its text, as a time."""
     if not isinstance(moment, str) or not _DATE.match(moment):
         raise ValueError("is no time such as 2027-01-31T10:00:00Z")
     return moment
 
 
 type EventTime = Annotated[
-    AwareDatetime, Field(strict=False), BeforeValidator(_written_out), AfterValidator(_soon)
+    AwareDatetime,
+    Field(strict=False),
+    BeforeValidator(_rfc3339_text),
+    AfterValidator(_within_range),
 ]
 
 
@@ -53,15 +56,15 @@ def _is_true(value: bool) -> bool:
 
 
 class AudienceBody(Body):
-    """Exactly one of the three."""
+    """With whom a call is shared: exactly one of the three."""
 
-    # Not Literal[True], which 1 is equal to.
+    # Not Literal[True]: 1 equals True, so it would be accepted.
     friends: Annotated[bool, AfterValidator(_is_true)] | None = None
     users: Annotated[list[PersonId], Field(max_length=MOST_INVITEES)] | None = None
     space: Annotated[str, Field(max_length=256), AfterValidator(visible_text)] | None = None
 
     @model_validator(mode="after")
-    def _is_one(self) -> "AudienceBody":
+    def _has_exactly_one(self) -> "AudienceBody":
         if len([part for part in (self.friends, self.users, self.space) if part is not None]) != 1:
             raise ValueError("has to be one of friends, users and space")
         return self
@@ -74,7 +77,7 @@ class AudienceBody(Body):
 
 
 class SharingBody(Body):
-    """What every sharing says: when, and with whom."""
+    """What each body that shares a call says: when it is, and with whom it is shared."""
 
     starts_at: EventTime | None = None
     ends_at: EventTime | None = None
@@ -89,7 +92,7 @@ class SharingBody(Body):
 
     @field_validator("ends_at")
     @classmethod
-    def _is_to_come(cls, ends_at: datetime | None, info: ValidationInfo) -> datetime | None:
+    def _is_in_the_future(cls, ends_at: datetime | None, info: ValidationInfo) -> datetime | None:
         starts_at = info.data.get("starts_at")
         if ends_at is not None and starts_at is not None and ends_at <= starts_at:
             raise ValueError("is not after startsAt")
@@ -107,7 +110,7 @@ class GroupCallBody(SharingBody):
 
 
 class InvitationsQuery(Query):
-    """Of the caller's own invitations, or of a space's."""
+    """Lists the caller's own invitations, or those of a space."""
 
     space: Annotated[str, Field(max_length=256), AfterValidator(visible_text)] | None = None
 
@@ -118,7 +121,7 @@ class HostAnswer(Answer):
 
 
 class ListedAnswer(Answer):
-    """A call that the caller may join: `locator` is what the Calling SDK's `join` takes."""
+    """A call that the caller may join. `locator` is the argument of the Calling SDK's `join`."""
 
     id: str
     kind: CallKind
@@ -131,14 +134,14 @@ class ListedAnswer(Answer):
 
     @classmethod
     def of(cls, shared: "SharedCallView") -> Self:
-        return cls.model_validate(_listed(shared))
+        return cls.model_validate(_listed_fields(shared))
 
 
 class LobbyAnswer(Answer):
-    """Whether who joins a Teams meeting with an ACS identity, as a guest, has to be let in.
+    """Whether a guest, who joins a Teams meeting with an ACS identity, waits in the lobby.
 
-    `waits` is null where nobody could tell; Teams' administrators can forbid guests whatever it
-    says. `scope` is Graph's word for who need not wait, as of `checkedAt`.
+    `waits` is null if Graph was not asked or did not say. Whatever it says, the administrators of
+    Teams can forbid guests. `scope` is Graph's value for who need not wait, read at `checkedAt`.
     """
 
     waits: bool | None
@@ -149,14 +152,14 @@ class LobbyAnswer(Answer):
 
     @classmethod
     def of(cls, details: JoinDetails) -> "LobbyAnswer":
-        told = details.lobby is not None
-        waits = details.lobby != "everyone" if told else None
+        is_known = details.lobby is not None
+        waits = details.lobby != "everyone" if is_known else None
         presenter = ("presenter",) if details.presenters_admit else ()
         return cls(
             waits=waits,
             scope=details.lobby,
             admitted_by=("organizer", "coOrganizer", *presenter),
-            checked_at=details.checked_at if told else None,
+            checked_at=details.checked_at if is_known else None,
         )
 
 
@@ -173,7 +176,7 @@ class DialInAnswer(Answer):
 
 
 class InvitationAnswer(ListedAnswer):
-    """One call, with what only those need who open it: `alternatives` are locators as well."""
+    """One call, with every way to join it. `alternatives` are locators too."""
 
     alternatives: list[dict[str, str]]
     dial_in: DialInAnswer | None = Field(exclude_if=is_absent)
@@ -182,21 +185,21 @@ class InvitationAnswer(ListedAnswer):
     @classmethod
     def of(cls, shared: "SharedCallView") -> Self:
         details = shared.details
-        more = {
-            "alternatives": [] if details is None else _by_id(details),
+        ways_to_join = {
+            "alternatives": [] if details is None else _meeting_id_locators(details),
             "dial_in": None if details is None else DialInAnswer.of(details),
             "lobby": None if details is None else LobbyAnswer.of(details),
         }
-        return cls.model_validate({**_listed(shared), **more})
+        return cls.model_validate({**_listed_fields(shared), **ways_to_join})
 
 
 class SharedAnswer(InvitationAnswer):
-    """What the owner is told: `invited` counts people, none for a space."""
+    """The answer to the owner. `invited` counts the invited people; it is 0 for a space."""
 
     invited: int = 0
 
     @classmethod
-    def sharing(cls, shared: "SharedCallView", invited: int) -> "SharedAnswer":
+    def for_owner(cls, shared: "SharedCallView", invited: int) -> "SharedAnswer":
         return cls.of(shared).model_copy(update={"invited": invited})
 
     @property
@@ -208,7 +211,7 @@ class InvitationsAnswer(Answer):
     invitations: list[ListedAnswer]
 
 
-def _listed(shared: "SharedCallView") -> dict[str, Any]:
+def _listed_fields(shared: "SharedCallView") -> dict[str, Any]:
     content = shared.content
     return {
         "id": shared.call_id,
@@ -222,7 +225,7 @@ def _listed(shared: "SharedCallView") -> dict[str, Any]:
     }
 
 
-def _by_id(details: JoinDetails) -> list[dict[str, str]]:
+def _meeting_id_locators(details: JoinDetails) -> list[dict[str, str]]:
     if details.meeting_id is None:
         return []
     passcode = {} if details.passcode is None else {"passcode": details.passcode}

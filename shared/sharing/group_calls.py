@@ -10,8 +10,11 @@ from shared.sharing.rows import CallKind, Content, Host, call_key
 
 
 class GroupCalls:
-    """A group id is a capability: who has it joins. It is told to the audience, and is in no URL
-    and no log; and nobody can take it back from who has read it."""
+    """Shares group calls.
+
+    A group id is a capability: everybody who has it can join. Only the audience gets it, it is in
+    no URL and no log, and it cannot be taken back from a person who has read it.
+    """
 
     def __init__(
         self, invitations: Invitations, now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -31,7 +34,7 @@ class GroupCalls:
         """Share a group call of the caller's; returns and raises as `Invitations.share`.
 
         Args:
-            group_id: a GUID in lower case, as the caller's SDK has made it.
+            group_id: the GUID that the caller gave to the Calling SDK, in lower case.
         """
         content = Content(
             kind=CallKind.GROUP_CALL,
@@ -46,5 +49,5 @@ class GroupCalls:
         return await self._invitations.share(caller, call_id, content, audience)
 
     async def unshare(self, caller: Caller, call_id: str) -> None:
-        """Take one back from everybody, as far as they have not read it; repeatable."""
+        """Stop sharing a group call: nobody can read its group id from now on. Repeatable."""
         await self._invitations.unshare(caller, call_id, CallKind.GROUP_CALL)

@@ -1,5 +1,7 @@
-"""Sharing calls: who may join which. `audiences` judges whom an owner may invite, `shared_calls`
-writes the rows."""
+"""Shares calls, lists them and opens them: who may join which call.
+
+`audiences` checks whom an owner may invite; `shared_calls` writes the rows.
+"""
 
 import asyncio
 import contextlib
@@ -23,6 +25,7 @@ from shared.problems import (
     Unauthenticated,
 )
 from shared.sharing.audiences import Audience, Audiences, InvitedAudience, partitions_of
+from shared.sharing.consent import ConsentChecks
 from shared.sharing.rows import (
     CallKind,
     Consent,
@@ -38,17 +41,22 @@ from shared.sharing.shared_calls import SharedCalls
 from shared.tables import Table, Value
 from shared.upstream.concurrency import for_each
 
-# What one listing answers; a person or space with more live calls sees the soonest.
+# How many calls one listing shows: if there are more, those that begin first.
 MOST_LISTED = 1000
-# Of one owner, a minute and host: each is up to 350 writes.
+# How often one owner may share, per minute and host: each time costs up to 350 writes.
 _MOST_SHARINGS = 120
-# Seconds that a listing gives to removing what it met of ended calls.
-_TIDYING = 1.0
+# How many seconds a listing spends on removing the ended calls that it found.
+_TIDYING_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class SharedCallView:
-    """A call as somebody sees it who may join; `details` where it was opened, not in a list."""
+    """A call as somebody who may join sees it.
+
+    Attributes:
+        mine: whether the viewer shares it.
+        details: how to join a Teams meeting; None in a listing, where nothing is opened.
+    """
 
     call_id: str
     content: Content
@@ -62,7 +70,11 @@ class SharedCallView:
 
 
 class Invitations:
-    """Whether there is no such call, or it is not meant for the caller, is one answer."""
+    """Decides who may join which call.
+
+    "There is no such call" and "it is not shared with you" are the same answer, so that nobody
+    learns which calls exist.
+    """
 
     def __init__(
         self,
@@ -74,8 +86,8 @@ class Invitations:
     ) -> None:
         self._listings = listings
         self._calls = calls
-        self._audiences = Audiences(listings, calls, friendships, now)
-        self._friendships = friendships
+        self._consents = ConsentChecks(friendships, identities)
+        self._audiences = Audiences(listings, calls, friendships, self._consents, now)
         self._identities = identities
         self._now = now
         self._sharings = Budget(_MOST_SHARINGS, now)
@@ -83,27 +95,27 @@ class Invitations:
     async def share(
         self, caller: Caller, call_id: str, content: Content, audience: Audience
     ) -> tuple[SharedCallView, int, bool]:
-        """Share a call, or change how it is shared: the audience is replaced. Repeatable.
+        """Share a call, or share it again, which replaces its audience. Repeatable.
 
-        Returns, raises:
-            As `publish`; raises as `prepare` too.
+        Returns as `publish`; raises as `prepare` and `publish`.
         """
         invited = await self.prepare(caller, call_id, audience)
         return await self.publish(caller, call_id, content, invited)
 
     async def prepare(self, caller: Caller, call_id: str, audience: Audience) -> InvitedAudience:
-        """Whom the caller is about to invite; nothing is shared yet.
+        """Check whom the caller wants to invite; nothing is shared yet.
 
         Raises:
-            InvalidRequest: whom the caller may not invite, or too many.
-            TooManyShared: the caller's calls, those of them in the space, or sharings in a minute.
+            InvalidRequest: the caller may not invite somebody, or the audience is too large.
+            TooManyShared: the caller shares too many calls, or too many in the space.
+            Throttled: the caller shared too often within a minute.
         """
         self._sharings.spend(caller.principal)
-        await self._admitted(caller, call_id, audience)
+        await self._admit(caller, call_id, audience)
         try:
-            return await self._audiences.admit(caller, call_id, audience)
+            return await self._audiences.resolve(caller, call_id, audience)
         except (InvalidRequest, TooManyShared):
-            # As it was: also where a kill has left a half.
+            # The call stays shared as it was; if an earlier request was killed half-way, finish it.
             await self._calls.finish(principal_key(caller.principal), call_id)
             raise
 
@@ -116,20 +128,22 @@ class Invitations:
         details: JoinDetails | None = None,
         confirm: Callable[[], Awaitable[None]] | None = None,
     ) -> tuple[SharedCallView, int, bool]:
-        """Share a call with those who were prepared.
+        """Share a call with the audience that `prepare` returned.
 
         Args:
-            confirm: raises Conflict where what is shared is there no longer; asked afterwards.
+            details: how to join a Teams meeting.
+            confirm: called after the call is shared; raises Conflict if the meeting was cancelled
+                meanwhile, and then the sharing is undone.
 
         Returns:
             The call, how many people are invited, and whether it was not shared before.
 
         Raises:
-            TooManyShared: others of the caller's calls have come into the space meanwhile.
-            Conflict: others changed it at the same time.
+            TooManyShared: other requests of the caller have filled the space meanwhile.
+            Conflict: other requests changed the call at the same time, or `confirm` raised it.
         """
         owner = principal_key(caller.principal)
-        wanted = SharedCallRecord(
+        record = SharedCallRecord(
             call_id=call_id,
             change_id=uuid.uuid4().hex,
             owner=owner,
@@ -141,24 +155,24 @@ class Invitations:
             space=invited.space,
             details=details,
         )
-        before = await self._calls.claim(wanted, lambda: self._admitted(caller, call_id))
+        previous = await self._calls.claim(record, lambda: self._admit(caller, call_id))
         synchronized = await self._calls.synchronize(call_id)
         try:
             await self._audiences.refuse_full_space(invited.space, owner, call_id)
             if confirm is not None:
                 await confirm()
         except (TooManyShared, Conflict):
-            await self._calls.undo(wanted, before)
+            await self._calls.undo(record, previous)
             raise
-        await self._admitted(caller, call_id)
+        await self._admit(caller, call_id)
         if synchronized is None or synchronized.content is None:
             raise Conflict
-        new = before is None or not before.is_live(self._now())
-        return SharedCallView.of(synchronized, owner), len(synchronized.invitees), new
+        is_new = previous is None or not previous.is_live(self._now())
+        return SharedCallView.of(synchronized, owner), len(synchronized.invitees), is_new
 
     async def unshare(self, caller: Caller, call_id: str, kind: CallKind) -> None:
-        """Take a call back from everybody; fine where there is none of the caller's."""
-        await self._admitted(caller, call_id)
+        """Stop sharing a call; does nothing if the caller shares no such call."""
+        await self._admit(caller, call_id)
         if not is_call_id(call_id):
             return
         owner = principal_key(caller.principal)
@@ -172,53 +186,66 @@ class Invitations:
             await self._calls.end(call_id)
 
     async def open(self, caller: Caller, call_id: str) -> SharedCallView:
-        """One call that the caller may join.
+        """Open one call that the caller may join.
 
         Raises:
-            NotFound: for whatever reason.
+            NotFound: there is no such call, it has ended, or the caller may not join it.
         """
         if not is_call_id(call_id):
-            call_id = "0" * 64
-        me = principal_key(caller.principal)
+            call_id = "0" * 64  # no call's id, but it costs the same requests as one
+        viewer = principal_key(caller.principal)
         _, record, row = await asyncio.gather(
             self._identities.admit(caller),
             self._calls.find(call_id),
-            self._listings.find(me, call_id),
+            self._listings.find(viewer, call_id),
         )
         if record is not None and record.content is not None and record.is_live(self._now()):
-            in_space = record.space != "" and record.realm == caller.principal.realm
+            is_in_space = record.space != "" and record.realm == caller.principal.realm
             if (
-                record.owner == me
-                or in_space
-                or (me in record.invitees and row is not None and await self._holds(record, me))
+                record.owner == viewer
+                or is_in_space
+                or (
+                    viewer in record.invitees
+                    and row is not None
+                    and await self._consents.holds(record, viewer)
+                )
             ):
-                return SharedCallView.of(record, me)
+                return SharedCallView.of(record, viewer)
         raise NotFound("There is no such invitation.")
 
     async def list_for(self, caller: Caller, space: str | None) -> list[SharedCallView]:
-        """What the caller may join or shares, or what a space holds: soonest first, at most 1,000.
+        """The calls that the caller shares or may join, or those in a space.
 
-        A few of the ended ones that it meets are removed.
+        They are sorted by when they begin, at most `MOST_LISTED`. Some rows of ended calls are
+        removed on the way.
         """
-        me = principal_key(caller.principal)
-        partition = me if space is None else space_key(caller.principal.realm, space)
+        viewer = principal_key(caller.principal)
+        partition = viewer if space is None else space_key(caller.principal.realm, space)
         _, rows = await asyncio.gather(
             self._identities.admit(caller), self._listings.list_for(partition)
         )
-        found, now = [Invitation.of(row) for row in rows], self._now()
-        live = await self._consented(me, [one for one in found if one.is_live(now)])
-        with contextlib.suppress(Problem, TimeoutError):  # the next listing will
-            async with asyncio.timeout(_TIDYING):
-                await self._calls.remove_ended([one for one in found if one.has_ended(now)])
+        invitations, now = [Invitation.of(row) for row in rows], self._now()
+        live = [invitation for invitation in invitations if invitation.is_live(now)]
+        live = await self._consents.keep_consented(viewer, live)
+        ended = [invitation for invitation in invitations if invitation.has_ended(now)]
+        # If this fails or takes too long, the next listing removes them.
+        with contextlib.suppress(Problem, TimeoutError):
+            async with asyncio.timeout(_TIDYING_SECONDS):
+                await self._calls.remove_ended(ended)
         listed = [
-            SharedCallView(one.call_id, one.content, one.owner == me) for one in live if one.content
+            SharedCallView(invitation.call_id, invitation.content, invitation.owner == viewer)
+            for invitation in live
+            if invitation.content
         ]
         listed.sort(key=lambda shared: (shared.content.due_at, shared.call_id))
         return listed[:MOST_LISTED]
 
-    async def withdraw_between(self, one: Principal, other: Principal) -> None:
-        """Two are friends no longer: neither is invited to what the other shared with friends."""
-        for invitee, owner in ((one, other), (other, one)):
+    async def withdraw_between(self, first: Principal, second: Principal) -> None:
+        """Withdraw the invitations between two people who are no longer friends.
+
+        Only what one of them shared with friends: what an app role let them share stays.
+        """
+        for invitee, owner in ((first, second), (second, first)):
             rows = await self._listings.list_for(
                 principal_key(invitee),
                 "owner eq @owner and role eq @role and consent eq @consent",
@@ -232,33 +259,38 @@ class Invitations:
 
     async def erase(self, principal: Principal) -> None:
         """Unshare everything of a person, and remove all their invitations; repeatable."""
-        me, more = principal_key(principal), True
+        partition, more = principal_key(principal), True
         while more:
-            rows, more = await self._listings.page(me)
-            found = [Invitation.of(row) for row in rows]
-            await for_each(
-                [one for one in found if one.role is not Role.OWNER], self._calls.uninvite
-            )
-            for own in found:
+            rows, more = await self._listings.page(partition)
+            invitations = [Invitation.of(row) for row in rows]
+            received = [entry for entry in invitations if entry.role is not Role.OWNER]
+            await for_each(received, self._calls.uninvite)
+            for own in invitations:
                 if own.role is Role.OWNER:
                     await self._calls.end(own.call_id)
-                    await self._calls.finish(me, own.call_id)
+                    await self._calls.finish(partition, own.call_id)
 
     async def export(self, principal: Principal) -> list[dict[str, Value]]:
-        """What a person shares, and what is shared with them."""
-        me = principal_key(principal)
-        rows = [Invitation.of(row) for row in await self._listings.list_for(me)]
+        """The calls that a person shares, and those that are shared with them."""
+        partition = principal_key(principal)
+        invitations = [Invitation.of(row) for row in await self._listings.list_for(partition)]
         return [
-            {"callId": row.call_id, "role": row.role.value, **row.content.values()}
-            for row in await self._consented(me, rows)
-            if row.content is not None
+            {
+                "callId": invitation.call_id,
+                "role": invitation.role.value,
+                **invitation.content.values(),
+            }
+            for invitation in await self._consents.keep_consented(partition, invitations)
+            if invitation.content is not None
         ]
 
-    async def _admitted(
-        self, caller: Caller, call_id: str, audience: Audience | None = None
-    ) -> None:
-        """Admit the caller. One who was erased while a request of theirs died may have left the
-        call behind, which its repetition ends; not one of who came after them by the same name."""
+    async def _admit(self, caller: Caller, call_id: str, audience: Audience | None = None) -> None:
+        """Admit the caller, or remove what an erased caller has left of this call.
+
+        If the caller was erased while an earlier request of theirs was killed, that request may
+        have left the call shared; this repetition of it ends the call. It does not end a call of
+        a new person of the same name, who has signed in after the caller.
+        """
         owner = principal_key(caller.principal)
         try:
             await self._identities.admit(caller)
@@ -269,27 +301,6 @@ class Invitations:
                     lambda found: found.owner == owner and found.proven_at <= caller.issued_at,
                 )
                 await self._calls.finish(owner, call_id)
-                await self._calls.clear(call_id, partitions_of(caller.principal.realm, audience))
+                partitions = partitions_of(caller.principal.realm, audience)
+                await self._calls.remove_orphans(call_id, partitions)
             raise
-
-    async def _holds(self, record: SharedCallRecord, invitee: str) -> bool:
-        """Does what let the owner invite somebody still hold? On each side's own word."""
-        if record.consent is not Consent.FRIENDSHIP:
-            return True
-        words = await asyncio.gather(
-            self._friendships.has_accepted(invitee, record.owner),
-            self._friendships.has_accepted(record.owner, invitee),
-        )
-        return all(words)
-
-    async def _consented(self, me: str, rows: list[Invitation]) -> list[Invitation]:
-        """Without invitations by who is a friend of the caller no longer: a request that died may
-        have left some."""
-
-        def by_friendship(row: Invitation) -> bool:
-            return row.role is Role.INVITEE and row.consent is Consent.FRIENDSHIP
-
-        if not any(map(by_friendship, rows)):
-            return rows
-        friends = await self._friendships.mutual_friends(me)
-        return [row for row in rows if not by_friendship(row) or row.owner in friends]

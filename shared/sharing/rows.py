@@ -1,7 +1,8 @@
 """Rows of shared calls, and what they mean.
 
-The record of a call (table `sharedcalls`) says who may join; the owner's changes go through it.
-What a listing shows stands in a row for each person or space (table `invitations`), and follows it.
+The record of a call (table `sharedcalls`) says who may join, and each change by the owner goes
+through it. Listings are read from the table `invitations`: it has a row for each person or space,
+which is written after the record.
 """
 
 import json
@@ -17,17 +18,17 @@ from shared.principals import Principal
 from shared.tables import Row, Value
 
 RECORD_ROW = "call"
-# ACS lets so many into a group call; their keys fit in one property of the record.
+# ACS allows 350 participants in a group call; their keys fit in one property of the record.
 MOST_INVITEES = 350
 # Characters of a title.
 LONGEST_TITLE = 256
 _CALL_ID = re.compile("[0-9a-f]{64}")
-# How long a call is there that says no end.
-_UNTIL = timedelta(hours=24)
+# How long a call without an end time is listed, from its start or from when it was shared.
+_DEFAULT_DURATION = timedelta(hours=24)
 
 
 class CallKind(StrEnum):
-    """What is joined."""
+    """What the participants join."""
 
     GROUP_CALL = "groupCall"
     TEAMS_MEETING = "teamsMeeting"
@@ -50,7 +51,7 @@ class Consent(StrEnum):
 
 @dataclass(frozen=True)
 class Host:
-    """Who shares: as invitees see them."""
+    """The person who shares a call, as invitees see them."""
 
     id: str
     display_name: str | None
@@ -61,8 +62,8 @@ class Content:
     """What is shared.
 
     Attributes:
-        locator: what the Calling SDK's `join` takes.
-        shared_at: when it was last shared.
+        locator: the argument of the Calling SDK's `join`.
+        shared_at: when the owner last shared it.
     """
 
     kind: CallKind
@@ -76,11 +77,11 @@ class Content:
     @property
     def gone_at(self) -> datetime:
         """When it disappears from all answers."""
-        return self.ends_at or (self.starts_at or self.shared_at) + _UNTIL
+        return self.ends_at or (self.starts_at or self.shared_at) + _DEFAULT_DURATION
 
     @property
     def due_at(self) -> datetime:
-        """What listings are ordered by."""
+        """When it begins; listings are sorted by this."""
         return self.starts_at or self.shared_at
 
     def values(self) -> dict[str, Value]:
@@ -110,11 +111,13 @@ class Content:
 
 @dataclass(frozen=True)
 class JoinDetails:
-    """What Teams said about joining a meeting: for those who open it, not in listings.
+    """How to join a meeting, as Teams says; shown when a call is opened, not in listings.
 
     Attributes:
-        lobby: who need not wait (Graph's lobbyBypassSettings.scope); None where nobody could tell.
-        requested_lobby: what whoever scheduled it asked for; None where nothing.
+        checked_at: when Teams said this.
+        lobby: who need not wait (Graph's lobbyBypassSettings.scope); None if not known.
+        presenters_admit: whether presenters may admit people from the lobby.
+        requested_lobby: the lobby that the owner asked for; None to leave it as it is.
     """
 
     checked_at: datetime
@@ -128,7 +131,7 @@ class JoinDetails:
     requested_lobby: str | None = None
 
     def text(self) -> str:
-        """As it is stored, under names that stay whatever the fields are called."""
+        """As it is stored. The names are spelled out, so that renaming a field loses no data."""
         return json.dumps(
             {
                 "looked_at": self.checked_at.isoformat(),
@@ -164,9 +167,10 @@ class Invitation:
     """A row of a listing.
 
     Attributes:
-        partition: of a person (`principal_key`) or a space (`space_key`).
+        partition: the partition of a person (`principal_key`) or a space (`space_key`).
         owner: PartitionKey of the owner's mapping.
-        content: None in the owner's row until the record is there: then it only points to it.
+        content: None in the owner's row until the record is stored: until then the row only tells
+            an erasure of the owner that there may be a record.
     """
 
     partition: str
@@ -206,14 +210,18 @@ class SharedCallRecord:
     """Who may join a call.
 
     Attributes:
-        change_id: names one act of sharing or unsharing: two that are equal but for it differ.
-        proven_at: when whoever shared it had signed in.
-        content: None once it is unshared.
-        invitees: PartitionKeys of their mappings; at most 350, which fits in one property.
-        leaving: those of earlier sharings whose rows may still be there.
+        change_id: a random id of each change by the owner, so that equal content shared twice
+            makes two different records.
+        owner: PartitionKey of the owner's mapping.
+        proven_at: when the token was issued with which the owner shared it.
+        consent: what lets the owner invite the invitees.
+        content: None once the call is unshared.
+        invitees: PartitionKeys of their mappings; at most 350, which fit in one property.
+        leaving: invitees of earlier versions whose rows may still be there.
         space: the partition of a space, or "".
-        former_space: one whose row may still be there, or "".
-        details: of a Teams meeting. They follow what Teams says, and make no other record.
+        former_space: a space of an earlier version whose row may still be there, or "".
+        details: how to join a Teams meeting. They change as Teams answers, so two records are
+            equal even if they differ in this.
     """
 
     call_id: str
@@ -231,29 +239,29 @@ class SharedCallRecord:
     row: Row | None = field(default=None, compare=False)
 
     @property
-    def everybody(self) -> frozenset[str]:
-        """Where rows of it may be, beside the owner's."""
+    def other_partitions(self) -> frozenset[str]:
+        """The partitions that may hold rows of this call, except the owner's."""
         spaces = {self.space, self.former_space} - {""}
         return self.invitees | self.leaving | spaces
 
     def is_live(self, at: datetime) -> bool:
         return self.content is not None and self.content.gone_at > at
 
-    def after(self, before: "SharedCallRecord") -> "SharedCallRecord":
-        """This, knowing whose rows may be there from what was shared before."""
-        former_space = "" if before.space == self.space else before.space
-        leaving = (before.invitees | before.leaving) - self.invitees
+    def replacing(self, previous: "SharedCallRecord") -> "SharedCallRecord":
+        """This record, which also names the rows that the previous one may have left."""
+        former_space = "" if previous.space == self.space else previous.space
+        leaving = (previous.invitees | previous.leaving) - self.invitees
         return replace(self, leaving=leaving, former_space=former_space)
 
     def without(self, partitions: Iterable[str]) -> "SharedCallRecord":
-        """This, where some have no rows any more."""
-        gone = frozenset(partitions)
+        """This record after the rows in some partitions were removed."""
+        removed = frozenset(partitions)
         return replace(
             self,
-            invitees=self.invitees - gone,
-            leaving=self.leaving - gone,
-            space="" if self.space in gone else self.space,
-            former_space="" if self.former_space in gone else self.former_space,
+            invitees=self.invitees - removed,
+            leaving=self.leaving - removed,
+            space="" if self.space in removed else self.space,
+            former_space="" if self.former_space in removed else self.former_space,
         )
 
     def values(self) -> dict[str, Value]:
@@ -290,18 +298,21 @@ class SharedCallRecord:
             row=row,
         )
 
-    def row_for(self, partition: str, role: Role) -> Invitation:
+    def invitation_for(self, partition: str, role: Role) -> Invitation:
         return Invitation(partition, self.call_id, role, self.owner, self.consent, self.content)
 
 
 def call_key(owner: Principal, kind: CallKind, name: str) -> str:
-    """The id of a shared call. Two people who share one group id own two records, and nobody can
-    tell the group id from it, which is a capability."""
+    """The id of a shared call.
+
+    It depends on the owner, so two people who share one group id have two records. It is a hash,
+    so it does not give away the group id, which is a capability.
+    """
     return key("shared call", principal_key(owner), kind.value, name)
 
 
 def is_call_id(text: str) -> bool:
-    """Could this be an id of a shared call?"""
+    """Whether a text has the form of a shared call's id."""
     return bool(_CALL_ID.fullmatch(text))
 
 

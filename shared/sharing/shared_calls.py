@@ -1,10 +1,11 @@
-"""How what the record of a shared call says reaches every listing, whoever dies on the way.
+"""Keeps all listings in step with the records of shared calls, also when a request is killed.
 
-The record is claimed first; then the rows of its audience are made to follow it; then one looks
-again, at the record and at what lets the owner invite each of them, and takes back what no longer
-holds. Whoever withdraws (a friend, an erased person, the owner) says so first and removes the rows
-after: of the two, one always sees the other. A request that was killed in between is finished by
-its repetition; until then a listing may show what the record no longer says, and `find` never.
+A change is written to the record first, then to the rows of its audience. Then the record and the
+consent of each invitee are read again, and rows that no longer hold are removed. A withdrawal (by a
+friend, by the owner, or by an erasure) works the other way round: it changes the friendship or the
+record first and removes the rows after that, so one of the two always sees the other. If a request
+is killed in between, its repetition finishes it. Until then a listing may show what the record no
+longer says; `find` never does.
 """
 
 import asyncio
@@ -17,19 +18,22 @@ from datetime import UTC, datetime
 from shared.friends.friendships import Friendships
 from shared.identity.identities import Identities
 from shared.problems import Conflict
-from shared.sharing.rows import RECORD_ROW, Consent, Invitation, JoinDetails, Role, SharedCallRecord
+from shared.sharing.consent import ConsentChecks
+from shared.sharing.rows import RECORD_ROW, Invitation, JoinDetails, Role, SharedCallRecord
 from shared.tables import RowChanged, Table
 from shared.upstream.concurrency import for_each
 
-# How often a change is tried anew because others changed the same record meanwhile.
+# How often a change is tried while other requests change the same record; then it is a Conflict.
 _TRIES = 10
-# Rows of ended calls that one listing removes.
-_FEW = 20
+# How many rows of ended calls one listing removes.
+_MOST_REMOVED = 20
 
 
 class SharedCalls:
-    """The records of all shared calls, and the rows that show them. Who may share what with whom
-    is the business of `shared.sharing.invitations`."""
+    """Stores the records of all shared calls and the rows that list them.
+
+    `shared.sharing.invitations` decides who may share what with whom.
+    """
 
     def __init__(
         self,
@@ -41,97 +45,73 @@ class SharedCalls:
     ) -> None:
         self._listings = listings
         self._records = records
-        self._friendships = friendships
-        self._identities = identities
+        self._consents = ConsentChecks(friendships, identities)
         self._now = now
 
     async def find(self, call_id: str) -> SharedCallRecord | None:
-        """What is shared under this id, ended or not. One point read."""
+        """The record of a call, also if the call has ended. One point read."""
         row = await self._records.find(call_id, RECORD_ROW)
         return None if row is None else SharedCallRecord.of(row)
 
-    async def lacking_consent(
-        self, owner: str, consent: Consent, invitees: Iterable[str]
-    ) -> frozenset[str]:
-        """Those whom the owner may not, or no longer, invite; on each side's own word."""
-        lacking_consent = set[str]()
-        asked = list(invitees)
-        if not asked:
-            return frozenset()
-        said_yes = (
-            await self._friendships.accepted_by(owner) if consent is Consent.FRIENDSHIP else set()
-        )
-
-        async def look(invitee: str) -> None:
-            if consent is Consent.ROLE:
-                willing = await self._identities.is_active(invitee)
-            else:
-                willing = (
-                    await self._friendships.has_accepted(invitee, owner) and invitee in said_yes
-                )
-            if not willing:
-                lacking_consent.add(invitee)
-
-        await for_each(asked, look)
-        return frozenset(lacking_consent)
-
     async def claim(
-        self, wanted: SharedCallRecord, admitted: Callable[[], Awaitable[None]] | None = None
+        self, record: SharedCallRecord, admit: Callable[[], Awaitable[None]] | None = None
     ) -> SharedCallRecord | None:
-        """Make the record say what is wanted; returns what it said before.
+        """Store a record and return the one that it replaces.
 
         Args:
-            admitted: raises where the owner was erased; asked before a record is replaced that
-                whoever signed in later has written.
+            admit: admits the owner again; raises if the owner was erased. It is called before
+                this replaces a record that was written after a later sign-in: that may be the
+                record of a new person of the same name.
         """
-        pointer = replace(wanted, content=None).row_for(wanted.owner, Role.OWNER)
+        pointer = replace(record, content=None).invitation_for(record.owner, Role.OWNER)
         for _ in range(_TRIES):
-            found = await self.find(wanted.call_id)
+            found = await self.find(record.call_id)
             try:
                 if found is None:
-                    # First, so that an erasure of the owner finds whatever there will be; written
-                    # anew, so that who is removing the one of an earlier sharing sees ours.
-                    await self._listings.put(wanted.owner, wanted.call_id, pointer.values())
+                    # The owner's row first: an erasure of the owner finds the record by it. It is
+                    # written even if it is there, so that a request that removes the row of an
+                    # earlier sharing finds it changed.
+                    await self._listings.put(record.owner, record.call_id, pointer.values())
                     row = await self._records.insert_if_absent(
-                        wanted.call_id, RECORD_ROW, wanted.values()
+                        record.call_id, RECORD_ROW, record.values()
                     )
-                    if SharedCallRecord.of(row).change_id == wanted.change_id:
+                    if SharedCallRecord.of(row).change_id == record.change_id:
                         return None
                 elif found.leaving or found.former_space:
-                    await self.synchronize(wanted.call_id)  # what an earlier request did not finish
+                    await self.synchronize(record.call_id)  # finish an earlier request first
                 elif found.row is not None:
-                    if admitted is not None and found.proven_at > wanted.proven_at:
-                        await admitted()
-                    await self._records.replace(found.row, wanted.after(found).values())
+                    if admit is not None and found.proven_at > record.proven_at:
+                        await admit()
+                    await self._records.replace(found.row, record.replacing(found).values())
                     return found
             except RowChanged:
                 continue
         raise Conflict
 
-    async def undo(self, claimed: SharedCallRecord, before: SharedCallRecord | None) -> None:
-        """Let the record say what it said before it was claimed, unless others changed it since."""
+    async def undo(self, claimed: SharedCallRecord, previous: SharedCallRecord | None) -> None:
+        """Restore the record that `claim` replaced, unless others changed it since."""
         found = await self.find(claimed.call_id)
         if found is None or found.row is None or found.change_id != claimed.change_id:
             return
-        if before is None or before.content is None:
+        if previous is None or previous.content is None:
             await self.end(claimed.call_id, lambda record: record.change_id == claimed.change_id)
             return
-        restored = replace(before, change_id=uuid.uuid4().hex).after(found)
+        restored = replace(previous, change_id=uuid.uuid4().hex).replacing(found)
         with contextlib.suppress(RowChanged):
             await self._records.replace(found.row, restored.values())
         await self.synchronize(claimed.call_id)
 
     async def end(
-        self, call_id: str, only: Callable[[SharedCallRecord], bool] | None = None
+        self, call_id: str, condition: Callable[[SharedCallRecord], bool] | None = None
     ) -> None:
-        """Say that a call is shared no longer, and remove everything about it; repeatable.
+        """Stop sharing a call, and remove its record and all its rows; repeatable.
 
         Args:
-            only: whether to end what is found; whatever it is, where None.
+            condition: whether to end the record that was found; None ends any record.
         """
         for _ in range(_TRIES):
             found = await self.find(call_id)
-            if found is None or found.row is None or (only and not only(found)):
+            if found is None or found.row is None or (condition and not condition(found)):
                 return
             try:
                 if found.content is not None:
@@ -144,7 +124,7 @@ class SharedCalls:
         raise Conflict
 
     async def finish(self, owner: str, call_id: str) -> None:
-        """Finish what a killed request of the owner's may have left; nothing where none has."""
+        """Finish a request of the owner's that was killed; does nothing if there is none."""
         record, pointer = await asyncio.gather(
             self.find(call_id), self._listings.find(owner, call_id)
         )
@@ -152,27 +132,29 @@ class SharedCalls:
             if record.owner == owner:
                 await self.synchronize(call_id)
         elif pointer is not None:
-            # At most the beginning of a sharing that never came to its record, or comes just now.
+            # The request that wrote this row was killed before it wrote the record; or it writes
+            # the record just now, and then the row is written again.
             with contextlib.suppress(RowChanged):
                 await self._listings.remove_unchanged(pointer)
             await self.synchronize(call_id)
 
-    async def clear(self, call_id: str, partitions: Iterable[str]) -> None:
-        """Remove the rows of a call that has no record: a request died before it could."""
+    async def remove_orphans(self, call_id: str, partitions: Iterable[str]) -> None:
+        """Remove the rows of a call that has no record, which a killed request may leave."""
 
         async def remove(partition: str) -> None:
             row = await self._listings.find(partition, call_id)
-            # Read before the record, so that a row of who shares it just now is not taken for one.
+            # Row first, then record: a new sharing writes its record before its rows, so that its
+            # row is not taken for an orphan.
             if row is not None and await self.find(call_id) is None:
                 await self._remove_unchanged(Invitation.of(row))
 
         await for_each(partitions, remove)
 
     async def synchronize(self, call_id: str) -> SharedCallRecord | None:
-        """Make all rows say what the record says, whoever else is at it.
+        """Bring all rows in line with the record, also while other requests change it.
 
         Returns:
-            The record; None once there is none, because it had ended.
+            The record; None if the call had ended, and then the record is removed.
         """
         touched = set[str]()
         for _ in range(_TRIES):
@@ -182,67 +164,74 @@ class SharedCalls:
                     return None
                 await self._remove(touched, call_id)
                 touched.clear()
-                continue  # who shares it anew may have written theirs meanwhile
-            await self._follow(record, touched)
+                continue  # a request that shares it again may have written its rows meanwhile
+            await self._write_rows(record, touched)
             lacking_consent = frozenset[str]()
             if record.content is not None:
-                lacking_consent = await self.lacking_consent(
+                lacking_consent = await self._consents.find_lacking(
                     record.owner, record.consent, record.invitees
                 )
                 await self._remove(lacking_consent, call_id)
-            now = await self.find(call_id)
-            if now is None or now.row is None or now != record:
-                continue  # others have changed it, and may have done so before our writes
-            invitees = now.invitees - lacking_consent
-            synchronized = replace(now, invitees=invitees, leaving=frozenset(), former_space="")
+            current = await self.find(call_id)
+            if current is None or current.row is None or current != record:
+                continue  # other requests changed it, perhaps before we wrote the rows
+            invitees = current.invitees - lacking_consent
+            synchronized = replace(current, invitees=invitees, leaving=frozenset(), former_space="")
             try:
                 if record.content is None:
                     # The record first: an erasure finds it by the owner's row.
                     pointer = await self._listings.find(record.owner, call_id)
-                    await self._records.remove_unchanged(now.row)
+                    await self._records.remove_unchanged(current.row)
                     if pointer is not None:
                         with contextlib.suppress(RowChanged):
                             await self._listings.remove_unchanged(pointer)
                     return None
-                if synchronized != now:
+                if synchronized != current:
                     return SharedCallRecord.of(
-                        await self._records.replace(now.row, synchronized.values())
+                        await self._records.replace(current.row, synchronized.values())
                     )
             except RowChanged:
                 continue
-            return now
+            return current
         raise Conflict
 
-    async def follow(
-        self, call_id: str, tell: Callable[[SharedCallRecord], Awaitable[JoinDetails]]
+    async def update_meeting(
+        self, call_id: str, update: Callable[[SharedCallRecord], Awaitable[JoinDetails]]
     ) -> JoinDetails:
-        """Let Teams follow what a record says, and the record what Teams answers; repeatable.
+        """Change a meeting in Teams as its record says, and store the answer; repeatable.
+
+        Args:
+            update: sends the record's content to Teams; returns how to join the meeting.
 
         Raises:
-            Conflict: it is shared no longer.
+            Conflict: the call is no longer shared.
         """
         for _ in range(_TRIES):
             record = await self.find(call_id)
             if record is None or record.row is None or record.content is None:
                 break
-            details = await tell(record)
-            # Others who changed it meanwhile may have told Teams before we did: so once more.
+            details = await update(record)
+            # Requests that changed the record meanwhile may have updated Teams before this one
+            # did, so that Teams has our older content: then update it again.
             with contextlib.suppress(RowChanged):
                 await self._records.replace(record.row, replace(record, details=details).values())
                 return details
         raise Conflict
 
     async def uninvite(self, invitation: Invitation) -> None:
-        """Uninvite somebody; repeatable. Their row and the record name each other until both are
-        changed, so that whoever comes after a kill finds what is left."""
+        """Remove somebody from a call's invitees; repeatable.
+
+        The record names the invitee as leaving until the row is removed, so that after a kill the
+        row can be found from the record, and the record from the row.
+        """
         invitee = frozenset({invitation.partition})
 
-        def leaving(record: SharedCallRecord) -> SharedCallRecord:
-            among = record.invitees & invitee
-            return replace(record, invitees=record.invitees - among, leaving=record.leaving | among)
+        def move_to_leaving(record: SharedCallRecord) -> SharedCallRecord:
+            moved = record.invitees & invitee
+            return replace(record, invitees=record.invitees - moved, leaving=record.leaving | moved)
 
-        await self.change(invitation.call_id, leaving)
-        # Where the row was written anew, its writer looks again after us.
+        await self.change(invitation.call_id, move_to_leaving)
+        # If another request has written the row again, it reads the record after that.
         await self._remove_unchanged(invitation)
         await self.change(
             invitation.call_id, lambda record: replace(record, leaving=record.leaving - invitee)
@@ -251,7 +240,7 @@ class SharedCalls:
     async def change(
         self, call_id: str, change: Callable[[SharedCallRecord], SharedCallRecord]
     ) -> None:
-        """Change a record, where there is one and anything to change."""
+        """Change a record; does nothing if there is none, or if `change` returns it as it is."""
         for _ in range(_TRIES):
             found = await self.find(call_id)
             if found is None or found.row is None or (changed := change(found)) == found:
@@ -262,57 +251,73 @@ class SharedCalls:
         raise Conflict
 
     async def remove_ended(self, ended: list[Invitation]) -> None:
-        """Remove some rows of ended calls: of one's own, everybody's before the record."""
-        own = [one for one in ended if one.role is Role.OWNER]
-        others = [one for one in ended if one.role is not Role.OWNER][:_FEW]
-        await for_each(others, self._remove_ended_row)
-        left = _FEW - len(others)
-        for invitation in own:
-            if left <= 0:
-                return
-            left -= await self._tidy_own(invitation, left)
+        """Remove some rows of ended calls from one listing.
 
-    async def _follow(self, record: SharedCallRecord, touched: set[str]) -> None:
-        """Write the rows of the audience, and remove those that are not of it."""
-        shown: dict[str, Role] = {}
+        If the call is the listed person's own, its rows in other listings go too, and its record.
+        """
+        own = [invitation for invitation in ended if invitation.role is Role.OWNER]
+        others = [invitation for invitation in ended if invitation.role is not Role.OWNER]
+        others = others[:_MOST_REMOVED]
+        await for_each(others, self._remove_ended_invitation)
+        remaining = _MOST_REMOVED - len(others)
+        for invitation in own:
+            if remaining <= 0:
+                return
+            remaining -= await self._remove_ended_call(invitation, remaining)
+
+    async def _write_rows(self, record: SharedCallRecord, touched: set[str]) -> None:
+        """Write the rows of the audience, and remove rows of people who are not in it.
+
+        Args:
+            touched: partitions that this request has written to; the new ones are added.
+        """
+        roles: dict[str, Role] = {}
         if record.content is not None:
-            shown = dict.fromkeys(record.invitees, Role.INVITEE)
-            shown[record.owner] = Role.OWNER
+            roles = dict.fromkeys(record.invitees, Role.INVITEE)
+            roles[record.owner] = Role.OWNER
             if record.space:
-                shown[record.space] = Role.SPACE
+                roles[record.space] = Role.SPACE
 
         async def write(partition: str) -> None:
-            row = record.row_for(partition, shown[partition])
-            await self._listings.put(partition, record.call_id, row.values())
+            invitation = record.invitation_for(partition, roles[partition])
+            await self._listings.put(partition, record.call_id, invitation.values())
 
-        former = {*record.everybody, *touched}
-        touched.update(shown)
-        await self._remove(former - shown.keys() - {record.owner}, record.call_id)
-        await for_each(shown, write)
+        former = {*record.other_partitions, *touched}
+        touched.update(roles)
+        await self._remove(former - roles.keys() - {record.owner}, record.call_id)
+        await for_each(roles, write)
 
-    async def _tidy_own(self, own: Invitation, most: int) -> int:
-        """Remove at most so many rows of an ended call; returns how many it took."""
+    async def _remove_ended_call(self, own: Invitation, limit: int) -> int:
+        """Remove rows of an ended call, and after the last of them its record.
+
+        Args:
+            own: the owner's row.
+            limit: how many other rows to remove at most.
+
+        Returns:
+            How many rows it has worked on.
+        """
         record = await self.find(own.call_id)
         if record is None or record.row is None:
             await self._remove_unchanged(own)
             return 1
         if record.is_live(self._now()):
-            return 0  # shared anew just now
-        some = sorted(record.everybody)[:most]
+            return 0  # the owner shared it again just now
+        partitions = sorted(record.other_partitions)[:limit]
         shared_at = record.content.shared_at if record.content else self._now()
         await for_each(
-            some, lambda partition: self._remove_ended(partition, own.call_id, shared_at)
+            partitions, lambda partition: self._remove_ended_row(partition, own.call_id, shared_at)
         )
         with contextlib.suppress(RowChanged):
-            if len(some) == most:
-                await self._records.replace(record.row, record.without(some).values())
+            if len(partitions) == limit:
+                await self._records.replace(record.row, record.without(partitions).values())
             else:
                 await self._records.remove_unchanged(record.row)
                 await self._remove_unchanged(own)
-        return len(some) + 1
+        return len(partitions) + 1
 
-    async def _remove_ended(self, partition: str, call_id: str, shared_at: datetime) -> None:
-        """Remove a row of a sharing that has ended, or of one before it."""
+    async def _remove_ended_row(self, partition: str, call_id: str, shared_at: datetime) -> None:
+        """Remove a row of an ended sharing, or of one no later than `shared_at`."""
         row = await self._listings.find(partition, call_id)
         if row is not None:
             invitation = Invitation.of(row)
@@ -320,14 +325,17 @@ class SharedCalls:
             if content and (content.gone_at <= self._now() or content.shared_at <= shared_at):
                 await self._remove_unchanged(invitation)
 
-    async def _remove_ended_row(self, invitation: Invitation) -> None:
-        """Remove a row of an ended call. The record forgets the invitee first, whose erasure would
-        find it by that row alone."""
+    async def _remove_ended_invitation(self, invitation: Invitation) -> None:
+        """Remove a row of an ended call.
+
+        The invitee is removed from the record first: an erasure of the invitee finds the record by
+        this row alone.
+        """
         if invitation.role is Role.INVITEE:
-            gone, now = {invitation.partition}, self._now()
+            invitee, now = {invitation.partition}, self._now()
             await self.change(
                 invitation.call_id,
-                lambda record: record if record.is_live(now) else record.without(gone),
+                lambda record: record if record.is_live(now) else record.without(invitee),
             )
         await self._remove_unchanged(invitation)
 

@@ -108,7 +108,7 @@ async def test_who_was_erased_leaves_neither_a_beginning_nor_a_row_without_a_rec
     record, listings = _record(world, erased), world.table(INVITATIONS)
     space = space_key(world.realm, SPACE)
     for partition, role in ((world.key_of(ANN), Role.OWNER), (space, Role.SPACE)):
-        row = record.row_for(partition, role)
+        row = record.invitation_for(partition, role)
         await world.quietly(listings.put(partition, record.call_id, row.values()))
 
     refused = await _shared(world, erased, GROUP, Audience(space=SPACE))
@@ -143,7 +143,7 @@ async def test_who_met_the_end_of_a_call_is_not_in_its_record_any_more(world: Wo
     found = await world.quietly(_calls(world).find(world.call_of(ANN)))
 
     assert found is not None
-    assert world.key_of(BEN) not in found.everybody
+    assert world.key_of(BEN) not in found.other_partitions
     assert await _stored(world, GROUP) == [SHARED_CALLS, "owner"]
 
 
@@ -279,7 +279,7 @@ def _ended(record: SharedCallRecord) -> SharedCallRecord:
 
 async def _store(world: World, record: SharedCallRecord) -> None:
     """A call that is shared with nobody."""
-    row = record.row_for(record.owner, Role.OWNER)
+    row = record.invitation_for(record.owner, Role.OWNER)
     records, listings = world.table(SHARED_CALLS), world.table(INVITATIONS)
     await world.quietly(records.put(record.call_id, RECORD_ROW, record.values()))
     await world.quietly(listings.put(record.owner, record.call_id, row.values()))

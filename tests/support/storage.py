@@ -161,7 +161,7 @@ async def store_invitations(stack: Stack, person: Person, number: int) -> list[s
     async with table(stack, SHARED_CALLS) as rows:
         await rows.create_entity(_entity(records[0].call_id, RECORD_ROW, records[0].values()))
     async with table(stack, INVITATIONS) as rows:
-        listed = ((one.call_id, one.row_for(me, Role.INVITEE).values()) for one in records)
+        listed = ((one.call_id, one.invitation_for(me, Role.INVITEE).values()) for one in records)
         await _in_batches(rows, "create", (_entity(me, *one) for one in listed))
     return [record.call_id for record in records]
 
