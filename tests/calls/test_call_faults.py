@@ -11,6 +11,7 @@ from tests.calls.test_calls import (
     PHONE,
     done,
     has,
+    in_acs,
     invite,
     is_connected,
     of,
@@ -102,8 +103,7 @@ async def test_an_invitation_whose_answer_is_lost_rings_once(
     assert len(seen["actions"]) == 1
     other = await invite(manager, call, {"user": manager.id}, "phone")
     assert (other.status, other.json["code"]) == (409, "idempotency-key-reused")
-    in_acs = (await acs.state())["calls"][-1]
-    kinds = Counter(one["type"] for one in in_acs["callbacks"])
+    kinds = Counter(one["type"] for one in (await in_acs(acs, call))["callbacks"])
     assert kinds["Microsoft.Communication.AddParticipantSucceeded"] == 1
 
 
@@ -131,13 +131,13 @@ async def test_fifty_calls_at_once_over_two_hosts_lose_no_event(
         *(one_call(manager, n) for n, manager in enumerate(managers * 5, start=10))
     )
 
-    in_acs = (await acs.state())["calls"][before:]
-    assert len(in_acs) == len(calls) == 50
+    made = (await acs.state())["calls"][before:]
+    assert len(made) == len(calls) == 50
     sent = {
         one["callbackUri"].rpartition("/")[2]: Counter(
             event["type"].rpartition(".")[2] for event in one["callbacks"]
         )
-        for one in in_acs
+        for one in made
     }
     for manager, call in calls:
         seen = await watched(

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.calls.test_calls import MANAGER, PHONE, has, invite, is_connected, place, watched
+from tests.calls.test_calls import MANAGER, PHONE, has, in_acs, invite, is_connected, place, watched
 from tests.meetings.test_meeting_kills import around, asked, covered
 from tests.privacy.test_erasure import rows_about
 from tests.support.api import Reply
@@ -96,13 +96,6 @@ async def told_in_vain(acs: Control, request: Awaitable[Reply], number: int) -> 
         await acs.events_held(number)
         await acs.tell()
         await acs.put("callbacks", AGAIN)
-
-
-async def in_acs(acs: Control, call: str) -> dict[str, Any]:
-    """The one call of ACS that is this."""
-    calls = (await acs.state())["calls"]
-    [found] = [one for one in calls if one["callbackUri"].endswith(f"/{call}")]
-    return dict(found)
 
 
 def kinds(callbacks: list[dict[str, Any]]) -> Counter[str]:

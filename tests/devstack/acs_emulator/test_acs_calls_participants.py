@@ -41,9 +41,11 @@ async def test_who_is_added_is_called_and_comes(calls: CallsCaller, receiver: Re
     assert alice in [each["identifier"]["rawId"] for each in updated["data"]["participants"]]
 
 
-@pytest.mark.parametrize("answer", ["busy", "decline", "none", "unreachable"])
+@pytest.mark.parametrize(
+    ("answer", "code"), [("busy", 486), ("decline", 487), ("none", 487), ("unreachable", 480)]
+)
 async def test_who_does_not_come_is_told(
-    calls: CallsCaller, receiver: Receiver, answer: str
+    calls: CallsCaller, receiver: Receiver, answer: str, code: int
 ) -> None:
     connection = await calls.connected(receiver, PHONE)
     await calls.far_ends({OTHER_PHONE: {"answer": answer, "afterMs": 0}})
@@ -53,7 +55,7 @@ async def test_who_does_not_come_is_told(
     failed = (await receiver.event("AddParticipantFailed"))["data"]
     assert failed["operationContext"] == "add"
     assert failed["participant"]["rawId"] == OTHER_PHONE
-    assert failed["resultInformation"]["code"] >= 400
+    assert failed["resultInformation"]["code"] == code
     assert OTHER_PHONE not in await calls.participants(connection)
     assert receiver.names[2:] == ["AddParticipantFailed"]
 
