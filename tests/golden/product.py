@@ -38,7 +38,7 @@ from shared.tokens import Tokens
 
 # When every scene begins, and when the tests read what came of it.
 START = datetime(2026, 11, 28, 12, tzinfo=UTC)
-READ = START + timedelta(hours=3)
+READ = START + timedelta(hours=4)
 
 # Where the people of the golden rows sign in: keys of rows are made of it.
 REALM = "https://login.golden.example"

@@ -1,10 +1,13 @@
 """Rows as files: what Table Storage holds, with its types, in an order that diffs well."""
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import batched
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,15 @@ from azure.data.tables import EdmType, EntityProperty, TableServiceClient, Updat
 FOLDER = Path(__file__).parent / "rows"
 TABLES = ("calls", "friends", "identities", "invitations", "meetings", "sharedcalls")
 
+# Requests to storage at a time.
+_AT_ONCE = 8
+# Partitions whose rows one query asks for.
+_IN_ONE_QUERY = 20
+
 type Key = tuple[str, str]
+# What a transaction does with a row, and a table's row that something is done with.
+type Operation = tuple[str, dict[str, Any], dict[str, Any]]
+type Write = tuple[str, Operation]
 
 
 @dataclass(frozen=True)
@@ -135,41 +146,64 @@ class GoldenTables:
 
     def store(self) -> None:
         """Store all of them, each just as it is in the files."""
-        for table, rows in self.rows.items():
-            for row in rows:
-                self._clients[table].upsert_entity(row.entity(), mode=UpdateMode.REPLACE)
+        self._write([(table, _put(row)) for table, rows in self.rows.items() for row in rows])
 
     def restore(self) -> None:
         """As after `store`, whatever was changed, added or removed in their partitions."""
+        writes = list[Write]()
         for table, rows in self.rows.items():
             golden = {row.key: row for row in rows}
             found = {row.key: row for row in self.now(table)}
-            for partition_key, row_key in found.keys() - golden.keys():
-                self._clients[table].delete_entity(partition_key, row_key)
-            for key, row in golden.items():
-                if found.get(key) != row:
-                    self._clients[table].upsert_entity(row.entity(), mode=UpdateMode.REPLACE)
+            writes += [(table, _delete(row)) for row in found.values() if row.key not in golden]
+            writes += [(table, _put(row)) for row in rows if found.get(row.key) != row]
+        self._write(writes)
 
     def remove(self) -> None:
         """Remove whatever is in their partitions."""
-        for table in TABLES:
-            for row in self.now(table):
-                self._clients[table].delete_entity(*row.key)
+        self._write([(table, _delete(row)) for table in TABLES for row in self.now(table)])
 
     def now(self, table: str) -> list[StoredRow]:
         """What is in the partitions of a table's golden rows."""
-        return [
-            row
-            for partition in sorted({row.partition_key for row in self.rows[table]})
-            for row in self.of(table, partition)
-        ]
+        partitions = sorted({row.partition_key for row in self.rows[table]})
+        some = batched(partitions, _IN_ONE_QUERY, strict=False)
+        return [row for each in some for row in self.of(table, *each)]
 
-    def of(self, table: str, partition: str) -> list[StoredRow]:
-        """What is in a partition."""
-        found = self._clients[table].query_entities(
-            "PartitionKey eq @key", parameters={"key": partition}
-        )
-        return [StoredRow.of(one) for one in found]
+    def of(self, table: str, *partitions: str) -> list[StoredRow]:
+        """What is in some partitions."""
+        wanted = " or ".join(f"PartitionKey eq '{one}'" for one in partitions)
+        return [StoredRow.of(one) for one in self._clients[table].query_entities(wanted)]
+
+    def remove_partitions(self, table: str, *partitions: str) -> None:
+        """Remove partitions that a test has made."""
+        self._write([(table, _delete(row)) for row in self.of(table, *partitions)])
+
+    def _write(self, writes: Iterable[Write]) -> None:
+        """Make all changes, those of one partition together."""
+        batches: defaultdict[Key, list[Any]] = defaultdict(list)
+        for table, operation in writes:
+            batches[table, operation[1]["PartitionKey"]].append(operation)
+
+        def submit(batch: tuple[Key, list[Any]]) -> None:
+            (table, _), operations = batch
+            client = self._clients[table]
+            match operations:
+                case [("upsert", row, how)]:
+                    client.upsert_entity(row, **how)
+                case [("delete", row, _)]:
+                    client.delete_entity(row)
+                case _:
+                    client.submit_transaction(operations)
+
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            list(pool.map(submit, batches.items()))  # which raises what failed
+
+
+def _put(row: StoredRow) -> Operation:
+    return "upsert", row.entity(), {"mode": UpdateMode.REPLACE}
+
+
+def _delete(row: StoredRow) -> Operation:
+    return "delete", row.entity(), {}
 
 
 @contextmanager
