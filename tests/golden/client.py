@@ -131,5 +131,3 @@ async def refusal(request: Awaitable[object]) -> str:
 
 def _json(answer: Answer) -> Json:
     return dict(json.loads(answer.model_dump_json(by_alias=True)))
-
-

@@ -245,8 +245,4 @@ async def test_a_meeting_that_was_being_cancelled_is_deleted_when_that_is_repeat
 async def _external_ids(graph: Control, call_id: str) -> list[str]:
     """Of the meetings in Graph that were made for a call."""
     meetings = (await graph.state())["meetings"]
-    return [
-        one["externalId"] for one in meetings if (one["externalId"] or "").startswith(call_id)
-    ]
-
-
+    return [one["externalId"] for one in meetings if (one["externalId"] or "").startswith(call_id)]

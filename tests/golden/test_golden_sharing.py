@@ -201,9 +201,7 @@ async def test_an_export_tells_what_is_shared(sign_in: SignIn) -> None:
         }
     ]
     choir, *_ = [
-        one
-        for one in (await sign_in("owen").export())["invitations"]
-        if one["callId"] == CALLS[1]
+        one for one in (await sign_in("owen").export())["invitations"] if one["callId"] == CALLS[1]
     ]
     assert choir == {
         "callId": CALLS[1],
