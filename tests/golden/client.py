@@ -77,7 +77,7 @@ class Client:
             id=principal.id,
             realm=principal.realm,
             exported_at=READ,
-            held=held,  # type: ignore[arg-type]
+            held=held,
         )
         return dict(_json(answer)["held"])
 

@@ -13,6 +13,7 @@ from tests.stack import Stack
 
 # Signs somebody in, with roles, at a host of the product.
 type SignIn = Callable[..., Client]
+type Changing = Callable[..., GoldenTables]
 
 
 @pytest.fixture(scope="package")
@@ -23,10 +24,17 @@ def golden(stack: Stack) -> Iterator[GoldenTables]:
 
 
 @pytest.fixture
-def changing(golden: GoldenTables) -> Iterator[GoldenTables]:
-    """The golden rows, for a test that changes some."""
-    yield golden
-    golden.restore()
+def changing(golden: GoldenTables) -> Iterator[Changing]:
+    """For a test that changes rows: names their tables, and gives the golden rows, which are there
+    again afterwards."""
+    changed = set[str]()
+
+    def change(*tables: str) -> GoldenTables:
+        changed.update(tables)
+        return golden
+
+    yield change
+    golden.restore(*sorted(changed))
 
 
 @pytest.fixture

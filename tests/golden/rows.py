@@ -148,10 +148,11 @@ class GoldenTables:
         """Store all of them, each just as it is in the files."""
         self._write([(table, _put(row)) for table, rows in self.rows.items() for row in rows])
 
-    def restore(self) -> None:
+    def restore(self, *tables: str) -> None:
         """As after `store`, whatever was changed, added or removed in their partitions."""
         writes = list[Write]()
-        for table, rows in self.rows.items():
+        for table in tables:
+            rows = self.rows[table]
             golden = {row.key: row for row in rows}
             found = {row.key: row for row in self.now(table)}
             writes += [(table, _delete(row)) for row in found.values() if row.key not in golden]

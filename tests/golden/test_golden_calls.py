@@ -1,13 +1,11 @@
 """Every call that was placed is found, by whoever placed it, with all that has become of it."""
 
-import pytest
-
 from shared.app import App
 from shared.dialling import Target
 from tests.control import Control
 from tests.golden.client import Json, refusal, tell
-from tests.golden.conftest import SignIn
-from tests.golden.rows import GoldenTables
+from tests.golden.conftest import Changing, SignIn
+from tests.golden.product import ENTRA_REALM, user
 
 MANAGE_CALLS = "Calls.Manage"
 NOAH, OLIVE = Target(user="noah"), Target(user="olive")
@@ -21,6 +19,7 @@ ENDED = "bd41437bb9d041a099ba9b4186ae9881"
 INDEX_ALONE = "20352a4cdd1d4bc09b9748ed37ea1219"
 REFUSED = "ee8b67cf9fdf4fea8308eb720b4399d7"
 
+OF_ENTRA = "405d13d4b3f1410c94123d171d7ce834"
 # ACS's ids of their connections.
 JOINED_IN_ACS = "b4948d16-7ac3-4326-bf0b-1517dc11dc56"
 STEERED_IN_ACS = "ff3c6985-37a0-4e6f-b276-e13b4b243c4d"
@@ -46,7 +45,7 @@ def events(*told: tuple[str, str]) -> list[Json]:
 
 
 def call(id_: str, state: str, created: str, **more: object) -> Json:
-    usual = {"participants": [], "actions": [], "events": []}
+    usual: Json = {"participants": [], "actions": [], "events": []}
     return {"id": id_, "state": state, "createdAt": at(created), **usual, **more}
 
 
@@ -173,11 +172,16 @@ WATCHED = [
 ]
 
 
-@pytest.mark.parametrize("expected", WATCHED, ids=[one["id"] for one in WATCHED])
-async def test_a_call_is_as_acs_has_last_told(sign_in: SignIn, expected: Json) -> None:
-    assert await sign_in("mia").call(expected["id"]) == expected
-    assert await sign_in("somebody else", MANAGE_CALLS).call(expected["id"]) == expected
-    assert await refusal(sign_in("somebody else").call(expected["id"])) == "not-found"
+async def test_a_call_is_as_acs_has_last_told(sign_in: SignIn) -> None:
+    for who in (sign_in("mia"), sign_in("somebody else", MANAGE_CALLS)):
+        assert [await who.call(one["id"]) for one in WATCHED] == WATCHED
+
+
+async def test_nobody_else_learns_of_a_call(sign_in: SignIn) -> None:
+    stranger = sign_in("somebody else")
+    answers = [await refusal(stranger.call(one["id"])) for one in WATCHED]
+
+    assert answers == ["not-found"] * len(WATCHED)
 
 
 async def test_whoever_has_placed_calls_finds_them_the_newest_first(sign_in: SignIn) -> None:
@@ -191,23 +195,31 @@ async def test_whoever_has_placed_calls_finds_them_the_newest_first(sign_in: Sig
     assert await sign_in("mia").calls() == listed
 
 
-@pytest.mark.parametrize(
-    ("who", "id_", "created"),
-    [
+async def test_a_call_that_was_only_begun_is_found(sign_in: SignIn) -> None:
+    begun = [
         ("kit, who died: not asked for", "494f26b7920348d897a09b217bc282ef", "01:00.000"),
         ("kit, who died: asked for", "8632c1d466794820a83c13c8dbc0b8a6", "02:00.000"),
         ("kit, who died: group asked for", "d906743ea35a4016adc836224ba9250f", "03:00.000"),
         ("kit", REFUSED, "04:00.000"),
-    ],
-)
-async def test_a_call_that_was_only_begun_is_found(
-    sign_in: SignIn, who: str, id_: str, created: str
-) -> None:
-    assert await sign_in(who).call(id_) == call(id_, "placing", created)
+    ]
+
+    assert [await sign_in(who).call(id_) for who, id_, _ in begun] == [
+        call(id_, "placing", created) for _, id_, created in begun
+    ]
+
+
+async def test_calls_of_another_realm_are_nobodys_business(sign_in: SignIn) -> None:
+    """Also a manager's of the same name."""
+    vic = sign_in(user("vic", ENTRA_REALM))
+    assert await vic.call(OF_ENTRA) == call(OF_ENTRA, "placing", "30:00.000")
+    manager = sign_in(user("manager", ENTRA_REALM), MANAGE_CALLS)
+    assert (await manager.call(OF_ENTRA))["id"] == OF_ENTRA
+    assert await refusal(manager.call(STEERED)) == "not-found"
+    assert await refusal(sign_in("manager", MANAGE_CALLS).call(OF_ENTRA)) == "not-found"
 
 
 async def test_a_request_that_is_repeated_is_the_same_call(
-    sign_in: SignIn, golden: GoldenTables
+    sign_in: SignIn,
 ) -> None:
     mia = sign_in("mia", MANAGE_CALLS)
 
@@ -217,9 +229,10 @@ async def test_a_request_that_is_repeated_is_the_same_call(
 
 
 async def test_a_call_of_which_only_the_index_is_there_comes_to_its_record(
-    sign_in: SignIn, acs: Control, changing: GoldenTables
+    sign_in: SignIn, acs: Control, changing: Changing
 ) -> None:
     """The repetition of its request gives it the id that the index has; ACS is not let ring."""
+    changing("calls")
     kit = sign_in("kit, who died: index alone", MANAGE_CALLS)
     assert await kit.calls() == []
     await acs.fault("createCall", status=400)
@@ -238,9 +251,10 @@ async def test_an_invitation_that_is_repeated_is_the_same_action(sign_in: SignIn
 
 
 async def test_an_event_that_comes_again_changes_nothing_and_a_new_one_does(
-    app: App, sign_in: SignIn, changing: GoldenTables
+    app: App, sign_in: SignIn, changing: Changing
 ) -> None:
     """Whether it came before follows from its row, whether it is true from the connection's id."""
+    changing("calls")
     other = tell(app, JOINED, "another", "new", "CallDisconnected")
     assert await refusal(other) == "forbidden"
     assert not await tell(app, JOINED, JOINED_IN_ACS, "calls event 17", "CallDisconnected")
@@ -252,9 +266,10 @@ async def test_an_event_that_comes_again_changes_nothing_and_a_new_one_does(
 
 
 async def test_a_list_of_participants_that_is_late_is_passed_over(
-    app: App, sign_in: SignIn, changing: GoldenTables
+    app: App, sign_in: SignIn, changing: Changing
 ) -> None:
     """The number of the last list is known: 3,000,000,000 does not fit into 32 bits."""
+    changing("calls")
     before = (await sign_in("mia").call(STEERED))["participants"]
     for number in (2_999_999_999, 3_000_000_000):
         await tell(
@@ -282,16 +297,17 @@ async def test_an_export_tells_of_the_calls_that_were_placed(sign_in: SignIn) ->
 
 
 async def test_an_erasure_finds_every_row_of_somebodys_calls(
-    app: App, sign_in: SignIn, acs: Control, changing: GoldenTables
+    app: App, sign_in: SignIn, acs: Control, changing: Changing
 ) -> None:
     """Those that go on are hung up first, as ACS knows them."""
+    golden = changing("calls", "identities")
     hung_up = await acs.fault("terminateCall", status=204)
 
     await app.people.forget(sign_in("mia").caller)
 
     hits = {one["id"]: one["hits"] for one in (await acs.get("faults"))["faults"]}
     assert hits[hung_up] == 3
-    left = {row.partition_key for row in changing.now("calls")}
+    left = {row.partition_key for row in golden.now("calls")}
     assert not left & {one["id"] for one in WATCHED}
     assert await sign_in("manager", MANAGE_CALLS).calls() == []
     assert await refusal(sign_in("manager", MANAGE_CALLS).call(STEERED)) == "not-found"

@@ -7,7 +7,7 @@ import pytest
 from shared.app import App
 from shared.principals import Kind, Principal
 from tests.golden.client import Client, Json, acs, mapping, owner, refusal
-from tests.golden.conftest import SignIn
+from tests.golden.conftest import Changing, SignIn
 from tests.golden.product import (
     ENTRA_REALM,
     READ,
@@ -100,12 +100,14 @@ PEOPLE: list[tuple[Principal, Json]] = [
 ]
 
 
-@pytest.mark.parametrize(("who", "expected"), PEOPLE, ids=[who.id for who, _ in PEOPLE])
-async def test_everybody_has_the_identity_that_they_had(
-    app: App, who: Principal, expected: Json
-) -> None:
-    assert await mapping(app, who) == expected
-    assert await owner(app, expected["communicationUserId"]) == (who.kind.value, who.realm, who.id)
+async def test_everybody_has_the_identity_that_they_had(app: App) -> None:
+    assert [(who, await mapping(app, who)) for who, _ in PEOPLE] == PEOPLE
+
+
+async def test_every_identity_is_whose_it_was(app: App) -> None:
+    owners = [await owner(app, told["communicationUserId"]) for _, told in PEOPLE]
+
+    assert owners == [(who.kind.value, who.realm, who.id) for who, _ in PEOPLE]
 
 
 async def test_the_same_id_of_another_realm_or_kind_is_somebody_else(app: App) -> None:
@@ -138,23 +140,32 @@ async def test_an_identity_that_never_got_a_mapping_is_nobodys(app: App) -> None
     assert await owner(app, acs("2052-ffcf-123b7e4aa859")) is None
 
 
-async def test_whoever_is_being_erased_is_served_by_nobody(app: App, sign_in: SignIn) -> None:
-    assert await refusal(sign_in("hal").user()) == "being-erased"
-    assert await owner(app, acs("2052-f0a5-45965a4e30ee")) is None
-    assert not await app.identities.stands(HAL)
+@pytest.mark.parametrize(
+    ("who", "rest"), [("hal", "2052-f0a5-45965a4e30ee"), ("ike", "2062-0677-82a3fe6d6d92")]
+)
+async def test_whoever_is_being_erased_is_served_by_nobody(
+    app: App, sign_in: SignIn, who: str, rest: str
+) -> None:
+    assert await refusal(sign_in(who).user()) == "being-erased"
+    assert await owner(app, acs(rest)) is None
+
+
+async def test_whose_identity_stands_is_told_by_the_key_of_their_mapping(app: App) -> None:
     assert await app.identities.stands(ADA)
+    assert not await app.identities.stands(HAL)
+    assert not await app.identities.stands(IDA)
 
 
 async def test_an_erasure_that_a_kill_cut_off_is_finished_by_its_repetition(
-    app: App, changing: GoldenTables
+    app: App, changing: Changing
 ) -> None:
-    hal = signed_in("hal", at=START)
+    golden, hal = changing("identities"), signed_in("hal", at=START)
 
     await app.people.forget(hal)
 
     assert await mapping(app, "hal") is None
     assert await refusal(Client(app, hal).user()) == "unauthenticated"
-    assert changing.of("identities", HAL)[0].types == {"erasedAt": "Edm.DateTime"}
+    assert golden.of("identities", HAL)[0].types == {"erasedAt": "Edm.DateTime"}
 
 
 @pytest.mark.parametrize("who", ["ida", "kay", "jon"])
@@ -169,7 +180,6 @@ async def test_whoever_was_erased_has_no_identity_until_they_come_again(
     app: App, sign_in: SignIn
 ) -> None:
     assert await mapping(app, "ida") is None
-    assert not await app.identities.stands(IDA)
     assert (await sign_in("ida").user())["communicationUserId"] is None
 
 

@@ -1,13 +1,10 @@
 """Every shared call reaches those, and only those, whom its owner had invited."""
 
-import pytest
-
 from shared.app import App
 from shared.audiences import Audience
 from tests.golden.client import Json, refusal
-from tests.golden.conftest import SignIn
+from tests.golden.conftest import Changing, SignIn
 from tests.golden.product import ENTRA_REALM, signed_in, user
-from tests.golden.rows import GoldenTables
 
 # Ids of calls, by the numbers that their group ids end with.
 CALLS = {
@@ -92,62 +89,69 @@ SPACES = {
 }
 
 
-@pytest.mark.parametrize(("who", "expected"), LISTS.items())
+OPENED: list[tuple[str, Json]] = [
+    *[("pia", one) for one in (CHOIR, call(2, None), DRILL)],
+    ("quentin", CHOIR),
+    ("rolf", DRILL),
+    ("rolf", OPEN_HOUSE),
+    ("quentin", call(8, "Changed")),
+    ("owen", {**call(7, "Not listed"), "mine": True}),
+    ("owen", {**call(9, "Changed"), "mine": True}),
+    ("vera", call(14, "Book club", "vera", mine=True)),
+]
+NOT_OPENED = [
+    *[("rolf", number) for number in (1, 2, 7, 8, 9, 14)],
+    ("quentin", 2),
+    ("una", 5),  # it is over
+    ("pia", 5),
+    ("owen", 6),
+    ("pia", 7),
+    ("pia", 8),
+    ("pia", 9),
+    *[(who, number) for who in ("owen", "pia", "quentin") for number in (10, 11, 12, 13)],
+    ("walt", 14),
+]
+
+
 async def test_everybody_finds_what_they_were_invited_to(
-    sign_in: SignIn, changing: GoldenTables, who: str, expected: list[Json]
+    sign_in: SignIn, changing: Changing
 ) -> None:
-    """A listing removes what has ended of what it meets, so the rows are restored."""
-    assert await sign_in(who).invitations() == expected
+    """A listing removes what has ended of what it meets."""
+    golden = changing("invitations", "sharedcalls")
+
+    assert {who: await sign_in(who).invitations() for who in LISTS} == LISTS
+
+    left = golden.now("invitations") + golden.now("sharedcalls")
+    assert CALLS[5] not in {part for row in left for part in row.key}
 
 
-@pytest.mark.parametrize(("space", "expected"), SPACES.items())
-async def test_everybody_of_the_realm_finds_what_is_in_a_space(
-    sign_in: SignIn, space: str, expected: list[Json]
-) -> None:
-    assert await sign_in("rolf").invitations(space) == expected
-    assert await sign_in(user("gus", ENTRA_REALM)).invitations(space) == []
+async def test_everybody_of_the_realm_finds_what_is_in_a_space(sign_in: SignIn) -> None:
+    of_realm, stranger = sign_in("rolf"), sign_in(user("gus", ENTRA_REALM))
+
+    assert {space: await of_realm.invitations(space) for space in SPACES} == SPACES
+    assert [await stranger.invitations(space) for space in SPACES] == [[], [], []]
 
 
-@pytest.mark.parametrize(
-    ("who", "expected"),
-    [
-        *[("pia", one) for one in (CHOIR, call(2, None), DRILL)],
-        ("quentin", CHOIR),
-        ("rolf", DRILL),
-        ("rolf", OPEN_HOUSE),
-        ("quentin", call(8, "Changed")),
-        ("owen", {**call(7, "Not listed"), "mine": True}),
-        ("owen", {**call(9, "Changed"), "mine": True}),
-        ("vera", call(14, "Book club", "vera", mine=True)),
-    ],
-)
-async def test_whoever_may_join_opens_the_call(sign_in: SignIn, who: str, expected: Json) -> None:
-    assert await sign_in(who).invitation(expected["id"]) == {**expected, "alternatives": []}
+async def test_whoever_may_join_opens_the_call(sign_in: SignIn) -> None:
+    opened = [(who, await sign_in(who).invitation(one["id"])) for who, one in OPENED]
+
+    assert opened == [(who, {**one, "alternatives": []}) for who, one in OPENED]
 
 
-@pytest.mark.parametrize(
-    ("who", "number"),
-    [
-        *[("rolf", number) for number in (1, 2, 7, 8, 9, 14)],
-        ("quentin", 2),
-        ("una", 5),  # it is over
-        ("pia", 5),
-        ("owen", 6),
-        ("pia", 7),
-        ("pia", 8),
-        ("pia", 9),
-        *[(who, number) for who in ("owen", "pia", "quentin") for number in (10, 11, 12, 13)],
-        ("walt", 14),
-    ],
-)
-async def test_nobody_else_opens_it(sign_in: SignIn, who: str, number: int) -> None:
-    assert await refusal(sign_in(who).invitation(CALLS[number])) == "not-found"
+async def test_nobody_else_opens_it(sign_in: SignIn) -> None:
+    answers = [
+        (who, number, await refusal(sign_in(who).invitation(CALLS[number])))
+        for who, number in NOT_OPENED
+    ]
+
+    assert answers == [(who, number, "not-found") for who, number in NOT_OPENED]
 
 
 async def test_what_was_taken_back_half_is_gone_when_that_is_repeated(
-    app: App, sign_in: SignIn, changing: GoldenTables
+    app: App, sign_in: SignIn, changing: Changing
 ) -> None:
     """The record knows whose rows may be there: the invited, those before, and both spaces."""
+    golden = changing("invitations", "sharedcalls")
     for number in (6, 10, 11, 12, 13):
         await app.group_calls.unshare(signed_in("owen"), CALLS[number])
 
@@ -159,15 +163,16 @@ async def test_what_was_taken_back_half_is_gone_when_that_is_repeated(
     ]
     assert await sign_in("quentin").invitations() == [call(8, "Changed"), CHOIR]
     assert await sign_in("rolf").invitations("garden") == [call(9, "Changed")]
-    left = {row.row_key for row in changing.now("invitations")}
+    left = {row.row_key for row in golden.now("invitations")}
     assert not left & {CALLS[number] for number in (6, 10, 11, 12, 13)}
-    records = {row.partition_key for row in changing.now("sharedcalls")}
+    records = {row.partition_key for row in golden.now("sharedcalls")}
     assert not records & {CALLS[number] for number in (6, 10, 11, 12, 13)}
 
 
 async def test_what_was_changed_half_is_done_when_that_is_repeated(
-    app: App, sign_in: SignIn, changing: GoldenTables
+    app: App, sign_in: SignIn, changing: Changing
 ) -> None:
+    changing("invitations", "sharedcalls")
     for number, invited in ((8, "quentin"), (9, "pia")):
         _, people, new = await app.group_calls.share(
             signed_in("owen", "Owen Oaks"),

@@ -5,6 +5,7 @@ Each has people of its own, so that its rows are nobody else's.
 
 from collections.abc import Awaitable, Callable
 
+from tests.golden.scenes.afternoon import do_the_same_later
 from tests.golden.scenes.bot_calls import answer_calls_to_bots
 from tests.golden.scenes.calls import place_calls
 from tests.golden.scenes.friends import make_friends
@@ -20,4 +21,5 @@ SCENES: dict[str, Callable[[Stage], Awaitable[None]]] = {
     "meetings": schedule_meetings,
     "calls": place_calls,
     "bot_calls": answer_calls_to_bots,
+    "afternoon": do_the_same_later,
 }
