@@ -1,0 +1,57 @@
+"""The golden rows in the stack's tables, and clients of the product as it reads them."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import pytest
+
+from shared.app import App
+from shared.principals import Principal
+from tests.golden.client import Client
+from tests.golden.product import READ, golden_app, golden_environment, signed_in
+from tests.golden.rows import GoldenTables, golden_tables
+from tests.stack import Stack
+
+# Signs somebody in, with roles, at a host of the product.
+type SignIn = Callable[..., Client]
+type Changing = Callable[..., GoldenTables]
+
+
+@pytest.fixture(scope="package")
+def golden(stack: Stack) -> Iterator[GoldenTables]:
+    """The golden rows, stored once for all tests that only read."""
+    with golden_tables(stack.values["tablesConnectionString"]) as tables:
+        yield tables
+
+
+@pytest.fixture
+def changing(golden: GoldenTables) -> Iterator[Changing]:
+    """For a test that changes rows: names their tables, and gives the golden rows, which are there
+    again afterwards."""
+    changed = set[str]()
+
+    def change(*tables: str) -> GoldenTables:
+        changed.update(tables)
+        return golden
+
+    yield change
+    golden.restore(*sorted(changed))
+
+
+@pytest.fixture
+async def app(
+    stack: Stack, golden: GoldenTables, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[App]:
+    """A host of the product, four hours after the scenes have begun."""
+    for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER", "AZURE_TOKEN_CREDENTIALS"):
+        monkeypatch.setenv(name, stack.settings[name])
+    app = golden_app(golden_environment(stack.settings), lambda: READ)
+    yield app
+    await app.upstream.close()
+
+
+@pytest.fixture
+def sign_in(app: App) -> SignIn:
+    def somebody(who: Principal | str, *roles: str, **more: str) -> Client:
+        return Client(app, signed_in(who, None, *roles, object_id=more.get("object_id")))
+
+    return somebody

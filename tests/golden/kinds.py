@@ -1,0 +1,120 @@
+"""What kinds of rows there are, and the names and types of what is stored in them: a contract."""
+
+from collections import defaultdict
+
+from tests.golden.rows import TABLES, StoredRow, golden_rows
+
+S, T, B, N, L = "Edm.String", "Edm.DateTime", "Edm.Boolean", "Edm.Int32", "Edm.Int64"
+SHARED = {
+    "kind": S,
+    "locator": S,
+    "sharedAt": T,
+    "hostId": S,
+    "title": S,
+    "hostName": S,
+    "startsAt": T,
+    "endsAt": T,
+}
+# Every property that a row of each kind may have, and the types that it may be stored as.
+PROPERTIES: dict[str, dict[str, str]] = {
+    "mapping": {
+        "kind": S,
+        "realm": S,
+        "id": S,
+        "displayName": S,
+        "namedAt": T,
+        "communicationUserId": S,
+        "generation": N,
+        "version": L,
+        "toldVersion": L,
+        "createdAt": T,
+        "state": S,
+        "erasedAt": T,
+    },
+    "tombstone": {"erasedAt": T},
+    "reverse": {"principal": S, "communicationUserId": S, "createdAt": T},
+    "friendship": {
+        "friendId": S,
+        "mine": S,
+        "mineSeq": f"{N} {L}",
+        "theirs": S,
+        "theirsSeq": f"{N} {L}",
+        "theirsName": S,
+        "theirsUserId": S,
+        "theirsResource": S,
+        "theirsVersion": L,
+        "state": S,
+    },
+    "invitation": {"role": S, "owner": S, "consent": S, **SHARED},
+    "record of a shared call": {
+        "sharing": S,
+        "owner": S,
+        "realm": S,
+        "provenAt": T,
+        "consent": S,
+        **SHARED,
+        "invitees": S,
+        "leaving": S,
+        "space": S,
+        "formerSpace": S,
+        "details": S,
+    },
+    "meeting": {
+        "making": S,
+        "organizer": S,
+        "graphId": S,
+        "provenAt": T,
+        "endsAt": T,
+        "cancelling": B,
+    },
+    "record of a call": {
+        "creator": S,
+        "realm": S,
+        "createdAt": T,
+        "state": S,
+        "reason": S,
+        "connectionId": S,
+        "serverCallId": S,
+        "connectedAt": T,
+        "endedAt": T,
+        "sequence": f"{N} {L}",
+        "members": S,
+        "targets": S,
+        "groupId": S,
+        "ownId": S,
+        "isRefused": B,
+        "actions": S,
+        "attendance": S,
+    },
+    "event": {"kind": S, "at": T},
+    "index": {"callId": S, "request": S, "live": B, "guest": S},
+    "rang": {"callId": S, "bot": S, "createdAt": T, "live": B},
+    "request": {"callId": S, "wish": S, "createdAt": T},
+}
+
+
+def kind_of(table: str, row: StoredRow) -> str:
+    """What a row is, by its keys and by what is stored."""
+    match table:
+        case "identities" if row.row_key == "principal":
+            return "reverse"
+        case "identities":
+            return "tombstone" if row.types.keys() == {"erasedAt"} else "mapping"
+        case "calls" if row.row_key == "call":
+            return "record of a call"
+        case "calls":
+            return {"call": "index"}.get(found := row.row_key.partition("-")[0], found)
+    return {
+        "friends": "friendship",
+        "invitations": "invitation",
+        "sharedcalls": "record of a shared call",
+        "meetings": "meeting",
+    }[table]
+
+
+def golden_by_kind() -> dict[str, list[StoredRow]]:
+    by_kind = defaultdict[str, list[StoredRow]](list)
+    for table in TABLES:
+        for row in golden_rows(table):
+            by_kind[kind_of(table, row)].append(row)
+    return by_kind

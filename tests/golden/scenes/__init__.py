@@ -1,0 +1,25 @@
+"""Scenes: people do what they do, hosts die on the way, and rows are left to be recorded.
+
+Each has people of its own, so that its rows are nobody else's.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from tests.golden.scenes.afternoon import do_the_same_later
+from tests.golden.scenes.bot_calls import answer_calls_to_bots
+from tests.golden.scenes.calls import place_calls
+from tests.golden.scenes.friends import make_friends
+from tests.golden.scenes.identities import enrol_people
+from tests.golden.scenes.meetings import schedule_meetings
+from tests.golden.scenes.sharing import share_calls
+from tests.golden.stage import Stage
+
+SCENES: dict[str, Callable[[Stage], Awaitable[None]]] = {
+    "identities": enrol_people,
+    "friends": make_friends,
+    "sharing": share_calls,
+    "meetings": schedule_meetings,
+    "calls": place_calls,
+    "bot_calls": answer_calls_to_bots,
+    "afternoon": do_the_same_later,
+}

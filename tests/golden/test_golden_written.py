@@ -1,0 +1,152 @@
+"""What today's code writes is as the golden rows are, where no class says what a row holds."""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta
+
+import pytest
+
+from shared.app import App
+from shared.incoming_events import read_grid_events
+from shared.principals import Caller
+from tests.control import Control
+from tests.golden.client import Client, refusal, tell
+from tests.golden.kinds import golden_by_kind, kind_of
+from tests.golden.product import READ, REALM, golden_app, golden_environment, signed_in
+from tests.golden.rows import GoldenTables
+from tests.stack import Stack
+
+GROUP = "acde0000-0000-4000-8000-0000000ca2bb"
+# Of which no class writes all that a row holds.
+CLASSLESS = {"mapping", "reverse", "tombstone", "index", "request", "rang", "event"}
+
+
+class Newcomer:
+    """Somebody whose rows are written just now, by hosts whose clocks go on."""
+
+    def __init__(self, stack: Stack, acs: Control) -> None:
+        self._environment = golden_environment(stack.settings)
+        self._apps: list[App] = []
+        self.acs = acs
+        self.time = READ
+
+    def now(self) -> datetime:
+        return self.time
+
+    def sign_in(self, name: str | None, *roles: str) -> Caller:
+        return signed_in("newcomer", name, *roles, at=self.time)
+
+    def host(self) -> App:
+        """Another host, an hour later: it has no token that it could hand out again."""
+        self.time += timedelta(hours=1)
+        self._apps.append(golden_app(self._environment, self.now))
+        return self._apps[-1]
+
+    async def close(self) -> None:
+        for app in self._apps:
+            await app.upstream.close()
+
+
+@pytest.fixture
+async def newcomer(stack: Stack, acs: Control) -> AsyncIterator[Newcomer]:
+    somebody = Newcomer(stack, acs)
+    yield somebody
+    await somebody.close()
+
+
+async def test_what_is_written_today_is_as_the_golden_rows_are(
+    newcomer: Newcomer, golden: GoldenTables
+) -> None:
+    """Whatever today's code stores, some golden row has just these properties."""
+    golden_shapes = {kind: [row.types for row in rows] for kind, rows in golden_by_kind().items()}
+    written = defaultdict[str, list[dict[str, str]]](list)
+    partitions = defaultdict[str, set[str]](set)
+
+    def look(table: str, *found: str) -> None:
+        partitions[table].update(found)
+        for row in golden.of(table, *found):
+            written[kind_of(table, row)].append(row.types)
+
+    me, its = key("identity of", "user", REALM, "newcomer"), key("identity of", "bot", REALM, "new")
+    try:
+        user_id = await _enrol(newcomer, lambda: look("identities", me))
+        bot_id = await _register(newcomer)
+        look("identities", its, key("owner of", user_id), key("owner of", bot_id))
+        placed, rang = await _call(newcomer, user_id, bot_id)
+        look("calls", me, its, placed, rang)
+        await _erase_and_come_again(newcomer, lambda: look("identities", me))
+    finally:
+        await newcomer.acs.clear()
+        await newcomer.host().bots.remove(newcomer.sign_in(None, "Bots.Operate"), "new")
+        await newcomer.host().people.forget(newcomer.sign_in(None))
+        for table, keys in partitions.items():
+            golden.remove_partitions(table, *keys)
+
+    assert written.keys() == {*CLASSLESS, "record of a call"}
+    for kind in CLASSLESS:
+        for shape in written[kind]:
+            assert shape in golden_shapes[kind], f"no golden row of a {kind} has {shape}"
+
+
+async def _enrol(newcomer: Newcomer, look: Callable[[], None]) -> str:
+    """A new user, with a name, another name, and without the tokens that they had."""
+    identity, _ = await newcomer.host().tokens.issue(newcomer.sign_in("New"), None, None)
+    look()
+    await newcomer.host().tokens.issue(newcomer.sign_in("Newer"), None, None)
+    look()
+    revoked = newcomer.sign_in("Newer")
+    await newcomer.host().tokens.revoke(revoked, revoked.principal)
+    look()
+    return identity.communication_user_id
+
+
+async def _register(newcomer: Newcomer) -> str:
+    operator = newcomer.sign_in("Newer", "Bots.Operate")
+    registered, _ = await newcomer.host().bots.register(operator, "new", "Bot")
+    return registered.communication_user_id
+
+
+async def _call(newcomer: Newcomer, user_id: str, bot_id: str) -> tuple[str, str]:
+    """A call that ACS does not take, of which it tells all the same; and one to the bot, which
+    rings no more. Neither leaves anything in ACS."""
+    app, acs = newcomer.host(), newcomer.acs
+    client = Client(app, newcomer.sign_in("Newer", "Calls.Manage"))
+    await acs.fault("connectCall", status=400)
+    await acs.fault("answerCall", status=404)
+    await acs.fault("terminateCall", status=204)
+    placing = app.calls.place(client.caller, "new", [], None, GROUP)
+    assert await refusal(placing) == "call-refused"
+    told = {"to": {"rawId": bot_id}, "from": {"rawId": user_id}, "incomingCallContext": "new"}
+    event = {
+        "eventType": "Microsoft.Communication.IncomingCall",
+        "eventTime": newcomer.time.isoformat(),
+        "data": told,
+    }
+    [missed] = await app.incoming_calls.take(read_grid_events(json.dumps([event]).encode()))
+    assert missed.value == "missed"
+    [placed] = await client.calls()
+    [rang] = await client.calls("new")
+    await tell(app, placed["id"], "connection", "new event", "CallConnected")
+    return placed["id"], rang["id"]
+
+
+async def _erase_and_come_again(newcomer: Newcomer, look: Callable[[], None]) -> None:
+    await newcomer.acs.fault("delete", status=400, times=1)
+    erased = newcomer.sign_in("Newer")
+    assert await refusal(newcomer.host().people.forget(erased)) == "communication-unavailable"
+    look()
+    await newcomer.host().people.forget(erased)
+    look()
+    newcomer.host()
+    await newcomer.host().tokens.issue(newcomer.sign_in("Newest"), None, None)
+    look()
+
+
+def key(*parts: str) -> str:
+    """A key of Table Storage as the product makes it, written down once more: keys are stored."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part.encode()).to_bytes(8) + part.encode())
+    return digest.hexdigest()
