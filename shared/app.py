@@ -4,8 +4,8 @@ Each part is built when a request first needs it, and its modules are imported t
 pays for what its first request uses and for nothing else.
 """
 
-import logging
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -33,14 +33,12 @@ if TYPE_CHECKING:
     from shared.identity.acs import IdentityApi
     from shared.identity.bots import Bots
     from shared.identity.identities import Identities
-    from shared.identity.rows import Identity
     from shared.identity.teams import Teams
     from shared.identity.tokens import Tokens
     from shared.meetings.graph import GraphApi
     from shared.meetings.meetings import Meetings
     from shared.meetings.scheduled_meetings import ScheduledMeetings
     from shared.operate.health import Health
-    from shared.principals import Principal
     from shared.privacy.personal_data import PersonalData, PersonalDataStore
     from shared.sharing.group_calls import GroupCalls
     from shared.sharing.invitations import Invitations
@@ -51,15 +49,16 @@ class App:
     """What a request can reach. Make it inside the event loop; it opens no connection yet."""
 
     def __init__(
-        self, settings: Settings, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        settings: Settings,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        # At INFO the SDKs log every request's URL, which holds ids of people.
-        logging.getLogger("azure").setLevel(logging.WARNING)
         self.settings = settings
         self.upstream = Upstream()
         self._now = now
+        self._sleep = sleep
         self._resource = settings.upstream.communication_resource
-        self._tables: dict[str, Table] = {}
 
     # Who is calling, and is it true
 
@@ -114,15 +113,13 @@ class App:
 
         return Tokens(
             self.identities,
-            self._announce_to_friends,
+            # Friendships are built when somebody has news for their friends.
+            lambda owner, identity: self.friendships.announce(owner, identity),  # noqa: PLW0108
             self._acs_identity,
             Policy.of(self.settings.identity),
             self.settings.upstream.timeout,
             self._now,
         )
-
-    async def _announce_to_friends(self, owner: "Principal", identity: "Identity") -> None:
-        await self.friendships.announce(owner, identity)  # built when somebody has news for friends
 
     @cached_property
     def bots(self) -> "Bots":
@@ -149,10 +146,15 @@ class App:
         from shared.identity.erasure import IdentityErasure
         from shared.privacy.personal_data import PersonalData
 
-        table, resource = self._table(tables.IDENTITIES), self._resource
-        erasure = IdentityErasure(table, self.identities, resource, self._now)
-        stores = self._personal_data_stores
-        return PersonalData(self.identities, erasure, self._acs_identity, stores)
+        table = self._table(tables.IDENTITIES)
+        return PersonalData(
+            self.identities,
+            IdentityErasure(table, self.identities, self._resource, self._now),
+            self._acs_identity,
+            self._personal_data_stores,
+            lambda: self._now().timestamp(),
+            self._sleep,
+        )
 
     def _personal_data_stores(self) -> "Mapping[str, PersonalDataStore]":
         """Whatever stores something about people joins here."""
@@ -227,7 +229,7 @@ class App:
             self.shared_calls,
             self.scheduled_meetings,
             self.identities,
-            self._graph,
+            self.graph,
             self.settings.meetings.organizer,
             self.settings.upstream.timeout,
             self._now,
@@ -237,10 +239,10 @@ class App:
     def scheduled_meetings(self) -> "ScheduledMeetings":
         from shared.meetings.scheduled_meetings import ScheduledMeetings
 
-        return ScheduledMeetings(self._table(tables.MEETINGS), self._graph, self._now)
+        return ScheduledMeetings(self._table(tables.MEETINGS), self.graph, self._now)
 
     @cached_property
-    def _graph(self) -> "GraphApi | None":
+    def graph(self) -> "GraphApi | None":
         from shared.meetings.graph import graph_api
 
         return graph_api(self.settings.meetings, self.upstream)
@@ -339,12 +341,9 @@ class App:
     def health(self) -> "Health":
         from shared.operate.health import Health, readiness_checks
 
-        stored = [self._table(name) for name in tables.ALL]
-        checks = readiness_checks(stored, self._acs_identity, self._issuer_keys.values())
+        stored, issuers = map(self._table, tables.ALL), self._issuer_keys.values()
+        checks = readiness_checks([*stored], self._acs_identity, issuers)
         return Health(checks, self.settings.upstream.timeout)
 
     def _table(self, name: str) -> Table:
-        if name not in self._tables:
-            client = table_client(self.settings.upstream, self.upstream, name)
-            self._tables[name] = Table(client)
-        return self._tables[name]
+        return Table(table_client(self.settings.upstream, self.upstream, name))

@@ -1,5 +1,6 @@
 """The HTTP session and the credential that all Azure SDK clients of this process share."""
 
+import logging
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +14,8 @@ class Upstream:
     """The connections of this process. Create it inside the event loop, to which they belong."""
 
     def __init__(self) -> None:
+        # At INFO the SDKs log every request's URL, which holds ids of people.
+        logging.getLogger("azure").setLevel(logging.WARNING)
         # One TLS context, no cookies, and no proxy from the environment: that look-up costs each
         # request two hops through a thread pool. The pool has no limit: our own limits suffice.
         self.session = aiohttp.ClientSession(

@@ -5,13 +5,16 @@ from collections.abc import Awaitable
 from typing import Any
 
 from shared.app import App
-from shared.call_contract import CallsAnswer, CallsQuery, WatchedCallAnswer
-from shared.call_events import read_events
-from shared.contract import Answer, BotAnswer, ExportAnswer, FriendAnswer, FriendsAnswer, UserAnswer
-from shared.dialling import Target
+from shared.bodies import Answer
+from shared.calls.contract import CallsAnswer, CallsQuery, WatchedCallAnswer
+from shared.calls.dialling import Target
+from shared.calls.events import read_events
+from shared.friends.contract import FriendAnswer, FriendsAnswer
+from shared.identity.contract import BotAnswer, UserAnswer
 from shared.principals import Caller, Principal
+from shared.privacy.contract import ExportAnswer
 from shared.problems import Problem
-from shared.sharing_contract import InvitationAnswer, InvitationsAnswer, ListedAnswer
+from shared.sharing.contract import InvitationAnswer, InvitationsAnswer, ListedAnswer
 from tests.golden.product import READ, user
 
 type Json = dict[str, Any]
@@ -59,20 +62,20 @@ class Client:
         return list(_json(CallsAnswer.of(found, after, CallsQuery(bot=bot)))["calls"])
 
     async def call(self, call_id: str) -> Json:
-        return _json(WatchedCallAnswer.watching(await self.app.calls.get(self.caller, call_id)))
+        return _json(WatchedCallAnswer.with_events(await self.app.calls.get(self.caller, call_id)))
 
     async def place(self, key: str, *targets: Target) -> str:
         """The id of the call of a request with that Idempotency-Key."""
-        placed = await self.app.calls.place(self.caller, key, targets, None, None)
+        placed = await self.app.call_placing.place(self.caller, key, targets, None, None)
         return placed.call.call_id
 
     async def invite(self, call_id: str, key: str, target: Target) -> str:
         """The id of the action of a request with that Idempotency-Key."""
-        return (await self.app.steering.invite(self.caller, call_id, key, target)).id
+        return (await self.app.call_actions.invite(self.caller, call_id, key, target)).id
 
     async def export(self) -> Json:
         principal = self.caller.principal
-        held = await self.app.people.export(self.caller)
+        held = await self.app.personal_data.export(self.caller)
         answer = ExportAnswer(
             id=principal.id,
             realm=principal.realm,
@@ -93,9 +96,9 @@ async def tell(
         "time": READ.isoformat(),
         "data": {"callConnectionId": connection, **data},
     }
-    landed = await app.calls.land(call_id, read_events(json.dumps([event]).encode()))
-    await app.attendant.go_on(landed)
-    return landed.is_news
+    landed = await app.calls.apply(call_id, read_events(json.dumps([event]).encode()))
+    await app.attendant.continue_call(landed)
+    return landed.has_new_events
 
 
 async def mapping(app: App, who: Principal | str) -> Json | None:
@@ -108,7 +111,7 @@ async def mapping(app: App, who: Principal | str) -> Json | None:
         "displayName": found.display_name,
         "generation": found.generation,
         "version": found.version,
-        "told": found.told,
+        "told": found.is_announced,
         "namedAt": found.named_at and found.named_at.isoformat(),
         "createdAt": found.created_at.isoformat(),
     }

@@ -9,7 +9,7 @@ from shared.principals import Principal
 from tests.golden.client import Client
 from tests.golden.product import READ, golden_app, golden_environment, signed_in
 from tests.golden.rows import GoldenTables, golden_tables
-from tests.stack import Stack
+from tests.support.stack import Stack
 
 # Signs somebody in, with roles, at a host of the product.
 type SignIn = Callable[..., Client]

@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.golden.rows import TABLES, StoredRow, golden_rows, stored_rows, write_golden_rows
 from tests.golden.scenes import SCENES
 from tests.golden.stage import staged
-from tests.stack import Stack
+from tests.support.stack import Stack
 
 
 async def play(scene: str, stack: Stack) -> None:

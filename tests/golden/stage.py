@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from shared.app import App
-from shared.call_events import read_events
-from shared.incoming_events import read_grid_events
+from shared.bot_calls.event_grid import read_grid_events
+from shared.calls.events import read_events
 from shared.principals import Caller, Principal
-from tests.control import Control
 from tests.golden.product import START, golden_app, golden_environment, signed_in
-from tests.stack import ROOT, Stack
-from tests.table_proxy import TableProxy
+from tests.support.control import Control
+from tests.support.stack import ROOT, Stack
+from tests.support.table_proxy import TableProxy
 
 _SECONDS = 20.0
 # ACS rings, and plays, for no time.
@@ -124,8 +124,8 @@ class Stage:
 
     async def land(self, call_id: str, event: dict[str, object]) -> None:
         """Have ACS tell of an event, as /api/callEvents does."""
-        landed = await self.app.calls.land(call_id, read_events(json.dumps([event]).encode()))
-        await self.app.attendant.go_on(landed)
+        landed = await self.app.calls.apply(call_id, read_events(json.dumps([event]).encode()))
+        await self.app.attendant.continue_call(landed)
 
     def event(self, connection: str, kind: str, **data: object) -> dict[str, object]:
         """An event about a call, a millisecond after the one before."""
@@ -175,7 +175,7 @@ class Stage:
 
     async def take(self, told: bytes, app: App | None = None) -> str:
         """Answer a call that rings, as /api/incomingCalls does; what became of it."""
-        [result] = await (app or self.app).incoming_calls.take(read_grid_events(told))
+        [result] = await (app or self.app).incoming_calls.handle(read_grid_events(told))
         return str(result)
 
 

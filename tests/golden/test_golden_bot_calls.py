@@ -1,7 +1,6 @@
 """Every call to a bot is found, with who called, and what the bot did."""
 
 from shared.app import App
-from tests.control import Control
 from tests.golden.bot_calls import (
     ANSWERED,
     ASKING_AGAIN,
@@ -27,6 +26,7 @@ from tests.golden.bot_calls import (
 from tests.golden.client import Json
 from tests.golden.conftest import Changing, SignIn
 from tests.golden.test_golden_calls import at, call, events, reason
+from tests.support.control import Control
 
 
 def action(id_: str, kind: str, state: str, asked: str, ended: str = "", **more: object) -> Json:
@@ -218,7 +218,7 @@ async def test_an_erasure_of_the_caller_takes_the_bots_rows_along(
     changing("calls", "identities")
     await acs.fault("terminateCall", status=204)
 
-    await app.people.forget(sign_in("petra").caller)
+    await app.personal_data.erase(sign_in("petra").caller)
 
     [hung_up] = (await acs.get("faults"))["faults"]
     assert hung_up["hits"] == 9

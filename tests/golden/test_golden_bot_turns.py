@@ -3,7 +3,6 @@
 import pytest
 
 from shared.app import App
-from tests.control import Control
 from tests.golden.bot_calls import (
     ASKING_AGAIN,
     CAROL,
@@ -19,6 +18,7 @@ from tests.golden.bot_calls import (
 )
 from tests.golden.client import Json, tell
 from tests.golden.conftest import Changing, SignIn
+from tests.support.control import Control
 
 
 class Bot:

@@ -1,11 +1,11 @@
 """Every call that was placed is found, by whoever placed it, with all that has become of it."""
 
 from shared.app import App
-from shared.dialling import Target
-from tests.control import Control
+from shared.calls.dialling import Target
 from tests.golden.client import Json, refusal, tell
 from tests.golden.conftest import Changing, SignIn
 from tests.golden.product import ENTRA_REALM, user
+from tests.support.control import Control
 
 MANAGE_CALLS = "Calls.Manage"
 NOAH, OLIVE = Target(user="noah"), Target(user="olive")
@@ -303,7 +303,7 @@ async def test_an_erasure_finds_every_row_of_somebodys_calls(
     golden = changing("calls", "identities")
     hung_up = await acs.fault("terminateCall", status=204)
 
-    await app.people.forget(sign_in("mia").caller)
+    await app.personal_data.erase(sign_in("mia").caller)
 
     hits = {one["id"]: one["hits"] for one in (await acs.get("faults"))["faults"]}
     assert hits[hung_up] == 3

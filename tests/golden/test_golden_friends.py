@@ -127,7 +127,7 @@ async def test_a_block_outlives_the_erasure_of_who_was_blocked(
         assert (asked.state.value, asked.communication_user_id) == ("requested", None)
 
     assert await sign_in("amy").friends() == LISTS["amy"]
-    await app.people.forget(signed_in("iris"))
+    await app.personal_data.erase(signed_in("iris"))
 
 
 async def test_what_a_kill_cut_off_is_finished_by_its_repetition(

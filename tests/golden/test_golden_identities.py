@@ -20,7 +20,7 @@ from tests.golden.product import (
     user,
 )
 from tests.golden.rows import GoldenTables
-from tests.stack import Stack
+from tests.support.stack import Stack
 
 ODD_ID = "Zoë/../✓ |#?%2F\\'\" 😀"
 OTHER_RESOURCE = "acde0000-0000-4000-8000-00000000707f"
@@ -151,9 +151,9 @@ async def test_whoever_is_being_erased_is_served_by_nobody(
 
 
 async def test_whose_identity_stands_is_told_by_the_key_of_their_mapping(app: App) -> None:
-    assert await app.identities.stands(ADA)
-    assert not await app.identities.stands(HAL)
-    assert not await app.identities.stands(IDA)
+    assert await app.identities.is_active(ADA)
+    assert not await app.identities.is_active(HAL)
+    assert not await app.identities.is_active(IDA)
 
 
 async def test_an_erasure_that_a_kill_cut_off_is_finished_by_its_repetition(
@@ -161,7 +161,7 @@ async def test_an_erasure_that_a_kill_cut_off_is_finished_by_its_repetition(
 ) -> None:
     golden, hal = changing("identities"), signed_in("hal", at=START)
 
-    await app.people.forget(hal)
+    await app.personal_data.erase(hal)
 
     assert await mapping(app, "hal") is None
     assert await refusal(Client(app, hal).user()) == "unauthenticated"

@@ -3,14 +3,14 @@
 from datetime import timedelta
 from typing import Any
 
-from devstack.users import object_id
+from devstack.issuer.users import object_id
 from shared.app import App
-from shared.audiences import Audience
-from shared.graph import Plan
-from tests.control import Control
+from shared.meetings.graph import MeetingPlan
+from shared.sharing.audiences import Audience
 from tests.golden.client import Client, Json
 from tests.golden.conftest import Changing, SignIn
 from tests.golden.product import ENTRA_REALM, START, signed_in, user
+from tests.support.control import Control
 
 ALICE, BOB, CAROL, DAVE = (object_id(who) for who in ("alice", "bob", "carol", "dave"))
 ROUND = "1299b41be6d42ac1b3222e5323d7ac80e5ee4b5edce99ac4ca4829dd6f6d18dc"
@@ -31,7 +31,7 @@ LOST_IN_GRAPH = f"{LOST}.666d06b3b65942018dd13edd61a015e8"
 LOST_AND_CANCELLED_IN_GRAPH = f"{LOST_AND_CANCELLED}.8a5110a897e64f57913fdfe702644dc9"
 
 EVENING = START + timedelta(hours=6)
-PLAN = Plan("Visit", EVENING, EVENING + timedelta(hours=1), "everyone")
+PLAN = MeetingPlan("Visit", EVENING, EVENING + timedelta(hours=1), "everyone")
 FRIENDS = Audience(friends=True)
 
 

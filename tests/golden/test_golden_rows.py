@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any, Protocol
 
-from shared.app import App, table_client
-from shared.call_rows import Call
-from shared.friend_rows import Friendship
-from shared.meeting_rows import Made
-from shared.sharing_rows import Invitation, Record
-from shared.tables import Table, Value
+from shared.app import App
+from shared.calls.rows import Call
+from shared.friends.rows import Friendship
+from shared.meetings.rows import ScheduledMeeting
+from shared.sharing.rows import Invitation, SharedCallRecord
+from shared.tables import Table, Value, table_client
 from tests.golden.conftest import Changing
 from tests.golden.kinds import PROPERTIES, golden_by_kind
 from tests.golden.rows import GoldenTables, StoredRow
@@ -31,8 +31,8 @@ class RowClass(Protocol):
 CLASSES: dict[str, Callable[[Any], RowClass]] = {
     "friends": Friendship.of,
     "invitations": Invitation.of,
-    "sharedcalls": Record.of,
-    "meetings": Made.of,
+    "sharedcalls": SharedCallRecord.of,
+    "meetings": ScheduledMeeting.of,
     "calls": Call.of,
 }
 
@@ -73,7 +73,7 @@ async def test_the_product_writes_back_all_that_it_reads_and_has_read_every_fiel
         await table.replace(found, told.values())
 
     for name, read in CLASSES.items():
-        table = Table(table_client(app.settings, app.upstream, name))
+        table = Table(table_client(app.settings.upstream, app.upstream, name))
         rows = [row for row in golden.rows[name] if name != "calls" or row.row_key == "call"]
         await asyncio.gather(*(write_back(table, read, row) for row in rows))
         now = {row.key: row for row in golden.now(name)}

@@ -1,7 +1,7 @@
 """Every shared call reaches those, and only those, whom its owner had invited."""
 
 from shared.app import App
-from shared.audiences import Audience
+from shared.sharing.audiences import Audience
 from tests.golden.client import Json, refusal
 from tests.golden.conftest import Changing, SignIn
 from tests.golden.product import ENTRA_REALM, signed_in, user

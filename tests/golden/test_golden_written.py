@@ -9,14 +9,14 @@ from datetime import datetime, timedelta
 import pytest
 
 from shared.app import App
-from shared.incoming_events import read_grid_events
+from shared.bot_calls.event_grid import read_grid_events
 from shared.principals import Caller
-from tests.control import Control
 from tests.golden.client import Client, refusal, tell
 from tests.golden.kinds import golden_by_kind, kind_of
 from tests.golden.product import READ, REALM, golden_app, golden_environment, signed_in
 from tests.golden.rows import GoldenTables
-from tests.stack import Stack
+from tests.support.control import Control
+from tests.support.stack import Stack
 
 GROUP = "acde0000-0000-4000-8000-0000000ca2bb"
 # Of which no class writes all that a row holds.
@@ -80,7 +80,7 @@ async def test_what_is_written_today_is_as_the_golden_rows_are(
     finally:
         await newcomer.acs.clear()
         await newcomer.host().bots.remove(newcomer.sign_in(None, "Bots.Operate"), "new")
-        await newcomer.host().people.forget(newcomer.sign_in(None))
+        await newcomer.host().personal_data.erase(newcomer.sign_in(None))
         for table, keys in partitions.items():
             golden.remove_partitions(table, *keys)
 
@@ -116,7 +116,7 @@ async def _call(newcomer: Newcomer, user_id: str, bot_id: str) -> tuple[str, str
     await acs.fault("connectCall", status=400)
     await acs.fault("answerCall", status=404)
     await acs.fault("terminateCall", status=204)
-    placing = app.calls.place(client.caller, "new", [], None, GROUP)
+    placing = app.call_placing.place(client.caller, "new", [], None, GROUP)
     assert await refusal(placing) == "call-refused"
     told = {"to": {"rawId": bot_id}, "from": {"rawId": user_id}, "incomingCallContext": "new"}
     event = {
@@ -124,7 +124,7 @@ async def _call(newcomer: Newcomer, user_id: str, bot_id: str) -> tuple[str, str
         "eventTime": newcomer.time.isoformat(),
         "data": told,
     }
-    [missed] = await app.incoming_calls.take(read_grid_events(json.dumps([event]).encode()))
+    [missed] = await app.incoming_calls.handle(read_grid_events(json.dumps([event]).encode()))
     assert missed.value == "missed"
     [placed] = await client.calls()
     [rang] = await client.calls("new")
@@ -135,9 +135,9 @@ async def _call(newcomer: Newcomer, user_id: str, bot_id: str) -> tuple[str, str
 async def _erase_and_come_again(newcomer: Newcomer, look: Callable[[], None]) -> None:
     await newcomer.acs.fault("delete", status=400, times=1)
     erased = newcomer.sign_in("Newer")
-    assert await refusal(newcomer.host().people.forget(erased)) == "communication-unavailable"
+    assert await refusal(newcomer.host().personal_data.erase(erased)) == "communication-unavailable"
     look()
-    await newcomer.host().people.forget(erased)
+    await newcomer.host().personal_data.erase(erased)
     look()
     newcomer.host()
     await newcomer.host().tokens.issue(newcomer.sign_in("Newest"), None, None)

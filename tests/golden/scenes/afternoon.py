@@ -2,7 +2,7 @@
 
 import pytest
 
-from devstack.users import object_id
+from devstack.issuer.users import object_id
 from shared.problems import CallRefused
 from tests.golden.product import ENTRA_REALM, user
 from tests.golden.scenes.calls import MANAGE_CALLS, NOAH, place
@@ -27,4 +27,4 @@ async def do_the_same_later(stage: Stage) -> None:
     await stage.enrol("ike", "Ike")
     stage.wait(hours=1)
     ike = await stage.enrol("ike", "Ike Ibsen")
-    await stage.killed(Step("acs", "delete", "before"), stage.app.people.forget(ike))
+    await stage.killed(Step("acs", "delete", "before"), stage.app.personal_data.erase(ike))

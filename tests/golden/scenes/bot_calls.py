@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from shared.dialling import Target
+from shared.calls.dialling import Target
 from shared.principals import Caller
 from tests.golden.scenes.calls import raw_id
 from tests.golden.stage import Stage, Step
@@ -65,9 +65,9 @@ class Line:
         """What the bot does just now."""
         operator = self._stage.sign_in("opie", "Opie", "Calls.Manage")
         seen = await self._stage.app.calls.get(operator, call)
-        assert seen.call.attendance is not None
-        assert seen.call.attendance.turn is not None
-        return seen.call.attendance.turn.action
+        assert seen.call.bot_state is not None
+        assert seen.call.bot_state.turn is not None
+        return seen.call.bot_state.turn.action
 
     async def is_there(self, call: str, number: int, *people: str) -> None:
         """ACS tells who is in a call."""

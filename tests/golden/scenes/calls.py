@@ -3,9 +3,9 @@
 import pytest
 
 from devstack.well_known import AUDIO_HOST
-from shared.call_rows import member_id
-from shared.call_terms import Listening, Sound
-from shared.dialling import Target
+from shared.calls.acs_types import PlaySource, ToneRecognition
+from shared.calls.dialling import Target
+from shared.calls.rows import participant_id
 from shared.principals import Caller
 from shared.problems import CallRefused
 from tests.golden.product import bot, user
@@ -14,8 +14,10 @@ from tests.golden.stage import Stage, Step
 MANAGE_CALLS, OPERATE_BOTS = "Calls.Manage", "Bots.Operate"
 PHONE = "+14255550123"
 GROUP = "acde0000-0000-4000-8000-0000000ca2aa"
-AUDIO = Sound(url=f"https://{AUDIO_HOST}/hello.wav")
-LISTENING = Listening(most=3, stop_tones="#", first_within=5, next_within=2)
+AUDIO = PlaySource(url=f"https://{AUDIO_HOST}/hello.wav")
+LISTENING = ToneRecognition(
+    max_tones=3, stop_tones="#", initial_silence_timeout=5, inter_tone_timeout=2
+)
 NOAH, SUPPORT, PHONED = Target(user="noah"), Target(bot="support"), Target(phone_number=PHONE)
 # Numbers of ACS's lists of participants: one of 32 bits, and one that needs 64.
 FEW, MANY = 7, 3_000_000_000
@@ -38,7 +40,7 @@ async def place(
     stage: Stage, caller: Caller, key: str, *targets: Target, group: str | None = None
 ) -> str:
     """The id of a call that ACS has taken."""
-    seen = await stage.app.calls.place(caller, key, targets, None, group)
+    seen = await stage.app.call_placing.place(caller, key, targets, None, group)
     return seen.call.call_id
 
 
@@ -51,7 +53,7 @@ async def _place_and_die(stage: Stage) -> None:
     ):
         # Each is somebody else: whoever places another call has the first one's record made.
         caller = await stage.enrol(f"kit, who died: {key}", None, MANAGE_CALLS)
-        await stage.killed(step, stage.app.calls.place(caller, key, targets, None, group))
+        await stage.killed(step, stage.app.call_placing.place(caller, key, targets, None, group))
         stage.wait(minutes=1)
     kit = await stage.enrol("kit", "Kit Kane", MANAGE_CALLS)
     await stage.acs.fault("createCall", status=400, body={"error": {"code": "8523"}}, times=1)
@@ -87,14 +89,14 @@ async def _steer(stage: Stage, mia: Caller) -> None:
     await _invite(stage, mia, call)
     await _play(stage, mia, call)
     await _collect(stage, mia, call)
-    removed = await stage.app.steering.remove(mia, call, member_id(call, noah))
+    removed = await stage.app.call_actions.remove(mia, call, participant_id(call, noah))
     await stage.tell(call, "RemoveParticipantSucceeded", operationContext=removed.id)
 
 
 async def _invite(stage: Stage, mia: Caller, call: str) -> None:
     olive = Target(user="olive")
     for key, told in (("asked", ""), ("succeeded", "Succeeded"), ("failed", "Failed")):
-        action = await stage.app.steering.invite(mia, call, key, olive)
+        action = await stage.app.call_actions.invite(mia, call, key, olive)
         reason = {"code": 408, "subCode": 10323, "message": "No answer."}
         if told:
             await stage.tell(
@@ -107,11 +109,11 @@ async def _invite(stage: Stage, mia: Caller, call: str) -> None:
 
 async def _play(stage: Stage, mia: Caller, call: str) -> None:
     for told in ("PlayStarted", "PlayCompleted", "PlayCanceled"):
-        action = await stage.app.steering.play(mia, call, AUDIO, None, loop=False)
+        action = await stage.app.call_actions.play(mia, call, AUDIO, None, loop=False)
         await stage.tell(call, told, operationContext=action.id)
     await stage.acs.fault("play", status=400, body={"error": {"code": "8500"}}, times=1)
     with pytest.raises(CallRefused):
-        await stage.app.steering.play(mia, call, AUDIO, None, loop=False)
+        await stage.app.call_actions.play(mia, call, AUDIO, None, loop=False)
 
 
 async def _collect(stage: Stage, mia: Caller, call: str) -> None:
@@ -123,7 +125,7 @@ async def _collect(stage: Stage, mia: Caller, call: str) -> None:
         ("RecognizeCanceled", {}),
     )
     for told, data in results:
-        action = await stage.app.steering.collect(mia, call, PHONED, LISTENING, None)
+        action = await stage.app.call_actions.collect(mia, call, PHONED, LISTENING, None)
         await stage.tell(call, told, operationContext=action.id, **data)
 
 

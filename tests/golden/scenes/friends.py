@@ -39,7 +39,7 @@ async def make_friends(stage: Stage) -> None:
     await app.friends.remove(amy, "nell", block=False)
     for id_ in ("kim", "lars"):
         await app.friends.remove(others[id_], "amy", block=None)
-    await app.people.forget(others["iris"])
+    await app.personal_data.erase(others["iris"])
     stage.wait(hours=1)
     await stage.enrol("tess", "Tess Todd")
     await _ask_and_die(stage)

@@ -6,9 +6,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from shared.principals import Kind, Principal
+from tests.devstack.acs_emulator.acs_fixtures import running_emulator
 from tests.golden.product import ENTRA_REALM, REALM, bot, user
 from tests.golden.stage import Stage, Step
-from tests.integration.acs_fixtures import running_emulator
 
 OPERATE_BOTS = "Bots.Operate"
 # The immutable id of an ACS resource that was used before.
@@ -66,10 +66,10 @@ async def _register_bots(stage: Stage) -> None:
 
 async def _erase(stage: Stage) -> None:
     hal = await stage.enrol("hal", "Hal Hall")
-    await stage.killed(Step("acs", "delete", "before"), stage.app.people.forget(hal))
-    await stage.app.people.forget(await stage.enrol("ida", "Ida Ives"))
-    await stage.app.people.forget(stage.sign_in("kay"))  # who never had an identity
-    await stage.app.people.forget(await stage.enrol("jon", "Jon Jay"))
+    await stage.killed(Step("acs", "delete", "before"), stage.app.personal_data.erase(hal))
+    await stage.app.personal_data.erase(await stage.enrol("ida", "Ida Ives"))
+    await stage.app.personal_data.erase(stage.sign_in("kay"))  # who never had an identity
+    await stage.app.personal_data.erase(await stage.enrol("jon", "Jon Jay"))
     stage.wait(minutes=1)
     await stage.enrol("jon", "Jon Jay the Second")
 

@@ -3,17 +3,17 @@
 from datetime import timedelta
 from typing import Any
 
-from devstack.users import object_id
-from shared.audiences import Audience
-from shared.graph import Plan
+from devstack.issuer.users import object_id
+from shared.meetings.graph import MeetingPlan
+from shared.sharing.audiences import Audience
 from tests.golden.product import ENTRA_REALM, START, user
 from tests.golden.stage import Stage, Step
 
 SCHEDULE = "Meetings.Schedule"
 FRIENDS = Audience(friends=True)
 EVENING = START + timedelta(hours=6)
-PLAN = Plan("Visit", EVENING, EVENING + timedelta(hours=1), "everyone")
-OPEN_PLAN = Plan("Round", EVENING, EVENING + timedelta(hours=2), None)
+PLAN = MeetingPlan("Visit", EVENING, EVENING + timedelta(hours=1), "everyone")
+OPEN_PLAN = MeetingPlan("Round", EVENING, EVENING + timedelta(hours=2), None)
 SHORT_LINK = "https://teams.microsoft.com/meet/26799912345678?p=GoldenPasscode"
 
 
@@ -81,4 +81,4 @@ async def _cancel_and_die(stage: Stage) -> None:
 
 
 async def _exported_meetings(stage: Stage, who: Any) -> list[dict[str, Any]]:
-    return list((await stage.app.people.export(who))["meetings"])
+    return list((await stage.app.personal_data.export(who))["meetings"])

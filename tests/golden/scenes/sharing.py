@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from shared.app import App
-from shared.audiences import Audience
 from shared.principals import Caller
+from shared.sharing.audiences import Audience
 from tests.golden.product import START
 from tests.golden.stage import Stage, Step
 
