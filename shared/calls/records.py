@@ -27,8 +27,8 @@ from shared.upstream.concurrency import for_each
 
 # Many events of a call come at the same time, and all of them change its record.
 _TRIES = 30
-# Seconds of a random pause before another try, at most, so that writers that collided do not collide
-# again. The pauses grow, so that the request's time limit ends it before the tries run out.
+# Before another try there is a random pause of up to so many seconds, so that writers that collided
+# do not collide again. The pauses grow, so that the request's time limit ends before the tries do.
 _PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 # The prefixes of the rows of the two indexes: calls by their creator (a person who placed them, or
 # the bot that was called), and calls to bots by their caller.
