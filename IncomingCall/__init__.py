@@ -9,11 +9,11 @@ from shared.http import Callback, serve_callback
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     return await serve_callback(
-        req, context, take_events, verifier=lambda app: app.event_grid_verifier, is_urgent=True
+        req, context, handle_events, verifier=lambda app: app.event_grid_verifier, is_urgent=True
     )
 
 
-async def take_events(callback: Callback) -> HandshakeAnswer | IncomingAnswer:
+async def handle_events(callback: Callback) -> HandshakeAnswer | IncomingAnswer:
     callback.app.incoming_calls.check_settings()
     events = read_grid_events(callback.body)
     for event in events:

@@ -2,8 +2,8 @@
 
 Each turn is recorded before ACS is asked for it, and the events about it lead to the next. If a
 host dies, ACS delivers the event again; then another request takes the turn over, once the dead one
-cannot be asking any more. So audio may be heard twice, but an invitation rings once and the call is
-ended once.
+cannot be asking any more. So audio may be heard twice, but the invited person is rung once, and the
+call is ended once.
 """
 
 import asyncio

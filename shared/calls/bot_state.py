@@ -44,7 +44,7 @@ class BotTurn:
     has_response: bool = False
 
     def stored(self) -> dict[str, Any]:
-        """As it is stored, under names that stay whatever the fields are called."""
+        """As it is stored. The names in it stay, even if the fields are renamed."""
         return {
             "number": self.number,
             "step": self.step,

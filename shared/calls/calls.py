@@ -15,12 +15,7 @@ from shared.calls.settings import CallSettings
 from shared.identity.identities import Identities
 from shared.keys import principal_key
 from shared.principals import Caller, Kind, Principal
-from shared.problems import (
-    BeingErased,
-    CallEnded,
-    Forbidden,
-    NotFound,
-)
+from shared.problems import BeingErased, CallEnded, Forbidden, NotFound
 from shared.tables import Value
 from shared.upstream.concurrency import for_each
 
@@ -135,7 +130,12 @@ class Calls:
         return bot
 
     async def hang_up(self, caller: Caller, call_id: str) -> None:
-        """End a call for everyone. If it has ended already, this does nothing."""
+        """End a call for everyone. If it has ended already, this does nothing.
+
+        Raises:
+            NotFound: there is no such call, or the caller may not see it.
+            CallEnded: its connection id is not known yet, or ACS never made it.
+        """
         call = await self.find_for(caller, call_id)
         if call.connection_id is None:
             raise CallEnded

@@ -53,7 +53,7 @@ class CallPlacing:
         """
         Args:
             caller_id: the number of the resource that called phones show; or empty.
-            ensure_identity: creates an identity for a caller who has none.
+            ensure_identity: creates an identity for a caller without one.
         """
         self._calls = calls
         self._records = records

@@ -27,8 +27,8 @@ from shared.upstream.concurrency import for_each
 
 # Many events of a call come at the same time, and all of them change its record.
 _TRIES = 30
-# At most so many seconds pass before another try, at random, so that those who met do not meet
-# again. The pauses become longer, so that the request's time limit ends it before the tries do.
+# Before another try there is a random pause of up to so many seconds, so that writers that collided
+# do not collide again. The pauses grow, so that the request's time limit ends before the tries do.
 _PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 # The prefixes of the rows of the two indexes: calls by their creator (a person who placed them, or
 # the bot that was called), and calls to bots by their caller.
@@ -297,11 +297,11 @@ class CallRecords:
         """The calls that a person placed, and those that they made to bots."""
         calls, after = [], ""
         while after is not None:
-            page, following = await self.page(principal, after, PAGE_ROWS)
+            page, next_after = await self.page(principal, after, PAGE_ROWS)
             calls += page
-            if following is None:
+            if next_after is None:
                 break
-            after = following
+            after = next_after
         rows = await self._table.list_for(
             principal_key(principal), _ROWS_BETWEEN, _bounds(_BOT_CALLER_INDEX)
         )

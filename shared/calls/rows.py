@@ -70,7 +70,7 @@ class Reason:
     message: str
 
     def stored(self) -> dict[str, Any]:
-        """As it is stored, under names that stay whatever the fields are called."""
+        """As it is stored. The names in it stay, even if the fields are renamed."""
         return {"code": self.code, "sub_code": self.sub_code, "message": self.message}
 
     @classmethod
@@ -127,7 +127,7 @@ class Action:
     tones: str | None = None
 
     def stored(self) -> dict[str, Any]:
-        """As it is stored, under names that stay whatever the fields are called."""
+        """As it is stored. The names in it stay, even if the fields are renamed."""
         return {
             "id": self.id,
             "kind": self.kind,
