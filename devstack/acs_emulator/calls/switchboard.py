@@ -18,7 +18,7 @@ from devstack.acs_emulator.calls.connections import (
 from devstack.acs_emulator.calls.events import CallEvents
 from devstack.acs_emulator.calls.far_ends import FarEnds
 from devstack.acs_emulator.calls.incoming_calls import IncomingCall
-from devstack.acs_emulator.calls.media import Player
+from devstack.acs_emulator.calls.player import Player
 from devstack.acs_emulator.calls.results import ENDED_BY_APP, ENDED_BY_RESTART, ResultInformation
 from devstack.acs_emulator.calls.store import CallStore
 from devstack.acs_emulator.wire.identifiers import ACS_USER

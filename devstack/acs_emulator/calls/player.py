@@ -1,0 +1,125 @@
+"""The media of one connection: its operations run one after the other."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from pydantic import JsonValue
+
+from devstack.acs_emulator.calls.bodies import ContinuousDtmf, Operation, Play, Recognize
+from devstack.acs_emulator.calls.connections import CallConnection
+from devstack.acs_emulator.calls.events import CallEvents
+from devstack.acs_emulator.calls.far_ends import FarEnds
+from devstack.acs_emulator.calls.media_operations import (
+    MediaOperation,
+    OperationReport,
+    PlayOperation,
+    RecognizeOperation,
+)
+from devstack.emulation.background import BackgroundTasks
+
+
+class Player:
+    """The media of one connection.
+
+    Args:
+        press_key: called with a raw id and a tone when the far end presses a key by itself.
+    """
+
+    def __init__(
+        self,
+        connection: CallConnection,
+        events: CallEvents,
+        far_ends: FarEnds,
+        press_key: Callable[[str, str], None],
+        background: BackgroundTasks,
+    ) -> None:
+        self._connection = connection
+        self._events = events
+        self._far_ends = far_ends
+        self._press_key = press_key
+        self._background = background
+        # The first one is in progress.
+        self._operations: deque[MediaOperation] = deque()
+        self._work: asyncio.Task[None] | None = None
+        self._continuous_dtmf: dict[str, ContinuousDtmf] = {}  # by raw id
+        self._received = 0  # tones, by continuous recognition
+
+    def play(self, request: Play) -> None:
+        self._add(
+            PlayOperation(request, self._report(request), self._far_ends),
+            interrupt=request.interrupt_call_media_operation,
+        )
+
+    def recognize(self, request: Recognize) -> None:
+        self._add(
+            RecognizeOperation(
+                request,
+                self._report(request),
+                self._far_ends,
+                lambda: self._background.spawn(self._press_keys(request)),
+            ),
+            interrupt=request.interrupt_call_media_operation,
+        )
+
+    def cancel_all(self) -> None:
+        """Cancel the operation in progress and those that wait, and send their events."""
+        if self._work is not None:
+            self._work.cancel()
+            self._work = None
+        while self._operations:
+            self._operations.popleft().send_canceled()
+
+    def start_continuous_dtmf(self, request: ContinuousDtmf) -> None:
+        self._continuous_dtmf[request.target_participant] = request
+
+    def stop_continuous_dtmf(self, request: ContinuousDtmf) -> bool:
+        """Stop it; returns whether it was started."""
+        if self._continuous_dtmf.pop(request.target_participant, None) is None:
+            return False
+        self._events.send_for_operation(
+            self._connection, request, "ContinuousDtmfRecognitionStopped"
+        )
+        return True
+
+    def receive_tone(self, raw_id: str, tone: str) -> None:
+        if self._operations:
+            self._operations[0].receive_tone(raw_id, tone)
+        if request := self._continuous_dtmf.get(raw_id):
+            self._received += 1
+            self._events.send_for_operation(
+                self._connection,
+                request,
+                "ContinuousDtmfRecognitionToneReceived",
+                fields={"tone": tone, "sequenceId": self._received},
+            )
+
+    def for_inspection(self) -> list[JsonValue]:
+        return [operation.name for operation in self._operations]
+
+    def _report(self, request: Operation) -> OperationReport:
+        return OperationReport(self._events, self._connection, request)
+
+    def _add(self, operation: MediaOperation, *, interrupt: bool) -> None:
+        if interrupt:
+            self.cancel_all()
+        self._operations.append(operation)
+        if self._work is None:
+            self._work = self._background.spawn(self._perform_all())
+
+    async def _perform_all(self) -> None:
+        while self._operations:
+            await self._operations[0].perform()
+            self._operations.popleft()
+        self._work = None
+
+    async def _press_keys(self, request: Recognize) -> None:
+        target = request.recognize_options.target_participant
+        spec = self._far_ends.of(target)
+        participant = self._connection.call.participants.get(target)
+        tones = spec.tones
+        if participant is not None and participant.presses:
+            tones = participant.presses.pop(0)
+        for tone in tones:
+            await asyncio.sleep(spec.tone_ms / 1000)
+            self._press_key(target, tone)
