@@ -17,6 +17,8 @@ from devstack.users import STACK_USERS, stack_user
 # The app's own limit; a longer id still gets its token, to see how it is refused.
 LONGEST_USER_ID = 256
 
+BYTECODE = ROOT / ".pytest_cache" / "bytecode"
+
 # Each is a complete answer of its own, so all of them run, whatever the earlier ones say.
 CHECKS = {
     "ruff check": ["-m", "ruff", "check", "."],
@@ -71,7 +73,11 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _test(arguments: argparse.Namespace) -> int:
     os.chdir(ROOT)
-    return _become(["-m", "pytest", *arguments.pytest_arguments], dict(os.environ))
+    # Hundreds of processes start: each loads compiled modules, whatever this machine's habit is.
+    environment = dict(os.environ)
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    environment.setdefault("PYTHONPYCACHEPREFIX", str(BYTECODE))
+    return _become(["-m", "pytest", *arguments.pytest_arguments], environment)
 
 
 def _check(_arguments: argparse.Namespace) -> int:
