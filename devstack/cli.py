@@ -17,6 +17,8 @@ from devstack.users import STACK_USERS, stack_user
 # The app's own limit; a longer id still gets its token, to see how it is refused.
 LONGEST_USER_ID = 256
 
+# Every test, on as many cores as CI's machines have, each with a stack of its own.
+ALL_TESTS = ["-n", "2"]
 BYTECODE = ROOT / ".pytest_cache" / "bytecode"
 
 # Each is a complete answer of its own, so all of them run, whatever the earlier ones say.
@@ -77,7 +79,7 @@ def _test(arguments: argparse.Namespace) -> int:
     environment = dict(os.environ)
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     environment.setdefault("PYTHONPYCACHEPREFIX", str(BYTECODE))
-    return _become(["-m", "pytest", *arguments.pytest_arguments], environment)
+    return _become(["-m", "pytest", *(arguments.pytest_arguments or ALL_TESTS)], environment)
 
 
 def _check(_arguments: argparse.Namespace) -> int:

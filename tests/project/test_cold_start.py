@@ -3,7 +3,11 @@
 import subprocess
 import sys
 
+import pytest
+
 from tests.support.stack import ROOT
+
+pytestmark = pytest.mark.whole_stack
 
 # Each is dear, and needed by few apps or by none of today's routes.
 LAZY = {"azure.identity", "msal", "requests", "shared.doctor", "shared.provision", "devstack"}
