@@ -6,6 +6,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from tests.support.collection import describe_techniques, mark_techniques, share_out
 from tests.support.control import Control
 from tests.support.kills import kill_all, kill_at
 from tests.support.people import People, Person
@@ -139,6 +140,17 @@ def kill(counted_host: Host, controls: dict[str, Control]) -> Kill:
 def kill_each(counted_host: Host, controls: dict[str, Control]) -> KillEach:
     """The same for many requests at once, each at its own step: see `kill_all`."""
     return lambda cut_short: kill_all(cut_short, counted_host, controls)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    describe_techniques(config)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    mark_techniques(items)
+    if hasattr(config, "workerinput"):
+        share_out(items)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -17,6 +17,10 @@ from devstack.stack.state_folder import StackError, StateFolder
 # The app's own limit. A longer id gets a token too, so that people can see how the app refuses it.
 MAX_USER_ID_LENGTH = 256
 
+# Every test, on as many cores as CI's machines have, each with a stack of its own.
+ALL_TESTS = ["-n", "2"]
+BYTECODE = ROOT / ".pytest_cache" / "bytecode"
+
 # All of them run, also after one has failed: people want to see every mistake.
 CHECKS = {
     "ruff check": ["-m", "ruff", "check", "."],
@@ -72,7 +76,11 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _test(arguments: argparse.Namespace) -> int:
     os.chdir(ROOT)
-    return _become(["-m", "pytest", *arguments.pytest_arguments], dict(os.environ))
+    # Hundreds of processes start: each loads compiled modules, whatever this machine's habit is.
+    environment = dict(os.environ)
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    environment.setdefault("PYTHONPYCACHEPREFIX", str(BYTECODE))
+    return _become(["-m", "pytest", *(arguments.pytest_arguments or ALL_TESTS)], environment)
 
 
 def _check(_arguments: argparse.Namespace) -> int:

@@ -15,6 +15,8 @@ from yarl import URL
 from tests.support.ports import free_port
 from tests.support.stack import ROOT, wait_until_open
 
+pytestmark = pytest.mark.emulators
+
 ECHO = """
 import json
 import azure.functions as func

@@ -20,6 +20,8 @@ import pytest
 
 from tests.support.ports import free_port
 
+pytestmark = pytest.mark.emulators
+
 ROOT = Path(__file__).resolve().parents[2]
 REDIRECT = "http://localhost:3000/signed-in"
 

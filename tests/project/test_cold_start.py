@@ -4,7 +4,11 @@ import subprocess
 import sys
 from importlib.util import find_spec
 
+import pytest
+
 from tests.support.stack import ROOT
+
+pytestmark = pytest.mark.whole_stack
 
 # Each is dear, and needed by few apps or few requests, which load it when they come to it. Where a
 # package is named, so is whatever is in it.

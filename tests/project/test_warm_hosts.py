@@ -16,6 +16,8 @@ import pytest
 from tests.support.ports import free_port
 from tests.support.stack import ROOT, STOP_SECONDS, Host, StartHost, wait_until_open
 
+pytestmark = pytest.mark.whole_stack
+
 
 async def status(client: aiohttp.ClientSession, host: Host) -> int:
     async with client.get(f"{host.api}/health") as answer:

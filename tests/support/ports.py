@@ -1,11 +1,25 @@
 """Ports for the servers that tests start."""
 
+import os
 import random
 import socket
 
 # Below what the system lends to outgoing connections (Linux from 32768, macOS from 49152): a server
-# that is killed and started again finds its port free. And apart from the stacks' own 20000-31999.
-_ports = iter(random.sample(range(12_000, 20_000), 8_000))
+# that is killed and started again finds its port free. And apart from what dev.py chooses from,
+# 20000-31999. Each worker of pytest-xdist has a part of them, or one took the port of another's
+# killed server.
+_RANGE = range(12_000, 20_000)
+
+
+def _own() -> list[int]:
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    own = list(_RANGE[number::workers])
+    random.shuffle(own)
+    return own
+
+
+_ports = iter(_own())
 
 
 def free_port() -> int:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from devstack.issuer.tokens import issuer_key, mint
+from devstack.stack.ports import DEFAULT_PORTS
 from tests.support.host_process import HostProcess, HostProcesses
 from tests.support.ports import free_port
 
@@ -82,6 +83,10 @@ class Stack:
         self._hosts = HostProcesses(ROOT, folder.parent / f"{folder.name}-warm-host.log")
 
     def start(self) -> None:
+        # Kept ports of this run's own: two stacks that start at once may both find one free.
+        self.folder.mkdir()
+        ports = {name: free_port() for name in DEFAULT_PORTS}
+        (self.folder / "ports.json").write_text(json.dumps(ports))
         command = [sys.executable, "dev.py", "run", "--ports", "auto", "--without-host"]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(

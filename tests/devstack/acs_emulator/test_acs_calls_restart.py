@@ -14,6 +14,8 @@ from tests.devstack.acs_emulator.call_fixtures import (
     repeatable,
 )
 
+pytestmark = pytest.mark.emulators
+
 NO_ISSUER = "http://127.0.0.1:9"
 
 

@@ -29,6 +29,8 @@ from tests.devstack.emulator_fixtures import REPOSITORY
 
 __all__ = ["acs", "emulator", "issuer"]
 
+pytestmark = pytest.mark.emulators
+
 NO_ISSUER = "http://127.0.0.1:9"
 USUAL_ARGUMENTS = ["--database", "acs.sqlite", "--key-file", "key.pem", "--issuer", NO_ISSUER]
 

@@ -304,6 +304,7 @@ async def test_a_call_rings_where_nobody_has_subscribed(
     assert (await calls.ask("POST", ":answer", body)).status == 200
 
 
+@pytest.mark.emulators
 class TestTheSubscriptionOfTheStart:
     async def test_is_proven_when_there_is_something_to_deliver(self, tmp_path: Path) -> None:
         port = free_port()

@@ -23,6 +23,8 @@ from tests.devstack.graph_emulator.graph_fixtures import (
 
 __all__ = ["emulator", "graph", "issuer"]
 
+pytestmark = pytest.mark.emulators
+
 NO_REQUESTS = {"create": 0, "createOrGet": 0, "get": 0, "find": 0, "update": 0, "delete": 0}
 
 
