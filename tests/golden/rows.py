@@ -164,10 +164,26 @@ class GoldenTables:
         self._write([(table, _delete(row)) for table in TABLES for row in self.now(table)])
 
     def now(self, table: str) -> list[StoredRow]:
-        """What is in the partitions of a table's golden rows."""
-        partitions = sorted({row.partition_key for row in self.rows[table]})
-        some = batched(partitions, _IN_ONE_QUERY, strict=False)
+        """What is in the partitions of a table's golden rows, and in those that they name."""
+        some = batched(sorted(self._partitions(table)), _IN_ONE_QUERY, strict=False)
         return [row for each in some for row in self.of(table, *each)]
+
+    def _partitions(self, table: str) -> set[str]:
+        """Where a table's rows are; also where the product puts one that a golden row names: the
+        friend's half of a friendship, the record of a call or of a meeting."""
+        partitions = {row.partition_key for row in self.rows[table]}
+        match table:
+            case "friends":
+                partitions |= {row.row_key for row in self.rows["friends"]}
+            case "calls":
+                named = [row.properties.get("callId") for row in self.rows["calls"]]
+                partitions |= {call_id for _, call_id in filter(None, named)}
+            case "invitations":
+                partitions |= {row.partition_key for row in self.rows["meetings"]}
+            case "sharedcalls":
+                partitions |= {row.row_key for row in self.rows["meetings"]}
+                partitions |= {row.row_key for row in self.rows["invitations"]}
+        return partitions
 
     def of(self, table: str, *partitions: str) -> list[StoredRow]:
         """What is in some partitions."""
