@@ -233,8 +233,8 @@ class Friends:
     async def _check_caller[T](self, caller: Caller, friend: Principal, check: Awaitable[T]) -> T:
         """The result of the check.
 
-        If the caller was erased, an earlier request of theirs may have been killed meanwhile and
-        have left a copy in the friend's row: this repetition of it removes the copy.
+        If the caller was erased, an earlier request of theirs that was killed may have left a copy
+        in the friend's row: this repetition of it removes the copy.
         """
         try:
             return await check

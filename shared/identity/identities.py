@@ -72,7 +72,7 @@ class Identities:
         """The principal's identity, or None if there is none. One point read.
 
         Args:
-            proven_at: when the principal's bearer token was issued; None if another one asks.
+            proven_at: when the principal's bearer token was issued; None if somebody else asks.
 
         Raises:
             Unauthenticated: the principal was erased after that.
@@ -125,8 +125,8 @@ class Identities:
         mapping is written, the identity is on record.
 
         Returns:
-            The principal's identity; and its first token, or None if another request made the
-            identity.
+            The principal's identity; and its first token, or None if another request created the
+            identity or revoked its tokens.
 
         Raises:
             Unauthenticated, BeingErased: as `find`.
