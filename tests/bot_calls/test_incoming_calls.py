@@ -21,7 +21,7 @@ from tests.bot_calls.incoming import (
     subscribe,
 )
 from tests.bot_calls.incoming_fixtures import QUICK, alice, carol, line
-from tests.calls.test_calls import AUDIO, has
+from tests.calls.test_calls import AUDIO, DONE_SECONDS, has
 from tests.privacy.test_erasure import rows_about
 from tests.support.people import People, Person, coded
 from tests.support.stack import Host, Stack, StartHost
@@ -167,7 +167,7 @@ async def test_who_hangs_up_while_it_rings_at_carols_leaves_nobody_behind(
 
 
 async def rings_at(line: Line, ringing: dict[str, Any], raw_id: str) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DONE_SECONDS):
         while True:
             [connection] = await line.in_acs(ringing)
             if [one["participant"] for one in connection["ringing"]] == [raw_id]:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.bot_calls.incoming import Line, Ringing
 from tests.bot_calls.incoming_fixtures import alice, line
+from tests.calls.test_calls import DONE_SECONDS
 from tests.privacy.test_erasure import rows_about
 from tests.support.api import Reply
 from tests.support.control import Control
@@ -28,6 +29,12 @@ STEPS = [
     Step("tables", "update", 1, "before"),
     Step("tables", "update", 1, "after"),
 ]
+# The erasure finds the call by the bot's index, or by the caller's, and removes what it is known
+# by before there is a record that would say so: Event Grid is to tell of it again.
+OVERTAKEN = {
+    "bot": [Step("tables", "insert", 0, "before"), Step("tables", "insert", 1, "before")],
+    "caller": [Step("tables", "insert", 1, "before")],
+}
 
 
 async def held(
@@ -71,11 +78,12 @@ async def test_who_is_erased_while_a_bot_is_called_leaves_no_call(
     await acs.put("callbacks", {})
 
     assert {reply.status for reply in erased} == {204}
-    assert {reply.status for reply in told} <= {200, 409}, told
     gone = "no-bot" if who == "bot" else "stranger"
+    results = [reply.json.get("results", reply.json.get("code")) for reply in told]
+    assert results == ["conflict" if step in OVERTAKEN[who] else [gone] for step in STEPS]
     assert [reply.json for reply in again] == [{"results": [gone]}] * len(STEPS)
     for ringing in calls:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(DONE_SECONDS):
             while await states_in_acs(line, ringing) - {"disconnected"}:
                 await asyncio.sleep(0.02)
     sides = [ringing["to" if who == "bot" else "from"]["rawId"] for ringing in calls]

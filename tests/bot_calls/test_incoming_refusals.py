@@ -12,7 +12,7 @@ import pytest
 from devstack.well_known import EVENT_KEY_HEADER, TENANT_ID
 from tests.bot_calls.incoming import END, PROOF, Line, event_of, has_ended, subscribe
 from tests.bot_calls.incoming_fixtures import QUICK, alice, line
-from tests.calls.test_calls import MANAGER, has, place
+from tests.calls.test_calls import DONE_SECONDS, MANAGER, has, place
 from tests.support.api import Reply, ask
 from tests.support.control import Control
 from tests.support.people import People, Person
@@ -204,7 +204,7 @@ async def test_event_grid_itself_is_told_when_to_come_again(
     await subscribe(acs, one_host, repeat=3, retryMs=50)
     await acs.fault("answerCall", status=503, retryAfter=7)
     await line.ring(alice, END)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DONE_SECONDS):
         while not (told := (await acs.get("eventSubscription"))["deliveries"])[0]["attempts"]:
             await asyncio.sleep(0.02)
     assert told[0]["attempts"][0] == 502  # a 503 would come again too late
@@ -213,7 +213,7 @@ async def test_event_grid_itself_is_told_when_to_come_again(
     await line.seen(has_ended)
 
     assert len(await line.calls()) == 1
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DONE_SECONDS):
         while (await acs.get("eventSubscription"))["deliveries"][0]["state"] != "taken":
             await asyncio.sleep(0.02)
 
@@ -265,7 +265,7 @@ async def test_a_caller_has_so_many_calls_to_bots_at_a_time(
     told = [(await there.deliver(one)).json["results"] for one in (*calls, calls[2])]
     bobs = await there.deliver(await line.ring(bob))
     await line.does(calls[0], "hangUp", alice)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DONE_SECONDS):
         while [call["state"] for call in await there.calls()].count("disconnected") < 2:
             await asyncio.sleep(0.02)
     after = await there.deliver(await line.ring(alice))
@@ -337,7 +337,7 @@ async def test_event_grid_is_proven_by_entra_too(
         before = len(await there.calls())
         await acs.put("eventSubscription", {"url": url, "headers": proof(**version)})
         await line.ring(alice, END)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(DONE_SECONDS):
             while len(await there.calls()) == before:
                 await asyncio.sleep(0.02)
         for headers in (

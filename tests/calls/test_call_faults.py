@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.calls.test_calls import (
+    DONE_SECONDS,
     MANAGER,
     PHONE,
     done,
@@ -71,7 +72,7 @@ async def test_an_event_that_comes_before_the_answer_binds_the_call(
 
     placing = asyncio.create_task(place(manager, {"phoneNumber": PHONE}))
     await acs.held(fault)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DONE_SECONDS):
         while not (calls := (await manager.ask("/calls")).json["calls"]):
             await asyncio.sleep(0.02)
     call = calls[0]["id"]

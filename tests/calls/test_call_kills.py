@@ -12,7 +12,17 @@ from typing import Any
 
 import pytest
 
-from tests.calls.test_calls import MANAGER, PHONE, has, in_acs, invite, is_connected, place, watched
+from tests.calls.test_calls import (
+    DONE_SECONDS,
+    MANAGER,
+    PHONE,
+    has,
+    in_acs,
+    invite,
+    is_connected,
+    place,
+    watched,
+)
 from tests.meetings.test_meeting_kills import around, asked, covered
 from tests.privacy.test_erasure import rows_about
 from tests.support.api import Reply
@@ -104,7 +114,7 @@ def kinds(callbacks: list[dict[str, Any]]) -> Counter[str]:
 
 async def taken(acs: Control, caller: Person, call: str) -> dict[str, Any]:
     """The call once ACS has got rid of every event about it: its log has each of them once."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(DONE_SECONDS):
         while {one["state"] for one in (await in_acs(acs, call))["callbacks"]} != {"taken"}:
             await asyncio.sleep(0.02)
     seen = await caller.ask(f"/calls/{call}")
@@ -121,7 +131,7 @@ async def told_again(acs: Control, call: str) -> int:
 async def have_ended(acs: Control, calls: Sequence[str]) -> None:
     """Each of them in ACS, once."""
     for call in calls:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(DONE_SECONDS):
             while (await in_acs(acs, call))["callConnectionState"] != "disconnected":
                 await asyncio.sleep(0.02)
         assert kinds((await in_acs(acs, call))["callbacks"])["CallDisconnected"] == 1

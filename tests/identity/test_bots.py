@@ -62,7 +62,7 @@ async def test_many_registrations_at_the_same_instant_make_one_bot(
         *(put(client, hosts[n % 2], "popular", operator, "Popular") for n in range(16))
     )
 
-    assert {reply.status for reply in replies} <= {200, 201}
+    assert {reply.status for reply in replies} | {200} == {200, 201}  # it was new to somebody
     ids = {reply.json["communicationUserId"] for reply in replies}
     assert [*ids] == mappings(stack, "popular")
     after = await acs.state()

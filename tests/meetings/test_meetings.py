@@ -178,7 +178,7 @@ async def test_twenty_at_once_over_two_hosts_are_one_meeting_and_one_invitation(
         *(schedule(person, "visit") for person in (doctor, elsewhere) for _ in range(10))
     )
 
-    assert {reply.status for reply in replies} <= {200, 201}
+    assert {reply.status for reply in replies} | {200} == {200, 201}  # it was new to somebody
     [call] = {reply.json["id"] for reply in replies}
     assert len(await meetings(graph, call)) == 1
     assert (await graph.state())["created"] == created + 1
