@@ -17,6 +17,9 @@ from tests.devstack.commands.dev_process import ROOT, DevRun, dev, is_gone, left
 
 pytest_plugins = ("tests.devstack.commands.dev_fixtures",)
 
+# The first of them waits for four stacks.
+pytestmark = pytest.mark.timeout(240)
+
 OF_A_STACK = ("issuer-key.json", "acs.sqlite", "graph.sqlite")
 MINE = ("mine.txt", "logs/mine.log", "tables/mine.json")
 
