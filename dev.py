@@ -63,6 +63,11 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="all but the app itself, to be started by hand (func start)",
     )
+    run.add_argument(
+        "--stop-with-stdin",
+        action="store_true",
+        help="for programs: also stop when standard input ends, as it does when they are killed",
+    )
 
     test = commands.add_parser("test", help="run every test, or those that pytest arguments select")
     test.add_argument("pytest_arguments", nargs=argparse.REMAINDER, metavar="PYTEST_ARGUMENT")

@@ -1,4 +1,4 @@
-"""How a part of the stack learns that it is time to stop."""
+"""How a stack, or a part of one, learns that it is time to stop."""
 
 import asyncio
 import contextlib
@@ -40,8 +40,13 @@ async def until_told_to_stop(*, watch_stdin: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, on_signal)
     if watch_stdin:
-        threading.Thread(target=_read_to_the_end, args=(request_stop,), daemon=True).start()
+        when_stdin_ends(request_stop)
     await stop_requested.wait()
+
+
+def when_stdin_ends(do: Callable[[], None]) -> None:
+    """Call `do` at the end of standard input, in another thread."""
+    threading.Thread(target=_read_to_the_end, args=(do,), daemon=True).start()
 
 
 def _read_to_the_end(at_the_end: Callable[[], None]) -> None:

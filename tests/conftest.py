@@ -6,7 +6,12 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.support.collection import describe_techniques, mark_techniques, share_out
+from tests.support.collection import (
+    describe_marks,
+    leave_out_installations,
+    mark_techniques,
+    share_out,
+)
 from tests.support.control import Control
 from tests.support.kills import kill_all, kill_at
 from tests.support.people import People, Person
@@ -142,12 +147,17 @@ def kill_each(counted_host: Host, controls: dict[str, Control]) -> KillEach:
     return lambda cut_short: kill_all(cut_short, counted_host, controls)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--installation", action="store_true", help="also install everything anew")
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    describe_techniques(config)
+    describe_marks(config)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    leave_out_installations(config, items)
     mark_techniques(items)
     if hasattr(config, "workerinput"):
         share_out(items)

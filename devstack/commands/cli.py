@@ -65,6 +65,7 @@ def _run(arguments: argparse.Namespace) -> int:
             ports=arguments.ports,
             fresh=arguments.fresh,
             with_host=not arguments.without_host,
+            stop_with_stdin=arguments.stop_with_stdin,
             report=_print_error,
             ready=lambda plan: _print(ready_report(plan, arguments.state is None)),
         )

@@ -1,8 +1,8 @@
 """Runs a stack: brings the parts up, waits for the end, and takes them down, whatever happens.
 
-Three things end a stack: somebody asks (SIGINT, SIGTERM, SIGHUP), a part dies, or this process is
-killed. In the last case nothing of ours can run any more: the parts stop by themselves when the
-pipe on their standard input closes.
+Three things end a stack: somebody asks (SIGINT, SIGTERM, SIGHUP, or the end of standard input), a
+part dies, or this process is killed. In the last case nothing of ours can run any more: the parts
+stop by themselves when the pipe on their standard input closes.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from devstack.installation.progress import Progress
 from devstack.issuer.tokens import issuer_key
+from devstack.lifetime import when_stdin_ends
 from devstack.stack.certificates import certificates
 from devstack.stack.environment import overridden
 from devstack.stack.parts import emulators, host, provision
@@ -28,6 +29,7 @@ async def run(
     ports: str | None,
     fresh: bool,
     with_host: bool,
+    stop_with_stdin: bool,
     report: Report,
     ready: Callable[[Plan], None],
 ) -> bool:
@@ -35,6 +37,7 @@ async def run(
 
     Args:
         ports: "default" or "auto"; None: the ports that the folder keeps, or else the default ones.
+        stop_with_stdin: whether the end of standard input asks it to stop.
         report: called with sentences for the person at the terminal.
         ready: called once, when every part answers and stack.json is written.
 
@@ -47,6 +50,8 @@ async def run(
     with folder.locked(report) as lock:
         supervisor = Supervisor(folder, lock)
         _handle_signals(supervisor)
+        if stop_with_stdin:
+            _stop_with_stdin(supervisor)
         folder.withdraw()  # a killed stack may have left stack.json
         if fresh:
             folder.make_fresh()
@@ -80,6 +85,16 @@ def _handle_signals(supervisor: Supervisor) -> None:
     loop.add_signal_handler(signal.SIGTERM, supervisor.request_stop)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # with nohup it is ignored
         loop.add_signal_handler(signal.SIGHUP, supervisor.request_stop)
+
+
+def _stop_with_stdin(supervisor: Supervisor) -> None:
+    loop = asyncio.get_running_loop()
+
+    def request_stop() -> None:
+        with contextlib.suppress(RuntimeError):  # the stack has stopped, and the loop with it
+            loop.call_soon_threadsafe(supervisor.request_stop)
+
+    when_stdin_ends(request_stop)
 
 
 def _plan(folder: StateFolder, ports: str | None, *, with_host: bool) -> Plan:

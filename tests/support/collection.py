@@ -26,9 +26,18 @@ _WEIGHTS = {"whole_stack": 20, "emulators": 4, "rules": 1}
 _TESTS_OF_DEV_PY = Path(__file__).parents[1] / "devstack" / "commands"
 
 
-def describe_techniques(config: pytest.Config) -> None:
+def describe_marks(config: pytest.Config) -> None:
     for name, (meaning, _) in TECHNIQUES.items():
         config.addinivalue_line("markers", f"{name}: {meaning}")
+    config.addinivalue_line("markers", "installation: installs what a clone needs, in a minute")
+
+
+def leave_out_installations(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """They need as long as all else of dev.py: only where they are asked for, as CI does."""
+    if not config.getoption("--installation"):
+        left_out = [item for item in items if item.get_closest_marker("installation")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 def mark_techniques(items: list[pytest.Item]) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import signal
 import socket
 import subprocess
 import sys
@@ -90,8 +89,9 @@ class Stack:
         command = [sys.executable, "dev.py", "run", "--ports", "auto", "--without-host"]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [*command, "--state", str(self.folder)],
+                [*command, "--state", str(self.folder), "--stop-with-stdin"],
                 cwd=ROOT,
+                stdin=subprocess.PIPE,  # its end is ours, so the stack does not outlive a kill
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -106,8 +106,7 @@ class Stack:
 
     def stop(self) -> None:
         self._hosts.stop()
-        self._process.send_signal(signal.SIGINT)
-        self._process.wait(STOP_SECONDS)
+        self._process.communicate(timeout=STOP_SECONDS)
 
     @property
     def logs(self) -> list[Path]:

@@ -1,6 +1,7 @@
 """Fixtures that start dev.py; a test module names this one in its `pytest_plugins`."""
 
 import contextlib
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,13 +9,23 @@ from typing import Any
 
 import pytest
 
-from tests.devstack.commands.dev_process import DEV, START_SECONDS, DevRun
+from tests.devstack.commands import dev_process
+from tests.devstack.commands.dev_process import DevRun
 
 AUTO = ("--ports", "auto")  # a test must not depend on which ports are free on this machine
 
+# What somebody may have exported who starts a stack.
+EXPORTED = {
+    "AUTH_ISSUER": "https://elsewhere.example",
+    "COMMUNICATION_ENDPOINT": "https://elsewhere.example",  # the app wants one of the two
+    "TABLES_ENDPOINT": "https://elsewhere.example",
+    "LOG_LEVEL": "INFO",  # the stack has no opinion about it
+}
+
 
 @contextlib.contextmanager
-def _runs() -> Iterator[Callable[..., DevRun]]:
+def dev_runs() -> Iterator[Callable[..., DevRun]]:
+    """Start `dev.py run --ports auto`, any number of times; all have ended at the end."""
     with contextlib.ExitStack() as ends:
 
         def start(
@@ -30,32 +41,21 @@ def _runs() -> Iterator[Callable[..., DevRun]]:
 @pytest.fixture
 def dev_run() -> Iterator[Callable[..., DevRun]]:
     """Start `dev.py run --ports auto` in a state folder of the test's; ended with the test."""
-    with _runs() as start:
+    with dev_runs() as start:
         yield start
 
 
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevRun]:
-    """A whole stack that tests share and must leave running."""
-    with _runs() as start:
-        yield start(tmp_path_factory.mktemp("dev") / "shared").until_ready()
+    """A whole stack that tests share and must leave running. When it started, app settings were
+    exported, and its folder's ports file was damaged."""
+    state = tmp_path_factory.mktemp("dev") / "shared"
+    state.mkdir()
+    (state / "ports.json").write_text('{"host": "x"}')
+    with dev_runs() as start:
+        yield start(state, env={**os.environ, **EXPORTED}).until_ready()
 
 
 @pytest.fixture
 def dev() -> Callable[..., "subprocess.CompletedProcess[str]"]:
-    """Run a dev.py command to its end."""
-
-    def run(
-        *arguments: str, env: dict[str, str] | None = None
-    ) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [*DEV, *arguments],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=START_SECONDS,
-            check=False,
-            env=env,
-        )
-
-    return run
+    return dev_process.dev

@@ -1,12 +1,13 @@
 """dev.py as a person uses it: typed, watched, signalled, killed."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,37 @@ def left(parts: Mapping[str, int]) -> list[str]:
     return [name for name, pid in parts.items() if not is_gone(pid)]
 
 
+@contextlib.contextmanager
+def default_signals() -> Iterator[None]:
+    """Who is started meanwhile obeys SIGINT and SIGHUP, even where nohup or a shell's `&` has them
+    ignored: a new program inherits that, while it begins with the default of what is handled."""
+    ignored = [
+        number
+        for number in (signal.SIGINT, signal.SIGHUP)
+        if signal.getsignal(number) is signal.SIG_IGN
+    ]
+    for number in ignored:
+        signal.signal(number, lambda *_: None)
+    try:
+        yield
+    finally:
+        for number in ignored:
+            signal.signal(number, signal.SIG_IGN)
+
+
+def dev(*arguments: str, env: dict[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
+    """Run a dev.py command to its end."""
+    return subprocess.run(
+        [*DEV, *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=START_SECONDS,
+        check=False,
+        env=env,
+    )
+
+
 class DevRun:
     """One `dev.py run`."""
 
@@ -52,7 +84,7 @@ class DevRun:
         self.state = state
         self.output_file = state.parent / f"{state.name}-output.txt"
         command = DEV if root == ROOT else ["python3", str(root / "dev.py")]
-        with self.output_file.open("wb") as output:
+        with self.output_file.open("wb") as output, default_signals():
             self.process = subprocess.Popen(
                 [*command, "run", "--state", str(state), *options],
                 stdin=subprocess.DEVNULL,

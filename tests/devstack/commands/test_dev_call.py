@@ -12,7 +12,7 @@ import pytest
 
 from devstack.issuer.sign_ins import user_token
 from devstack.issuer.tokens import issuer_key
-from tests.devstack.commands.dev_process import DEV, DevRun
+from tests.devstack.commands.dev_process import DEV, DevRun, default_signals
 from tests.support.control import Control
 from tests.support.stack import Stack
 
@@ -76,7 +76,9 @@ async def test_a_call_that_nobody_answers_is_said_to_be_one(running: DevRun, dev
 
 async def test_who_has_had_enough_hangs_up(running: DevRun) -> None:
     options = ("--talk", "60", "--state", str(running.state))
-    with Popen([*DEV, "call", "endless", *options], stdout=PIPE, text=True) as process:
+    with default_signals():
+        process = Popen([*DEV, "call", "endless", *options], stdout=PIPE, text=True)
+    with process:
         assert process.stdout is not None
         await asyncio.to_thread(until_said, process.stdout, "PlayStarted")
         process.send_signal(signal.SIGINT)

@@ -67,6 +67,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return kept | {"PATH": str(folder)}
 
 
+@pytest.mark.installation
 def test_an_interrupted_installation_leaves_no_process(clone: Path, bare: dict[str, str]) -> None:
     log = clone / ".venv" / "install.log"
     installing = subprocess.Popen(
@@ -89,6 +90,7 @@ def test_an_interrupted_installation_leaves_no_process(clone: Path, bare: dict[s
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+@pytest.mark.installation
 def test_a_fresh_clone_needs_nothing_but_python(
     clone: Path, bare: dict[str, str], dev_run: Start, tmp_path: Path
 ) -> None:

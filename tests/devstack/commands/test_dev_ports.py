@@ -2,16 +2,15 @@
 
 import json
 import re
-import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from subprocess import CompletedProcess
-from urllib.request import urlopen
 
 import pytest
 
+from devstack.stack.state_folder import StateFolder
 from tests.devstack.commands.dev_process import DevRun
 
 pytest_plugins = ("tests.devstack.commands.dev_fixtures",)
@@ -20,27 +19,6 @@ type Start = Callable[..., DevRun]
 type Dev = Callable[..., CompletedProcess[str]]
 
 DEFAULT_PORT_TAKEN = re.compile(r"dev.py: port (707\d|10002) \(\w+\) is taken: ")
-
-
-def test_two_stacks_run_beside_each_other(running: DevRun, dev_run: Start, tmp_path: Path) -> None:
-    other = dev_run(tmp_path / "other").until_ready()
-
-    assert not _ports(running) & _ports(other)
-    for stack in (running.stack, other.stack):
-        with urlopen(f"{stack['api']}/health", timeout=10) as answer:
-            assert answer.status == 200
-
-
-def test_a_restart_without_the_option_keeps_the_ports_of_ports_auto(
-    dev_run: Start, tmp_path: Path
-) -> None:
-    first = dev_run(tmp_path / "state", "--without-host").until_ready()
-    issuer = first.stack["issuer"]
-    assert first.signal(signal.SIGTERM).exit_code() == 0
-
-    second = dev_run(tmp_path / "state", "--without-host", ports=()).until_ready()
-
-    assert second.stack["issuer"] == issuer
 
 
 def test_ports_default_means_the_default_ports_whatever_is_kept(dev: Dev, tmp_path: Path) -> None:
@@ -81,16 +59,22 @@ def test_a_default_port_that_is_taken_is_told_with_the_way_out(dev: Dev, tmp_pat
     assert not (tmp_path / "state" / "ports.json").exists()
 
 
-@pytest.mark.parametrize("ports", [("--ports", "auto"), ()])
 @pytest.mark.parametrize("content", ["{", "[]", '{"host": "x"}'])
-def test_a_damaged_ports_file_costs_the_ports_and_no_more(
-    dev_run: Start, tmp_path: Path, content: str, ports: tuple[str, ...]
-) -> None:
-    state = tmp_path / "state"
-    state.mkdir()
-    (state / "ports.json").write_text(content)
+def test_a_damaged_ports_file_costs_the_ports_and_no_more(tmp_path: Path, content: str) -> None:
+    folder = StateFolder(tmp_path)
+    folder.ports_file.write_text(content)
 
-    assert len(_ports(dev_run(state, "--without-host", ports=ports).until_ready())) == 7
+    chosen = folder.kept_ports()
+
+    assert len(set(chosen.values())) == len(chosen) == 7
+    assert folder.kept_ports() == chosen
+
+
+def test_a_stack_starts_where_the_ports_file_is_damaged(running: DevRun) -> None:
+    kept = json.loads((running.state / "ports.json").read_text())
+
+    assert len(set(kept.values())) == 7
+    assert running.stack["issuer"] == f"http://127.0.0.1:{kept['issuer']}"
 
 
 @contextmanager
@@ -109,7 +93,3 @@ def _listening_on(port: int) -> Iterator[None]:
             listener.bind(("127.0.0.1", port))
             listener.listen()
         yield
-
-
-def _ports(run: DevRun) -> set[int]:
-    return set(json.loads((run.state / "ports.json").read_text()).values())

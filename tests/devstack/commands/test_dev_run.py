@@ -12,11 +12,13 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-import pytest
-
+from tests.devstack.commands.dev_fixtures import EXPORTED
 from tests.devstack.commands.dev_process import ROOT, DevRun, left, until
+from tests.support.stack import Stack
 
 pytest_plugins = ("tests.devstack.commands.dev_fixtures",)
+
+OVERRIDDEN = ("AUTH_ISSUER", "COMMUNICATION_ENDPOINT", "TABLES_ENDPOINT")
 
 type Start = Callable[..., DevRun]
 type Dev = Callable[..., CompletedProcess[str]]
@@ -98,59 +100,19 @@ def test_a_second_stack_in_the_same_folder_is_told_who_holds_it(running: DevRun,
     assert len(refused.stderr.splitlines()) == 1
 
 
-def test_a_restart_keeps_addresses_keys_and_identities(
-    dev_run: Start, dev: Dev, tmp_path: Path
-) -> None:
-    first = dev_run(tmp_path / "state").until_ready()
-    before, alice = first.stack, _sign_in(first, dev)
-    keys = _jwks(before["issuer"])
-    assert first.signal(signal.SIGTERM).exit_code() == 0
-    assert not (tmp_path / "state" / "stack.json").exists()
+def test_what_the_stack_sets_wins_over_the_environment_and_is_named(running: DevRun) -> None:
+    (note,) = [line for line in running.output.splitlines() if line.startswith("note:")]
 
-    second = dev_run(tmp_path / "state").until_ready()
-
-    assert _sign_in(second, dev) == alice
-    addresses = ("api", "issuer", "acs", "acsTls", "graph", "graphTls")
-    for name in (*addresses, "acsConnectionString", "tablesConnectionString"):
-        assert second.stack[name] == before[name]
-    assert _jwks(second.stack["issuer"]) == keys
-
-
-def test_what_the_stack_sets_wins_over_the_environment_and_is_named(
-    dev_run: Start, tmp_path: Path
-) -> None:
-    exported = {
-        "AUTH_ISSUER": "https://elsewhere.example",
-        "COMMUNICATION_ENDPOINT": "https://elsewhere.example",  # the app wants one of the two
-        "TABLES_ENDPOINT": "https://elsewhere.example",
-        "TOKEN_SCOPES": "chat",  # the stack has no opinion about it
-    }
-    run = dev_run(tmp_path / "state", env={**os.environ, **exported}).until_ready()
-
-    (note,) = [line for line in run.output.splitlines() if line.startswith("note:")]
-    assert note.endswith(": AUTH_ISSUER, COMMUNICATION_ENDPOINT, TABLES_ENDPOINT")
-    assert "elsewhere" not in run.output
-    with urlopen(f"{run.stack['api']}/health/ready", timeout=10) as answer:
+    assert set(EXPORTED) == {*OVERRIDDEN, "LOG_LEVEL"}
+    assert note.endswith(f": {', '.join(OVERRIDDEN)}")
+    assert "elsewhere" not in running.output
+    with urlopen(f"{running.stack['api']}/health/ready", timeout=10) as answer:
         assert answer.status == 200
 
 
-def test_without_host_there_is_no_api(dev_run: Start, tmp_path: Path) -> None:
-    stack = dev_run(tmp_path / "state", "--without-host").until_ready().stack
-
-    assert "api" not in stack
-    assert "host" not in stack["pids"]
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_one_signal_to_dev_py_alone_stops_every_part(
-    dev_run: Start, tmp_path: Path, number: signal.Signals
-) -> None:
-    run = dev_run(tmp_path / "state", *([] if number == signal.SIGINT else ["--without-host"]))
-    parts = run.until_ready().parts
-
-    assert run.signal(number).exit_code() == 0
-    assert left(parts) == []
-    assert not (tmp_path / "state" / "stack.json").exists()
+def test_without_host_there_is_no_api(stack: Stack) -> None:
+    assert "api" not in stack.values
+    assert "host" not in stack.values["pids"]
 
 
 def test_a_part_that_hangs_is_killed_in_time(dev_run: Start, tmp_path: Path) -> None:
@@ -182,21 +144,6 @@ def test_a_stop_during_the_start_leaves_nothing_behind(dev_run: Start, tmp_path:
     assert _listening(tmp_path / "state") == []
 
 
-def test_the_parts_of_a_killed_dev_py_stop_by_themselves_and_lose_nothing(
-    dev_run: Start, dev: Dev, tmp_path: Path
-) -> None:
-    run = dev_run(tmp_path / "state").until_ready()
-    parts, alice = run.parts, _sign_in(run, dev)
-    run.process.kill()
-    run.process.wait()
-    until(lambda: not left(parts), 20, "the parts are gone")
-
-    # The dead one's stack.json is still there, and in nobody's way.
-    again = dev_run(tmp_path / "state").until_ready()
-
-    assert _sign_in(again, dev) == alice
-
-
 def test_a_part_that_dies_is_named_with_its_last_words(dev_run: Start, tmp_path: Path) -> None:
     run = dev_run(tmp_path / "state", "--without-host").until_ready()
     parts = run.parts
@@ -219,25 +166,6 @@ def test_a_part_that_dies_while_starting_is_named_too(dev_run: Start, tmp_path: 
     assert "acs ended with exit code" in run.output
     assert "The stack is ready" not in run.output
     assert _listening(state) == []
-
-
-def test_fresh_forgets_the_stack_and_spares_what_is_not_its_own(
-    dev_run: Start, tmp_path: Path
-) -> None:
-    state = tmp_path / "state"
-    for mine in (state / "mine.txt", state / "logs" / "mine.log", state / "tables" / "mine.json"):
-        mine.parent.mkdir(parents=True, exist_ok=True)
-        mine.write_text("mine")
-    (state / "issuer-key.json").write_text("an old key")
-    (state / "acs.sqlite").write_text("an old database")
-    (state / "graph.sqlite").write_text("an old database")
-
-    dev_run(state, "--fresh", "--without-host").until_ready()
-
-    assert (state / "mine.txt").read_text() == "mine"
-    assert (state / "logs" / "mine.log").read_text() == "mine"
-    assert (state / "tables" / "mine.json").read_text() == "mine"
-    assert (state / "issuer-key.json").read_text() != "an old key"
 
 
 def test_a_folder_with_files_of_those_names_that_are_not_ours_is_left_alone(
@@ -293,8 +221,3 @@ def _listening(state: Path) -> list[int]:
             if client.connect_ex(("127.0.0.1", port)) == 0:
                 found.append(port)
     return found
-
-
-def _jwks(issuer: str) -> object:
-    with urlopen(f"{issuer}/jwks", timeout=10) as answer:
-        return json.load(answer)

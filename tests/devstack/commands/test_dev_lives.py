@@ -1,0 +1,171 @@
+"""`dev.py run` again and again in one folder, beside another stack: how it ends, what is kept."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import pytest
+
+from tests.devstack.commands.dev_fixtures import dev_runs
+from tests.devstack.commands.dev_process import ROOT, DevRun, dev, is_gone, left, until
+
+pytest_plugins = ("tests.devstack.commands.dev_fixtures",)
+
+# The first of them waits for four stacks.
+pytestmark = pytest.mark.timeout(240)
+
+OF_A_STACK = ("issuer-key.json", "acs.sqlite", "graph.sqlite")
+MINE = ("mine.txt", "logs/mine.log", "tables/mine.json")
+
+
+@dataclass(frozen=True)
+class Life:
+    """A stack from its start to its end.
+
+    Attributes:
+        alice: her ACS identity there.
+        keys: those of the issuer.
+        is_healthy: whether the app answered, and the app of the stack beside it.
+        end: the exit code.
+        left: the parts that still ran after it.
+        is_described: whether stack.json was still there.
+    """
+
+    stack: dict[str, Any]
+    alice: object
+    keys: object
+    is_healthy: bool
+    end: int
+    left: list[str]
+    is_described: bool
+
+
+@pytest.fixture(scope="module")
+def lives(running: DevRun, tmp_path_factory: pytest.TempPathFactory) -> list[Life]:
+    """Stopped, killed, stopped, and begun afresh where there are files that are not the stack's."""
+    state = tmp_path_factory.mktemp("lives") / "state"
+    with dev_runs() as start:
+        return [
+            _live(start(state), signal.SIGTERM, running),
+            _live(start(state, ports=()), signal.SIGKILL, running),
+            _live(start(state), signal.SIGHUP, running),
+            _live(_afresh(start, state), signal.SIGINT, running),
+        ]
+
+
+def _afresh(start: Callable[..., DevRun], state: Path) -> DevRun:
+    for name in MINE:
+        (state / name).write_text("mine")
+    for name in OF_A_STACK:
+        (state / name).write_text("of an old stack, and useless")
+    return start(state, "--fresh")
+
+
+def _live(run: DevRun, end: signal.Signals, beside: DevRun) -> Life:
+    parts, stack = run.until_ready().parts, run.stack
+    with urlopen(f"{stack['issuer']}/jwks", timeout=10) as answer:
+        keys = json.load(answer)
+    health = [_status(f"{one['api']}/health") for one in (stack, beside.stack)]
+    alice = _sign_in(run)
+    code = run.signal(end).exit_code()
+    if end == signal.SIGKILL:  # nobody is left to wait for them
+        until(lambda: not left(parts), 20, "the parts are gone")
+    described = (run.state / "stack.json").exists()
+    return Life(stack, alice, keys, health == [200, 200], code, left(parts), described)
+
+
+@pytest.mark.parametrize(
+    ("life", "number"), [(0, signal.SIGTERM), (2, signal.SIGHUP), (3, signal.SIGINT)]
+)
+def test_one_signal_to_dev_py_alone_stops_every_part(
+    lives: list[Life], life: int, number: signal.Signals
+) -> None:
+    stopped = lives[life]
+
+    assert (stopped.end, stopped.left, stopped.is_described) == (0, [], False), number
+
+
+def test_the_parts_of_a_killed_dev_py_stop_by_themselves_and_lose_nothing(
+    lives: list[Life],
+) -> None:
+    before, killed, after = lives[:3]
+
+    assert (killed.end, killed.left) == (-signal.SIGKILL, [])
+    # The dead one's stack.json was still there, and in nobody's way.
+    assert killed.is_described
+    assert after.alice == killed.alice == before.alice
+
+
+def test_a_restart_keeps_addresses_keys_and_identities(lives: list[Life]) -> None:
+    first, *later = lives[:3]
+
+    addresses = ("api", "issuer", "acs", "acsTls", "graph", "graphTls")
+    for life in later:
+        for name in (*addresses, "acsConnectionString", "tablesConnectionString"):
+            assert life.stack[name] == first.stack[name]
+        assert (life.keys, life.alice) == (first.keys, first.alice)
+
+
+def test_a_restart_without_the_option_keeps_the_ports_of_ports_auto(lives: list[Life]) -> None:
+    by_option, without = lives[:2]
+
+    assert without.stack["issuer"] == by_option.stack["issuer"]
+
+
+def test_fresh_forgets_the_stack_and_spares_what_is_not_its_own(lives: list[Life]) -> None:
+    *_, before, afresh = lives
+
+    assert afresh.keys != before.keys
+    assert afresh.alice != before.alice
+    assert afresh.stack["issuer"] != before.stack["issuer"]
+    state = Path(afresh.stack["caFile"]).parent
+    assert [(state / name).read_text() for name in MINE] == ["mine"] * len(MINE)
+
+
+def test_two_stacks_run_beside_each_other(running: DevRun, lives: list[Life]) -> None:
+    for life in lives:
+        assert life.is_healthy
+        assert not _addresses(life.stack) & _addresses(running.stack)
+
+
+def test_a_stack_whose_standard_input_ends_stops(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    test_run = (
+        "import sys, time; from pathlib import Path; from tests.support.stack import Stack;"
+        "stack = Stack(Path(sys.argv[1])); stack.start(); print('started', flush=True);"
+        "time.sleep(600)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", test_run, str(state)], cwd=ROOT, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"started\n"
+        pids = json.loads((state / "stack.json").read_text())["pids"]
+        process.kill()
+
+    until(lambda: all(map(is_gone, pids.values())), 20, "the stack of a killed test run is gone")
+    assert set(pids) == {"dev", "issuer", "tables", "acs", "graph"}
+
+
+def _addresses(stack: dict[str, Any]) -> set[str]:
+    names = ("api", "issuer", "acs", "acsTls", "graph", "graphTls", "tablesConnectionString")
+    return {stack[name] for name in names}
+
+
+def _status(url: str) -> int:
+    with urlopen(url, timeout=10) as answer:
+        return int(answer.status)
+
+
+def _sign_in(run: DevRun) -> object:
+    """Alice's ACS identity."""
+    bearer = dev("token", "alice", "--state", str(run.state)).stdout.strip()
+    headers = {"Authorization": f"Bearer {bearer}"}
+    with urlopen(Request(f"{run.stack['api']}/token", method="POST", headers=headers)) as answer:
+        return json.load(answer)["user"]
