@@ -129,9 +129,12 @@ class CallbackDelivery:
         await asyncio.gather(self._deliver(event), *copies)
 
     async def _deliver(self, event: CallbackEvent) -> None:
-        """Make the first attempt; if it fails, the others follow in the background."""
+        """Make the first attempt; if it fails, the others follow in the background, or the event is
+        held until a test releases it."""
         if await self._attempt(event):
             self._store.set_state(event, "taken")
+        elif self._mode.hold_again:
+            self._hold([*self._held, event])
         else:
             self._background.spawn(self._retry(event))
 

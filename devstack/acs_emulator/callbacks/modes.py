@@ -46,6 +46,8 @@ class CallbackMode(OrderSpec):
         delay_ms: how long after it arose an event is sent.
         hold: whether all events wait for a release; or the types, such as `CallConnected`, of those
             that do.
+        hold_again: whether an event that was not accepted waits for a release, and is not tried again
+            in time.
         attempts: how often an event that is not accepted is sent before it is given up. [assumed]
         retry_ms: the pause between the first two attempts; every later pause is twice as long as
             the one before it. [assumed]
@@ -55,6 +57,7 @@ class CallbackMode(OrderSpec):
     repeat: Annotated[int, Field(ge=1, le=MAX_REPEATS)] = 1
     delay_ms: Milliseconds = 0
     hold: bool | list[str] = False
+    hold_again: bool = False
     attempts: Annotated[int, Field(ge=1, le=MAX_ATTEMPTS)] = 6
     retry_ms: Milliseconds = 500
 

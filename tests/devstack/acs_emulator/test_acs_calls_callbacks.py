@@ -202,6 +202,26 @@ async def test_an_event_is_sent_again_until_it_is_taken(
     assert [each["attempts"] for each in call["callbacks"]] == [[refusal, refusal, 200], [200]]
 
 
+async def test_an_event_that_is_not_taken_is_held_again_if_a_test_likes(
+    calls: CallsCaller, receiver: Receiver
+) -> None:
+    await calls.callbacks(hold=["CallConnected"], holdAgain=True, retryMs=0)
+    receiver.answers = [200, 503, 503]
+    connection = await calls.place(receiver, PHONE)
+    await receiver.event("ParticipantsUpdated")
+    for _ in range(2):  # not taken, and held whether released or not
+        await calls.until_callbacks_held(1)
+        assert await calls.release() == 1
+    await calls.until_callbacks_held(1)
+
+    await calls.callbacks()
+
+    call = await calls.until_seen(
+        connection, lambda call: {each["state"] for each in call["callbacks"]} == {"taken"}
+    )
+    assert [each["attempts"] for each in call["callbacks"]] == [[503, 503, 200], [200]]
+
+
 async def test_an_event_that_nobody_takes_is_given_up(
     calls: CallsCaller, receiver: Receiver
 ) -> None:
