@@ -175,6 +175,28 @@ async def test_a_call_whose_placing_was_killed_anywhere_is_placed_once_by_its_re
         assert await told_again(acs, call) == in_vain, step
 
 
+async def test_a_call_that_is_told_of_before_its_killed_placing_is_repeated_has_the_same_people(
+    acs: Control, counted_host: Host, people: People, kill: Kill
+) -> None:
+    """Whoever the service is in the call is told by ACS's answer alone, which was lost."""
+    bob, [manager] = await callers(people, counted_host, 1)
+    await acs.put("callbacks", HELD)
+    before = len((await acs.state())["calls"])
+
+    def placed() -> Awaitable[Reply]:
+        return place(manager, {"user": bob.id}, key="key")
+
+    await kill(Step("acs", "createCall", 0, "after"), placed())
+    await acs.events_held(2)
+    await acs.tell()
+    call = id_of(await placed())
+
+    assert len((await acs.state())["calls"]) == before + 1
+    seen = (await manager.ask(f"/calls/{call}")).json
+    assert seen["state"] == "connected"
+    assert [one.get("user") for one in seen["participants"]] == [bob.id]
+
+
 async def test_an_invitation_killed_anywhere_rings_once_when_it_is_repeated(
     tables: TableProxy, acs: Control, counted_host: Host, people: People, kill_each: KillEach
 ) -> None:

@@ -46,8 +46,8 @@ class CallbackMode(OrderSpec):
         delay_ms: how long after it arose an event is sent.
         hold: whether all events wait for a release; or the types, such as `CallConnected`, of those
             that do.
-        hold_again: whether an event that was not accepted waits for a release, and is not tried again
-            in time.
+        hold_again: whether an event that was not accepted waits for a release, instead of being
+            tried again in time.
         attempts: how often an event that is not accepted is sent before it is given up. [assumed]
         retry_ms: the pause between the first two attempts; every later pause is twice as long as
             the one before it. [assumed]
