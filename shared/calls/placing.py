@@ -94,7 +94,7 @@ class CallPlacing:
         number = self._dialling.caller_id(names, caller_id)
         fingerprint = key("call", *sorted(names), number or "", group_id or "")
         call = await self._records.begin(creator, idempotency_key, fingerprint)
-        if call.state is not CallState.PLACING:
+        if call.state is not CallState.PLACING and not self._lacks_own_id(call):
             return CallView(call)
         if not call.may_have_reached_acs:
             await self._check_limit(creator, call)
@@ -118,6 +118,12 @@ class CallPlacing:
             await self._identities.admit(caller)  # raises the reason why the record is gone
             raise
         return CallView(call)
+
+    def _lacks_own_id(self, call: Call) -> bool:
+        """Events came before ACS's answer, which was lost: only that says who the service is in the
+        call. A repetition of the request gets the same answer; without it, the service would be
+        shown as a participant."""
+        return call.own_id is None and call.is_ongoing and self._is_repeatable(call)
 
     async def _connect(self, call: Call) -> EstablishedCall:
         """Ask ACS to make the call; a repetition sends the same request.
