@@ -1,4 +1,4 @@
-"""GET /api/health/{probe?}: is the app alive? With `ready`: does everything work that it needs?"""
+"""GET|HEAD /api/health/{probe?}: is the app alive? With `ready`: does what it needs work?"""
 
 import azure.functions as func
 

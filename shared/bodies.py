@@ -5,7 +5,7 @@ reports all faults of a request at once.
 """
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 from pydantic.alias_generators import to_camel
@@ -29,7 +29,14 @@ class Query(BaseModel):
 
 
 class Body(BaseModel):
-    """Base of all bodies; by itself no body. Strict: the text "60" is not taken for a number."""
+    """Base of all bodies; by itself no body. Strict: the text "60" is not taken for a number.
+
+    Attributes:
+        max_bytes: a longer body is not read. One character takes up to 12 bytes, if the client
+            escapes it as a surrogate pair.
+    """
+
+    max_bytes: ClassVar[int] = 16 * 1024
 
     model_config = ConfigDict(extra="forbid", strict=True, alias_generator=to_camel)
 

@@ -1,7 +1,7 @@
 """Bodies, queries and answers of the functions about calls."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -56,6 +56,9 @@ class TargetBody(Body):
 class CallBody(Body):
     """Whom to call, or which group call to join."""
 
+    # 50 ids of 256 characters are up to 150 KiB.
+    max_bytes: ClassVar[int] = 160 * 1024
+
     to: Annotated[list[TargetBody], Field(min_length=1, max_length=MOST_TARGETS)] | None = None
     caller_id: PhoneNumber | None = None
     group_id: UUID | None = None
@@ -72,6 +75,9 @@ class CallBody(Body):
 
 class PlaySourceBody(Body):
     """The audio file at a URL, or a text and the voice that speaks it."""
+
+    # A text of 5,000 characters is up to 59 KiB.
+    max_bytes: ClassVar[int] = 64 * 1024
 
     url: Annotated[str, Field(min_length=1, max_length=2048)] | None = None
     text: Annotated[str, Field(min_length=1, max_length=5000)] | None = None
@@ -98,6 +104,9 @@ class PlayBody(PlaySourceBody):
 
 class TonesBody(Body):
     """From whom to collect how many tones; a stop tone, or silence, ends it earlier."""
+
+    # An id, and a prompt.
+    max_bytes: ClassVar[int] = 72 * 1024
 
     from_: Annotated[TargetBody, Field(alias="from")]
     max_tones: Annotated[int, Field(ge=1, le=20)]

@@ -65,6 +65,15 @@ def success(result: Result) -> func.HttpResponse:
             return _json(HTTPStatus.OK, result.model_dump_json(by_alias=True))
 
 
+def without_body(response: func.HttpResponse) -> func.HttpResponse:
+    """The answer to a HEAD request: that to a GET, without its body."""
+    return func.HttpResponse(
+        status_code=response.status_code,
+        mimetype=response.mimetype,
+        headers=dict(response.headers),
+    )
+
+
 def problem_answer(problem: Problem, context: func.Context) -> func.HttpResponse:
     document: dict[str, Any] = {
         "type": f"urn:trusted-service:problem:{problem.code}",

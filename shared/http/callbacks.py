@@ -9,7 +9,7 @@ import azure.functions as func
 
 from shared.app import App
 from shared.http.answers import Result
-from shared.http.requests import read_raw_body
+from shared.http.requests import MAX_CALLBACK_BYTES, read_raw_body
 from shared.http.serving import answer
 from shared.http.worker import current
 from shared.problems import TimedOut, Unavailable, Undelivered
@@ -47,7 +47,7 @@ async def serve_callback(
         app = current()
         async with asyncio.timeout(app.settings.upstream.timeout):
             await verifier(app).verify(req.headers)
-            body = read_raw_body(req)
+            body = read_raw_body(req, MAX_CALLBACK_BYTES)
             return await handler(Callback(app, dict(req.route_params), body))
 
     async def handle_or_ask_for_redelivery() -> Result:

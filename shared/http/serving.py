@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable
 import azure.functions as func
 
 from shared.bodies import Body, Query
-from shared.http.answers import Result, problem_answer, success
-from shared.http.requests import PublicRequest, Request, read_request
+from shared.http.answers import Result, problem_answer, success, without_body
+from shared.http.requests import PublicRequest, Request, read_query, read_request
 from shared.http.worker import current
 from shared.principals import Caller, Kind
 from shared.problems import Forbidden, InternalError, Misconfigured, Problem, TimedOut
@@ -47,9 +47,9 @@ async def serve[Q: Query, B: Body](
         async with asyncio.timeout(app.settings.upstream.timeout):
             caller = await app.authenticator.authenticate(req.headers)
             _admit(caller, role, service_role)
-            read_query, read_body = read_request(req, query, body)
+            contents = read_request(req, query, body)
             route = dict(req.route_params)
-            return await handler(Request(app, caller, read_query, read_body, route, req.headers))
+            return await handler(Request(app, caller, *contents, route, req.headers))
 
     return await answer(req, context, admit_and_handle)
 
@@ -61,11 +61,13 @@ async def serve_public[Q: Query](
     *,
     query: type[Q] = Query,  # type: ignore[assignment]
 ) -> func.HttpResponse:
-    """Answer a request that needs no sign-in. The handler sets its own time limit."""
+    """Answer a request that needs no sign-in. The handler sets its own time limit.
+
+    The body is not read: anybody could send a large one.
+    """
 
     async def read_and_handle() -> Result:
-        read_query, _ = read_request(req, query, Body)
-        return await handler(PublicRequest(read_query, dict(req.route_params)))
+        return await handler(PublicRequest(read_query(req, query), dict(req.route_params)))
 
     return await answer(req, context, read_and_handle)
 
@@ -102,6 +104,8 @@ async def answer(
     except Exception as error:
         logger.error("unexpected %s at %s", type(error).__name__, _code_path(error))
         outcome, response = InternalError.code, problem_answer(InternalError(), context)
+    if req.method == "HEAD":
+        response = without_body(response)
     logger.info(
         "%s %s: %d %s in %d ms, invocation %s",
         req.method,

@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 from uuid import UUID
 
 from pydantic import (
@@ -78,6 +78,9 @@ class AudienceBody(Body):
 
 class SharingBody(Body):
     """What each body that shares a call says: when it is, and with whom it is shared."""
+
+    # 350 ids of 256 characters are up to 1,050 KiB.
+    max_bytes: ClassVar[int] = 1100 * 1024
 
     starts_at: EventTime | None = None
     ends_at: EventTime | None = None

@@ -1,0 +1,117 @@
+"""How requests are read: no body of strangers is parsed, and no body costs more than it may."""
+
+import json
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import sentinel
+
+import azure.functions as func
+import pytest
+
+import Health
+from shared.bodies import Body, Query
+from shared.calls.contract import CallBody, PlayBody
+from shared.http.requests import read_request
+from shared.problems import BodyTooLarge, InvalidRequest
+from shared.sharing.contract import GroupCallBody
+from shared.sharing.rows import MOST_INVITEES
+
+CONTEXT: Any = SimpleNamespace(function_name="Health", invocation_id="1")
+# A character outside the Basic Multilingual Plane: 12 bytes where JSON escapes it.
+WIDE = "\N{GRINNING FACE}"
+
+
+class UnreadRequest(func.HttpRequest):
+    """Whoever asks for its body fails."""
+
+    def get_body(self) -> bytes:
+        raise AssertionError("the body was read")
+
+
+def request(content: object, **params: str) -> func.HttpRequest:
+    return func.HttpRequest(
+        "POST",
+        "http://127.0.0.1/api/x",
+        headers={"content-type": "application/json"},
+        params=params,
+        body=content if isinstance(content, bytes) else json.dumps(content).encode(),
+    )
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_a_public_route_reads_no_body(method: str) -> None:
+    unread = UnreadRequest(method, "http://127.0.0.1/api/health", body=sentinel.body)
+
+    answer = await Health.main(unread, CONTEXT)
+
+    assert answer.status_code == 200
+    assert answer.get_body() == (b'{"status":"ok"}' if method == "GET" else b"")
+
+
+@pytest.mark.parametrize("probe", ["live", "ready!"])
+async def test_head_has_the_status_of_get_and_no_body(probe: str) -> None:
+    asked = func.HttpRequest(
+        "HEAD", "http://127.0.0.1/api/health", route_params={"probe": probe}, body=b""
+    )
+
+    answer = await Health.main(asked, CONTEXT)
+
+    assert (answer.status_code, answer.get_body()) == (404, b"")
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_a_body_of_very_many_fields_is_counted_and_not_validated() -> None:
+    many = {f"field {n}": n for n in range(900)}
+
+    with pytest.raises(InvalidRequest) as caught:
+        read_request(request(many), Query, Body)
+
+    assert [(fault.where, fault.message) for fault in caught.value.faults] == [
+        ("body", "has more than 100 fields")
+    ]
+
+
+def test_fields_inside_lists_and_objects_are_counted_too() -> None:
+    nested = {"to": [{f"field {n}": {"x": "y" * 50}} for n in range(60)]}
+
+    with pytest.raises(InvalidRequest) as caught:
+        read_request(request(nested), Query, CallBody)
+
+    assert [fault.message for fault in caught.value.faults] == ["has more than 100 fields"]
+
+
+def test_a_large_body_that_is_no_json_says_so() -> None:
+    with pytest.raises(InvalidRequest, match="Invalid JSON"):
+        read_request(request(b"[" * 8000), Query, Body)
+
+
+def test_a_query_of_very_many_parameters_is_not_validated() -> None:
+    with pytest.raises(InvalidRequest, match="more than 100 parameters"):
+        read_request(request({}, **{f"p{n}": "1" for n in range(101)}), Query, Body)
+
+
+def test_as_many_ids_as_a_call_holds_fit_whatever_their_characters() -> None:
+    ids = [f"{n:04}" + WIDE * 252 for n in range(MOST_INVITEES)]
+    body = {"groupId": "acde0000-0000-4000-8000-0000000ca2aa", "audience": {"users": ids}}
+    assert len(json.dumps(body)) > 1024 * 1024
+
+    _, read = read_request(request(body), Query, GroupCallBody)
+
+    assert read.audience.users == ids
+
+
+@pytest.mark.parametrize(
+    ("body", "content"),
+    [
+        (CallBody, {"to": [{"user": WIDE * 256}] * 50}),
+        (PlayBody, {"text": WIDE * 5000, "voice": "en-US-JennyNeural"}),
+    ],
+)
+def test_the_longest_valid_body_of_a_route_fits(body: type[Body], content: object) -> None:
+    read_request(request(content), Query, body)
+
+
+@pytest.mark.parametrize("body", [Body, CallBody, PlayBody, GroupCallBody])
+def test_a_body_over_its_routes_limit_is_not_parsed(body: type[Body]) -> None:
+    with pytest.raises(BodyTooLarge, match=str(body.max_bytes)):
+        read_request(request(b" " * (body.max_bytes + 1)), Query, body)
