@@ -8,6 +8,12 @@ from shared.urls import is_safe_url
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
+# App Service hands on a reference that it cannot resolve as its own text, which is public.
+_UNRESOLVED = re.compile(r"@Microsoft\.(KeyVault|AppConfiguration)\s*\(", re.IGNORECASE)
+# What the examples of our pages write where a value has to be put: <tenant id>, YOUR-APP, ...
+_PLACEHOLDER = re.compile(r'<[A-Za-z][A-Za-z0-9 _-]*>|\bYOUR-[A-Z]+|(^|")…("|$)')
+
+
 class SettingsError(Exception):
     """Some settings are wrong.
 
@@ -32,8 +38,16 @@ class SettingsReader:
         self._faults: dict[str, str] = {}
 
     def text(self, name: str) -> str:
-        """The value without blanks at its ends; "" if it is not set."""
-        return self._environment.get(name, "").strip()
+        """The value without blanks at its ends; "" if it is not set.
+
+        A text that nobody meant as a value is a fault, also where it is inside a JSON value.
+        """
+        value = self._environment.get(name, "").strip()
+        if _UNRESOLVED.search(value):
+            self.fault(name, "is a reference that the platform could not resolve")
+        elif _PLACEHOLDER.search(value):
+            self.fault(name, "still holds a placeholder of an example")
+        return value
 
     def fault(self, name: str, message: str) -> None:
         """Record what is wrong with a setting, without its value; only its first fault counts."""
