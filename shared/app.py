@@ -67,8 +67,7 @@ class App:
         from shared.auth.authenticator import Authenticator
 
         auth = self.settings.auth
-        issuers = {issuer.url: issuer for issuer in auth.issuers}
-        return Authenticator(issuers, self._issuer_keys, easy_auth=auth.easy_auth)
+        return Authenticator(auth.issuers_by_url, self._issuer_keys, easy_auth=auth.easy_auth)
 
     @cached_property
     def callback_verifier(self) -> "CallbackVerifier":
@@ -90,7 +89,10 @@ class App:
 
     @cached_property
     def _issuer_keys(self) -> "dict[str, IssuerKeys]":
-        return {issuer.url: self._keys_of(issuer.url) for issuer in self.settings.auth.issuers}
+        from shared.auth.issuer_keys import keys_of
+
+        session = self.upstream.session
+        return {one.url: keys_of(one, session) for one in self.settings.auth.issuers}
 
     def _keys_of(self, issuer: str, url: str = "") -> "IssuerKeys":
         from shared.auth.issuer_keys import IssuerKeys
@@ -339,11 +341,10 @@ class App:
 
     @cached_property
     def health(self) -> "Health":
-        from shared.operate.health import Health, readiness_checks
+        from shared.operate.health import readiness
 
         stored, issuers = map(self._table, tables.ALL), self._issuer_keys.values()
-        checks = readiness_checks([*stored], self._acs_identity, issuers)
-        return Health(checks, self.settings.upstream.timeout)
+        return readiness([*stored], self._acs_identity, issuers, self.settings.upstream.timeout)
 
     def _table(self, name: str) -> Table:
         return Table(table_client(self.settings.upstream, self.upstream, name))

@@ -167,6 +167,18 @@ class Misconfigured(Problem):
     title = "The service is misconfigured."
 
 
+class IssuerMisconfigured(Misconfigured):
+    """What an issuer publishes does not fit the settings, so waiting does not help.
+
+    Attributes:
+        remedy: what the operator has to do; for logs and the doctor, not for clients.
+    """
+
+    def __init__(self, setting: str, remedy: str) -> None:
+        super().__init__(f"Wrong or missing settings: {setting}.")
+        self.remedy = remedy
+
+
 class InternalError(Problem):
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     code = "internal-error"

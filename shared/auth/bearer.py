@@ -8,26 +8,14 @@ from typing import Any
 
 import jwt
 
-from shared.auth.claims import caller_of, refusal
+from shared.auth.claims import LEEWAY_SECONDS, caller_of, refusal
 from shared.auth.issuer_keys import KeySource
+from shared.auth.key_set import ALGORITHMS
 from shared.auth.settings import Issuer
+from shared.auth.signatures import decode_with_any
 from shared.principals import Caller
 
 MAX_TOKEN_LENGTH = 16 * 1024
-_LEEWAY_SECONDS = 60
-# Asymmetric only: with HS256 an issuer's public key would be a signing key. Never "none".
-_ALGORITHMS = (
-    "RS256",
-    "RS384",
-    "RS512",
-    "PS256",
-    "PS384",
-    "PS512",
-    "ES256",
-    "ES384",
-    "ES512",
-    "EdDSA",
-)
 _TYPES = frozenset({"jwt", "at+jwt", "application/at+jwt"})
 _MAX_KEY_ID_LENGTH = 256
 
@@ -54,20 +42,20 @@ class BearerTokens:
             raise refusal(f"The token is longer than {MAX_TOKEN_LENGTH} characters.")
         if "," in token or " " in token:
             raise refusal("Send one Authorization header only.", error="invalid_request")
-        issuer, key_id = self._unverified_issuer_and_key_id(token)
-        key = await self._keys[issuer.url].find(key_id)
-        if key is None:
-            raise refusal("The token is signed with a key that its issuer does not have.")
-        return caller_of(_verified_claims(token, key, issuer), issuer)
+        issuer, key_id, algorithm = self._unverified_header(token)
+        claims = await _verified_claims(token, self._keys[issuer.url], key_id, algorithm, issuer)
+        return caller_of(claims, issuer)
 
-    def _unverified_issuer_and_key_id(self, token: str) -> tuple[Issuer, str | None]:
-        """Says which key verifies the token's signature. Nothing else of it is used until then."""
+    def _unverified_header(self, token: str) -> tuple[Issuer, str | None, str]:
+        """Issuer, key id and algorithm: what says which keys may verify the token's signature.
+        Nothing else of it is used until then."""
         try:
             unverified = jwt.decode_complete(token, options={"verify_signature": False})
         except (jwt.PyJWTError, ValueError, RecursionError):
             raise refusal("The token is not a JWT.") from None
         header, claims = unverified["header"], unverified["payload"]
-        if header.get("alg") not in _ALGORITHMS:
+        algorithm = header.get("alg")
+        if algorithm not in ALGORITHMS:
             raise refusal("The token's signature algorithm is not accepted here.")
         if not _is_access_token(header, claims):
             raise refusal("The token is for another purpose; send an access token.")
@@ -78,7 +66,7 @@ class BearerTokens:
         issuer = self._issuers.get(url) if isinstance(url, str) else None
         if issuer is None:
             raise refusal("The token's issuer (iss) is not configured here, see AUTH_ISSUER.")
-        return issuer, key_id
+        return issuer, key_id, algorithm
 
 
 def _is_access_token(header: Mapping[str, Any], claims: Mapping[str, Any]) -> bool:
@@ -88,21 +76,26 @@ def _is_access_token(header: Mapping[str, Any], claims: Mapping[str, Any]) -> bo
     return isinstance(token_type, str) and token_type.lower() in _TYPES and "events" not in claims
 
 
-def _verified_claims(token: str, key: jwt.PyJWK, issuer: Issuer) -> dict[str, Any]:
-    try:
+async def _verified_claims(
+    token: str, keys: KeySource, key_id: str | None, algorithm: str, issuer: Issuer
+) -> dict[str, Any]:
+    def decode(key: jwt.PyJWK) -> dict[str, Any]:
         return jwt.decode(
             token,
             key,
-            algorithms=_ALGORITHMS,
+            algorithms=[algorithm],
             audience=issuer.audiences,
             issuer=issuer.url,
-            leeway=_LEEWAY_SECONDS,
+            leeway=LEEWAY_SECONDS,
             options={
                 # Without this a token that has no exp would be valid for ever.
                 "require": ["exp", "iat", "iss", "aud"],
                 "enforce_minimum_key_length": True,
             },
         )
+
+    try:
+        claims = await decode_with_any(keys, key_id, algorithm, decode)
     except jwt.ExpiredSignatureError:
         raise refusal("The token has expired; get a new one.") from None
     except jwt.InvalidAudienceError:
@@ -115,3 +108,6 @@ def _verified_claims(token: str, key: jwt.PyJWK, issuer: Issuer) -> dict[str, An
         raise refusal("The token is not valid yet; compare the clocks.") from None
     except (jwt.PyJWTError, ValueError, TypeError):
         raise refusal("The token's signature or a claim is not valid.") from None
+    if claims is None:
+        raise refusal("The token is signed with a key that its issuer does not have.")
+    return claims

@@ -1,6 +1,7 @@
 """Turns verified claims into a Caller, and makes the refusal of those that are not valid."""
 
 import logging
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -11,8 +12,11 @@ from shared.problems import Unauthenticated
 
 logger = logging.getLogger(__name__)
 
+# Seconds by which clocks may differ.
+LEEWAY_SECONDS = 60
 _CLIENT_CLAIMS = ("azp", "appid", "client_id", "cid")
 _MAX_NAME_LENGTH = 256
+_PATH_PART = re.compile(r'"([^"]+)"|([^."]+)')
 
 
 def caller_of(claims: Mapping[str, Any], issuer: Issuer, *, from_platform: bool = False) -> Caller:
@@ -52,6 +56,8 @@ def _kind(claims: Mapping[str, Any], issuer: Issuer, *, from_platform: bool) -> 
     No standard claim marks an app; each provider has its own. A person gains nothing if they are
     taken for an app, because an app needs an app role for everything.
     """
+    if issuer.person_claim is not None:
+        return Kind.USER if _has(claims, *issuer.person_claim) else Kind.SERVICE
     if claims.get("idtyp") == "app":  # Entra and B2C, where the optional claim is switched on
         return Kind.SERVICE
     client = next((claims[name] for name in _CLIENT_CLAIMS if claims.get(name)), None)
@@ -76,6 +82,14 @@ def _kind(claims: Mapping[str, Any], issuer: Issuer, *, from_platform: bool) -> 
     return Kind.USER
 
 
+def _has(claims: Mapping[str, Any], name: str, value: str) -> bool:
+    """Whether a claim is there, with this value (one of several, perhaps) unless that is empty."""
+    found = claims.get(name)
+    if not value:
+        return bool(found)
+    return value in (found if isinstance(found, list) else [found])
+
+
 def _display_name(claim: object) -> str | None:
     """The name that friends may see. People can often choose it, so it is cleaned and shortened."""
     if not isinstance(claim, str):
@@ -84,11 +98,13 @@ def _display_name(claim: object) -> str | None:
 
 
 def _roles(claims: Mapping[str, Any], path: str) -> frozenset[str]:
-    """The roles in a claim, or at a dotted path such as Keycloak's `realm_access.roles`."""
+    """The roles in a claim, or at a dotted path such as Keycloak's `realm_access.roles`. A part of
+    the path that has dots is in quotes: `resource_access."my.api".roles`."""
     found: Any = claims.get(path)
     if found is None:  # no claim has exactly that name; Auth0's names are URLs, which have dots
         found = claims
-        for part in path.split("."):
+        for quoted, plain in _PATH_PART.findall(path):
+            part = quoted or plain
             found = found.get(part) if isinstance(found, Mapping) else None
     if isinstance(found, str):
         found = [found]

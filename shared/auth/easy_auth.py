@@ -4,10 +4,11 @@ header. It removes that header from what clients send, so that nobody can forge 
 import base64
 import binascii
 import json
+import time
 from collections.abc import Mapping
 from typing import Any
 
-from shared.auth.claims import caller_of, refusal
+from shared.auth.claims import LEEWAY_SECONDS, caller_of, refusal
 from shared.auth.settings import Issuer
 from shared.principals import Caller
 
@@ -36,23 +37,28 @@ def platform_caller(encoded: str, issuers: Mapping[str, Issuer]) -> Caller:
     """
     try:
         principal = json.loads(base64.b64decode(encoded, validate=True))
-        claims = _claims(principal["claims"])
+        values = _values(principal["claims"])
+        expires_at = float(values.get("exp", ["inf"])[0])
     except (binascii.Error, ValueError, KeyError, TypeError, RecursionError):
         raise refusal("The platform's principal is malformed.") from None
-    url = claims.get("iss")
-    issuer = issuers.get(url) if isinstance(url, str) else None
+    if not expires_at > time.time() - LEEWAY_SECONDS:  # also for NaN
+        raise refusal("The platform's principal has expired; sign in again.")
+    claims: dict[str, Any] = {name: found[0] for name, found in values.items()}
+    issuer = issuers.get(claims.get("iss", ""))
     if issuer is None or claims.get("aud") not in issuer.audiences:
         raise refusal("The platform's principal is of an issuer or audience not configured here.")
+    # Each role is a claim of its own here, whatever the claim is called; a proof of being a person
+    # may be one of several values too.
+    for name in (issuer.roles_claim, *(issuer.person_claim or ())[:1]):
+        if name in values:
+            claims[name] = values[name]
     return caller_of(claims, issuer, from_platform=True)
 
 
-def _claims(entries: list[dict[str, str]]) -> dict[str, Any]:
-    """The principal's claims under their OIDC names; roles are a list, as there may be many."""
-    claims: dict[str, Any] = {}
+def _values(entries: list[dict[str, str]]) -> dict[str, list[str]]:
+    """All values of the principal's claims, under their OIDC names."""
+    values: dict[str, list[str]] = {}
     for entry in entries:
-        name, value = _CLAIM_NAMES.get(entry["typ"], entry["typ"]), entry["val"]
-        if name == "roles":
-            claims.setdefault("roles", []).append(value)
-        else:
-            claims.setdefault(name, value)
-    return claims
+        name = _CLAIM_NAMES.get(entry["typ"], entry["typ"])
+        values.setdefault(name, []).append(entry["val"])
+    return values

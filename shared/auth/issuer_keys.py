@@ -9,6 +9,7 @@ import json
 import logging
 import re
 import time
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -16,7 +17,9 @@ from typing import Any, Protocol
 import aiohttp
 import jwt
 
-from shared.problems import KeysUnavailable
+from shared.auth.key_set import KeySet, read_key_set
+from shared.auth.settings import Issuer
+from shared.problems import IssuerMisconfigured, KeysUnavailable, Problem
 from shared.urls import is_safe_url
 
 logger = logging.getLogger(__name__)
@@ -28,17 +31,30 @@ _MOST_BYTES = 256 * 1024
 _FRESH, _LEAST_FRESH = 3600.0, 60.0
 # While an issuer is down, its cached keys can be used for a day.
 _STALE = 24 * 3600.0
-# Tokens with invented key ids cause at most one fetch a minute, however many come.
-_UNKNOWN_KEY_COOLDOWN = 60.0
 _FAILURE_COOLDOWN = 5.0
+# Seconds for which the absence of a key is believed: a token that names a new key is accepted soon
+# after the key is published.
+_ABSENCE = 5.0
+# Anybody can invent key ids. So many fetches for them are made in so many seconds; whoever comes
+# beyond that is asked to come again.
+_MOST_LOOKUPS, _LOOKUP_SECONDS = 4, 20.0
+_MOST_ABSENT = 1000
+_WELL_KNOWN = "/.well-known/openid-configuration"
 _MAX_AGE = re.compile(r"max-age=(\d{1,9})")
 
 
-class KeySource(Protocol):
-    """Finds the public key that verifies a signature: `IssuerKeys`, or a fake in tests."""
+class _WrongDocument(ValueError):
+    """It is not there, or is another issuer's."""
 
-    async def find(self, key_id: str | None) -> jwt.PyJWK | None:
+
+class KeySource(Protocol):
+    """Finds the public keys that verify a signature: `IssuerKeys`, or a fake in tests."""
+
+    async def find(self, key_id: str | None, algorithm: str) -> list[jwt.PyJWK]:
         """As `IssuerKeys.find`."""
+
+    async def look_again(self) -> bool:
+        """As `IssuerKeys.look_again`."""
 
 
 class IssuerKeys:
@@ -51,65 +67,109 @@ class IssuerKeys:
         clock: Callable[[], float] = time.monotonic,
         *,
         keys_url: str = "",
+        metadata_url: str = "",
+        setting: str = "AUTH_ISSUER",
     ) -> None:
         """
         Args:
             keys_url: where the keys are; by default the issuer's discovery document says it.
+            metadata_url: where that document is; by default at the usual place below the issuer.
+            setting: the name of the setting that says who the issuer is.
         """
         self._issuer_url = issuer_url
         self._session = session
         self._clock = clock
         self._keys_url = keys_url
-        self._keys: dict[str, jwt.PyJWK] = {}
+        self._metadata_url = metadata_url or f"{issuer_url.rstrip('/')}{_WELL_KNOWN}"
+        self._setting = setting
+        self._key_set = KeySet()
         self._fetched_at = self._tried_at = float("-inf")
         self._fresh_for = _FRESH
         self._failed = False
+        self._wrong = ""  # what the settings have to say otherwise, if that is why it failed
         self._fetching: asyncio.Task[None] | None = None
+        self._lookups: deque[float] = deque(maxlen=_MOST_LOOKUPS)
+        # Key id (None for tokens without one) -> until when its absence is believed.
+        self._absent: OrderedDict[str | None, float] = OrderedDict()
 
-    async def find(self, key_id: str | None) -> jwt.PyJWK | None:
-        """The key with this id; without an id, the only key. None if the issuer has no such key.
+    async def find(self, key_id: str | None, algorithm: str) -> list[jwt.PyJWK]:
+        """The keys that may have signed a token with this key id and algorithm in its header; empty
+        if the issuer has no such key.
 
         Raises:
-            KeysUnavailable: the issuer cannot be reached, so it may have such a key or not.
+            KeysUnavailable: the issuer cannot be asked now, so it may have such a key or not.
+            IssuerMisconfigured: its documents are not there, or are another issuer's.
         """
         age = self._clock() - self._fetched_at
         if age > _STALE:
-            await self._fetch(_FAILURE_COOLDOWN)
+            await self._fetch()
         elif age > self._fresh_for:
             self._fetch_in_background()
-        key = self._cached(key_id)
-        if key is None and self._clock() - self._tried_at >= self._cooldown():
-            await self._fetch(self._cooldown())  # perhaps the issuer has rotated its keys
-            key = self._cached(key_id)
-        if key is None and self._failed:
-            raise KeysUnavailable(retry_after=_FAILURE_COOLDOWN)
-        return key
+        found = self._key_set.candidates(key_id, algorithm)
+        if not found:
+            if age <= _STALE:  # else all keys have just been fetched
+                await self._look_up(key_id)
+                found = self._key_set.candidates(key_id, algorithm)
+            if not found:
+                self._note_absence(key_id)
+        return found
+
+    async def look_again(self) -> bool:
+        """Fetch the keys for a token that has no key id and that no key fits.
+
+        Returns:
+            Whether there may be other keys now; False if the keys have been fetched just before.
+
+        Raises:
+            KeysUnavailable: the issuer cannot be asked now.
+        """
+        before = self._key_set
+        await self._look_up(None)
+        self._note_absence(None)
+        return self._key_set is not before
 
     async def check(self) -> None:
-        """Fetch the keys unless the cached ones can be used. Raises KeysUnavailable."""
+        """Fetch the keys unless the cached ones can be used. Raises as `find`."""
         if self._clock() - self._fetched_at > _STALE:
-            await self._fetch(_FAILURE_COOLDOWN)
+            await self._fetch()
 
-    def _cached(self, key_id: str | None) -> jwt.PyJWK | None:
-        if key_id is None:
-            return next(iter(self._keys.values())) if len(self._keys) == 1 else None
-        return self._keys.get(key_id)
+    async def _look_up(self, key_id: str | None) -> None:
+        """Fetch the keys, perhaps with a new one; not again for an id that was looked for just now.
 
-    def _cooldown(self) -> float:
-        return _FAILURE_COOLDOWN if self._failed else _UNKNOWN_KEY_COOLDOWN
+        A request that comes while a fetch is under way waits for that one. Raises as `find`.
+        """
+        now = self._clock()
+        if self._fetching is None and not self._failed:
+            if self._absent.get(key_id, now) > now:
+                return
+            if len(self._lookups) == _MOST_LOOKUPS and now - self._lookups[0] < _LOOKUP_SECONDS:
+                raise KeysUnavailable(retry_after=self._lookups[0] + _LOOKUP_SECONDS - now)
+            self._lookups.append(now)
+        await self._fetch()
+
+    def _note_absence(self, key_id: str | None) -> None:
+        self._absent[key_id] = self._fetched_at + _ABSENCE
+        self._absent.move_to_end(key_id)
+        if len(self._absent) > _MOST_ABSENT:
+            self._absent.popitem(last=False)
 
     def _fetch_in_background(self) -> None:
         if self._clock() - self._tried_at >= _FAILURE_COOLDOWN:
             self._start_fetch()
 
-    async def _fetch(self, cooldown: float) -> None:
-        """Fetch once for all requests that wait. Raises KeysUnavailable."""
-        wait = cooldown - (self._clock() - self._tried_at)
+    async def _fetch(self) -> None:
+        """Fetch once for all requests that wait. Raises as `find`."""
+        wait = _FAILURE_COOLDOWN - (self._clock() - self._tried_at)
         if self._fetching is None and wait > 0 and self._failed:
-            raise KeysUnavailable(retry_after=wait)
+            raise self._failure(wait)
         await asyncio.shield(self._start_fetch())
         if self._failed:
-            raise KeysUnavailable(retry_after=_FAILURE_COOLDOWN)
+            raise self._failure(_FAILURE_COOLDOWN)
+
+    def _failure(self, wait: float) -> Problem:
+        if self._wrong:
+            return IssuerMisconfigured(self._setting, self._wrong)
+        return KeysUnavailable(retry_after=wait)
 
     def _start_fetch(self) -> asyncio.Task[None]:
         """The fetch under way, or a new one."""
@@ -121,13 +181,19 @@ class IssuerKeys:
     async def _load(self) -> None:
         try:
             async with asyncio.timeout(FETCH_SECONDS):
-                key_set, fresh_for = await self._get_json(await self._find_keys_url())
-            self._keys = _signing_keys(key_set)
+                document, fresh_for = await self._get_json(await self._find_keys_url())
+            self._key_set = read_key_set(document)
             self._fetched_at, self._fresh_for, self._failed = self._clock(), fresh_for, False
-            logger.info("keys of %s: %d", self._issuer_url, len(self._keys))
+            self._wrong = ""
+            logger.info("keys of %s: %d", self._issuer_url, len(self._key_set.keys))
+            for why, number in self._key_set.left_out.items():
+                logger.warning("keys of %s left out, %s: %d", self._issuer_url, why, number)
         except Exception as error:
             # Whatever the document caused counts as a failure, so that the cooldown applies.
             self._failed = True
+            # An issuer that has been right before is out of order, and no other than it was.
+            is_wrong = isinstance(error, _WrongDocument) and self._fetched_at == float("-inf")
+            self._wrong = str(error) if is_wrong else ""
             reason = error if isinstance(error, ValueError) else type(error).__name__
             logger.warning("keys of %s cannot be had: %s", self._issuer_url, reason)
         finally:
@@ -136,11 +202,13 @@ class IssuerKeys:
     async def _find_keys_url(self) -> str:
         if self._keys_url:
             return self._keys_url
-        metadata, _ = await self._get_json(
-            self._issuer_url.rstrip("/") + "/.well-known/openid-configuration"
-        )
-        if metadata.get("issuer") != self._issuer_url:
-            raise ValueError("the discovery document names another issuer")
+        metadata, _ = await self._get_json(self._metadata_url)
+        # AD FS names the issuer of its access tokens apart from that of its ID tokens.
+        names = (metadata.get("issuer"), metadata.get("access_token_issuer"))
+        if self._issuer_url not in names:
+            raise _WrongDocument(
+                f"the discovery document {self._metadata_url} names another issuer"
+            )
         keys_url = metadata.get("jwks_uri")
         if not isinstance(keys_url, str) or not is_safe_url(keys_url):
             raise ValueError("the discovery document has no https jwks_uri")
@@ -149,6 +217,8 @@ class IssuerKeys:
     async def _get_json(self, url: str) -> tuple[dict[str, Any], float]:
         """The JSON object at `url`, and the seconds for which it is fresh."""
         async with self._session.get(url, allow_redirects=False) as response:
+            if response.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
+                raise _WrongDocument(f"there is no document {url}")
             if response.status != HTTPStatus.OK:
                 raise ValueError(f"{url} answered {response.status}")
             body = bytearray()
@@ -167,19 +237,12 @@ class IssuerKeys:
         return document, fresh_for
 
 
-def _signing_keys(key_set: dict[str, Any]) -> dict[str, jwt.PyJWK]:
-    """The public signing keys by id. Symmetric keys are left out: here anybody can read them."""
-    listed = key_set.get("keys")
-    if not isinstance(listed, list):
-        raise ValueError("the key set has no keys")
-    found: dict[str, jwt.PyJWK] = {}
-    for entry in listed:
-        if not isinstance(entry, dict) or entry.get("use", "sig") != "sig":
-            continue
-        if entry.get("kty") == "oct":
-            continue
-        try:
-            found[str(entry.get("kid", ""))] = jwt.PyJWK(entry)
-        except (jwt.PyJWTError, TypeError, ValueError, AttributeError):
-            continue  # PyJWT cannot read it: a token signed with it is refused
-    return found
+def keys_of(issuer: Issuer, session: aiohttp.ClientSession) -> IssuerKeys:
+    """The keys of a configured issuer."""
+    return IssuerKeys(
+        issuer.url,
+        session,
+        keys_url=issuer.keys_url,
+        metadata_url=issuer.metadata_url,
+        setting=issuer.setting,
+    )

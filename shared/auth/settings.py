@@ -17,6 +17,7 @@ _CHANGEABLE_CLAIMS = {"email", "emails", "mail", "upn", "username", "unique_name
 # Claims that many people share, and claims that differ between two tokens of one person.
 _SHARED_CLAIMS = {"acr", "appid", "aud", "azp", "cid", "client_id", "idp", "iss", "tid"}
 _FLEETING_CLAIMS = {"at_hash", "auth_time", "exp", "iat", "jti", "nbf", "nonce", "sid"}
+_ISSUER_NAME = re.compile(r"[!-~]{1,1024}")
 _CLAIM = re.compile(r"[!-~]{1,128}")  # a challenge quotes it in a header
 # Hosts whose issuers are Entra tenants; one tenant has a v1 and a v2 issuer.
 _ENTRA_HOSTS = frozenset(
@@ -39,7 +40,9 @@ _SHORT_NAMES = {
     "nameClaim": "AUTH_NAME_CLAIM",
     "rolesClaim": "AUTH_ROLES_CLAIM",
 }
-_NAMES = frozenset(_SHORT_NAMES.values())
+# What only an entry of the list may say.
+_OF_ENTRIES = ("metadataUrl", "jwksUrl", "personClaim")
+_NAMES = frozenset((*_SHORT_NAMES.values(), *_OF_ENTRIES))
 
 # Reports that a setting is wrong: its name, and what is wrong.
 type ReportFault = Callable[[str, str], None]
@@ -50,7 +53,14 @@ class Issuer:
     """One OIDC issuer; its tokens are accepted for its own audiences only.
 
     Attributes:
+        url: exactly the `iss` claim of its tokens.
         tenant: the Entra tenant id from the issuer URL; None for any other issuer.
+        metadata_url: of its discovery document, if that is not at the usual place below `url`.
+        keys_url: of its key set, if no discovery document says where that is.
+        person_claim: name and value of a claim that the tokens of people have, and those of apps
+            have not; the value is empty if any will do. None if people are told apart by what is
+            known of providers.
+        setting: the name of the setting that this comes from.
     """
 
     url: str
@@ -59,6 +69,10 @@ class Issuer:
     name_claim: str
     roles_claim: str
     tenant: str | None
+    metadata_url: str = ""
+    keys_url: str = ""
+    person_claim: tuple[str, str] | None = None
+    setting: str = "AUTH_ISSUER"
 
     @property
     def realm(self) -> str:
@@ -76,6 +90,10 @@ class AuthSettings:
 
     issuers: tuple[Issuer, ...]
     easy_auth: bool
+
+    @property
+    def issuers_by_url(self) -> dict[str, Issuer]:
+        return {issuer.url: issuer for issuer in self.issuers}
 
 
 def read_auth_settings(reader: SettingsReader) -> AuthSettings:
@@ -132,13 +150,26 @@ def _read_entry(entry: dict[str, object], label: str, fault: ReportFault) -> Iss
     return _read_issuer(
         lambda name: values.get(name, ""),
         lambda name, message: fault(f"{label}.{name}", message),
+        f"{label}.AUTH_ISSUER",
     )
 
 
-def _read_issuer(get: Callable[[str], str], fault: ReportFault) -> Issuer:
+def _read_issuer(
+    get: Callable[[str], str], fault: ReportFault, setting: str = "AUTH_ISSUER"
+) -> Issuer:
     url, audiences = get("AUTH_ISSUER"), comma_separated(get("AUTH_AUDIENCE"))
+    elsewhere = [name for name in ("metadataUrl", "jwksUrl") if get(name)]
+    for name in elsewhere:
+        if not is_safe_url(get(name)):
+            fault(name, "is neither https nor on this machine")
+    if len(elsewhere) > 1:
+        fault("jwksUrl", "is given beside metadataUrl, which says where the keys are; keep one")
     if not url:
         fault("AUTH_ISSUER", "is missing: the issuer URL of your identity provider")
+    elif elsewhere:
+        # Nothing is fetched from it: AD FS calls itself http://HOST/adfs/services/trust.
+        if not _ISSUER_NAME.fullmatch(url):
+            fault("AUTH_ISSUER", "is not the iss claim of a token")
     elif not is_safe_url(url):
         fault("AUTH_ISSUER", "is neither https nor on this machine")
     if not audiences:
@@ -159,7 +190,21 @@ def _read_issuer(get: Callable[[str], str], fault: ReportFault) -> Issuer:
         name_claim=name_claim,
         roles_claim=roles_claim,
         tenant=tenant,
+        metadata_url=get("metadataUrl"),
+        keys_url=get("jwksUrl"),
+        person_claim=_read_person_claim(get("personClaim"), fault),
+        setting=setting,
     )
+
+
+def _read_person_claim(text: str, fault: ReportFault) -> tuple[str, str] | None:
+    """`name`, or `name=value`."""
+    if not text:
+        return None
+    name, _, value = (part.strip() for part in text.partition("="))
+    if not _CLAIM.fullmatch(name) or (text.count("=") > 0 and not value):
+        fault("personClaim", "is neither the name of a claim nor name=value")
+    return name, value
 
 
 def _check_user_claim(claim: str, fault: ReportFault) -> None:

@@ -13,14 +13,14 @@ from typing import Any, Protocol
 import jwt
 
 from shared.auth.bearer import MAX_TOKEN_LENGTH
+from shared.auth.claims import LEEWAY_SECONDS
 from shared.auth.issuer_keys import KeySource
+from shared.auth.signatures import decode_with_any
 from shared.problems import NotConfigured, Unauthenticated
 
 logger = logging.getLogger(__name__)
 
 _LONGEST_KEY_ID = 256
-# ACS's tokens live for five minutes.
-_LEEWAY_SECONDS = 60
 
 # The senders, as messages name them.
 _ACS = "Azure Communication Services, proven by its token"
@@ -132,23 +132,25 @@ async def _claims(
     # ACS and Entra use RS256 only, and always name the key.
     if unverified.get("alg") != "RS256" or not isinstance(key_id, str):
         raise _refusal(sender, "another algorithm, or no key id")
-    key = await keys.find(key_id[:_LONGEST_KEY_ID])
-    if key is None:
-        raise _refusal(sender, "an unknown key")
-    try:
-        return dict(
-            jwt.decode(
-                token,
-                key,
-                algorithms=["RS256"],
-                audience=list(audiences),
-                issuer=list(issuers),
-                leeway=_LEEWAY_SECONDS,
-                options={"require": ["exp", "iss", "aud"], "enforce_minimum_key_length": True},
-            )
+
+    def decode(key: jwt.PyJWK) -> dict[str, Any]:
+        return jwt.decode(
+            token,
+            key,
+            algorithms=["RS256"],
+            audience=list(audiences),
+            issuer=list(issuers),
+            leeway=LEEWAY_SECONDS,
+            options={"require": ["exp", "iss", "aud"], "enforce_minimum_key_length": True},
         )
+
+    try:
+        claims = await decode_with_any(keys, key_id[:_LONGEST_KEY_ID], "RS256", decode)
     except (jwt.PyJWTError, ValueError, TypeError) as error:
         raise _refusal(sender, type(error).__name__) from None
+    if claims is None:
+        raise _refusal(sender, "an unknown key")
+    return claims
 
 
 def _digest(key: str) -> bytes:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 from shared import tables
-from shared.auth.issuer_keys import IssuerKeys
+from shared.auth.issuer_keys import IssuerKeys, keys_of
 from shared.bot_calls.settings import BotCallSettings
 from shared.identity.acs import IdentityApi, identity_client
 from shared.meetings.graph import graph_api
@@ -20,6 +20,7 @@ from shared.operate.health import Check
 from shared.problems import (
     CommunicationRefused,
     GraphRefused,
+    IssuerMisconfigured,
     KeysUnavailable,
     Problem,
     StorageRefused,
@@ -122,7 +123,7 @@ def _checks(settings: Settings, upstream: Upstream) -> dict[str, Check]:
         },
         f"communication {settings.upstream.communication_endpoint}": acs.check,
         **{
-            f"issuer {n} {issuer.url}": IssuerKeys(issuer.url, upstream.session).check
+            f"issuer {n} {issuer.url}": keys_of(issuer, upstream.session).check
             for n, issuer in enumerate(settings.auth.issuers, 1)
         },
         **_graph_check(settings.meetings, upstream),
@@ -164,7 +165,7 @@ async def _run(subject: str, check: Check) -> Finding:
     try:
         async with asyncio.timeout(_CHECK_SECONDS):
             await check()
-    except GraphRefused as refused:
+    except (GraphRefused, IssuerMisconfigured) as refused:
         return Finding(subject, f"{refused.title} -> {refused.remedy}")
     except Problem as problem:
         fix = _FIXES.get(type(problem), _FIX_UNREACHABLE)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from shared.problems import Problem
@@ -30,24 +30,6 @@ class Checkable(Protocol):
         """
 
 
-def readiness_checks(
-    tables: Sequence[Checkable], acs: Checkable, issuers: Iterable[Checkable]
-) -> dict[str, Check]:
-    """The checks of everything without which no request is served, by the names that answers show.
-
-    Anybody sees these names, so that they are neutral: no host and no issuer.
-    """
-
-    async def check_storage() -> None:
-        await for_each(tables, lambda table: table.check())
-
-    return {
-        "storage": check_storage,
-        "communication": acs.check,
-        **{f"issuer {n}": issuer.check for n, issuer in enumerate(issuers, 1)},
-    }
-
-
 class Health:
     """Runs the checks, and remembers the result for a moment."""
 
@@ -56,13 +38,16 @@ class Health:
         checks: Mapping[str, Check],
         timeout: float,
         clock: Callable[[], float] = time.monotonic,
+        alternatives: Collection[str] = (),
     ) -> None:
         """
         Args:
             checks: by the name that answers show. What raises or takes too long is down.
+            alternatives: names of checks of which one that succeeds is enough.
             timeout: seconds for all checks together; more than 3 count as 3.
         """
         self.checks = checks
+        self._alternatives = frozenset(alternatives)
         self._seconds = seconds = min(timeout, _MOST_SECONDS)
         self._clock = clock
         self._flight = SingleFlight[str, list[str]](seconds + 1)
@@ -78,7 +63,10 @@ class Health:
     async def _check_all(self) -> list[str]:
         names = sorted(self.checks)
         up = await asyncio.gather(*(self._is_up(name) for name in names))
-        self._down = [name for name, is_up in zip(names, up, strict=True) if not is_up]
+        down = {name for name, is_up in zip(names, up, strict=True) if not is_up}
+        if self._alternatives - down:  # people of the others can be served
+            down -= self._alternatives
+        self._down = sorted(down)
         self._checked_at = self._clock()
         return self._down
 
@@ -93,3 +81,22 @@ class Health:
             logger.warning("%s is down: %s", name, type(error).__name__)
             return False
         return True
+
+
+def readiness(
+    tables: Sequence[Checkable], acs: Checkable, issuers: Iterable[Checkable], timeout: float
+) -> Health:
+    """The probe of everything without which no request is served.
+
+    Anybody sees the names of the checks, so that they are neutral: no host and no issuer.
+
+    Args:
+        issuers: one of them is enough, because its people can be served.
+    """
+
+    async def check_storage() -> None:
+        await for_each(tables, lambda table: table.check())
+
+    signing_in = {f"issuer {n}": issuer.check for n, issuer in enumerate(issuers, 1)}
+    checks = {"storage": check_storage, "communication": acs.check, **signing_in}
+    return Health(checks, timeout, alternatives=signing_in.keys())

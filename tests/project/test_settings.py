@@ -331,6 +331,84 @@ def test_values_of_a_listed_issuer_are_texts_given_once() -> None:
     }
 
 
+ADFS = {
+    "issuer": "http://adfs.example/adfs/services/trust",
+    "audience": "api://one",
+    "metadataUrl": "https://adfs.example/adfs/.well-known/openid-configuration",
+}
+
+
+def test_an_issuer_whose_documents_lie_elsewhere_need_not_be_an_address() -> None:
+    listed = [ADFS, {**ADFS, "issuer": "x", "metadataUrl": "", "jwksUrl": "https://x.example/keys"}]
+
+    first, by_metadata, by_keys = load({**GOOD, "AUTH_ISSUERS": json.dumps(listed)}).auth.issuers
+
+    assert (first.metadata_url, first.keys_url) == ("", "")
+    assert (by_metadata.url, by_metadata.metadata_url) == (ADFS["issuer"], ADFS["metadataUrl"])
+    assert (by_keys.url, by_keys.keys_url) == ("x", "https://x.example/keys")
+
+
+@pytest.mark.parametrize(
+    ("changed", "wrong"),
+    [
+        ({"metadataUrl": "http://adfs.example/metadata"}, "metadataUrl"),
+        ({"jwksUrl": "https://adfs.example/keys"}, "jwksUrl"),
+        ({"issuer": "two words"}, "AUTH_ISSUER"),
+        ({"metadataUrl": ""}, "AUTH_ISSUER"),
+        ({"personClaim": "amr="}, "personClaim"),
+        ({"personClaim": "two words"}, "personClaim"),
+        ({"personClaim": 7}, "personClaim"),
+    ],
+)
+def test_what_is_wrong_with_where_an_issuers_documents_lie_is_named(
+    changed: dict[str, object], wrong: str
+) -> None:
+    listed = json.dumps([{**ADFS, **changed}])
+
+    assert list(faults(AUTH_ISSUERS=listed)) == [f"AUTH_ISSUERS[0].{wrong}"]
+
+
+def test_the_claim_of_people_is_a_name_with_or_without_a_value() -> None:
+    listed = [{**ADFS, "personClaim": "auth_time"}, {**ADFS, "issuer": "x", "personClaim": "a=b=c"}]
+
+    _, named, valued = load({**GOOD, "AUTH_ISSUERS": json.dumps(listed)}).auth.issuers
+
+    assert (named.person_claim, valued.person_claim) == (("auth_time", ""), ("a", "b=c"))
+
+
+REFERENCE = "@Microsoft.KeyVault(SecretUri=https://vault.example/secrets/name)"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("EVENT_GRID_KEY", REFERENCE),
+        ("AUTH_AUDIENCE", REFERENCE),
+        ("AUTH_AUDIENCE", "@microsoft.appconfiguration(Endpoint=https://x.example; Key=y)"),
+        ("BOT_GREETING", REFERENCE),
+        ("BOT_MENU", json.dumps({"1": {"say": REFERENCE}})),
+        ("AUTH_ISSUERS", json.dumps([{"issuer": "https://a.example", "audience": REFERENCE}])),
+        ("TOKEN_SCOPES_BY_ROLE", json.dumps({REFERENCE: ["voip"]})),
+        ("AUTH_ISSUER", "https://login.microsoftonline.com/<tenant id>/v2.0"),
+        ("CALLBACK_BASE_URL", "https://YOUR-APP.azurewebsites.net"),
+        ("BOT_MENU", json.dumps({"1": {"connect": "…"}}, ensure_ascii=False)),
+        ("AUTH_AUDIENCE", "…"),
+    ],
+)
+def test_a_text_that_nobody_meant_as_a_value_is_a_wrong_setting(name: str, value: str) -> None:
+    found = faults(**BOT, **{name: value}) if name not in BOT else faults(**{**BOT, name: value})
+
+    assert name in found
+    assert value not in found[name]
+    assert "reference" in found[name] or "placeholder" in found[name]
+
+
+def test_a_greeting_may_pause() -> None:
+    greeting = "Welcome … one moment, please"
+
+    assert load({**GOOD, **BOT, "BOT_GREETING": greeting}).bot_calls.greeting == greeting
+
+
 def test_an_issuer_listed_twice_is_a_fault() -> None:
     listed = [{"issuer": GOOD["AUTH_ISSUER"], "audience": "x"}]
 

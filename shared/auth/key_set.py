@@ -1,0 +1,128 @@
+"""A JSON Web Key Set as an issuer publishes it (RFC 7517): the public signing keys in it, and those
+of them that may have signed a token."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import jwt
+
+# What a key of each type and curve can verify (RFC 7518; RFC 9864 names EdDSA's curves apart).
+# Asymmetric only: with HS256 an issuer's public key would be a signing key. Never "none".
+_RSA = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
+_ALGORITHMS = {
+    ("RSA", None): _RSA,
+    ("EC", "P-256"): ("ES256",),
+    ("EC", "P-384"): ("ES384",),
+    ("EC", "P-521"): ("ES512",),
+    ("OKP", "Ed25519"): ("EdDSA", "Ed25519"),
+}
+ALGORITHMS = tuple(name for names in _ALGORITHMS.values() for name in names)
+# PyJWT has one name for both.
+_NAMES_IN_PYJWT = {"Ed25519": "EdDSA"}
+# Members of a JWK that only its owner may know (RFC 7518 sections 6.2.2 and 6.3.2).
+_PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})
+# Limits what one token without a key id can cost: verifying RS256 takes 62 us.
+_MOST_CANDIDATES = 16
+
+
+@dataclass(frozen=True)
+class PublishedKey:
+    """A public signing key.
+
+    Attributes:
+        id: its `kid`; None where the issuer names it not.
+        algorithms: what it may verify: its `alg`, or all that its type can do.
+    """
+
+    id: str | None
+    algorithms: tuple[str, ...]
+    _jwk: Mapping[str, Any] = field(repr=False)
+    _built: dict[str, jwt.PyJWK] = field(default_factory=dict, repr=False, compare=False)
+
+    def for_algorithm(self, algorithm: str) -> jwt.PyJWK:
+        """The key as PyJWT takes it, for one algorithm: PyJWT binds a key to one."""
+        if algorithm not in self._built:
+            key = jwt.PyJWK(dict(self._jwk), _NAMES_IN_PYJWT.get(algorithm, algorithm))
+            key.algorithm_name = algorithm  # it is compared with the token's header
+            self._built[algorithm] = key
+        return self._built[algorithm]
+
+
+@dataclass(frozen=True)
+class KeySet:
+    """All keys of an issuer that may sign tokens.
+
+    Attributes:
+        left_out: how many keys of the document are of no use here, by reason.
+    """
+
+    keys: tuple[PublishedKey, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+    def candidates(self, key_id: str | None, algorithm: str) -> list[jwt.PyJWK]:
+        """The keys that may have signed a token, best first.
+
+        A key with the token's id may have; without such a key, those to which the issuer gives no
+        id. A token without an id may be signed by any key.
+        """
+        able = [key for key in self.keys if algorithm in key.algorithms]
+        named = [key for key in able if key_id is None or key.id == key_id]
+        found = named or [key for key in able if key.id is None]
+        return [key.for_algorithm(algorithm) for key in found[:_MOST_CANDIDATES]]
+
+
+def read_key_set(document: Mapping[str, Any]) -> KeySet:
+    """The usable keys of a document.
+
+    Raises:
+        ValueError: it is no key set.
+    """
+    listed = document.get("keys")
+    if not isinstance(listed, list):
+        raise ValueError("the key set has no keys")
+    keys, left_out = [], Counter[str]()
+    for entry in listed:
+        read = _read_key(entry)
+        if isinstance(read, PublishedKey):
+            keys.append(read)
+        elif read:
+            left_out[read] += 1
+    return KeySet(tuple(keys), left_out)
+
+
+def _read_key(entry: object) -> PublishedKey | str:
+    """A key, or why it is left out; "" for one that is simply for another purpose."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("kid", ""), str):
+        return "broken"
+    if entry.get("kty") == "oct" or _PRIVATE & entry.keys():
+        return "private"  # in a public document anybody could sign with it
+    if entry.get("use", "sig") != "sig" or not _has(entry.get("key_ops", ["verify"]), "verify"):
+        return ""
+    able = _able(entry)
+    if not able:
+        return "of an unknown type"
+    key = PublishedKey(entry.get("kid") or None, able, entry)
+    try:
+        key.for_algorithm(able[0])
+    except (jwt.PyJWTError, TypeError, ValueError, AttributeError, KeyError):
+        return "broken"
+    return key
+
+
+def _able(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a key may verify: what its type and curve can do, of which its `alg` may name one."""
+    kind, curve, named = entry.get("kty"), entry.get("crv"), entry.get("alg")
+    able = next((names for of, names in _ALGORITHMS.items() if of == (kind, curve)), ())
+    return able if named is None else tuple(name for name in able if _is_named(name, named))
+
+
+def _is_named(algorithm: str, named: object) -> bool:
+    """EdDSA and Ed25519 are two names for what an Ed25519 key does."""
+    same = {"EdDSA", "Ed25519"}
+    return algorithm == named or (algorithm in same and named in same)
+
+
+def _has(operations: object, wanted: str) -> bool:
+    return isinstance(operations, list) and wanted in operations
