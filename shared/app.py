@@ -74,7 +74,7 @@ class App:
         from shared.auth.webhooks import CallbackVerifier
 
         calls = self.settings.calls
-        keys = self._keys_of(calls.callback_issuer, calls.callback_keys_url)
+        keys = self._keys_at(calls.callback_keys_url, calls.callback_issuer, "CALLBACK_JWKS_URL")
         return CallbackVerifier(keys, calls.callback_issuer, self.settings.upstream.resource_id)
 
     @cached_property
@@ -82,7 +82,7 @@ class App:
         from shared.auth.webhooks import EventGridVerifier
 
         bots = self.settings.bot_calls
-        keys = self._keys_of("Entra, for Event Grid", bots.entra_keys_url)
+        keys = self._keys_at(bots.entra_keys_url, "Entra, for Event Grid", "EVENT_GRID_TENANT")
         return EventGridVerifier(
             bots.event_grid_keys, keys, bots.event_grid_tenant, bots.event_grid_audiences
         )
@@ -94,10 +94,10 @@ class App:
         session = self.upstream.session
         return {one.url: keys_of(one, session) for one in self.settings.auth.issuers}
 
-    def _keys_of(self, issuer: str, url: str = "") -> "IssuerKeys":
+    def _keys_at(self, url: str, issuer: str, setting: str) -> "IssuerKeys":
         from shared.auth.issuer_keys import IssuerKeys
 
-        return IssuerKeys(issuer, self.upstream.session, keys_url=url)
+        return IssuerKeys(issuer, self.upstream.session, keys_url=url, setting=setting)
 
     # Identities and their tokens
 

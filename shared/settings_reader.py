@@ -14,6 +14,10 @@ _UNRESOLVED = re.compile(r"@Microsoft\.(KeyVault|AppConfiguration)\s*\(", re.IGN
 _PLACEHOLDER = re.compile(r'<[A-Za-z][A-Za-z0-9 _-]*>|\bYOUR-[A-Z]+|(^|")…("|$)')
 
 
+# What people may write as they like, also <this>.
+_FREE_TEXTS = frozenset({"BOT_GREETING", "BOT_MENU", "EVENT_GRID_KEY"})
+
+
 class SettingsError(Exception):
     """Some settings are wrong.
 
@@ -45,7 +49,7 @@ class SettingsReader:
         value = self._environment.get(name, "").strip()
         if _UNRESOLVED.search(value):
             self.fault(name, "is a reference that the platform could not resolve")
-        elif _PLACEHOLDER.search(value):
+        elif name not in _FREE_TEXTS and _PLACEHOLDER.search(value):
             self.fault(name, "still holds a placeholder of an example")
         return value
 

@@ -95,7 +95,7 @@ async def _verified_claims(
         )
 
     try:
-        claims = await decode_with_any(keys, key_id, algorithm, decode)
+        claims = await decode_with_any(token, keys, key_id, algorithm, decode)
     except jwt.ExpiredSignatureError:
         raise refusal("The token has expired; get a new one.") from None
     except jwt.InvalidAudienceError:

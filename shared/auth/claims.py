@@ -56,25 +56,25 @@ def _kind(claims: Mapping[str, Any], issuer: Issuer, *, from_platform: bool) -> 
     No standard claim marks an app; each provider has its own. A person gains nothing if they are
     taken for an app, because an app needs an app role for everything.
     """
-    if issuer.person_claim is not None:
-        return Kind.USER if _has(claims, *issuer.person_claim) else Kind.SERVICE
-    if claims.get("idtyp") == "app":  # Entra and B2C, where the optional claim is switched on
-        return Kind.SERVICE
-    client = next((claims[name] for name in _CLIENT_CLAIMS if claims.get(name)), None)
-    if issuer.tenant:
-        if not claims.get("scp"):
-            # A person's access token has scopes, an app's has a client and no scopes. An ID token
-            # has neither: it is meant for the client, not for us. But Easy Auth is that client.
-            if client:
-                return Kind.SERVICE
-            if not from_platform:
-                raise refusal("This is an ID token; send an access token for this service.")
-        return Kind.USER
     subject = str(claims.get("sub", ""))
     if (
-        claims.get("gty") == "client-credentials"  # Auth0
+        claims.get("idtyp") == "app"  # Entra and B2C, where the optional claim is switched on
+        or claims.get("gty") == "client-credentials"  # Auth0
         or subject.endswith("@clients")  # Auth0
-        or (client and client == subject)  # RFC 9068 section 2.2, Okta
+    ):
+        return Kind.SERVICE
+    client = next((claims[name] for name in _CLIENT_CLAIMS if claims.get(name)), None)
+    has_scopes = bool(claims.get("scp"))
+    # Entra: a person's access token has scopes, an app's has a client and no scopes. An ID token
+    # has neither: it is meant for the client, not for us. But Easy Auth is that client.
+    if issuer.tenant and not (has_scopes or client or from_platform):
+        raise refusal("This is an ID token; send an access token for this service.")
+    if issuer.person_claim is not None:
+        return Kind.USER if _has(claims, *issuer.person_claim) else Kind.SERVICE
+    if issuer.tenant:
+        return Kind.SERVICE if client and not has_scopes else Kind.USER
+    if (
+        (client and client == subject)  # RFC 9068 section 2.2, Okta
         or claims.keys() & {"clientHost", "clientAddress"}  # Keycloak
         or str(claims.get("preferred_username", "")).startswith("service-account-")  # Keycloak
     ):

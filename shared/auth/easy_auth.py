@@ -39,7 +39,7 @@ def platform_caller(encoded: str, issuers: Mapping[str, Issuer]) -> Caller:
         principal = json.loads(base64.b64decode(encoded, validate=True))
         values = _values(principal["claims"])
         expires_at = float(values.get("exp", ["inf"])[0])
-    except (binascii.Error, ValueError, KeyError, TypeError, RecursionError):
+    except (binascii.Error, ValueError, KeyError, TypeError, RecursionError, OverflowError):
         raise refusal("The platform's principal is malformed.") from None
     if not expires_at > time.time() - LEEWAY_SECONDS:  # also for NaN
         raise refusal("The platform's principal has expired; sign in again.")
@@ -50,7 +50,7 @@ def platform_caller(encoded: str, issuers: Mapping[str, Issuer]) -> Caller:
     # Each role is a claim of its own here, whatever the claim is called; a proof of being a person
     # may be one of several values too.
     for name in (issuer.roles_claim, *(issuer.person_claim or ())[:1]):
-        if name in values:
+        if len(values.get(name, ())) > 1:
             claims[name] = values[name]
     return caller_of(claims, issuer, from_platform=True)
 
@@ -60,5 +60,7 @@ def _values(entries: list[dict[str, str]]) -> dict[str, list[str]]:
     values: dict[str, list[str]] = {}
     for entry in entries:
         name = _CLAIM_NAMES.get(entry["typ"], entry["typ"])
+        if not isinstance(entry["val"], str):
+            raise TypeError(name)
         values.setdefault(name, []).append(entry["val"])
     return values

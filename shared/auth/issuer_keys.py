@@ -13,6 +13,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import aiohttp
 import jwt
@@ -20,7 +21,7 @@ import jwt
 from shared.auth.key_set import KeySet, read_key_set
 from shared.auth.settings import Issuer
 from shared.problems import IssuerMisconfigured, KeysUnavailable, Problem
-from shared.urls import is_safe_url
+from shared.urls import is_loopback, is_safe_url
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class KeySource(Protocol):
     async def find(self, key_id: str | None, algorithm: str) -> list[jwt.PyJWK]:
         """As `IssuerKeys.find`."""
 
-    async def look_again(self) -> bool:
+    async def look_again(self, key_id: str | None) -> bool:
         """As `IssuerKeys.look_again`."""
 
 
@@ -114,8 +115,8 @@ class IssuerKeys:
                 self._note_absence(key_id)
         return found
 
-    async def look_again(self) -> bool:
-        """Fetch the keys for a token that has no key id and that no key fits.
+    async def look_again(self, key_id: str | None) -> bool:
+        """Fetch the keys for a token that no key fits, unless one bears its id.
 
         Returns:
             Whether there may be other keys now; False if the keys have been fetched just before.
@@ -124,8 +125,10 @@ class IssuerKeys:
             KeysUnavailable: the issuer cannot be asked now.
         """
         before = self._key_set
-        await self._look_up(None)
-        self._note_absence(None)
+        if before.has(key_id):
+            return False
+        await self._look_up(key_id)
+        self._note_absence(key_id)
         return self._key_set is not before
 
     async def check(self) -> None:
@@ -207,34 +210,42 @@ class IssuerKeys:
         names = (metadata.get("issuer"), metadata.get("access_token_issuer"))
         if self._issuer_url not in names:
             raise _WrongDocument(
-                f"the discovery document {self._metadata_url} names another issuer"
+                f"the discovery document {_shown(self._metadata_url)} names another issuer"
             )
         keys_url = metadata.get("jwks_uri")
         if not isinstance(keys_url, str) or not is_safe_url(keys_url):
             raise ValueError("the discovery document has no https jwks_uri")
+        if is_loopback(keys_url) and not is_loopback(self._metadata_url):
+            raise ValueError("the discovery document has a jwks_uri on this machine")
         return keys_url
 
     async def _get_json(self, url: str) -> tuple[dict[str, Any], float]:
         """The JSON object at `url`, and the seconds for which it is fresh."""
         async with self._session.get(url, allow_redirects=False) as response:
             if response.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
-                raise _WrongDocument(f"there is no document {url}")
+                raise _WrongDocument(f"there is no document {_shown(url)}")
             if response.status != HTTPStatus.OK:
-                raise ValueError(f"{url} answered {response.status}")
+                raise ValueError(f"{_shown(url)} answered {response.status}")
             body = bytearray()
             async for chunk in response.content.iter_any():
                 body += chunk
                 if len(body) > _MOST_BYTES:
-                    raise ValueError(f"{url} is over {_MOST_BYTES} bytes")
+                    raise ValueError(f"{_shown(url)} is over {_MOST_BYTES} bytes")
             max_age = _MAX_AGE.search(response.headers.get("Cache-Control", ""))
         try:
             document = json.loads(body)
         except ValueError:
             document = None
         if not isinstance(document, dict):
-            raise ValueError(f"{url} is not a JSON object")
+            raise ValueError(f"{_shown(url)} is not a JSON object")
         fresh_for = min(_FRESH, max(_LEAST_FRESH, float(max_age[1]))) if max_age else _FRESH
         return document, fresh_for
+
+
+def _shown(url: str) -> str:
+    """A URL for a log: without its query, which may hold a secret, and of bounded length."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}{parts.path}"[:200]
 
 
 def keys_of(issuer: Issuer, session: aiohttp.ClientSession) -> IssuerKeys:

@@ -18,6 +18,10 @@ _CHANGEABLE_CLAIMS = {"email", "emails", "mail", "upn", "username", "unique_name
 _SHARED_CLAIMS = {"acr", "appid", "aud", "azp", "cid", "client_id", "idp", "iss", "tid"}
 _FLEETING_CLAIMS = {"at_hash", "auth_time", "exp", "iat", "jti", "nbf", "nonce", "sid"}
 _ISSUER_NAME = re.compile(r"[!-~]{1,1024}")
+# A path whose parts may be in quotes, because they have dots.
+_QUOTED_PATH = re.compile(r'("[^"]+"|[^".]+)(\.("[^"]+"|[^".]+))*')
+# Claims that every token has, so that none of them proves a person.
+_EVERYBODYS_CLAIMS = {"sub", "oid", "aud", "iss", "tid", "exp", "iat", "jti", "nbf"}
 _CLAIM = re.compile(r"[!-~]{1,128}")  # a challenge quotes it in a header
 # Hosts whose issuers are Entra tenants; one tenant has a v1 and a v2 issuer.
 _ENTRA_HOSTS = frozenset(
@@ -158,20 +162,7 @@ def _read_issuer(
     get: Callable[[str], str], fault: ReportFault, setting: str = "AUTH_ISSUER"
 ) -> Issuer:
     url, audiences = get("AUTH_ISSUER"), comma_separated(get("AUTH_AUDIENCE"))
-    elsewhere = [name for name in ("metadataUrl", "jwksUrl") if get(name)]
-    for name in elsewhere:
-        if not is_safe_url(get(name)):
-            fault(name, "is neither https nor on this machine")
-    if len(elsewhere) > 1:
-        fault("jwksUrl", "is given beside metadataUrl, which says where the keys are; keep one")
-    if not url:
-        fault("AUTH_ISSUER", "is missing: the issuer URL of your identity provider")
-    elif elsewhere:
-        # Nothing is fetched from it: AD FS calls itself http://HOST/adfs/services/trust.
-        if not _ISSUER_NAME.fullmatch(url):
-            fault("AUTH_ISSUER", "is not the iss claim of a token")
-    elif not is_safe_url(url):
-        fault("AUTH_ISSUER", "is neither https nor on this machine")
+    _check_urls(url, get, fault)
     if not audiences:
         fault("AUTH_AUDIENCE", "is missing: the audience of tokens for this service")
     tenant = _entra_tenant(url)
@@ -183,6 +174,8 @@ def _read_issuer(
     user_claim = get("AUTH_USER_CLAIM") or ("sub" if tenant is None else "oid")
     _check_user_claim(user_claim, fault)
     name_claim, roles_claim = get("AUTH_NAME_CLAIM") or "name", get("AUTH_ROLES_CLAIM") or "roles"
+    if '"' in roles_claim and not _QUOTED_PATH.fullmatch(roles_claim):
+        fault("AUTH_ROLES_CLAIM", 'is no path such as resource_access."my.api".roles')
     return Issuer(
         url=url,
         audiences=audiences,
@@ -197,13 +190,34 @@ def _read_issuer(
     )
 
 
+def _check_urls(url: str, get: Callable[[str], str], fault: ReportFault) -> None:
+    """Where the issuer's documents are: below its own URL, or elsewhere."""
+    elsewhere = [name for name in ("metadataUrl", "jwksUrl") if get(name)]
+    for name in elsewhere:
+        if not is_safe_url(get(name)):
+            fault(name, "is neither https nor on this machine")
+    if len(elsewhere) > 1:
+        fault("jwksUrl", "is given beside metadataUrl, which says where the keys are; keep one")
+    if not url:
+        fault("AUTH_ISSUER", "is missing: the issuer URL of your identity provider")
+    elif elsewhere:
+        # Nothing is fetched from it: AD FS calls itself http://HOST/adfs/services/trust. But it
+        # must not be taken for an Entra tenant's realm, or for another host's.
+        if not _ISSUER_NAME.fullmatch(url) or url.startswith("entra:") or "@" in url:
+            fault("AUTH_ISSUER", "is not the iss claim of a token")
+    elif not is_safe_url(url):
+        fault("AUTH_ISSUER", "is neither https nor on this machine")
+
+
 def _read_person_claim(text: str, fault: ReportFault) -> tuple[str, str] | None:
     """`name`, or `name=value`."""
     if not text:
         return None
     name, _, value = (part.strip() for part in text.partition("="))
-    if not _CLAIM.fullmatch(name) or (text.count("=") > 0 and not value):
+    if not _CLAIM.fullmatch(name) or ("=" in text and not value):
         fault("personClaim", "is neither the name of a claim nor name=value")
+    elif not value and name.lower() in _EVERYBODYS_CLAIMS:
+        fault("personClaim", "names a claim that the tokens of apps have too")
     return name, value
 
 

@@ -3,14 +3,19 @@
 from collections.abc import Callable
 
 import jwt
+from jwt.utils import base64url_decode
 
 from shared.auth.issuer_keys import KeySource
 
 
 async def decode_with_any[T](
-    keys: KeySource, key_id: str | None, algorithm: str, decode: Callable[[jwt.PyJWK], T]
+    token: str,
+    keys: KeySource,
+    key_id: str | None,
+    algorithm: str,
+    decode: Callable[[jwt.PyJWK], T],
 ) -> T | None:
-    """Decode a token with the first key whose signature fits.
+    """Decode a token with the key that has signed it.
 
     Args:
         key_id, algorithm: what the token's header says, which anybody could have written.
@@ -28,19 +33,26 @@ async def decode_with_any[T](
     if not candidates:
         return None
     try:
-        return _decode_with_first(candidates, decode)
+        return _decode_with_first(token, candidates, decode)
     except jwt.InvalidSignatureError:
-        # An id would have said that the key is new; without one, only newer keys can tell.
-        if key_id is not None or not await keys.look_again():
+        # If no key bears the token's id, its key may be newer than those we have.
+        if not await keys.look_again(key_id):
             raise
-    return _decode_with_first(await keys.find(key_id, algorithm), decode)
+    return _decode_with_first(token, await keys.find(key_id, algorithm), decode)
 
 
-def _decode_with_first[T](candidates: list[jwt.PyJWK], decode: Callable[[jwt.PyJWK], T]) -> T:
-    refused = jwt.InvalidSignatureError("no key fits")
+def _decode_with_first[T](
+    token: str, candidates: list[jwt.PyJWK], decode: Callable[[jwt.PyJWK], T]
+) -> T:
+    """Decoding a long token takes 5 ms; so of many keys, the signature alone finds the one."""
+    if len(candidates) == 1:
+        return decode(candidates[0])
+    signed, _, encoded = token.rpartition(".")
+    try:
+        signature = base64url_decode(encoded)
+    except ValueError:
+        raise jwt.InvalidSignatureError("the signature is no base64url") from None
     for key in candidates:
-        try:
+        if key.Algorithm.verify(signed.encode(), key.key, signature):
             return decode(key)
-        except jwt.InvalidSignatureError as error:
-            refused = error
-    raise refused
+    raise jwt.InvalidSignatureError("no key fits")

@@ -145,7 +145,7 @@ async def _claims(
         )
 
     try:
-        claims = await decode_with_any(keys, key_id[:_LONGEST_KEY_ID], "RS256", decode)
+        claims = await decode_with_any(token, keys, key_id[:_LONGEST_KEY_ID], "RS256", decode)
     except (jwt.PyJWTError, ValueError, TypeError) as error:
         raise _refusal(sender, type(error).__name__) from None
     if claims is None:

@@ -25,8 +25,10 @@ from shared.problems import (
     CallRefused,
     NotConfigured,
     NotFound,
+    Throttled,
     TooManyCalls,
     Unauthenticated,
+    Unavailable,
 )
 
 # How long a request may be repeated. After a day ACS forgets its Repeatability-Request-ID, and
@@ -94,8 +96,8 @@ class CallPlacing:
         number = self._dialling.caller_id(names, caller_id)
         fingerprint = key("call", *sorted(names), number or "", group_id or "")
         call = await self._records.begin(creator, idempotency_key, fingerprint)
-        if call.state is not CallState.PLACING and not self._lacks_own_id(call):
-            return CallView(call)
+        if call.state is not CallState.PLACING:
+            return CallView(await self._with_own_id(call))
         if not call.may_have_reached_acs:
             await self._check_limit(creator, call)
             await self._records.tidy(creator)
@@ -119,39 +121,49 @@ class CallPlacing:
             raise
         return CallView(call)
 
-    def _lacks_own_id(self, call: Call) -> bool:
+    async def _with_own_id(self, call: Call) -> Call:
         """Events came before ACS's answer, which was lost: only that says who the service is in the
         call. A repetition of the request gets the same answer; without it, the service would be
-        shown as a participant."""
-        return call.own_id is None and call.is_ongoing and self._is_repeatable(call)
+        shown as a participant. The call goes on also if ACS does not answer now."""
+        if call.own_id is not None or not call.is_ongoing or not self._is_repeatable(call):
+            return call
+        try:
+            connection = await self._request(call)
+        except (CallRefused, CallGone, Unavailable, Throttled):
+            return call
+        return await self._records.change(call.call_id, connection.bind) or call
 
     async def _connect(self, call: Call) -> EstablishedCall:
-        """Ask ACS to make the call; a repetition sends the same request.
+        """Ask ACS to make the call.
 
         If ACS refuses, the record stays: ACS may have accepted an earlier request for the same
         call, whose first event then brings the connection id.
         """
-        url = self._calls.callback_url(call.call_id)
-        headers = RepeatabilityHeaders.for_name(call.call_id, call.created_at)
-        speech_endpoint = self._calls.speech_endpoint
         try:
-            if call.group_id is not None:
-                return await self._acs.join(
-                    call.group_id, url, speech_endpoint=speech_endpoint, repeatability=headers
-                )
-            has_phones = any(Participant(raw_id).phone_number for raw_id in call.targets)
-            return await self._acs.create(
-                call.targets,
-                url,
-                caller_id=self._caller_id if has_phones else None,
-                speech_endpoint=speech_endpoint,
-                repeatability=headers,
-            )
+            return await self._request(call)
         except (CallRefused, CallGone) as refused:
             await self._calls.change(call, lambda found: replace(found, is_refused=True))
             if isinstance(refused, CallGone):
                 raise CallRefused("ACS knows nothing of what is to be joined.") from refused
             raise
+
+    async def _request(self, call: Call) -> EstablishedCall:
+        """One request, the same at each repetition: ACS then gives the same answer."""
+        url = self._calls.callback_url(call.call_id)
+        headers = RepeatabilityHeaders.for_name(call.call_id, call.created_at)
+        speech_endpoint = self._calls.speech_endpoint
+        if call.group_id is not None:
+            return await self._acs.join(
+                call.group_id, url, speech_endpoint=speech_endpoint, repeatability=headers
+            )
+        has_phones = any(Participant(raw_id).phone_number for raw_id in call.targets)
+        return await self._acs.create(
+            call.targets,
+            url,
+            caller_id=self._caller_id if has_phones else None,
+            speech_endpoint=speech_endpoint,
+            repeatability=headers,
+        )
 
     async def _record_targets(
         self, call: Call, targets: tuple[str, ...], group_id: str | None

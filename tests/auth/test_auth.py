@@ -55,7 +55,7 @@ class OneKey:
         public = jwt.algorithms.RSAAlgorithm.to_jwk(KEY.public_key(), as_dict=True)
         return read_key_set({"keys": [{**public, "kid": "k"}]}).candidates(key_id, algorithm)
 
-    async def look_again(self) -> bool:
+    async def look_again(self, key_id: str | None) -> bool:
         return False
 
 
@@ -250,6 +250,10 @@ async def test_roles_come_from_the_roles_claim_alone(
         (("amr", "pwd"), {"amr": ["pwd", "mfa"]}, Kind.USER),
         (("amr", "pwd"), {"amr": "pwd"}, Kind.USER),
         (("amr", "pwd"), {"amr": ["client"]}, Kind.SERVICE),
+        # What is known to mark an app still does.
+        (("auth_time", ""), {"auth_time": 1, "idtyp": "app"}, Kind.SERVICE),
+        (("auth_time", ""), {"auth_time": 1, "gty": "client-credentials"}, Kind.SERVICE),
+        (("auth_time", ""), {"auth_time": 1, "sub": "x@clients"}, Kind.SERVICE),
     ],
 )
 async def test_a_setting_says_which_claim_proves_a_person(
@@ -261,6 +265,14 @@ async def test_a_setting_says_which_claim_proves_a_person(
     caller = await auth.authenticate({"authorization": f"Bearer {token}"})
 
     assert caller.principal.kind is kind
+
+
+async def test_an_id_token_is_refused_whatever_proves_a_person() -> None:
+    auth = authenticator(issuer(V2, "api://v2", TENANT, person_claim=("name", "")))
+    token = signed(entra(scp=None, azp=None, name="Olga"))
+
+    with pytest.raises(Unauthenticated, match="ID token"):
+        await auth.authenticate({"authorization": f"Bearer {token}"})
 
 
 @pytest.mark.parametrize("algorithm", ["RS384", "RS512", "PS256", "PS384", "PS512"])

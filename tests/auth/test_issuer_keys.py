@@ -16,6 +16,11 @@ from shared.auth.signatures import decode_with_any
 from shared.problems import IssuerMisconfigured, KeysUnavailable
 
 HOUR = 3600.0
+SHORT = dict(
+    jwt.algorithms.RSAAlgorithm.to_jwk(
+        rsa.generate_private_key(public_exponent=65537, key_size=1024).public_key(), as_dict=True
+    )
+)
 PUBLIC, OTHER = (
     dict(
         jwt.algorithms.RSAAlgorithm.to_jwk(
@@ -345,20 +350,28 @@ async def test_only_public_signing_keys_are_taken(
         {**PUBLIC, "kid": "encryption", "use": "enc"},
         {**PUBLIC, "kid": "wrapping", "key_ops": ["wrapKey"]},
         {"kty": "XYZ", "kid": "unheard of"},
+        {"kty": "OKP", "crv": "Ed25519", "alg": [], "kid": "odd too"},
+        {**SHORT, "kid": "short"},
         {"kty": "EC", "crv": "secp256k1", "kid": "another curve"},
         {**PUBLIC, "kid": "odd", "alg": ["RS256"]},
         {**PUBLIC, "kid": "hollow", "n": ""},
         {**PUBLIC, "kid": ["listed"]},
         "no key",  # type: ignore[list-item]
         {**PUBLIC, "kid": "good", "use": "sig", "key_ops": ["verify"]},
+        {**OTHER, "kid": None, "use": None, "key_ops": None, "alg": None},
     ]
 
-    assert [key.algorithm_name for key in await keys.find(None, "RS256")] == ["RS256"]
+    assert len(await keys.find(None, "RS256")) == 2
     assert await find(keys, "good") is not None
     left_out = [
         record.message.partition(", ")[2] for record in caplog.records if "left" in record.message
     ]
-    assert sorted(left_out) == ["broken: 3", "of an unknown type: 3", "private: 2"]
+    assert sorted(left_out) == [
+        "broken: 3",
+        "of an unknown type: 4",
+        "private: 2",
+        "too short: 1",
+    ]
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"])
@@ -426,8 +439,39 @@ async def test_a_token_without_a_key_id_is_tried_with_new_keys_too(
     def decode(key: jwt.PyJWK) -> dict[str, Any]:
         return jwt.decode(token, key, algorithms=["RS256"])
 
-    assert await decode_with_any(keys, None, "RS256", decode) == {"sub": "alice"}
+    assert await decode_with_any(token, keys, None, "RS256", decode) == {"sub": "alice"}
     assert provider.key_requests == 2
+
+
+async def test_a_token_whose_id_no_key_bears_is_tried_with_new_keys_too(
+    keys: IssuerKeys, provider: Provider
+) -> None:
+    """The keys without an id may have signed it; if they have not, it may name a new key."""
+    signer = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    new = jwt.algorithms.RSAAlgorithm.to_jwk(signer.public_key(), as_dict=True)
+    token = jwt.encode({"sub": "alice"}, signer, "RS256", {"kid": "new"})
+    provider.keys = [OTHER]
+    await find(keys, None)
+    provider.keys.append({**new, "kid": "new"})
+
+    def decode(key: jwt.PyJWK) -> dict[str, Any]:
+        return jwt.decode(token, key, algorithms=["RS256"])
+
+    assert await decode_with_any(token, keys, "new", "RS256", decode) == {"sub": "alice"}
+
+
+async def test_a_key_set_without_a_usable_key_leaves_the_good_ones(
+    keys: IssuerKeys, provider: Provider, clock: Clock
+) -> None:
+    await find(keys, "one")
+    provider.keys = [{**PUBLIC, "kid": "encryption", "use": "enc"}]
+    clock.now += HOUR + 1
+
+    assert await find(keys, "one") is not None
+    await until(lambda: provider.key_requests == 2)
+    assert await find(keys, "one") is not None
+    with pytest.raises(KeysUnavailable):
+        await find(keys, "two")
 
 
 async def test_forged_tokens_without_a_key_id_cause_one_request(
@@ -439,7 +483,11 @@ async def test_forged_tokens_without_a_key_id_cause_one_request(
     for _ in range(20):
         with pytest.raises(jwt.InvalidSignatureError):
             await decode_with_any(
-                keys, None, "RS256", lambda key: jwt.decode(forged, key, algorithms=["RS256"])
+                forged,
+                keys,
+                None,
+                "RS256",
+                lambda key: jwt.decode(forged, key, algorithms=["RS256"]),
             )
     assert provider.key_requests == 2
 

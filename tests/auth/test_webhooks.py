@@ -32,7 +32,7 @@ class Keys:
             raise KeysUnavailable
         return [PUBLIC] if key_id == "one" else []
 
-    async def look_again(self) -> bool:
+    async def look_again(self, key_id: str | None) -> bool:
         return False
 
 

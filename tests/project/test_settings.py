@@ -356,6 +356,10 @@ def test_an_issuer_whose_documents_lie_elsewhere_need_not_be_an_address() -> Non
         ({"issuer": "two words"}, "AUTH_ISSUER"),
         ({"metadataUrl": ""}, "AUTH_ISSUER"),
         ({"personClaim": "amr="}, "personClaim"),
+        ({"personClaim": "sub"}, "personClaim"),
+        ({"issuer": f"entra:{TENANT}"}, "AUTH_ISSUER"),
+        ({"issuer": f"https://x@login.microsoftonline.com/{TENANT}/v2.0"}, "AUTH_ISSUER"),
+        ({"rolesClaim": 'a"b'}, "AUTH_ROLES_CLAIM"),
         ({"personClaim": "two words"}, "personClaim"),
         ({"personClaim": 7}, "personClaim"),
     ],
@@ -391,7 +395,6 @@ REFERENCE = "@Microsoft.KeyVault(SecretUri=https://vault.example/secrets/name)"
         ("TOKEN_SCOPES_BY_ROLE", json.dumps({REFERENCE: ["voip"]})),
         ("AUTH_ISSUER", "https://login.microsoftonline.com/<tenant id>/v2.0"),
         ("CALLBACK_BASE_URL", "https://YOUR-APP.azurewebsites.net"),
-        ("BOT_MENU", json.dumps({"1": {"connect": "…"}}, ensure_ascii=False)),
         ("AUTH_AUDIENCE", "…"),
     ],
 )
@@ -404,7 +407,7 @@ def test_a_text_that_nobody_meant_as_a_value_is_a_wrong_setting(name: str, value
 
 
 def test_a_greeting_may_pause() -> None:
-    greeting = "Welcome … one moment, please"
+    greeting = "Welcome … one moment, <please>, or call YOUR-FRIEND"
 
     assert load({**GOOD, **BOT, "BOT_GREETING": greeting}).bot_calls.greeting == greeting
 

@@ -66,7 +66,7 @@ async def test_inspection_shows_the_calls_that_are_asked_for(
         return [one["callConnectionId"] for one in listed]
 
     assert (await ids(""))[-2:] == [first, second]
-    assert await ids(f"callbackEnd={receiver.url.removeprefix("http:")}") == [first, second]
+    assert await ids(f"callbackEnd={receiver.url.removeprefix('http:')}") == [first, second]
     assert await ids("callbackEnd=/elsewhere") == []
     assert await ids(f"serverCallId={quote(server_call_id)}") == [first]
 
