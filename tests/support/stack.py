@@ -10,8 +10,11 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from joserfc.jwk import RSAKey
 
 from devstack.issuer.tokens import issuer_key, mint
 from devstack.stack.ports import DEFAULT_PORTS
@@ -42,7 +45,7 @@ class Issuer:
     ) -> str:
         """A bearer token as this issuer would sign it; `claims` may forge any part."""
         return mint(
-            issuer_key(self.key_file),
+            _loaded_key(self.key_file),
             issuer=self.url,
             subject=user,
             audience=self.audience,
@@ -70,6 +73,12 @@ class Issuer:
             wait_until_open(int(port))
             yield self
             process.terminate()
+
+
+@cache
+def _loaded_key(file: Path) -> RSAKey:
+    """Loading a key checks it, which takes as long as signing fifty tokens."""
+    return issuer_key(file)
 
 
 class Stack:
