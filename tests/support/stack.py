@@ -1,6 +1,7 @@
 """The local stack as the tests use it: real parts, as `dev.py run` starts them."""
 
 import asyncio
+import copy
 import json
 import socket
 import subprocess
@@ -133,6 +134,14 @@ class Stack:
     def token(self, user: str, **options: Any) -> str:
         """A bearer token of the stack's issuer; see `Issuer.token`."""
         return self.issuer.token(user, **options)
+
+    def with_tables(self, connection_string: str) -> "Stack":
+        """The same stack for who keeps everything in other tables."""
+        other = copy.copy(self)
+        settings = {**self.settings, "TABLES_CONNECTION_STRING": connection_string}
+        changed = {"tablesConnectionString": connection_string, "settings": settings}
+        other.values = {**self.values, **changed}
+        return other
 
     def host(self, **settings: str) -> "Host":
         """A functions host on this stack, not started yet; settings given here win."""
