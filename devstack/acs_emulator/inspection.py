@@ -1,4 +1,4 @@
-"""`/_emulator/state` and `/_emulator/limits`: what is in the emulated resource, and its limits."""
+"""`/_emulator/state` and `/calls`: what is in the emulated resource; `/_emulator/limits`."""
 
 from aiohttp import web
 
@@ -29,6 +29,7 @@ class Inspection:
     def routes(self) -> list[web.RouteDef]:
         return [
             web.get("/_emulator/state", self._show_state, allow_head=False),
+            web.get("/_emulator/calls", self._show_calls, allow_head=False),
             web.put("/_emulator/limits", self._set_limits),
         ]
 
@@ -45,6 +46,14 @@ class Inspection:
                 "calls": self._calls.for_inspection(),
             }
         )
+
+    async def _show_calls(self, request: web.Request) -> web.Response:
+        """Some calls: whoever waits for one asks often, and the state holds all there ever were."""
+        calls = self._calls.for_inspection(
+            callback_end=request.query.get("callbackEnd", ""),
+            server_call_id=request.query.get("serverCallId", ""),
+        )
+        return web.json_response({"calls": calls})
 
     async def _set_limits(self, request: web.Request) -> web.Response:
         numbers = await read_json(request)

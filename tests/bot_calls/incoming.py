@@ -107,8 +107,7 @@ class Line:
 
     async def in_acs(self, ringing: Ringing) -> list[dict[str, Any]]:
         """What has come of a ringing in ACS: one connection where it was answered."""
-        calls = (await self.acs.state())["calls"]
-        return [one for one in calls if one["serverCallId"] == ringing["serverCallId"]]
+        return await self.acs.calls(serverCallId=ringing["serverCallId"])
 
     async def does(self, ringing: Ringing, what: str, person: Person) -> None:
         """Somebody hangs up, or presses, in a call that was answered."""

@@ -116,7 +116,7 @@ async def taken(acs: Control, caller: Person, call: str) -> dict[str, Any]:
     """The call once ACS has got rid of every event about it: its log has each of them once."""
     async with asyncio.timeout(DONE_SECONDS):
         while {one["state"] for one in (await in_acs(acs, call))["callbacks"]} != {"taken"}:
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.1)
     seen = await caller.ask(f"/calls/{call}")
     assert kinds(seen.json["events"]) == kinds((await in_acs(acs, call))["callbacks"])
     return dict(seen.json)
@@ -133,7 +133,7 @@ async def have_ended(acs: Control, calls: Sequence[str]) -> None:
     for call in calls:
         async with asyncio.timeout(DONE_SECONDS):
             while (await in_acs(acs, call))["callConnectionState"] != "disconnected":
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.1)
         assert kinds((await in_acs(acs, call))["callbacks"])["CallDisconnected"] == 1
 
 

@@ -56,9 +56,8 @@ async def watched(
 
 async def in_acs(acs: Control, call: str) -> dict[str, Any]:
     """The one call of ACS that is this."""
-    calls = (await acs.state())["calls"]
-    [found] = [one for one in calls if one["callbackUri"].endswith(f"/{call}")]
-    return dict(found)
+    [found] = await acs.calls(callbackEnd=f"/{call}")
+    return found
 
 
 def is_connected(call: dict[str, Any]) -> bool:

@@ -40,6 +40,12 @@ class Control:
         del state["calls"]
         return {**state, "requests": {name: state["requests"][name] for name in DOCUMENTED}}
 
+    async def calls(self, **which: str) -> list[dict[str, Any]]:
+        """The ACS emulator's calls, oldest first, with `callbackEnd` or of a `serverCallId`."""
+        async with self._session.get(f"{self._base}/calls", params=which) as response:
+            assert response.status == 200, await response.text()
+            return list((await response.json())["calls"])
+
     async def introspect(self, token: str) -> dict[str, Any]:
         """What the ACS emulator thinks of a user's token: `active`, and its claims."""
         url = f"{self._base}/introspect"

@@ -136,9 +136,18 @@ class CallAutomationEmulator:
             self._event_store.forget(self._call_store.forget_ended_before(then))
             self._repeatability.forget_before(then)
 
-    def for_inspection(self) -> list[dict[str, JsonValue]]:
-        """All calls, oldest first, each with its callbacks."""
+    def for_inspection(
+        self, *, callback_end: str = "", server_call_id: str = ""
+    ) -> list[dict[str, JsonValue]]:
+        """Calls, oldest first, each with its callbacks.
+
+        Args:
+            callback_end: only calls whose callback URI ends so.
+            server_call_id: only connections of this call, unless empty.
+        """
         return [
             {**call, "callbacks": self._event_store.of_connection(str(call["callConnectionId"]))}
             for call in self._switchboard.for_inspection()
+            if str(call["callbackUri"]).endswith(callback_end)
+            and server_call_id in ("", call["serverCallId"])
         ]

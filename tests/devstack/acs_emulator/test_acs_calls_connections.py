@@ -4,6 +4,7 @@ import base64
 import re
 import uuid
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -52,6 +53,22 @@ async def test_a_new_call_is_connecting_and_has_no_server_call_id_yet(
         "sourceCallerIdNumber": {"value": ACS_CALLER_ID},
         "targets": [{"rawId": PHONE, **phone()}],
     }
+
+
+async def test_inspection_shows_the_calls_that_are_asked_for(
+    calls: CallsCaller, receiver: Receiver
+) -> None:
+    first, second = [await calls.connected(receiver, PHONE) for _ in range(2)]
+    server_call_id = (await calls.ask("GET", f"/{first}")).json["serverCallId"]
+
+    async def ids(query: str) -> list[str]:
+        listed = (await calls.inspect("GET", f"calls?{query}")).json["calls"]
+        return [one["callConnectionId"] for one in listed]
+
+    assert (await ids(""))[-2:] == [first, second]
+    assert await ids(f"callbackEnd={receiver.url.removeprefix("http:")}") == [first, second]
+    assert await ids("callbackEnd=/elsewhere") == []
+    assert await ids(f"serverCallId={quote(server_call_id)}") == [first]
 
 
 async def test_a_call_that_is_answered_is_connected(calls: CallsCaller, receiver: Receiver) -> None:
