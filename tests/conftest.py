@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -9,8 +10,9 @@ import pytest
 from tests.support.collection import (
     describe_marks,
     leave_out_installations,
+    longest_first,
     mark_techniques,
-    share_out,
+    scheduler,
 )
 from tests.support.control import Control
 from tests.support.kills import kill_all, kill_at
@@ -160,7 +162,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     leave_out_installations(config, items)
     mark_techniques(items)
     if hasattr(config, "workerinput"):
-        share_out(items)
+        longest_first(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    return scheduler(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

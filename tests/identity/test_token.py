@@ -53,9 +53,9 @@ async def test_storage_and_acs_are_asked_as_often_as_the_cost_table_says(
     host = await start_host(TABLES_CONNECTION_STRING=tables.connection_string)
 
     async def cost(path: str, token: str) -> tuple[dict[str, int], dict[str, int]]:
-        stored, asked = dict(tables.requests), (await acs.state())["requests"]
+        stored, asked = dict(tables.requests), (await acs.identities())["requests"]
         assert (await ask(client, host, path, token)).status == 200
-        asked_now = (await acs.state())["requests"]
+        asked_now = (await acs.identities())["requests"]
         return (
             {k: n - stored.get(k, 0) for k, n in tables.requests.items() if n > stored.get(k, 0)},
             # Of identities: late events of other tests have their hosts look at their calls.

@@ -1,9 +1,10 @@
 """What pytest is told of the tests that it has found: what each needs, and who runs it when."""
 
 from collections import Counter
-from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 # By the fixtures that a test uses, itself or through others, the first that fits. What starts its
 # processes without a fixture is marked where it is written.
@@ -19,11 +20,10 @@ TECHNIQUES: dict[str, tuple[str, set[str]]] = {
     "rules": ("needs no other process", set()),
 }
 
-# How long a test takes compared with others of its kind matters to no one; which kind it is does.
+# Roughly how long one takes, compared with the others.
 _WEIGHTS = {"whole_stack": 20, "emulators": 4, "rules": 1}
 
-# They start stacks on whatever ports are free: on one worker, no two choose the same.
-_TESTS_OF_DEV_PY = Path(__file__).parents[1] / "devstack" / "commands"
+_TESTS_OF_DEV_PY = "tests/devstack/commands/"
 
 
 def describe_marks(config: pytest.Config) -> None:
@@ -48,23 +48,28 @@ def mark_techniques(items: list[pytest.Item]) -> None:
             item.add_marker(next(fitting, "rules"))
 
 
-def share_out(items: list[pytest.Item]) -> None:
-    """Say which tests stay together on one worker, and have the longest begin first.
-
-    Those of a file share fixtures. Workers take the next file when they are done with one, so with
-    the short ones last they end at about the same time.
-    """
+def longest_first(items: list[pytest.Item]) -> None:
+    """Workers take the next group when they are done with one: with the short ones last, they end
+    at about the same time."""
     weights: Counter[str] = Counter()
-    groups = {item: _group(item.path) for item in items}
-    for item, group in groups.items():
-        item.add_marker(pytest.mark.xdist_group(group))
-        weights[group] += _WEIGHTS[_technique(item) or "rules"]
-    items.sort(key=lambda item: -weights[groups[item]])
+    for item in items:
+        weights[group_of(item.nodeid)] += _WEIGHTS[_technique(item) or "rules"]
+    items.sort(key=lambda item: -weights[group_of(item.nodeid)])
+
+
+def group_of(test: str) -> str:
+    """What stays on one worker with the test: its file, whose tests share fixtures, or all of
+    dev.py's, which start stacks on whatever ports are free."""
+    return _TESTS_OF_DEV_PY if test.startswith(_TESTS_OF_DEV_PY) else test.partition("::")[0]
+
+
+def scheduler(*arguments: Any) -> LoadScopeScheduling:
+    """Shares out whole groups. (`--dist loadgroup` is meant for that, but takes no notice of any
+    group: it writes them into the tests' names in a way that this pytest does not read.)"""
+    shares = LoadScopeScheduling(*arguments)
+    shares._split_scope = group_of
+    return shares
 
 
 def _technique(item: pytest.Item) -> str | None:
     return next((name for name in TECHNIQUES if item.get_closest_marker(name)), None)
-
-
-def _group(path: Path) -> str:
-    return "dev.py" if path.is_relative_to(_TESTS_OF_DEV_PY) else path.stem

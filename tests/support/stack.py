@@ -1,6 +1,7 @@
 """The local stack as the tests use it: real parts, as `dev.py run` starts them."""
 
 import asyncio
+import copy
 import json
 import socket
 import subprocess
@@ -10,8 +11,11 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from joserfc.jwk import RSAKey
 
 from devstack.issuer.tokens import issuer_key, mint
 from devstack.stack.ports import DEFAULT_PORTS
@@ -42,7 +46,7 @@ class Issuer:
     ) -> str:
         """A bearer token as this issuer would sign it; `claims` may forge any part."""
         return mint(
-            issuer_key(self.key_file),
+            _loaded_key(self.key_file),
             issuer=self.url,
             subject=user,
             audience=self.audience,
@@ -70,6 +74,12 @@ class Issuer:
             wait_until_open(int(port))
             yield self
             process.terminate()
+
+
+@cache
+def _loaded_key(file: Path) -> RSAKey:
+    """Loading a key checks it, which takes as long as signing fifty tokens."""
+    return issuer_key(file)
 
 
 class Stack:
@@ -124,6 +134,14 @@ class Stack:
     def token(self, user: str, **options: Any) -> str:
         """A bearer token of the stack's issuer; see `Issuer.token`."""
         return self.issuer.token(user, **options)
+
+    def with_tables(self, connection_string: str) -> "Stack":
+        """The same stack for who keeps everything in other tables."""
+        other = copy.copy(self)
+        settings = {**self.settings, "TABLES_CONNECTION_STRING": connection_string}
+        changed = {"tablesConnectionString": connection_string, "settings": settings}
+        other.values = {**self.values, **changed}
+        return other
 
     def host(self, **settings: str) -> "Host":
         """A functions host on this stack, not started yet; settings given here win."""

@@ -123,14 +123,6 @@ async def store_friends(
     return names
 
 
-async def remove_friends(stack: Stack, person: Person) -> None:
-    """Remove all that the person has said: tests that look at every row wait for each of them."""
-    key = {"key": mapping_key(stack, person.id)}
-    async with table(stack, FRIENDS) as rows:
-        found = rows.query_entities("PartitionKey eq @key", parameters=key)
-        await _in_batches(rows, "delete", [row async for row in found])
-
-
 async def store_invitations(stack: Stack, person: Person, number: int) -> list[str]:
     """Store so many invitations of the person, and the record of the first to begin.
 
