@@ -210,7 +210,8 @@ class IssuerKeys:
         names = (metadata.get("issuer"), metadata.get("access_token_issuer"))
         if self._issuer_url not in names:
             raise _WrongDocument(
-                f"the discovery document {_shown(self._metadata_url)} names another issuer"
+                f"the discovery document {_shown(self._metadata_url)} names another issuer: the"
+                " setting must be, to the letter, what that calls 'issuer'"
             )
         keys_url = metadata.get("jwks_uri")
         if not isinstance(keys_url, str) or not is_safe_url(keys_url):
@@ -223,7 +224,10 @@ class IssuerKeys:
         """The JSON object at `url`, and the seconds for which it is fresh."""
         async with self._session.get(url, allow_redirects=False) as response:
             if response.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
-                raise _WrongDocument(f"there is no document {_shown(url)}")
+                raise _WrongDocument(
+                    f"there is no document {_shown(url)}: an issuer whose documents lie elsewhere"
+                    " needs metadataUrl or jwksUrl in AUTH_ISSUERS"
+                )
             if response.status != HTTPStatus.OK:
                 raise ValueError(f"{_shown(url)} answered {response.status}")
             body = bytearray()
