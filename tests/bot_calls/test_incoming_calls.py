@@ -21,8 +21,9 @@ from tests.bot_calls.incoming import (
     subscribe,
 )
 from tests.bot_calls.incoming_fixtures import QUICK, alice, carol, line
-from tests.calls.test_calls import AUDIO, DONE_SECONDS, has
+from tests.calls.test_calls import AUDIO, DONE_SECONDS, has, place
 from tests.privacy.test_erasure import rows_about
+from tests.support.control import Control
 from tests.support.people import People, Person, coded
 from tests.support.stack import Host, Stack, StartHost
 from tests.support.storage import cost
@@ -321,3 +322,19 @@ async def test_what_an_answer_and_a_turn_cost(
     assert again == {"get": 12, "query": 1, "insert": 2}
     assert turn == {"get": 3, "batch": 1, "update": 2}
     assert await line.asked() - before == {"answerCall": 1, "play": 1}
+
+
+async def test_a_bot_that_the_service_calls_is_not_answered_by_it(
+    line: Line, acs: Control, one_host: Host, manager: Person
+) -> None:
+    """What calls then is an identity that ACS has made up for the call: nobody's of the realm."""
+    placed = await place(manager, {"bot": line.bot})
+    [connection] = [
+        one
+        for one in (await acs.state())["calls"]
+        if one["callbackUri"].endswith(placed.json["id"])
+    ]
+
+    told = await line.deliver(await line.ring(connection["ownId"]))
+
+    assert told.json == {"results": ["stranger"]}

@@ -12,7 +12,7 @@ import pytest
 from devstack.well_known import EVENT_KEY_HEADER, TENANT_ID
 from tests.bot_calls.incoming import END, PROOF, Line, event_of, has_ended, subscribe
 from tests.bot_calls.incoming_fixtures import QUICK, alice, line
-from tests.calls.test_calls import DONE_SECONDS, MANAGER, has, place
+from tests.calls.test_calls import DONE_SECONDS, MANAGER, has
 from tests.support.api import Reply, ask
 from tests.support.control import Control
 from tests.support.people import People, Person
@@ -296,22 +296,6 @@ async def test_a_slow_delivery_does_not_pass_the_limit(
 
     assert told.json == {"results": ["answered"]}
     assert (await telling).json == {"results": ["busy"]}
-
-
-async def test_a_bot_that_the_service_calls_is_not_answered_by_it(
-    line: Line, acs: Control, one_host: Host, manager: Person
-) -> None:
-    """What calls then is an identity that ACS has made up for the call: nobody's of the realm."""
-    placed = await place(manager, {"bot": line.bot})
-    [connection] = [
-        one
-        for one in (await acs.state())["calls"]
-        if one["callbackUri"].endswith(placed.json["id"])
-    ]
-
-    told = await line.deliver(await line.ring(connection["ownId"]))
-
-    assert told.json == {"results": ["stranger"]}
 
 
 async def test_event_grid_is_proven_by_entra_too(
