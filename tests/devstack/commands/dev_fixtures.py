@@ -1,41 +1,13 @@
 """Fixtures that start dev.py; a test module names this one in its `pytest_plugins`."""
 
-import contextlib
 import os
 import subprocess
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.devstack.commands import dev_process
-from tests.devstack.commands.dev_process import DevRun
-
-AUTO = ("--ports", "auto")  # a test must not depend on which ports are free on this machine
-
-# What somebody may have exported who starts a stack.
-EXPORTED = {
-    "AUTH_ISSUER": "https://elsewhere.example",
-    "COMMUNICATION_ENDPOINT": "https://elsewhere.example",  # the app wants one of the two
-    "TABLES_ENDPOINT": "https://elsewhere.example",
-    "LOG_LEVEL": "INFO",  # the stack has no opinion about it
-}
-
-
-@contextlib.contextmanager
-def dev_runs() -> Iterator[Callable[..., DevRun]]:
-    """Start `dev.py run --ports auto`, any number of times; all have ended at the end."""
-    with contextlib.ExitStack() as ends:
-
-        def start(
-            state: Path, *options: str, ports: tuple[str, ...] = AUTO, **where: Any
-        ) -> DevRun:
-            run = DevRun(state, *ports, *options, **where)
-            ends.callback(run.end)
-            return run
-
-        yield start
+from tests.devstack.commands.dev_process import EXPORTED, DevRun, dev_runs
 
 
 @pytest.fixture

@@ -18,6 +18,15 @@ DEV = [sys.executable, str(ROOT / "dev.py")]
 
 START_SECONDS = 60
 STOP_SECONDS = 20  # what dev.py promises
+AUTO = ("--ports", "auto")  # a test must not depend on which ports are free on this machine
+
+# What somebody may have exported who starts a stack.
+EXPORTED = {
+    "AUTH_ISSUER": "https://elsewhere.example",
+    "COMMUNICATION_ENDPOINT": "https://elsewhere.example",  # the app wants one of the two
+    "TABLES_ENDPOINT": "https://elsewhere.example",
+    "LOG_LEVEL": "INFO",  # the stack has no opinion about it
+}
 
 
 def until[T](answer: Callable[[], T], seconds: float, what: str) -> T:
@@ -135,3 +144,18 @@ class DevRun:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+
+
+@contextlib.contextmanager
+def dev_runs() -> Iterator[Callable[..., DevRun]]:
+    """Start `dev.py run --ports auto`, any number of times; all have ended at the end."""
+    with contextlib.ExitStack() as ends:
+
+        def start(
+            state: Path, *options: str, ports: tuple[str, ...] = AUTO, **where: Any
+        ) -> DevRun:
+            run = DevRun(state, *ports, *options, **where)
+            ends.callback(run.end)
+            return run
+
+        yield start

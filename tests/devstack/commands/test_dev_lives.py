@@ -12,8 +12,15 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.devstack.commands.dev_fixtures import dev_runs
-from tests.devstack.commands.dev_process import ROOT, DevRun, dev, is_gone, left, until
+from tests.devstack.commands.dev_process import (
+    ROOT,
+    DevRun,
+    dev,
+    dev_runs,
+    is_gone,
+    left,
+    until,
+)
 
 pytest_plugins = ("tests.devstack.commands.dev_fixtures",)
 

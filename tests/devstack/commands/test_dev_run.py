@@ -12,8 +12,7 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from tests.devstack.commands.dev_fixtures import EXPORTED
-from tests.devstack.commands.dev_process import ROOT, DevRun, left, until
+from tests.devstack.commands.dev_process import EXPORTED, ROOT, DevRun, left, until
 from tests.support.stack import Stack
 
 pytest_plugins = ("tests.devstack.commands.dev_fixtures",)
