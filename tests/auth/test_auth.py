@@ -1,99 +1,32 @@
-"""Who is admitted: bearer tokens of configured issuers, and the platform's trusted principal."""
+"""Who is admitted: bearer tokens of configured issuers."""
 
 import base64
 import hmac
 import json
 import time
 from collections.abc import Mapping
-from typing import Any
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from shared.auth.authenticator import Authenticator
-from shared.auth.key_set import read_key_set
-from shared.auth.settings import Issuer
-from shared.principals import Caller, Kind, Principal
+from shared.principals import Kind, Principal
 from shared.problems import Unauthenticated
-
-TENANT = "11111111-2222-3333-4444-555555555555"
-V2 = f"https://login.microsoftonline.com/{TENANT}/v2.0"
-V1 = f"https://sts.windows.net/{TENANT}/"
-PLAIN = "https://issuer.example"
-KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-PUBLIC_PEM = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-
-
-def issuer(
-    url: str,
-    audience: str,
-    tenant: str | None = None,
-    person_claim: tuple[str, str] | None = None,
-    **claims: str,
-) -> Issuer:
-    names = {"user_claim": "oid" if tenant else "sub", "name_claim": "name", "roles_claim": "roles"}
-    names |= claims
-    return Issuer(url, (audience,), tenant=tenant, person_claim=person_claim, **names)
-
-
-ISSUERS = {
-    known.url: known
-    for known in (
-        issuer(PLAIN, "api://plain"),
-        issuer(V2, "api://v2", TENANT),
-        issuer(V1, "api://v1", TENANT),
-    )
-}
-
-
-class OneKey:
-    """An issuer with one RS256 key named `k`; counts who asked for what."""
-
-    async def find(self, key_id: str | None, algorithm: str) -> list[jwt.PyJWK]:
-        public = jwt.algorithms.RSAAlgorithm.to_jwk(KEY.public_key(), as_dict=True)
-        return read_key_set({"keys": [{**public, "kid": "k"}]}).candidates(key_id, algorithm)
-
-    async def look_again(self, key_id: str | None) -> bool:
-        return False
-
-
-def authenticator(*issuers: Issuer, easy_auth: bool = False) -> Authenticator:
-    known = {each.url: each for each in issuers} or ISSUERS
-    return Authenticator(known, dict.fromkeys(known, OneKey()), easy_auth=easy_auth)
-
-
-def claims(**changes: object) -> dict[str, object]:
-    """Claims of a good token of the plain issuer; None removes one."""
-    now = int(time.time())
-    # For longer than all tests take: some tokens are made when they are collected.
-    ends = now + 24 * 3600
-    good = {"iss": PLAIN, "aud": "api://plain", "sub": "alice", "iat": now, "exp": ends}
-    return {name: value for name, value in {**good, **changes}.items() if value is not None}
-
-
-def signed(content: Mapping[str, object], *, kid: str | None = "k", alg: str = "RS256") -> str:
-    headers = {} if kid is None else {"kid": kid}
-    return jwt.encode(dict(content), KEY, algorithm=alg, headers=headers)
-
-
-def entra(**changes: object) -> dict[str, object]:
-    token = {"iss": V2, "aud": "api://v2", "tid": TENANT, "oid": "o-1", "scp": "access", "azp": "c"}
-    return claims(**{**token, **changes})
-
-
-async def admit(content: Mapping[str, object], **options: Any) -> Caller:
-    return await authenticator().authenticate(
-        {"authorization": f"Bearer {signed(content, **options)}"}
-    )
-
-
-async def refusal(authorization: str | None, auth: Authenticator | None = None) -> Unauthenticated:
-    headers = {} if authorization is None else {"authorization": authorization}
-    with pytest.raises(Unauthenticated) as caught:
-        await (auth or authenticator()).authenticate(headers)
-    return caught.value
+from tests.auth.bearer_tokens import (
+    KEY,
+    PLAIN,
+    PUBLIC_PEM,
+    TENANT,
+    V1,
+    V2,
+    admit,
+    authenticator,
+    claims,
+    entra,
+    issuer,
+    refusal,
+    signed,
+)
 
 
 async def test_a_good_token_says_who_is_calling() -> None:
@@ -292,89 +225,3 @@ async def test_a_display_name_is_a_text_of_bounded_length(
     name: object, expected: str | None
 ) -> None:
     assert (await admit(claims(name=name))).display_name == expected
-
-
-def principal(*more: tuple[str, str], **changes: str) -> str:
-    """An Easy Auth principal of an Entra user, as the platform writes it, with more claims."""
-    schema = "http://schemas.microsoft.com/identity/claims"
-    found = {
-        "iss": V2,
-        "aud": "api://v2",
-        "iat": str(NOW),
-        f"{schema}/objectidentifier": "o-1",
-        f"{schema}/tenantid": TENANT,
-        "name": "Olga",
-        "http://schemas.microsoft.com/ws/2008/06/identity/claims/role": "Calls.Manage",
-        **changes,
-    }
-    listed = [{"typ": name, "val": value} for name, value in (*found.items(), *more)]
-    return base64.b64encode(json.dumps({"auth_typ": "aad", "claims": listed}).encode()).decode()
-
-
-async def test_the_platforms_principal_is_believed_when_it_is_on() -> None:
-    headers = {"x-ms-client-principal": principal()}
-    caller = await authenticator(easy_auth=True).authenticate(headers)
-
-    assert caller.principal == Principal(Kind.USER, f"entra:{TENANT}", "o-1")
-    assert caller.display_name == "Olga"
-    assert caller.roles == {"Calls.Manage"}
-
-
-async def test_all_values_of_a_custom_roles_claim_of_the_platforms_principal_are_read() -> None:
-    custom = issuer(V2, "api://v2", TENANT, roles_claim="https://x.example/roles")
-    encoded = principal(
-        ("https://x.example/roles", "One"),
-        ("https://x.example/roles", "Two"),
-        exp=str(NOW + 24 * 3600),
-    )
-
-    caller = await authenticator(custom, easy_auth=True).authenticate(
-        {"x-ms-client-principal": encoded}
-    )
-
-    assert caller.roles == {"One", "Two"}
-
-
-async def test_spoofed_principals_are_worth_nothing_when_it_is_off() -> None:
-    headers = {
-        "x-ms-client-principal": principal(),
-        "x-ms-client-principal-id": "o-1",
-        "x-ms-client-principal-name": "olga",
-    }
-    with pytest.raises(Unauthenticated):
-        await authenticator().authenticate(headers)
-
-    token = signed(claims())
-    caller = await authenticator().authenticate({**headers, "authorization": f"Bearer {token}"})
-    assert caller.principal.id == "alice"
-
-
-@pytest.mark.parametrize(
-    "encoded",
-    [
-        "",
-        "%%%",
-        base64.b64encode(b"[]").decode(),
-        base64.b64encode(b'{"claims":[{}]}').decode(),
-        principal(iss="https://evil.example"),
-        principal(aud="api://v1"),
-        principal(iat="x"),
-        principal(exp="x"),
-        principal(exp="nan"),
-        principal(exp=str(NOW - 3600)),
-        principal(**{"http://schemas.microsoft.com/identity/claims/tenantid": "other"}),
-    ],
-)
-async def test_a_malformed_or_foreign_principal_is_refused(encoded: str) -> None:
-    with pytest.raises(Unauthenticated):
-        await authenticator(easy_auth=True).authenticate({"x-ms-client-principal": encoded})
-
-
-async def test_a_bearer_token_and_a_principal_must_be_the_same_person() -> None:
-    auth = authenticator(easy_auth=True)
-    headers = {"x-ms-client-principal": principal(), "authorization": f"Bearer {signed(entra())}"}
-    assert (await auth.authenticate(headers)).principal.id == "o-1"
-
-    headers["authorization"] = f"Bearer {signed(claims())}"
-    with pytest.raises(Unauthenticated, match="two different people"):
-        await auth.authenticate(headers)

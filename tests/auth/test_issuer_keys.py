@@ -1,115 +1,27 @@
 """An issuer's keys: fetched over real HTTP, kept through outages, refetched with restraint."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
-import jwt
 import pytest
-from aiohttp import web
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from shared.auth.issuer_keys import IssuerKeys
-from shared.auth.signatures import decode_with_any
 from shared.problems import IssuerMisconfigured, KeysUnavailable
-
-HOUR = 3600.0
-SHORT = dict(
-    jwt.algorithms.RSAAlgorithm.to_jwk(
-        rsa.generate_private_key(public_exponent=65537, key_size=1024).public_key(), as_dict=True
-    )
-)
-PUBLIC, OTHER = (
-    dict(
-        jwt.algorithms.RSAAlgorithm.to_jwk(
-            rsa.generate_private_key(public_exponent=65537, key_size=2048).public_key(),
-            as_dict=True,
-        )
-    )
-    for _ in range(2)
+from tests.auth.key_fixtures import (
+    HOUR,
+    OTHER,
+    PUBLIC,
+    Clock,
+    Provider,
+    clock,
+    find,
+    keys,
+    provider,
+    until,
 )
 
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class Provider:
-    """An OIDC provider whose documents the test may change while it runs."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self.keys: list[dict[str, Any]] = [{**PUBLIC, "kid": "one"}]
-        self.metadata: dict[str, Any] = {}
-        self.status = 200
-        self.headers: dict[str, str] = {}
-        self.padding = ""
-        self.raw = b""
-        self.key_requests = 0
-        self.gate = asyncio.Event()
-        self.gate.set()
-
-    async def _metadata(self, _: web.Request) -> web.Response:
-        document = {"issuer": self.url, "jwks_uri": f"{self.url}/keys", **self.metadata}
-        return web.json_response(document, status=self.status)
-
-    async def _keys(self, _: web.Request) -> web.Response:
-        self.key_requests += 1
-        await self.gate.wait()
-        if self.raw:
-            return web.Response(body=self.raw, content_type="application/json")
-        document = {"keys": self.keys, "padding": self.padding}
-        return web.json_response(document, status=self.status, headers=self.headers)
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator["Provider"]:
-        app = web.Application()
-        app.router.add_get("/.well-known/openid-configuration", self._metadata)
-        app.router.add_get("/keys", self._keys)
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        try:
-            yield self
-        finally:
-            self.gate.set()
-            await runner.cleanup()
-
-
-@pytest.fixture
-async def provider() -> AsyncIterator[Provider]:
-    async with Provider().running() as provider:
-        yield provider
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def keys(provider: Provider, clock: Clock) -> AsyncIterator[IssuerKeys]:
-    async with aiohttp.ClientSession() as session:
-        yield IssuerKeys(provider.url, session, clock)
-
-
-async def find(keys: IssuerKeys, key_id: str | None, algorithm: str = "RS256") -> jwt.PyJWK | None:
-    """The best key that may have signed a token."""
-    found = await keys.find(key_id, algorithm)
-    return found[0] if found else None
-
-
-async def until(condition: Any) -> None:
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.005)
+__all__ = ["clock", "keys", "provider"]
 
 
 async def test_a_key_is_fetched_once_and_kept(keys: IssuerKeys, provider: Provider) -> None:
@@ -336,160 +248,6 @@ async def test_documents_may_lie_elsewhere_than_below_the_issuer(provider: Provi
 
         assert await find(by_metadata, "one") is not None
         assert await find(by_keys, "one") is not None
-
-
-async def test_only_public_signing_keys_are_taken(
-    keys: IssuerKeys, provider: Provider, caplog: pytest.LogCaptureFixture
-) -> None:
-    private = jwt.algorithms.RSAAlgorithm.to_jwk(
-        rsa.generate_private_key(public_exponent=65537, key_size=2048), as_dict=True
-    )
-    provider.keys = [
-        {"kty": "oct", "k": "c2VjcmV0", "kid": "symmetric"},
-        {**private, "kid": "private"},
-        {**PUBLIC, "kid": "encryption", "use": "enc"},
-        {**PUBLIC, "kid": "wrapping", "key_ops": ["wrapKey"]},
-        {"kty": "XYZ", "kid": "unheard of"},
-        {"kty": "OKP", "crv": "Ed25519", "alg": [], "kid": "odd too"},
-        {**SHORT, "kid": "short"},
-        {"kty": "EC", "crv": "secp256k1", "kid": "another curve"},
-        {**PUBLIC, "kid": "odd", "alg": ["RS256"]},
-        {**PUBLIC, "kid": "hollow", "n": ""},
-        {**PUBLIC, "kid": ["listed"]},
-        "no key",  # type: ignore[list-item]
-        {**PUBLIC, "kid": "good", "use": "sig", "key_ops": ["verify"]},
-        {**OTHER, "kid": None, "use": None, "key_ops": None, "alg": None},
-    ]
-
-    assert len(await keys.find(None, "RS256")) == 2
-    assert await find(keys, "good") is not None
-    left_out = [
-        record.message.partition(", ")[2] for record in caplog.records if "left" in record.message
-    ]
-    assert sorted(left_out) == [
-        "broken: 3",
-        "of an unknown type: 4",
-        "private: 2",
-        "too short: 1",
-    ]
-
-
-@pytest.mark.parametrize("algorithm", ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"])
-async def test_an_rsa_key_without_alg_verifies_what_its_type_can(
-    keys: IssuerKeys, algorithm: str
-) -> None:
-    key = await find(keys, "one", algorithm)
-
-    assert key is not None
-    assert key.algorithm_name == algorithm
-
-
-async def test_a_keys_alg_and_curve_say_what_it_verifies(
-    keys: IssuerKeys, provider: Provider
-) -> None:
-    curve = jwt.algorithms.ECAlgorithm.to_jwk(
-        ec.generate_private_key(ec.SECP384R1()).public_key(), as_dict=True
-    )
-    provider.keys = [{**PUBLIC, "kid": "rsa", "alg": "PS256"}, {**curve, "kid": "ec"}]
-
-    assert await find(keys, "rsa", "PS256") is not None
-    assert await find(keys, "ec", "ES384") is not None
-    for key_id, algorithm in (("rsa", "RS256"), ("ec", "ES256"), ("ec", "RS256")):
-        assert await find(keys, key_id, algorithm) is None
-
-
-@pytest.mark.parametrize("named", [None, "EdDSA", "Ed25519"])
-@pytest.mark.parametrize("algorithm", ["EdDSA", "Ed25519"])
-async def test_an_ed25519_key_verifies_under_both_of_its_names(
-    keys: IssuerKeys, provider: Provider, named: str | None, algorithm: str
-) -> None:
-    signer = ed25519.Ed25519PrivateKey.generate()
-    public = jwt.algorithms.OKPAlgorithm.to_jwk(signer.public_key(), as_dict=True)
-    provider.keys = [{**public, "kid": "ed", **({} if named is None else {"alg": named})}]
-    registered = jwt.PyJWS()
-    if algorithm not in registered.get_algorithms():
-        registered.register_algorithm(algorithm, jwt.algorithms.OKPAlgorithm())
-    token = registered.encode(b"{}", signer, algorithm, {"kid": "ed"})
-
-    key = await find(keys, "ed", algorithm)
-
-    assert key is not None
-    assert jwt.PyJWS().decode(token, key, algorithms=[algorithm]) == b"{}"
-
-
-async def test_keys_without_an_id_and_keys_that_share_one_are_all_tried(
-    keys: IssuerKeys, provider: Provider
-) -> None:
-    provider.keys = [PUBLIC, OTHER, {**PUBLIC, "kid": "same"}, {**OTHER, "kid": "same"}]
-
-    assert len(await keys.find("same", "RS256")) == 2
-    assert len(await keys.find(None, "RS256")) == 4
-    assert len(await keys.find("an id that the issuer does not give", "RS256")) == 2
-
-
-async def test_a_token_without_a_key_id_is_tried_with_new_keys_too(
-    keys: IssuerKeys, provider: Provider
-) -> None:
-    signer = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    new = jwt.algorithms.RSAAlgorithm.to_jwk(signer.public_key(), as_dict=True)
-    token = jwt.encode({"sub": "alice"}, signer, "RS256")
-    await find(keys, "one")
-    provider.keys.append(dict(new))
-
-    def decode(key: jwt.PyJWK) -> dict[str, Any]:
-        return jwt.decode(token, key, algorithms=["RS256"])
-
-    assert await decode_with_any(token, keys, None, "RS256", decode) == {"sub": "alice"}
-    assert provider.key_requests == 2
-
-
-async def test_a_token_whose_id_no_key_bears_is_tried_with_new_keys_too(
-    keys: IssuerKeys, provider: Provider
-) -> None:
-    """The keys without an id may have signed it; if they have not, it may name a new key."""
-    signer = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    new = jwt.algorithms.RSAAlgorithm.to_jwk(signer.public_key(), as_dict=True)
-    token = jwt.encode({"sub": "alice"}, signer, "RS256", {"kid": "new"})
-    provider.keys = [OTHER]
-    await find(keys, None)
-    provider.keys.append({**new, "kid": "new"})
-
-    def decode(key: jwt.PyJWK) -> dict[str, Any]:
-        return jwt.decode(token, key, algorithms=["RS256"])
-
-    assert await decode_with_any(token, keys, "new", "RS256", decode) == {"sub": "alice"}
-
-
-async def test_a_key_set_without_a_usable_key_leaves_the_good_ones(
-    keys: IssuerKeys, provider: Provider, clock: Clock
-) -> None:
-    await find(keys, "one")
-    provider.keys = [{**PUBLIC, "kid": "encryption", "use": "enc"}]
-    clock.now += HOUR + 1
-
-    assert await find(keys, "one") is not None
-    await until(lambda: provider.key_requests == 2)
-    assert await find(keys, "one") is not None
-    with pytest.raises(KeysUnavailable):
-        await find(keys, "two")
-
-
-async def test_forged_tokens_without_a_key_id_cause_one_request(
-    keys: IssuerKeys, provider: Provider
-) -> None:
-    forged = jwt.encode({}, rsa.generate_private_key(public_exponent=65537, key_size=2048), "RS256")
-    await find(keys, "one")
-
-    for _ in range(20):
-        with pytest.raises(jwt.InvalidSignatureError):
-            await decode_with_any(
-                forged,
-                keys,
-                None,
-                "RS256",
-                lambda key: jwt.decode(forged, key, algorithms=["RS256"]),
-            )
-    assert provider.key_requests == 2
 
 
 async def test_an_issuer_that_is_not_there_is_an_outage() -> None:

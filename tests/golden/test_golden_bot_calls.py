@@ -1,4 +1,4 @@
-"""Every call to a bot is found, with who called, and what the bot did."""
+"""Every call to a bot is found, with its caller, and what the bot did."""
 
 from shared.app import App
 from tests.golden.bot_calls import (

@@ -7,21 +7,7 @@ import pytest
 from shared.bot_calls.settings import DEFAULT_VOICE, Connect, HangUp, Menu, Say
 from shared.settings import load
 from shared.settings_reader import SettingsError
-
-KEY = "c2VjcmV0LWtleS1vZi10aGUtcmVzb3VyY2U="
-GOOD = {
-    "COMMUNICATION_CONNECTION_STRING": f"endpoint=https://x.communication.azure.com/;accesskey={KEY}",
-    "TABLES_CONNECTION_STRING": f"DefaultEndpointsProtocol=https;AccountName=a;AccountKey={KEY}",
-    "AUTH_ISSUER": "https://issuer.example/",
-    "AUTH_AUDIENCE": "api://one, api://two",
-}
-TENANT = "11111111-2222-3333-4444-555555555555"
-
-
-def faults(**changes: str) -> dict[str, str]:
-    with pytest.raises(SettingsError) as caught:
-        load({**GOOD, **changes})
-    return caught.value.faults
+from tests.project.settings_world import GOOD, KEY, TENANT, faults
 
 
 def test_the_least_that_works() -> None:
@@ -276,110 +262,6 @@ def test_http_is_for_this_machine_only() -> None:
         assert "AUTH_ISSUER" in faults(AUTH_ISSUER=f"http://{host}")
 
 
-def test_the_v1_and_v2_issuers_of_an_entra_tenant_are_one_realm() -> None:
-    settings = load(
-        {
-            **GOOD,
-            "AUTH_ISSUER": f"https://login.microsoftonline.com/{TENANT}/v2.0",
-            "AUTH_ISSUERS": json.dumps(
-                [
-                    {
-                        "AUTH_ISSUER": f"https://sts.windows.net/{TENANT}/",
-                        "AUTH_AUDIENCE": "api://v1",
-                    },
-                    {"issuer": "https://other.example", "audience": ["a", "b"], "userClaim": "uid"},
-                ]
-            ),
-        }
-    )
-    v2, v1, other = settings.auth.issuers
-
-    assert v2.realm == v1.realm == f"entra:{TENANT}"
-    assert (v2.user_claim, v1.user_claim, other.user_claim) == ("oid", "oid", "uid")
-    assert (v1.audiences, other.audiences) == (("api://v1",), ("a", "b"))
-
-
-def test_faults_in_a_list_of_issuers_say_which_entry() -> None:
-    listed = [{"issuer": "https://a.example", "audience": "x"}, {"issuer": "", "audiense": "y"}]
-
-    assert set(faults(AUTH_ISSUERS=json.dumps(listed))) == {
-        "AUTH_ISSUERS[1].AUTH_ISSUER",
-        "AUTH_ISSUERS[1].AUTH_AUDIENCE",
-        "AUTH_ISSUERS[1].audiense",
-    }
-
-
-def test_a_companion_without_its_issuer_is_not_ignored() -> None:
-    listed = json.dumps([{"issuer": "https://a.example", "audience": "x"}])
-
-    assert list(faults(AUTH_ISSUER="", AUTH_AUDIENCE="api://one", AUTH_ISSUERS=listed)) == [
-        "AUTH_ISSUER"
-    ]
-
-
-def test_values_of_a_listed_issuer_are_texts_given_once() -> None:
-    listed = [
-        {"issuer": "https://a.example", "audience": None, "userClaim": None},
-        {"issuer": "https://b.example", "AUTH_ISSUER": "https://c.example", "audience": ["x", 1]},
-    ]
-
-    assert set(faults(AUTH_ISSUERS=json.dumps(listed))) == {
-        "AUTH_ISSUERS[0].audience",
-        "AUTH_ISSUERS[0].userClaim",
-        "AUTH_ISSUERS[1].AUTH_ISSUER",
-        "AUTH_ISSUERS[1].audience",
-    }
-
-
-ADFS = {
-    "issuer": "http://adfs.example/adfs/services/trust",
-    "audience": "api://one",
-    "metadataUrl": "https://adfs.example/adfs/.well-known/openid-configuration",
-}
-
-
-def test_an_issuer_whose_documents_lie_elsewhere_need_not_be_an_address() -> None:
-    listed = [ADFS, {**ADFS, "issuer": "x", "metadataUrl": "", "jwksUrl": "https://x.example/keys"}]
-
-    first, by_metadata, by_keys = load({**GOOD, "AUTH_ISSUERS": json.dumps(listed)}).auth.issuers
-
-    assert (first.metadata_url, first.keys_url) == ("", "")
-    assert (by_metadata.url, by_metadata.metadata_url) == (ADFS["issuer"], ADFS["metadataUrl"])
-    assert (by_keys.url, by_keys.keys_url) == ("x", "https://x.example/keys")
-
-
-@pytest.mark.parametrize(
-    ("changed", "wrong"),
-    [
-        ({"metadataUrl": "http://adfs.example/metadata"}, "metadataUrl"),
-        ({"jwksUrl": "https://adfs.example/keys"}, "jwksUrl"),
-        ({"issuer": "two words"}, "AUTH_ISSUER"),
-        ({"metadataUrl": ""}, "AUTH_ISSUER"),
-        ({"personClaim": "amr="}, "personClaim"),
-        ({"personClaim": "sub"}, "personClaim"),
-        ({"issuer": f"entra:{TENANT}"}, "AUTH_ISSUER"),
-        ({"issuer": f"https://x@login.microsoftonline.com/{TENANT}/v2.0"}, "AUTH_ISSUER"),
-        ({"rolesClaim": 'a"b'}, "AUTH_ROLES_CLAIM"),
-        ({"personClaim": "two words"}, "personClaim"),
-        ({"personClaim": 7}, "personClaim"),
-    ],
-)
-def test_what_is_wrong_with_where_an_issuers_documents_lie_is_named(
-    changed: dict[str, object], wrong: str
-) -> None:
-    listed = json.dumps([{**ADFS, **changed}])
-
-    assert list(faults(AUTH_ISSUERS=listed)) == [f"AUTH_ISSUERS[0].{wrong}"]
-
-
-def test_the_claim_of_people_is_a_name_with_or_without_a_value() -> None:
-    listed = [{**ADFS, "personClaim": "auth_time"}, {**ADFS, "issuer": "x", "personClaim": "a=b=c"}]
-
-    _, named, valued = load({**GOOD, "AUTH_ISSUERS": json.dumps(listed)}).auth.issuers
-
-    assert (named.person_claim, valued.person_claim) == (("auth_time", ""), ("a", "b=c"))
-
-
 REFERENCE = "@Microsoft.KeyVault(SecretUri=https://vault.example/secrets/name)"
 
 
@@ -410,18 +292,6 @@ def test_a_greeting_may_pause() -> None:
     greeting = "Welcome … one moment, <please>, or call YOUR-FRIEND"
 
     assert load({**GOOD, **BOT, "BOT_GREETING": greeting}).bot_calls.greeting == greeting
-
-
-def test_an_issuer_listed_twice_is_a_fault() -> None:
-    listed = [{"issuer": GOOD["AUTH_ISSUER"], "audience": "x"}]
-
-    assert list(faults(AUTH_ISSUERS=json.dumps(listed))) == ["AUTH_ISSUERS"]
-
-
-def test_easy_auth_needs_the_platform_to_say_so_too() -> None:
-    assert not load({**GOOD, "AUTH_EASY_AUTH": "true"}).auth.easy_auth
-    assert not load({**GOOD, "WEBSITE_AUTH_ENABLED": "True"}).auth.easy_auth
-    assert load({**GOOD, "AUTH_EASY_AUTH": "true", "WEBSITE_AUTH_ENABLED": "True"}).auth.easy_auth
 
 
 def test_no_secret_in_a_repr() -> None:
