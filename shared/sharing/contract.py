@@ -144,7 +144,7 @@ class LobbyAnswer(Answer):
     """Whether a guest, who joins a Teams meeting with an ACS identity, waits in the lobby.
 
     `waits` is null if Graph was not asked or did not say. Whatever it says, the administrators of
-    Teams can forbid guests. `scope` is Graph's value for those who need not wait, read at `checkedAt`.
+    Teams can forbid guests. `scope` is Graph's value: who need not wait, read at `checkedAt`.
     """
 
     waits: bool | None
