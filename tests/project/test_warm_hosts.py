@@ -77,8 +77,9 @@ def test_hosts_end_with_the_process_that_they_are_forked_from(
 
 
 def wait_until_closed(port: int) -> None:
+    """Wait until a connection is refused, or reset: that one came while the socket was closed."""
     deadline = time.monotonic() + STOP_SECONDS
-    with suppress(ConnectionRefusedError):
+    with suppress(ConnectionRefusedError, ConnectionResetError):
         while True:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
             assert time.monotonic() < deadline, f"somebody still listens on {port}"
