@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from shared.identity.identities import Identities
     from shared.identity.teams import Teams
     from shared.identity.tokens import Tokens
+    from shared.intents import Intents
     from shared.meetings.graph import GraphApi
     from shared.meetings.meetings import Meetings
     from shared.meetings.scheduled_meetings import ScheduledMeetings
@@ -336,6 +337,14 @@ class App:
             self.settings.bot_calls,
             self._now,
         )
+
+    # What requests have begun and not ended
+
+    @cached_property
+    def intents(self) -> "Intents":
+        from shared.intents import Intents
+
+        return Intents(self._table(tables.INTENTS), self._now)
 
     # What operators ask
 

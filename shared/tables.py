@@ -37,8 +37,9 @@ INVITATIONS = "invitations"
 SHARED_CALLS = "sharedcalls"
 MEETINGS = "meetings"
 CALLS = "calls"
+INTENTS = "intents"
 # `python -m shared.operate.provision` creates them when the app is deployed.
-ALL = (IDENTITIES, FRIENDS, INVITATIONS, SHARED_CALLS, MEETINGS, CALLS)
+ALL = (IDENTITIES, FRIENDS, INVITATIONS, SHARED_CALLS, MEETINGS, CALLS, INTENTS)
 # Table Storage answers a query with at most 1,000 rows.
 PAGE_ROWS = 1000
 
@@ -197,8 +198,7 @@ class Table:
                     lambda: self._client.update_entity(
                         entity,
                         mode=mode,
-                        etag=row.etag,
-                        match_condition=MatchConditions.IfNotModified,
+                        **_if_as(row),
                     )
                 )
         except (_RowNotFound, ResourceModifiedError):
@@ -228,8 +228,7 @@ class Table:
                     lambda: self._client.delete_entity(
                         row.partition_key,
                         row.row_key,
-                        etag=row.etag,
-                        match_condition=MatchConditions.IfNotModified,
+                        **_if_as(row),
                     )
                 )
         except (_RowNotFound, ResourceModifiedError):
@@ -241,28 +240,39 @@ class Table:
         inserted: Mapping[str, Mapping[str, Value]],
         replaced: Row | None = None,
         values: Mapping[str, Value] | None = None,
-    ) -> None:
-        """Insert rows and replace another row of the same partition, in one transaction.
+        *,
+        removed: Row | None = None,
+    ) -> dict[str, Row]:
+        """Insert rows, and replace and remove others of the same partition, in one transaction.
 
         Args:
             inserted: the values of each new row, by RowKey.
             replaced: the row to replace, as it was read; `values` are its new values.
+            removed: the row to remove, as it was read.
+
+        Returns:
+            The rows that are stored now, by RowKey.
 
         Raises:
             RowExists: one of the new rows exists already. This same transaction may have stored
                 it: if its answer was lost, a retry finds the row.
-            RowChanged: somebody else wrote `replaced` since it was read.
+            RowChanged: somebody else wrote `replaced` or `removed` since it was read. This, too,
+                may have been this same transaction.
         """
+        stored = dict(inserted)
         operations: list[Any] = [
             ("create", _entity(partition_key, row_key, row)) for row_key, row in inserted.items()
         ]
         if replaced is not None:
+            stored[replaced.row_key] = values or {}
             entity = _entity(partition_key, replaced.row_key, values or {})
-            conditions = {"etag": replaced.etag, "match_condition": MatchConditions.IfNotModified}
-            operations.append(("update", entity, {"mode": UpdateMode.REPLACE, **conditions}))
+            operations.append(("update", entity, {"mode": UpdateMode.REPLACE, **_if_as(replaced)}))
+        if removed is not None:
+            entity = _entity(partition_key, removed.row_key, {})
+            operations.append(("delete", entity, _if_as(removed)))
         async with self._errors_as_problems():
             try:
-                await with_retries(lambda: self._client.submit_transaction(operations))
+                written = await with_retries(lambda: self._client.submit_transaction(operations))
             except TableTransactionError as error:
                 if error.status_code == HTTPStatus.CONFLICT:
                     raise RowExists from None
@@ -270,6 +280,10 @@ class Table:
                 if changed or _code(error) in _ROW_NOT_FOUND_CODES:
                     raise RowChanged from None
                 raise
+        return {
+            row_key: Row(partition_key, row_key, row, str(metadata.get("etag", "")))
+            for (row_key, row), metadata in zip(stored.items(), written, strict=False)
+        }
 
     async def check(self) -> None:
         """Raise a problem if the table is missing or we may not read it. One point read."""
@@ -319,6 +333,11 @@ _INSERT_TRIES = 3
 _REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 # A missing row, in Azure and in Azurite; the code of a missing table is "TableNotFound".
 _ROW_NOT_FOUND_CODES = frozenset({"ResourceNotFound", "EntityNotFound"})
+
+
+def _if_as(row: Row) -> dict[str, Any]:
+    """The condition that nobody else wrote a row since it was read."""
+    return {"etag": row.etag, "match_condition": MatchConditions.IfNotModified}
 
 
 def _entity(partition_key: str, row_key: str, values: Mapping[str, Value]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ STORED = {
     "invitations": 5,
     "meetings": 1,
     "calls": 3,
+    "intents": 0,
 }
 
 

@@ -1,0 +1,152 @@
+"""Intents: what requests have begun, so that the timer `Tidy` ends what they do not end.
+
+A request writes its intent before the first step of a change and removes it after the last. If it
+is killed in between, the intent stays; when it is due, `shared.operate.tidy` hands it to the
+finisher of its kind. A finisher withdraws, or settles from the record, and never grants, so that it
+does no harm beside the request itself, another finisher, or a repetition.
+
+No rule of access rests on this: a timer may stop for good.
+"""
+
+import contextlib
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from shared.keys import key, milliseconds
+from shared.problems import StorageUnavailable
+from shared.tables import Row, RowChanged, RowExists, Table, Value
+
+# All partitions: one query each tells what is due, and a partition takes 2,000 writes a second.
+SHARDS = tuple(f"{shard:x}" for shard in range(16))
+# A request has ended after this time, or it never will: it has UPSTREAM_TIMEOUT_SECONDS (10) for
+# each of its few parts.
+_FIRST_DUE = timedelta(minutes=1)
+# An intent that could not be finished is due again after 5 minutes, 10, 20 ..., then once a day.
+_FIRST_BACKOFF = timedelta(minutes=5)
+LONGEST_BACKOFF = timedelta(days=1)
+_OWN_VALUES = frozenset({"kind", "subject", "attempts", "begunAt"})
+
+
+@dataclass(frozen=True)
+class Intent:
+    """A change that has begun.
+
+    Attributes:
+        kind: which finisher ends it.
+        subject: what is changed: the key of a row, never a readable id of a person.
+        details: what the finisher needs besides.
+        attempts: how often Tidy has claimed it.
+    """
+
+    kind: str
+    subject: str
+    details: Mapping[str, Value]
+    attempts: int
+    begun_at: datetime
+    row: Row
+
+    @classmethod
+    def of(cls, row: Row) -> "Intent":
+        values, begun_at = row.values, row.values["begunAt"]
+        if not isinstance(begun_at, datetime):
+            raise TypeError("an intent whose begunAt is no time")
+        return cls(
+            kind=str(values["kind"]),
+            subject=str(values["subject"]),
+            details={name: value for name, value in values.items() if name not in _OWN_VALUES},
+            attempts=int(str(values["attempts"])),
+            begun_at=begun_at.astimezone(UTC),
+            row=row,
+        )
+
+
+type Finisher = Callable[[Intent], Awaitable[None]]
+"""Ends what an intent stands for; raises a Problem if it cannot now. Repeatable."""
+
+
+class Intents:
+    """Stores intents: PartitionKey one of 16 shards, RowKey the time when Tidy may take it."""
+
+    def __init__(
+        self, table: Table, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._table = table
+        self._now = now
+
+    @asynccontextmanager
+    async def around(
+        self, kind: str, subject: str, details: Mapping[str, Value] | None = None
+    ) -> AsyncIterator[Intent]:
+        """Keep an intent while the body of the `with` runs; if that fails, the intent stays."""
+        intent = await self.begin(kind, subject, details)
+        yield intent
+        await self.end(intent)
+
+    async def begin(
+        self,
+        kind: str,
+        subject: str,
+        details: Mapping[str, Value] | None = None,
+        due_at: datetime | None = None,
+    ) -> Intent:
+        """Write an intent. One write.
+
+        Args:
+            details: none of them named as a property of the intent itself.
+            due_at: when Tidy may take it; None for in a minute.
+
+        Raises:
+            StorageUnavailable: it may be written or not; the change must not begin.
+        """
+        now = self._now()
+        shard = SHARDS[int(key(kind, subject)[:8], 16) % len(SHARDS)]
+        values: dict[str, Value] = {
+            **(details or {}),
+            "kind": kind,
+            "subject": subject,
+            "attempts": 0,
+            "begunAt": now,
+        }
+        # Of two requests with one subject each has its own, or one would remove the other's.
+        row_key = _row_key(due_at or now + _FIRST_DUE, kind, uuid.uuid4().hex)
+        return Intent.of(await self._table.insert_if_absent(shard, row_key, values))
+
+    async def end(self, intent: Intent) -> None:
+        """Remove an intent whose change has ended. If that fails, Tidy finds nothing to do."""
+        with contextlib.suppress(StorageUnavailable):
+            await self._table.remove(intent.row.partition_key, intent.row.row_key)
+
+    async def due(self, shard: str, most: int) -> list[Intent]:
+        """Intents of one shard that nobody ended in time, the oldest first. One query."""
+        before = {"before": _row_key(self._now(), "", "")}
+        rows, _ = await self._table.page(shard, "RowKey lt @before", before, most=most)
+        return [Intent.of(row) for row in rows[:most]]
+
+    async def claim(self, intent: Intent) -> Intent | None:
+        """Take an intent, so that no other instance does; it is due again later, in case we fail.
+
+        Returns:
+            The intent as it stands now; None if another instance has it, or it has ended.
+        """
+        due_at = self._now() + backoff(intent.attempts)
+        kind, unique = intent.kind, intent.row.row_key.rpartition("-")[2]
+        row_key = _row_key(due_at, kind, unique)
+        values = {**intent.row.values, "attempts": intent.attempts + 1}
+        shard = intent.row.partition_key
+        try:
+            stored = await self._table.insert_with(shard, {row_key: values}, removed=intent.row)
+        except (RowChanged, RowExists):
+            return None
+        return Intent.of(stored[row_key])
+
+
+def backoff(attempts: int) -> timedelta:
+    """How long an intent rests after it was claimed so many times before."""
+    return min(_FIRST_BACKOFF * 2 ** min(attempts, 20), LONGEST_BACKOFF)
+
+
+def _row_key(due_at: datetime, kind: str, unique: str) -> str:
+    return f"{milliseconds(due_at):014d}-{kind}-{unique}"
