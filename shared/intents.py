@@ -145,7 +145,7 @@ class Intents:
 
 def backoff(attempts: int) -> timedelta:
     """How long an intent rests after it was claimed so many times before."""
-    return min(_FIRST_BACKOFF * 2 ** min(attempts, 20), LONGEST_BACKOFF)
+    return min(_FIRST_BACKOFF * (1 << min(attempts, 20)), LONGEST_BACKOFF)
 
 
 def _row_key(due_at: datetime, kind: str, unique: str) -> str:
