@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from shared.friends.friendships import Friendships
     from shared.identity.acs import IdentityApi
     from shared.identity.bots import Bots
+    from shared.identity.enrolment import Enrolment
     from shared.identity.identities import Identities
     from shared.identity.teams import Teams
     from shared.identity.tokens import Tokens
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from shared.meetings.meetings import Meetings
     from shared.meetings.scheduled_meetings import ScheduledMeetings
     from shared.operate.health import Health
-    from shared.privacy.personal_data import PersonalData, PersonalDataStore
+    from shared.privacy.personal_data import Check, PersonalData, PersonalDataStore, Swept
     from shared.sharing.group_calls import GroupCalls
     from shared.sharing.invitations import Invitations
     from shared.sharing.shared_calls import SharedCalls
@@ -106,8 +107,14 @@ class App:
     def identities(self) -> "Identities":
         from shared.identity.identities import Identities
 
+        return Identities(self._table(tables.IDENTITIES), self._resource, self._now)
+
+    @cached_property
+    def _enrolment(self) -> "Enrolment":
+        from shared.identity.enrolment import Enrolment
+
         table = self._table(tables.IDENTITIES)
-        return Identities(table, self._acs_identity, self._resource, self._now)
+        return Enrolment(table, self.identities, self._acs_identity, self._now)
 
     @cached_property
     def tokens(self) -> "Tokens":
@@ -116,6 +123,7 @@ class App:
 
         return Tokens(
             self.identities,
+            self._enrolment,
             # Friendships are built when somebody has news for their friends.
             lambda owner, identity: self.friendships.announce(owner, identity),  # noqa: PLW0108
             self._acs_identity,
@@ -128,7 +136,7 @@ class App:
     def bots(self) -> "Bots":
         from shared.identity.bots import Bots
 
-        return Bots(self.identities, self.tokens, self.personal_data)
+        return Bots(self.identities, self._enrolment, self.tokens, self.personal_data)
 
     @cached_property
     def teams(self) -> "Teams":
@@ -149,23 +157,52 @@ class App:
         from shared.identity.erasure import IdentityErasure
         from shared.privacy.personal_data import PersonalData
 
-        table = self._table(tables.IDENTITIES)
         return PersonalData(
             self.identities,
-            IdentityErasure(table, self.identities, self._resource, self._now),
+            self._enrolment,
+            IdentityErasure(self._table(tables.IDENTITIES), self._resource, self._now),
             self._acs_identity,
-            self._personal_data_stores,
-            lambda: self._now().timestamp(),
-            self._sleep,
+            self.intents,
+            lambda: self._stores_on(self._table),
+            self._swept,
+            clock=lambda: self._now().timestamp(),
+            sleep=self._sleep,
         )
 
-    def _personal_data_stores(self) -> "Mapping[str, PersonalDataStore]":
-        """Whatever stores something about people joins here."""
+    def _swept(self, check: "Check") -> "Swept":
+        from shared.privacy.personal_data import Swept
+        from shared.sweeping import SweptTable
+
+        def table(name: str) -> Table:
+            client = table_client(self.settings.upstream, self.upstream, name)
+            return SweptTable(client, check)
+
+        return Swept(self._stores_on(table), table(tables.IDENTITIES))
+
+    def _stores_on(self, table: Callable[[str], Table]) -> "Mapping[str, PersonalDataStore]":
+        """Whatever stores something about people joins here.
+
+        Args:
+            table: makes the table of a name. An erasure has tables of its own.
+        """
+        from shared.calls.calls import Calls
+        from shared.calls.records import CallRecords
+        from shared.friends.friendships import Friendships
+        from shared.meetings.scheduled_meetings import ScheduledMeetings
+        from shared.sharing.invitations import Invitations
+        from shared.sharing.shared_calls import SharedCalls
+
+        settings, now = self.settings.calls, self._now
+        people = self.identities
+        friendships = Friendships(table(tables.FRIENDS), now)
+        listings, records = table(tables.INVITATIONS), table(tables.SHARED_CALLS)
+        shared_calls = SharedCalls(listings, records, friendships, people, now)
+        call_records = CallRecords(table(tables.CALLS), settings.retention_days, now)
         return {
-            "friends": self.friendships,
-            "invitations": self.invitations,
-            "meetings": self.scheduled_meetings,
-            "calls": self.calls,
+            "friends": friendships,
+            "invitations": Invitations(listings, shared_calls, friendships, people, now),
+            "meetings": ScheduledMeetings(table(tables.MEETINGS), self.graph, now),
+            "calls": Calls(call_records, self._call_automation, people, settings),
         }
 
     # The buddy list

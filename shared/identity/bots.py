@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from shared.identity.enrolment import Enrolment
 from shared.identity.identities import Identities
 from shared.identity.rows import Identity
 from shared.identity.tokens import Tokens
@@ -25,8 +26,11 @@ class Bots:
     The HTTP edge checks the app role: only an operator may do more than `resolve`.
     """
 
-    def __init__(self, identities: Identities, tokens: Tokens, erasure: BotErasure) -> None:
+    def __init__(
+        self, identities: Identities, enrolment: Enrolment, tokens: Tokens, erasure: BotErasure
+    ) -> None:
         self._identities = identities
+        self._enrolment = enrolment
         self._tokens = tokens
         self._erasure = erasure
 
@@ -45,7 +49,7 @@ class Bots:
             found = await self._identities.find(bot)
             if found is None:
                 found, is_new = await self._tokens.enrol_bot(bot, display_name), True
-            await self._identities.discard_spare(bot, found)
+            await self._enrolment.discard_spare(bot, found)
             if found.display_name == display_name:
                 return found, is_new
             is_new = False  # it existed, or another request registered it first

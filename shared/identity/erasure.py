@@ -1,16 +1,24 @@
-"""Erases and exports what the table `identities` holds about a principal."""
+"""Erases and exports what the table `identities` holds about a principal.
+
+An erasure first marks the mapping. The version of the marked row names the erasure: it stays as it
+is until the erasure ends, and never comes back. So whoever is slow can tell that somebody else has
+ended the erasure, and that what they find now may belong to a person who came after it.
+"""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from shared.identity.identities import Identities
+from shared.identity.enrolment import AcsUsers, reap
 from shared.identity.rows import (
     REVERSE_ROW,
-    identity_of,
     is_erased_since,
     is_erasing,
+    is_mapping,
+    is_spare,
     is_tombstone,
     owner_key,
+    principal_of,
     refuse_if_erased_since,
     resource_key,
 )
@@ -23,94 +31,147 @@ from shared.tables import Row, RowChanged, Table, Value
 _TRIES = 10
 
 
+class ErasureEnded(Exception):
+    """Another request has ended this erasure; what is stored now is not to be touched."""
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """An erasure that has begun and not ended. `marked` is the mapping's row with its mark."""
+
+    principal: Principal
+    marked: Row
+
+
 class IdentityErasure:
-    """An erasure has three steps, each repeatable: `begin`, deleting the ACS identities, `end`."""
+    """An erasure has three steps, each repeatable: `begin`, `delete_identities`, `end`."""
 
     def __init__(
         self,
         table: Table,
-        identities: Identities,
         resource: str,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._table = table
-        self._identities = identities
-        self._resource_key = resource_key(resource)
+        self._row_key = resource_key(resource)
         self._now = now
 
-    async def begin(self, principal: Principal, proven_at: datetime | None) -> list[Row] | None:
-        """Mark the mapping: from now on no request is served from it.
+    async def begin(self, principal: Principal, proven_at: datetime | None) -> Erasure | None:
+        """Mark the mapping: from now on no request is served from it, and nobody is enrolled.
+
+        Where there is no mapping, the mark stands alone: else a first token could enrol the
+        principal while the erasure goes on.
 
         Returns:
-            Every row about the principal, also of ACS resources that were used before. None if
-            the caller was erased before: their old token must not erase a person who came later.
+            The erasure, of which another request may have set the mark. None if the caller was
+            erased before: their old token must not erase a person who came later.
         """
         for _ in range(_TRIES):
-            row = await self._table.find(principal_key(principal), self._resource_key)
+            row = await self._table.find(principal_key(principal), self._row_key)
+            if row is not None and is_erasing(row):
+                return Erasure(principal, row)
             if row is not None and is_erased_since(row, proven_at):
                 return None
-            identity = None if row is None or is_tombstone(row) else identity_of(row)
-            await self._identities.discard_spare(principal, identity)
             try:
-                if identity is not None and not is_erasing(identity.row):
-                    mark: dict[str, Value] = {
-                        "state": "erasing",
-                        "generation": identity.generation + 1,
-                    }
-                    await self._table.merge(identity.row, mark)
+                return Erasure(principal, await self._mark(principal, row, proven_at))
             except RowChanged:
                 continue
-            return await self._table.list_for(principal_key(principal))
         raise Conflict
 
-    async def end(self, principal: Principal, rows: list[Row], proven_at: datetime | None) -> None:
-        """Remove every row. A tombstone stays, except of a bot, because old bearer tokens may come.
+    async def resume(self, mapping: str) -> Erasure | None:
+        """The erasure that has begun and not ended under this PartitionKey; None without one."""
+        row = await self._table.find(mapping, self._row_key)
+        if row is None or not is_erasing(row):
+            return None
+        return Erasure(principal_of(row), row)
+
+    async def check(self, erasure: Erasure) -> None:
+        """Raises ErasureEnded once the erasure has ended. One point read."""
+        marked = erasure.marked
+        row = await self._table.find(marked.partition_key, marked.row_key)
+        if row is None or row.etag != marked.etag:
+            raise ErasureEnded
+
+    async def delete_identities(self, erasure: Erasure, swept: Table, acs: AcsUsers) -> None:
+        """Delete the principal's identities in ACS, also the spares of enrolments that failed.
 
         Args:
-            rows: what `begin` returned.
+            swept: the table `identities` as `check` of this erasure guards it.
+            acs: where they are deleted; an identity of another ACS resource counts as gone.
         """
-        for row in rows:
-            if not is_tombstone(row):
-                await self._table.remove(
-                    owner_key(str(row.values["communicationUserId"])), REVERSE_ROW
-                )
-            if row.row_key != self._resource_key:  # of an ACS resource that was used before
-                await self._table.remove(row.partition_key, row.row_key)
-        mapping = next((row for row in rows if row.row_key == self._resource_key), None)
+        marked = erasure.marked
+        if not is_tombstone(marked):
+            await _delete_identity(marked, swept, acs)
+        for row in await swept.list_for(marked.partition_key):
+            if is_spare(row):
+                try:
+                    await reap(swept, acs, row)
+                except RowChanged:  # an enrolment gives it up just now, or it was reaped
+                    raise Conflict from None
+            elif row.row_key != marked.row_key:  # of an ACS resource that was used before
+                if not is_tombstone(row):
+                    await _delete_identity(row, swept, acs)
+                await swept.remove(row.partition_key, row.row_key)
+
+    async def end(self, erasure: Erasure, proven_at: datetime | None) -> None:
+        """Put a tombstone in place of the mark, because old bearer tokens may come. A bot has none,
+        and leaves nothing.
+
+        Raises:
+            ErasureEnded: another request was first, or the answer to this same write was lost.
+        """
         try:
-            if principal.kind is Kind.BOT:
-                if mapping is not None:
-                    await self._table.remove_unchanged(mapping)
+            if erasure.principal.kind is Kind.BOT:
+                await self._table.remove_unchanged(erasure.marked)
             else:
-                await self._write_tombstone(principal, mapping, proven_at)
+                erased_at: dict[str, Value] = {"erasedAt": self._erased_at(proven_at)}
+                await self._table.replace(erasure.marked, erased_at)
         except RowChanged:
-            return  # another request has finished the same erasure
+            raise ErasureEnded from None
 
     async def export(
         self, principal: Principal, proven_at: datetime | None
     ) -> list[dict[str, Value]]:
-        """Every row about the principal, of every ACS resource that was used.
+        """Every mapping of the principal, of every ACS resource that was used.
 
         Raises:
             Unauthenticated: the caller was erased; the rows belong to a person who came later.
         """
-        rows = await self._table.list_for(principal_key(principal))
+        rows = [
+            row for row in await self._table.list_for(principal_key(principal)) if is_mapping(row)
+        ]
         for row in rows:
             refuse_if_erased_since(row, proven_at)
         return [dict(row.values) for row in rows]
 
-    async def _write_tombstone(
-        self, principal: Principal, row: Row | None, proven_at: datetime | None
-    ) -> None:
-        """Also for a principal without a mapping: their old bearer tokens must not enrol them."""
-        # The issuer's clock may be ahead of ours, and the token of this very request is old, too.
-        erased_at = max(self._now(), proven_at or self._now())
-        tombstone: dict[str, Value] = {"erasedAt": erased_at}
-        if row is None:
-            found = await self._table.insert_if_absent(
-                principal_key(principal), self._resource_key, tombstone
-            )
-            if not is_tombstone(found):  # enrolled meanwhile: a repetition erases that identity too
-                raise Conflict
-        else:
-            await self._table.replace(row, tombstone)
+    async def _mark(self, principal: Principal, row: Row | None, proven_at: datetime | None) -> Row:
+        """Raises RowChanged if another request wrote the mapping since it was read."""
+        if row is not None and not is_tombstone(row):
+            generation = int(str(row.values["generation"]))
+            return await self._table.merge(row, {"state": "erasing", "generation": generation + 1})
+        mark: dict[str, Value] = {
+            "kind": principal.kind.value,
+            "realm": principal.realm,
+            "id": principal.id,
+            "state": "erasing",
+            "erasedAt": self._erased_at(proven_at),
+        }
+        if row is not None:
+            return await self._table.replace(row, mark)
+        partition = principal_key(principal)
+        standing = await self._table.insert_if_absent(partition, self._row_key, mark)
+        if not is_erasing(standing):
+            raise RowChanged  # a first token has enrolled the principal meanwhile
+        return standing
+
+    def _erased_at(self, proven_at: datetime | None) -> datetime:
+        """Now; but the issuer's clock may be ahead of ours, and the token of this very request is
+        old, too."""
+        now = self._now()
+        return max(now, proven_at or now)
+
+
+async def _delete_identity(mapping: Row, swept: Table, acs: AcsUsers) -> None:
+    user_id = str(mapping.values["communicationUserId"])
+    await acs.delete_user(user_id)
+    await swept.remove(owner_key(user_id), REVERSE_ROW)

@@ -1,18 +1,22 @@
 """Rows of the table `identities`, and what they mean.
 
 A mapping row holds an active identity; or one that is `erasing`; or it is a tombstone, which holds
-only the time of the erasure. That time stays when the identity of a new person replaces it.
+only the time of the erasure. That time stays when the identity of a new person replaces it. While
+somebody without an identity is erased, the row is `erasing` and names them, without an identity.
+
+A spare row is beside the mapping while an enrolment is under way, and stays if that fails.
 """
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from shared.keys import key, milliseconds
-from shared.principals import Principal
+from shared.principals import Kind, Principal
 from shared.problems import BeingErased, Unauthenticated
 from shared.tables import Row, Value
 
 REVERSE_ROW = "principal"
+_SPARE = "spare-"
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,17 @@ def resource_key(resource: str) -> str:
 def owner_key(communication_user_id: str) -> str:
     """The PartitionKey of the reverse row, which says who has this identity."""
     return key("owner of", communication_user_id)
+
+
+def spare_row_key(communication_user_id: str) -> str:
+    """The RowKey of a spare identity in its principal's partition."""
+    return _SPARE + key("spare", communication_user_id)
+
+
+def principal_of(row: Row) -> Principal:
+    """Whom a mapping is about; a tombstone does not tell."""
+    values = row.values
+    return Principal(Kind(str(values["kind"])), str(values["realm"]), str(values["id"]))
 
 
 def new_mapping(
@@ -90,15 +105,28 @@ def active_identity(row: Row) -> Identity | None:
     Raises:
         BeingErased: the identity is erasing, so that no request is served from it.
     """
-    if is_tombstone(row):
-        return None
     if is_erasing(row):
         raise BeingErased
-    return identity_of(row)
+    return None if is_tombstone(row) else identity_of(row)
 
 
 def is_tombstone(row: Row) -> bool:
+    """Whether a mapping's row holds no identity; so does the mark of an erasure without one."""
     return "communicationUserId" not in row.values
+
+
+def is_mapping(row: Row) -> bool:
+    """Whether a row of a principal's partition is a mapping, of whatever ACS resource."""
+    return not is_spare(row)
+
+
+def is_spare(row: Row) -> bool:
+    return row.row_key.startswith(_SPARE)
+
+
+def is_reaping(row: Row) -> bool:
+    """Whether somebody is deleting this spare identity, so that nobody may use it any more."""
+    return row.values.get("reaping") is True
 
 
 def is_erasing(row: Row) -> bool:

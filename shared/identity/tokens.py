@@ -8,6 +8,7 @@ from typing import Protocol
 
 from shared import audit
 from shared.identity.acs import Grant
+from shared.identity.enrolment import Enrolment
 from shared.identity.identities import Identities
 from shared.identity.rows import Identity, refuse_if_erased_since
 from shared.identity.token_cache import TokenCache, TokenKey
@@ -41,6 +42,7 @@ class Tokens:
     def __init__(
         self,
         identities: Identities,
+        enrolment: Enrolment,
         announce: Announce,
         acs: AcsTokens,
         policy: Policy,
@@ -48,6 +50,7 @@ class Tokens:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._identities = identities
+        self._enrolment = enrolment
         self._announce_to_friends = announce
         self._acs = acs
         self._policy = policy
@@ -169,7 +172,7 @@ class Tokens:
         principal, proven_at = caller.principal, caller.issued_at
         identity = await self._identities.find(principal, proven_at)
         if identity is not None:
-            await self._identities.discard_spare(principal, identity)
+            await self._enrolment.discard_spare(principal, identity)
             return identity
         name = caller.display_name
         identity = await self._enrol(principal, name, scopes, minutes, proven_at)
@@ -203,7 +206,7 @@ class Tokens:
     ) -> Identity:
         async def enrol() -> Identity:
             return self._cache_first_token(
-                *await self._identities.enrol(principal, display_name, scopes, minutes, proven_at)
+                *await self._enrolment.enrol(principal, display_name, scopes, minutes, proven_at)
             )
 
         return await self._enrolments.do(principal, enrol)
@@ -219,7 +222,7 @@ class Tokens:
         async def heal() -> Identity:
             self._heals.spend(principal)
             return self._cache_first_token(
-                *await self._identities.heal(principal, dead, scopes, minutes, proven_at)
+                *await self._enrolment.heal(principal, dead, scopes, minutes, proven_at)
             )
 
         return await self._enrolments.do(principal, heal)

@@ -5,20 +5,31 @@ Each domain that stores something about people is a `PersonalDataStore`, and is 
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from shared import audit
-from shared.identity.erasure import IdentityErasure
-from shared.identity.identities import AcsUsers, Identities
-from shared.identity.rows import is_tombstone
-from shared.principals import Caller, Principal
-from shared.tables import Value
+from shared.identity.enrolment import AcsUsers, Enrolment
+from shared.identity.erasure import Erasure, ErasureEnded, IdentityErasure
+from shared.identity.identities import Identities
+from shared.intents import Finisher, Intent, Intents
+from shared.keys import principal_key
+from shared.principals import Caller, Kind, Principal
+from shared.problems import Conflict
+from shared.tables import Table, Value
 
 # Seconds by which the clock of an issuer on this machine may be behind ours.
 _CLOCK_MARGIN = 0.01
+# How often an erasure is begun again because somebody else has ended one meanwhile.
+_TRIES = 10
+_ERASE = "erase"  # the kind of intent
+
+type Check = Callable[[], Awaitable[None]]
+"""Raises ErasureEnded once the erasure has ended."""
 
 type Rows = list[dict[str, Value]]
 
@@ -33,15 +44,32 @@ class PersonalDataStore(Protocol):
         """Everything about them that they may know."""
 
 
+@dataclass(frozen=True)
+class Swept:
+    """What an erasure works on: tables that never touch what belongs to a person who came later.
+
+    Attributes:
+        stores: all stores, on such tables.
+        identities: the table `identities`.
+    """
+
+    stores: Mapping[str, PersonalDataStore]
+    identities: Table
+
+
 class PersonalData:
     """Everything stored about a principal: a user, a service or a bot."""
 
     def __init__(
         self,
         identities: Identities,
+        enrolment: Enrolment,
         erasure: IdentityErasure,
         acs: AcsUsers,
+        intents: Intents,
         stores: Callable[[], Mapping[str, PersonalDataStore]],
+        swept: Callable[[Check], Swept],
+        *,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -49,13 +77,21 @@ class PersonalData:
         Args:
             stores: all stores, by the name of their part in an export. Called for each request,
                 so that no store is built before it is needed.
+            swept: makes what an erasure works on from the check that the erasure still goes on.
         """
         self._identities = identities
+        self._enrolment = enrolment
         self._erasure = erasure
         self._acs = acs
+        self._intents = intents
         self._stores = stores
+        self._swept = swept
         self._clock = clock
         self._sleep = sleep
+
+    @property
+    def finishers(self) -> Mapping[str, Finisher]:
+        return {_ERASE: self._finish}
 
     async def erase(self, caller: Caller) -> None:
         """Erase the caller. Repeatable until it is done, whatever happens in between.
@@ -83,18 +119,48 @@ class PersonalData:
         return {**held, "identities": await self._erasure.export(principal, caller.issued_at)}
 
     async def _erase(self, principal: Principal, actor: Caller, proven_at: datetime | None) -> None:
-        rows = await self._erasure.begin(principal, proven_at)
-        if rows is None:
-            return
-        await self._erase_stores(principal)  # first: nobody sees them any more, even if ACS is down
-        for row in rows:
-            if not is_tombstone(row):  # an identity of another ACS resource counts as gone
-                await self._acs.delete_user(str(row.values["communicationUserId"]))
-        # Again: a request that was under way when the mapping was marked may have written since.
-        await self._erase_stores(principal)
-        await self._erasure.end(principal, rows, proven_at)
-        audit.record("erased", actor.principal, principal)
+        mapping = principal_key(principal)
+        await self._intents.begin(_ERASE, mapping)
+        for _ in range(_TRIES):
+            erasure = await self._erasure.begin(principal, proven_at)
+            if erasure is None:
+                break
+            await self._enrolment.discard_spare(principal)
+            try:
+                await self._complete(erasure, proven_at)
+            except ErasureEnded:
+                # Another request has ended it, or the answer to our last write was lost. A person
+                # may have been enrolled before either had a mark: then begin again. A bot that is
+                # there now is another one: ours had the mark.
+                if principal.kind is Kind.BOT:
+                    break
+                continue
+            audit.record("erased", actor.principal, principal)
+            break
+        else:
+            raise Conflict
+        await self._intents.end_all(_ERASE, mapping)  # also those of requests that were killed
 
-    async def _erase_stores(self, principal: Principal) -> None:
-        for store in self._stores().values():
-            await store.erase(principal)
+    async def _finish(self, intent: Intent) -> None:
+        """End an erasure whose request did not. A request that was killed before the mark has
+        erased nothing, and is repeated by its client."""
+        erasure = await self._erasure.resume(intent.subject)
+        if erasure is not None:
+            with contextlib.suppress(ErasureEnded):
+                await self._complete(erasure, None)
+                audit.record("erased", erasure.principal, erasure.principal)
+
+    async def _complete(self, erasure: Erasure, proven_at: datetime | None) -> None:
+        """Raises ErasureEnded if somebody else does it meanwhile."""
+        swept = self._swept(lambda: self._erasure.check(erasure))
+        # The stores first: nobody sees the person any more, even if ACS is down.
+        await _erase_stores(swept, erasure.principal)
+        await self._erasure.delete_identities(erasure, swept.identities, self._acs)
+        # Again: a request that was under way when the mapping was marked may have written since.
+        await _erase_stores(swept, erasure.principal)
+        await self._erasure.end(erasure, proven_at)
+
+
+async def _erase_stores(swept: Swept, principal: Principal) -> None:
+    for store in swept.stores.values():
+        await store.erase(principal)

@@ -221,21 +221,18 @@ class SharedCalls:
     async def uninvite(self, invitation: Invitation) -> None:
         """Remove somebody from a call's invitees; repeatable.
 
-        The record names the invitee as leaving until the row is removed, so that after a kill the
-        row can be found from the record, and the record from the row.
+        The record forgets the invitee first, and their row goes last: it leads a repetition to
+        both. A record that still named somebody without a row would name them after their erasure.
         """
         invitee = frozenset({invitation.partition})
 
-        def move_to_leaving(record: SharedCallRecord) -> SharedCallRecord:
-            moved = record.invitees & invitee
-            return replace(record, invitees=record.invitees - moved, leaving=record.leaving | moved)
+        def forget(record: SharedCallRecord) -> SharedCallRecord:
+            left = record.leaving - invitee
+            return replace(record, invitees=record.invitees - invitee, leaving=left)
 
-        await self.change(invitation.call_id, move_to_leaving)
+        await self.change(invitation.call_id, forget)
         # If another request has written the row again, it reads the record after that.
         await self._remove_unchanged(invitation)
-        await self.change(
-            invitation.call_id, lambda record: replace(record, leaving=record.leaving - invitee)
-        )
 
     async def change(
         self, call_id: str, change: Callable[[SharedCallRecord], SharedCallRecord]

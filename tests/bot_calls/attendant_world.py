@@ -21,6 +21,7 @@ from shared.calls.events import CallEvent, read_events
 from shared.calls.records import CallRecords
 from shared.calls.rows import Call
 from shared.identity.acs import Grant
+from shared.identity.enrolment import Enrolment
 from shared.identity.identities import Identities
 from shared.principals import Kind, Principal
 from shared.settings import load
@@ -197,8 +198,9 @@ async def world(stack: Stack) -> AsyncIterator[World]:
     upstream, settings = Upstream(), load(stack.settings)
     realm = uuid.uuid4().hex
     users = Table(table_client(settings.upstream, upstream, IDENTITIES))
-    identities = Identities(users, FakeAcsUsers(), "resource")
-    await identities.enrol(Principal(Kind.USER, realm, "carol"), "Carol", frozenset({"voip"}), 60)
+    identities = Identities(users, "resource")
+    enrolment = Enrolment(users, identities, FakeAcsUsers())
+    await enrolment.enrol(Principal(Kind.USER, realm, "carol"), "Carol", frozenset({"voip"}), 60)
     world = World(Table(table_client(settings.upstream, upstream, CALLS)), identities, realm)
     await world.answered()
     yield world

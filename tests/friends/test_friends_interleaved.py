@@ -99,7 +99,7 @@ async def _check_pair(world: World, lists: list[dict[str, Friend]], who: int, wh
         assert deed.seen is not None
         assert deed.seen.communication_user_id == identity.communication_user_id
         assert deed.seen.display_name == identity.display_name or not identity.is_announced
-        assert identity.communication_user_id in world._acs.living
+        assert identity.communication_user_id in world.living
 
 
 async def _check_erased(world: World, who: int) -> None:

@@ -103,7 +103,7 @@ def identities() -> Any:
 
 @pytest.fixture
 def tokens(identities: Any, acs: FakeAcs, clock: Clock) -> Tokens:
-    return Tokens(identities, no_friends, acs, POLICY, flight_seconds=5, now=clock)
+    return Tokens(identities, identities, no_friends, acs, POLICY, flight_seconds=5, now=clock)
 
 
 async def issue(tokens: Tokens, scopes: set[str] | None = None, minutes: int | None = None) -> str:
@@ -132,8 +132,10 @@ async def test_a_token_with_less_than_half_its_life_is_not(
     tokens: Tokens, acs: FakeAcs, clock: Clock
 ) -> None:
     # ACS may hand out less than was asked for.
+    known: Any = FakeIdentities()
     short = Tokens(
-        FakeIdentities(),  # type: ignore[arg-type]
+        known,
+        known,
         no_friends,
         _ShortLived(clock),
         POLICY,
@@ -234,8 +236,10 @@ async def test_beyond_the_policy_is_refused_with_its_limits(
 
 async def test_who_joins_late_has_their_own_time(clock: Clock) -> None:
     acs = FakeAcs(clock)
+    known: Any = FakeIdentities()
     tokens = Tokens(
-        FakeIdentities(),  # type: ignore[arg-type]
+        known,
+        known,
         no_friends,
         acs,
         POLICY,

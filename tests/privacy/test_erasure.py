@@ -37,6 +37,8 @@ def rows_about(stack: Stack, *words: str) -> list[dict[str, Any]]:
 
 
 ERASURE = [
+    Step("tables", "insert", 0, "before"),
+    Step("tables", "insert", 0, "after"),
     Step("tables", "get", 0, "before"),
     Step("tables", "update", 0, "before"),
     Step("tables", "update", 0, "after"),
@@ -47,6 +49,7 @@ ERASURE = [
     Step("tables", "remove", 0, "after"),
     Step("tables", "update", 1, "before"),
     Step("tables", "update", 1, "after"),
+    Step("tables", "remove", 1, "before"),
 ]
 
 

@@ -1,13 +1,15 @@
 """Runs requests step by step, in an order that a test chooses: one storage request at a time.
 
 Each request has a service of its own, as if each came to another instance, on a table client that
-waits for its turn before each storage request, and may be stopped dead behind any of its writes.
+waits for its turn before each storage request. It may be stopped dead behind any of its writes, or
+lose the answer to one that has happened.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from azure.core.exceptions import ServiceResponseError
 from azure.data.tables.aio import TableClient
 
 # Turns of the event loop after which a request that does no I/O has come to its next step.
@@ -66,11 +68,13 @@ class Instance:
 
     Attributes:
         stop_after: the number of the write behind which it dies; 0 for never.
+        lose_after: the number of the write whose answer is lost; 0 for none.
     """
 
-    def __init__(self, schedule: Schedule, stop_after: int = 0) -> None:
+    def __init__(self, schedule: Schedule, stop_after: int = 0, lose_after: int = 0) -> None:
         self._schedule = schedule
         self._stop_after = stop_after
+        self._lose_after = lose_after
         self._writes = 0
         self._dead = False
 
@@ -86,6 +90,8 @@ class Instance:
             self._dead = True
         if self._dead:
             raise Stopped
+        if write and self._writes == self._lose_after:
+            raise ServiceResponseError("the connection broke before the answer came")
         return result
 
     def client(self, client: TableClient) -> Any:

@@ -74,6 +74,14 @@ def mapping_key(stack: Stack, user: str) -> str:
     return principal_key(Principal(Kind.USER, stack.values["issuer"], user))
 
 
+async def spares(stack: Stack, user: str) -> list[str]:
+    """The identities that were made for a user and wait to be mapped or deleted."""
+    partition = {"partition": mapping_key(stack, user)}
+    async with table(stack, IDENTITIES) as rows:
+        found = rows.query_entities("PartitionKey eq @partition", parameters=partition)
+        return [str(row["communicationUserId"]) async for row in found if "id" not in row]
+
+
 async def stored(stack: Stack, person: Person) -> Identity:
     """The person's mapping, straight from storage."""
     key = {"key": mapping_key(stack, person.id)}

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 from shared.friends.friends import Friend, Friends
 from shared.friends.friendships import Friendships
 from shared.identity.acs import Grant
+from shared.identity.enrolment import Enrolment
 from shared.identity.erasure import IdentityErasure
 from shared.identity.identities import Identities
 from shared.identity.token_policy import Policy
 from shared.identity.tokens import Tokens
+from shared.intents import SHARDS, Intents
 from shared.keys import principal_key
 from shared.principals import Caller, Kind, Principal
-from shared.privacy.personal_data import PersonalData, PersonalDataStore
+from shared.privacy.personal_data import Check, PersonalData, PersonalDataStore, Swept
 from shared.problems import BeingErased, Conflict, Problem
 from shared.settings import Settings
 from shared.sharing.audiences import Audience
@@ -27,7 +29,17 @@ from shared.sharing.group_calls import GroupCalls
 from shared.sharing.invitations import Invitations, SharedCallView
 from shared.sharing.rows import CallKind, call_key
 from shared.sharing.shared_calls import SharedCalls
-from shared.tables import ALL, FRIENDS, IDENTITIES, INVITATIONS, SHARED_CALLS, Table, table_client
+from shared.sweeping import SweptTable
+from shared.tables import (
+    ALL,
+    FRIENDS,
+    IDENTITIES,
+    INTENTS,
+    INVITATIONS,
+    SHARED_CALLS,
+    Table,
+    table_client,
+)
 from shared.upstream.clients import Upstream
 from tests.support.interleaving import Instance, Schedule, Stopped
 
@@ -59,6 +71,7 @@ class Wish:
         stop_after: the write behind which its instance dies; 0 for never.
         audience: of a sharing: "friends", "space", or numbers of people.
         title: of a sharing.
+        lose_after: the write whose answer is lost; 0 for none.
     """
 
     kind: str
@@ -67,6 +80,7 @@ class Wish:
     stop_after: int = 0
     audience: str = ""
     title: str = ""
+    lose_after: int = 0
 
 
 @dataclass
@@ -142,24 +156,46 @@ class World:
         self._now += timedelta(**delta)
 
     def service(self, instance: Instance) -> Service:
-        tables = {name: Table(instance.client(self._clients[name])) for name in ALL}
-        identity_table = tables[IDENTITIES]
+        clients = {name: instance.client(self._clients[name]) for name in ALL}
         now = lambda: self._now  # noqa: E731
         acs: Any = self._acs
-        identities = Identities(identity_table, acs, "resource", now)
-        friendships = Friendships(tables[FRIENDS], now)
+
+        def table(name: str) -> Table:
+            return Table(clients[name])
+
+        identity_table, intents = table(IDENTITIES), Intents(table(INTENTS), now)
+        identities = Identities(identity_table, "resource", now)
+        enrolment = Enrolment(identity_table, identities, acs, now)
         policy = Policy(VOIP, {}, 60, 60)
-        tokens = Tokens(identities, friendships.announce, acs, policy, flight_seconds=100, now=now)
-        erasure = IdentityErasure(identity_table, identities, "resource", now)
+
+        def stores_on(table: Callable[[str], Table]) -> tuple[Friendships, Invitations]:
+            friendships = Friendships(table(FRIENDS), now)
+            listings = table(INVITATIONS)
+            calls = SharedCalls(listings, table(SHARED_CALLS), friendships, identities, now)
+            return friendships, Invitations(listings, calls, friendships, identities, now)
+
+        def named(stores: tuple[Friendships, Invitations]) -> dict[str, PersonalDataStore]:
+            return dict(zip(("friends", "invitations"), stores, strict=True))
+
+        def swept(check: Check) -> Swept:
+            stores = stores_on(lambda name: SweptTable(clients[name], check))
+            return Swept(named(stores), SweptTable(clients[IDENTITIES], check))
 
         async def no_wait(seconds: float) -> None:
             """The clock moves on with the next caller."""
 
-        listings = tables[INVITATIONS]
-        calls = SharedCalls(listings, tables[SHARED_CALLS], friendships, identities, now)
-        invitations = Invitations(listings, calls, friendships, identities, now)
-        stores: dict[str, PersonalDataStore] = {"friends": friendships, "invitations": invitations}
-        people = PersonalData(identities, erasure, acs, lambda: stores, sleep=no_wait)
+        friendships, invitations = stores_on(table)
+        tokens = Tokens(identities, enrolment, friendships.announce, acs, policy, 100, now)
+        people = PersonalData(
+            identities,
+            enrolment,
+            IdentityErasure(identity_table, "resource", now),
+            acs,
+            intents,
+            lambda: named((friendships, invitations)),
+            swept,
+            sleep=no_wait,
+        )
         friends = Friends(friendships, identities, tokens, invitations, "resource", now)
         group_calls = GroupCalls(invitations, now)
         return Service(friends, friendships, identities, tokens, people, invitations, group_calls)
@@ -167,7 +203,7 @@ class World:
     async def fulfil(self, wish: Wish) -> Deed:
         deed = Deed(wish, next(self._happened))
         self.deeds.append(deed)
-        service = self.service(Instance(self.schedule, wish.stop_after))
+        service = self.service(Instance(self.schedule, wish.stop_after, wish.lose_after))
         try:
             await self._ask(service, deed)
             deed.ended = next(self._happened)
@@ -221,11 +257,22 @@ class World:
         for _ in range(len(todo) + 1):
             left = []
             for wish in todo:
-                deed = await self.alone(replace(wish, stop_after=0))
+                deed = await self.alone(replace(wish, stop_after=0, lose_after=0))
                 if isinstance(deed.refused, (BeingErased, Conflict)):
                     left.append(wish)
             todo = left
         assert not todo, "repeating does not finish it"
+
+    async def tidy(self) -> None:
+        """End what has begun and not ended, as the timer does."""
+        self.wait(minutes=2)
+        people, intents = self.quiet().people, Intents(self.table(INTENTS), lambda: self._now)
+        ours = {self.key_of(who) for who in range(len(WHO))}
+        for shard in SHARDS:
+            for intent in await self.quietly(intents.due(shard, 1000)):
+                if intent.subject in ours:
+                    await self.quietly(people.finishers[intent.kind](intent))
+                    await self.quietly(intents.end(intent))
 
     async def alone(self, wish: Wish) -> Deed:
         """Fulfil a wish while nothing else goes on."""
@@ -256,6 +303,15 @@ class World:
     def quiet(self) -> Service:
         """A service for `quietly`."""
         return self.service(Instance(self.schedule))
+
+    def people_of_another_host(self) -> PersonalData:
+        """What erases people, for a request that is held."""
+        return self.service(Instance(self.schedule)).people
+
+    @property
+    def living(self) -> set[str]:
+        """The ACS identities that were made and not deleted."""
+        return self._acs.living
 
     def audience(self, audience: str) -> Audience:
         if audience in ("friends", "space"):

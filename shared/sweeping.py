@@ -1,0 +1,80 @@
+"""Tables as an erasure sees them: it never touches what belongs to a person who came later."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import override
+
+from azure.data.tables.aio import TableClient
+
+from shared.problems import Conflict
+from shared.tables import PAGE_ROWS, Row, RowChanged, Table, Value
+
+# How often a write is tried because other requests write the same row.
+_TRIES = 10
+
+
+class SweptTable(Table):
+    """A table for sweeps that may be slow: the reason for the sweep may end while it runs.
+
+    `check` raises once the reason has ended. It runs after each read, so that every row that a
+    sweep has in hand was there while the reason still stood; and every write depends on the version
+    that was read, so that a row of the time after is never changed or removed.
+    """
+
+    def __init__(self, client: TableClient, check: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(client)
+        self._check = check
+
+    @override
+    async def find(self, partition_key: str, row_key: str) -> Row | None:
+        row = await super().find(partition_key, row_key)
+        await self._check()
+        return row
+
+    @override
+    async def page(
+        self,
+        partition_key: str,
+        row_filter: str = "",
+        parameters: Mapping[str, str] | None = None,
+        *,
+        after: str = "",
+        most: int = PAGE_ROWS,
+    ) -> tuple[list[Row], bool]:
+        found = await super().page(partition_key, row_filter, parameters, after=after, most=most)
+        await self._check()
+        return found
+
+    @override
+    async def insert_if_absent(
+        self, partition_key: str, row_key: str, values: Mapping[str, Value]
+    ) -> Row:
+        await self._check()
+        return await super().insert_if_absent(partition_key, row_key, values)
+
+    @override
+    async def put(self, partition_key: str, row_key: str, values: Mapping[str, Value]) -> None:
+        for _ in range(_TRIES):
+            standing = await self.find(partition_key, row_key)
+            try:
+                if standing is not None:
+                    await self.replace(standing, values)
+                    return
+                stored = await self.insert_if_absent(partition_key, row_key, values)
+                if stored.values == values:
+                    return
+            except RowChanged:
+                continue
+        raise Conflict
+
+    @override
+    async def remove(self, partition_key: str, row_key: str) -> None:
+        for _ in range(_TRIES):
+            standing = await self.find(partition_key, row_key)
+            if standing is None:
+                return
+            try:
+                await self.remove_unchanged(standing)
+            except RowChanged:
+                continue
+            return
+        raise Conflict
