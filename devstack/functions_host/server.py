@@ -1,18 +1,22 @@
 """The HTTP server in front of the functions."""
 
+import json
 import logging
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from aiohttp import web
 
 from . import functions, routes
+from .timers import Timers
 
 logger = logging.getLogger("host")
 
 # Azure's front ends take requests of up to 100 MB; a bearer token may be 16 KiB.
 _MOST_BODY_BYTES = 100 * 1024 * 1024
 _MOST_HEADER_BYTES = 64 * 1024
+_ADMIN_PATH = re.compile("/admin/functions/(?P<name>[^/]+)", re.IGNORECASE)
 
 
 class Host:
@@ -26,6 +30,18 @@ class Host:
         self._prefix = [part.lower() for part in functions.route_prefix(app).split("/") if part]
         self._functions = functions.load_app(app)
         self._cors = cors
+        self._timers: Timers | None = None
+
+    def start_timers(self, *, by_schedule: bool) -> Timers:
+        """Index the timers with the settings of now; the caller stops them.
+
+        Args:
+            by_schedule: whether they run by their schedules, or only when somebody asks.
+        """
+        self._timers = Timers(self._functions.timers)
+        if by_schedule:
+            self._timers.run_by_schedule()
+        return self._timers
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer one request; every answer carries the CORS headers its origin is owed."""
@@ -38,6 +54,8 @@ class Host:
         return response
 
     async def _answer(self, request: web.Request) -> web.Response:
+        if request.method == "POST" and (asked := _ADMIN_PATH.fullmatch(request.path)):
+            return self._run_now(asked["name"], await request.read())
         found = self._find(request.method, request.raw_path.partition("?")[0])
         if found is None:
             return web.Response(status=404)
@@ -63,6 +81,18 @@ class Host:
             answer.headers.add(name, value)
         return answer
 
+    def _run_now(self, name: str, body: bytes) -> web.Response:
+        """As Azure answers who asks for a run: before it has run. Azure wants the master key too;
+        this host, like the Core Tools, wants none."""
+        try:
+            asked = json.loads(body)
+        except ValueError:
+            asked = None
+        if not isinstance(asked, dict):
+            return web.Response(status=400)
+        found = self._timers is not None and self._timers.run_once(name)
+        return web.Response(status=202 if found else 404)
+
     def _find(
         self, method: str, raw_path: str
     ) -> tuple[functions.HttpFunction, dict[str, str]] | None:
@@ -70,7 +100,7 @@ class Host:
         depth = len(self._prefix)
         if segments is None or [s.lower() for s in segments[:depth]] != self._prefix:
             return None
-        for function in self._functions:
+        for function in self._functions.http:
             if method in function.methods:
                 values = function.route.match(segments[depth:])
                 if values is not None:

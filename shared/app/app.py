@@ -11,7 +11,9 @@ from shared.app.sign_in_parts import SignInParts
 
 if TYPE_CHECKING:
     from shared.identity.bots import Bots
+    from shared.intents import EndsIntents, Finisher
     from shared.operate.health import Health
+    from shared.operate.tidy import Tidy
     from shared.privacy.personal_data import PersonalData, PersonalDataStore
 
 
@@ -47,6 +49,17 @@ class App(SignInParts, SharingParts, CallParts):
         from shared.identity.bots import Bots
 
         return Bots(self.identities, self.tokens, self.personal_data)
+
+    @cached_property
+    def tidy(self) -> "Tidy":
+        from shared.operate.tidy import Tidy
+
+        return Tidy(self.intents, self._finishers)
+
+    def _finishers(self) -> "Mapping[str, Finisher]":
+        """What ends the intents of each kind; whatever writes intents joins here."""
+        parts: tuple[EndsIntents, ...] = ()
+        return {kind: end for part in parts for kind, end in part.finishers.items()}
 
     @cached_property
     def health(self) -> "Health":
