@@ -64,11 +64,12 @@ class Host:
             function,
             functions.Request(
                 method=request.method,
-                url=str(request.url),
-                headers=_joined(request.headers.items(), lower=True),
-                query=_joined(request.query.items()),
+                url=f"{request.scheme}://{request.host}{request.raw_path}",
+                headers={name.lower(): value for name, value in _joined(request.headers.items())},
+                # The URL has all of it; the parameters leave out empty values.
+                query={name: value for name, value in _joined(request.query.items()) if value},
                 route_values=route_values,
-                body=await request.read(),
+                body=await _body(request),
             ),
         )
         status = response.status if response else 500
@@ -120,13 +121,20 @@ class Host:
                     response.headers[f"Access-Control-Allow-{plural}"] = wanted
 
 
-def _joined(items: Iterable[tuple[str, str]], *, lower: bool = False) -> dict[str, str]:
-    """Azure hands over one value per name: repeated ones arrive joined by commas."""
-    joined: dict[str, str] = {}
+async def _body(request: web.Request) -> bytes:
+    """Azure hands on no body whose length is not said; and every other one as it was sent."""
+    body = await request.read()
+    return body if request.content_length else b""
+
+
+def _joined(items: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:
+    """Azure hands over one value per name: repeated ones arrive joined by commas. Names compare
+    without case, and are written as the first one is."""
+    joined: dict[str, tuple[str, str]] = {}
     for name, value in items:
-        key = name.lower() if lower else name
-        joined[key] = f"{joined[key]},{value}" if key in joined else value
-    return joined
+        first, earlier = joined.get(name.lower(), (name, None))
+        joined[name.lower()] = first, value if earlier is None else f"{earlier},{value}"
+    return joined.values()
 
 
 async def start(host: Host, address: str, port: int) -> web.AppRunner:
@@ -136,6 +144,7 @@ async def start(host: Host, address: str, port: int) -> web.AppRunner:
     runner = web.AppRunner(
         server,
         access_log=None,
+        auto_decompress=False,  # Azure inflates nothing either
         max_line_size=_MOST_HEADER_BYTES,
         max_field_size=_MOST_HEADER_BYTES,
     )
