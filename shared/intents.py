@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 from shared.keys import key, milliseconds
 from shared.problems import StorageUnavailable
@@ -27,6 +28,8 @@ _FIRST_DUE = timedelta(minutes=1)
 # An intent that could not be finished is due again after 5 minutes, 10, 20 ..., then once a day.
 _FIRST_BACKOFF = timedelta(minutes=5)
 LONGEST_BACKOFF = timedelta(days=1)
+# The row that notes the last run of Tidy; no shard has this name.
+_RUNS, _LAST_RUN = "tidy", "last run"
 _OWN_VALUES = frozenset({"kind", "subject", "attempts", "begunAt"})
 
 
@@ -65,6 +68,14 @@ class Intent:
 
 type Finisher = Callable[[Intent], Awaitable[None]]
 """Ends what an intent stands for; raises a Problem if it cannot now. Repeatable."""
+
+
+class EndsIntents(Protocol):
+    """Something that writes intents, and knows how to end them."""
+
+    @property
+    def finishers(self) -> Mapping[str, Finisher]:
+        """The finisher of each kind of intent that it writes."""
 
 
 class Intents:
@@ -132,10 +143,14 @@ class Intents:
             ):
                 await self.end(Intent.of(row))
 
-    async def due(self, shard: str, most: int) -> list[Intent]:
-        """Intents of one shard that nobody ended in time, the oldest first. One query."""
+    async def due(self, shard: str, most: int, after: str = "") -> list[Intent]:
+        """Intents of one shard that nobody ended in time, the oldest first. One query.
+
+        Args:
+            after: the RowKey of an intent; those that were due until then are left out.
+        """
         before = {"before": _row_key(self._now(), "", "")}
-        rows, _ = await self._table.page(shard, "RowKey lt @before", before, most=most)
+        rows, _ = await self._table.page(shard, "RowKey lt @before", before, after=after, most=most)
         return [Intent.of(row) for row in rows[:most]]
 
     async def claim(self, intent: Intent) -> Intent | None:
@@ -154,6 +169,27 @@ class Intents:
         except (RowChanged, RowExists):
             return None
         return Intent.of(stored[row_key])
+
+    async def postpone(self, intent: Intent, due_at: datetime) -> None:
+        """Let an intent rest until then, with no attempt counted: it is not time for it yet.
+
+        Does nothing if somebody else has changed it.
+        """
+        unique = intent.row.row_key.rpartition("-")[2]
+        values = {**intent.row.values, "attempts": 0}
+        inserted = {_row_key(due_at, intent.kind, unique): values}
+        with contextlib.suppress(RowChanged, RowExists):
+            await self._table.insert_with(intent.row.partition_key, inserted, removed=intent.row)
+
+    async def note_run(self) -> None:
+        """Note that Tidy has run now. One write."""
+        await self._table.put(_RUNS, _LAST_RUN, {"at": self._now()})
+
+    async def last_run(self) -> datetime | None:
+        """When Tidy ran last; None if it never did. One point read."""
+        row = await self._table.find(_RUNS, _LAST_RUN)
+        at = None if row is None else row.values["at"]
+        return at.astimezone(UTC) if isinstance(at, datetime) else None
 
 
 def backoff(attempts: int) -> timedelta:

@@ -75,6 +75,22 @@ class NotJson(Problem):
     title = "The body must be JSON, with Content-Type: application/json."
 
 
+class BodyEncoded(Problem):
+    """The platform hands bodies on as they were sent, and this service inflates none."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    code = "body-encoded"
+    title = "The body must not be compressed: send it without Content-Encoding."
+
+
+class LengthRequired(Problem):
+    """The platform hands on no body whose length is not said beforehand."""
+
+    status = HTTPStatus.LENGTH_REQUIRED
+    code = "length-required"
+    title = "The body needs a Content-Length; it cannot be sent in chunks."
+
+
 class Unauthenticated(Problem):
     status = HTTPStatus.UNAUTHORIZED
     code = "unauthenticated"

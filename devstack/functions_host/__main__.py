@@ -17,13 +17,24 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=7071)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--cors", default="", help="allowed origins, comma-separated, or *")
+    parser.add_argument(
+        "--timers-on-demand",
+        action="store_true",
+        help="run timers only when somebody asks: POST /admin/functions/NAME with {}",
+    )
     parser.add_argument("--stop-with-stdin", action="store_true")
     arguments = parser.parse_args()
     log_as_azure_does(os.environ.get("LOG_LEVEL", "INFO"))
     cors = frozenset(origin.strip() for origin in arguments.cors.split(",") if origin.strip())
     try:
         host = Host(arguments.app.resolve(), cors)
-        serve(host, arguments.host, arguments.port, stop_with_stdin=arguments.stop_with_stdin)
+        serve(
+            host,
+            arguments.host,
+            arguments.port,
+            stop_with_stdin=arguments.stop_with_stdin,
+            timers_by_schedule=not arguments.timers_on_demand,
+        )
     except (AppError, RouteError, OSError) as error:
         print(f"functions host: {error}", file=sys.stderr)
         return 1

@@ -7,6 +7,7 @@ the version is pinned, and tests/devstack/test_functions_host.py holds the contr
 import json
 import sys
 import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,6 +24,7 @@ from . import routes
 
 _DIRECTIONS = {"in": 0, "out": 1, "inout": 2, "undefined": 3}
 _PROTOS = SimpleNamespace(BindingInfo=SimpleNamespace(**_DIRECTIONS))
+_HTTP, _TIMER = _TRIGGERS = ("httpTrigger", "timerTrigger")
 _ALL_METHODS = ("GET", "POST", "DELETE", "HEAD", "PATCH", "PUT", "OPTIONS", "TRACE")
 
 
@@ -38,6 +40,23 @@ class HttpFunction:
     route: routes.Route
     methods: frozenset[str]
     parameter: str
+
+
+@dataclass(frozen=True)
+class TimerFunction:
+    """One function with a timer trigger; its schedule may name settings, as `%SETTING%`."""
+
+    name: str
+    schedule: str
+    parameter: str
+
+
+@dataclass(frozen=True)
+class Functions:
+    """The functions of an app: those with an HTTP trigger, best match first, and timers."""
+
+    http: Sequence[HttpFunction]
+    timers: Sequence[TimerFunction]
 
 
 @dataclass(frozen=True)
@@ -66,19 +85,22 @@ def route_prefix(app: Path) -> str:
     return str(prefix).strip("/")
 
 
-def load_app(app: Path) -> list[HttpFunction]:
-    """Load every folder with a function.json, best match first.
+def load_app(app: Path) -> Functions:
+    """Load every folder with a function.json.
 
     Raises:
-        AppError: a function cannot be loaded, is not an HTTP function, or shares route and method.
+        AppError: a function cannot be loaded, has another trigger than HTTP or a timer, or shares
+            route and method with another.
     """
     sys.path.insert(0, str(app))
     load_binding_registry()
     install()
     start_threadpool_executor()
     found = [_load(path.parent) for path in sorted(app.glob("*/function.json"))]
-    _refuse_clashes(found)
-    return routes.by_precedence(found, lambda function: function.route)
+    http = [function for function in found if isinstance(function, HttpFunction)]
+    timers = [function for function in found if isinstance(function, TimerFunction)]
+    _refuse_clashes(http)
+    return Functions(routes.by_precedence(http, lambda function: function.route), timers)
 
 
 async def invoke(function: HttpFunction, request: Request) -> tuple[str, Response | None]:
@@ -95,7 +117,20 @@ async def invoke(function: HttpFunction, request: Request) -> tuple[str, Respons
     return invocation_id, _response(returned) if ok else None
 
 
-def _load(folder: Path) -> HttpFunction:
+async def invoke_timer(function: TimerFunction, info: Mapping[str, object]) -> tuple[str, bool]:
+    """Run the function once, with what Azure tells it about its schedule.
+
+    Returns:
+        The invocation id, and whether it returned; if not, the runtime has logged the traceback.
+    """
+    invocation_id = str(uuid.uuid4())
+    ok, _, _, _, _ = await invocation_request_native(
+        invocation_id, function.name, [(function.parameter, Datum(json.dumps(info), "json"))], {}
+    )
+    return invocation_id, bool(ok)
+
+
+def _load(folder: Path) -> HttpFunction | TimerFunction:
     name = folder.name
     try:
         declared = json.loads((folder / "function.json").read_text("utf-8"))
@@ -107,7 +142,7 @@ def _load(folder: Path) -> HttpFunction:
             )
             for binding in declared["bindings"]
         }
-        trigger = next(b for b in declared["bindings"] if b["type"] == "httpTrigger")
+        trigger = next(b for b in declared["bindings"] if b["type"] in _TRIGGERS)
         function = load_function(
             name,
             str(folder),
@@ -116,6 +151,8 @@ def _load(folder: Path) -> HttpFunction:
         )
         metadata = SimpleNamespace(name=name, directory=str(folder), bindings=bindings)
         registry.add_function(name, function, metadata, _PROTOS)
+        if trigger["type"] == _TIMER:
+            return TimerFunction(name, str(trigger["schedule"]), trigger["name"])
         return HttpFunction(
             name=name,
             route=routes.parse(trigger.get("route", name)),
@@ -123,7 +160,7 @@ def _load(folder: Path) -> HttpFunction:
             parameter=trigger["name"],
         )
     except StopIteration:
-        raise AppError(f"{name}: no httpTrigger; this host runs HTTP functions only") from None
+        raise AppError(f"{name}: no trigger that this host runs ({', '.join(_TRIGGERS)})") from None
     except Exception as error:
         raise AppError(f"{name}: {type(error).__name__}: {error}") from error
 

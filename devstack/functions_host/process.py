@@ -21,22 +21,35 @@ def log_as_azure_does(level: str) -> None:
     logging.getLogger("azure").setLevel(logging.WARNING)
 
 
-def serve(host: Host, address: str, port: int, *, stop_with_stdin: bool) -> None:
+def serve(
+    host: Host, address: str, port: int, *, stop_with_stdin: bool, timers_by_schedule: bool
+) -> None:
     """Serve in an event loop of its own, until told to stop.
+
+    Args:
+        timers_by_schedule: if not, timers run only when somebody asks for a run.
 
     Raises:
         OSError: the port is taken.
     """
-    asyncio.run(_serve(host, address, port, stop_with_stdin=stop_with_stdin))
+    asyncio.run(
+        _serve(host, address, port, watch_stdin=stop_with_stdin, by_schedule=timers_by_schedule)
+    )
 
 
-async def _serve(host: Host, address: str, port: int, *, stop_with_stdin: bool) -> None:
-    runner = await start(host, address, port)
-    print(f"functions host: http://{address}:{port}", flush=True)
+async def _serve(
+    host: Host, address: str, port: int, *, watch_stdin: bool, by_schedule: bool
+) -> None:
+    timers = host.start_timers(by_schedule=by_schedule)
     try:
-        await until_told_to_stop(watch_stdin=stop_with_stdin)
+        runner = await start(host, address, port)
+        print(f"functions host: http://{address}:{port}", flush=True)
+        try:
+            await until_told_to_stop(watch_stdin=watch_stdin)
+        finally:
+            await runner.cleanup()
     finally:
-        await runner.cleanup()
+        await timers.stop()
 
 
 def _with_invocation(record: logging.LogRecord) -> bool:

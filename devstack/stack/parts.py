@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from devstack.files import ROOT
 from devstack.installation.bootstrap import clean_environment
@@ -35,7 +36,9 @@ class Part:
 
 def emulators(plan: Plan) -> tuple[Part, ...]:
     """The parts that can start at the same time, because they need no other part."""
-    return (_issuer(plan), _tables(plan), _acs(plan), _graph(plan))
+    parts = (_issuer(plan), _tables(plan), _acs(plan), _graph(plan))
+    # The Core Tools keep in blobs when timers ran; our own host keeps it in memory.
+    return parts if plan.with_host else (*parts, _blobs(plan))
 
 
 def _issuer(plan: Plan) -> Part:
@@ -49,10 +52,18 @@ def _issuer(plan: Plan) -> Part:
 
 
 def _tables(plan: Plan) -> Part:
-    port = plan.ports["tables"]
+    return _azurite(plan, "tables", "table", plan.folder.tables)
+
+
+def _blobs(plan: Plan) -> Part:
+    return _azurite(plan, "blobs", "blob", plan.folder.blobs)
+
+
+def _azurite(plan: Plan, name: str, service: str, folder: Path) -> Part:
+    port = plan.ports[name]
     # Any answer to a request without credentials is good.
     probe = Probe(port, f"/{azurite.ACCOUNT}", accepted=range(100, 500))
-    return Part("tables", azurite.command(port=port, folder=plan.folder.tables), (probe,))
+    return Part(name, azurite.command(port=port, folder=folder, service=service), (probe,))
 
 
 def _acs(plan: Plan) -> Part:

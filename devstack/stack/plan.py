@@ -108,6 +108,8 @@ class Plan:
             "CALLBACK_BASE_URL": f"http://127.0.0.1:{self.ports['host']}",
             "CALLBACK_JWKS_URL": f"{self.acs}{ACS_CALLBACK_KEYS_PATH}",
             "EVENT_GRID_KEY": EVENT_KEY,
+            # At Azure, too, each app has to set it.
+            "TIDY_SCHEDULE": "0 */5 * * * *",
             # Examples: the environment may replace them, also by an empty text for none.
             "BOT_GREETING": os.environ.get("BOT_GREETING", BOT_GREETING),
             "BOT_MENU": os.environ.get("BOT_MENU", BOT_MENU),
@@ -119,11 +121,14 @@ class Plan:
             "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
         }
 
+    def _for_other_hosts(self) -> dict[str, str]:
+        return {"blobsConnectionString": azurite.connection_string(self.ports["blobs"], "blob")}
+
     def description(self, pids: Mapping[str, int]) -> dict[str, object]:
         """The content of stack.json: everything that a program needs to use this stack."""
         key = issuer_key(self.folder.issuer_key)
         return {
-            **({"api": self.api} if self.with_host else {}),
+            **({"api": self.api} if self.with_host else self._for_other_hosts()),
             "issuer": self.issuer,
             "acs": self.acs,
             "acsTls": self.acs_tls,

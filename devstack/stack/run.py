@@ -102,8 +102,9 @@ def _plan(folder: StateFolder, ports: str | None, *, with_host: bool) -> Plan:
     # another name, and every user another identity.
     keep = ports == "auto" or (ports is None and folder.ports_file.exists())
     chosen = folder.kept_ports() if keep else dict(DEFAULT_PORTS)
+    unused = "blobs" if with_host else "host"
     for name, port in chosen.items():
-        if is_free(port) or (name == "host" and not with_host):
+        if is_free(port) or name == unused:
             continue
         if keep:
             raise StackError(
@@ -125,6 +126,7 @@ def _plan(folder: StateFolder, ports: str | None, *, with_host: bool) -> Plan:
         ) from error
     folder.logs.mkdir(exist_ok=True)
     folder.tables.mkdir(exist_ok=True)
+    folder.blobs.mkdir(exist_ok=True)
     return Plan(folder, chosen, certificates(folder.path), with_host)
 
 

@@ -21,7 +21,7 @@ LEFTOVER_SECONDS = 20
 # `dev.py token` holds the lock for an instant, to check whether a stack holds it.
 INSTANT_SECONDS = 0.5
 
-LOGS = ("issuer", "tables", "acs", "graph", "provision", "host")
+LOGS = ("issuer", "tables", "blobs", "acs", "graph", "provision", "host")
 
 
 class StackError(Exception):
@@ -45,6 +45,7 @@ class StateFolder:
         self.acs_database = self.path / "acs.sqlite"
         self.graph_database = self.path / "graph.sqlite"
         self.tables = self.path / "tables"
+        self.blobs = self.path / "blobs"
         self.logs = self.path / "logs"
 
     def log(self, part: str) -> Path:
@@ -139,9 +140,11 @@ class StateFolder:
         ]
         stale += [path for name in LOGS for path in (self.log(name), previous(self.log(name)))]
         stale += self.tables.glob("__azurite_db_*")
+        stale += self.blobs.glob("__azurite_db_*")
+        stale += self.blobs.glob("__blobstorage__/*")
         for path in stale:
             path.unlink(missing_ok=True)
-        for folder in (self.tables, self.logs):
+        for folder in (self.tables, self.blobs / "__blobstorage__", self.blobs, self.logs):
             with contextlib.suppress(OSError):  # it does not exist, or has other files in it
                 folder.rmdir()
 

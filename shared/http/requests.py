@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from urllib.parse import parse_qsl
 
 import azure.functions as func
 from pydantic import ValidationError
@@ -14,7 +15,14 @@ from shared.http.accept import prefers
 from shared.http.route_ids import read_id
 from shared.http.worker import current
 from shared.principals import Caller
-from shared.problems import BodyTooLarge, Fault, InvalidRequest, NotJson
+from shared.problems import (
+    BodyEncoded,
+    BodyTooLarge,
+    Fault,
+    InvalidRequest,
+    LengthRequired,
+    NotJson,
+)
 
 # A callback tells of at most 350 participants; Event Grid's batches are as large as 1 MB, and hold
 # one event unless the subscription says otherwise.
@@ -23,7 +31,8 @@ MAX_CALLBACK_BYTES = 640 * 1024
 # contract has 350 ids in a list, or 50 objects of three fields.
 _MOST_VALUES = 1000
 _MOST_BRACKETS = 100_000
-_MOST_PARAMETERS = 100
+# Repeated ones are counted once in the first number, and each time in the second.
+_MOST_PARAMETERS, _MOST_PAIRS = 100, 1000
 # Smaller bodies have room for few fields.
 _SMALL = 4 * 1024
 _IDEMPOTENCY_KEY = re.compile("[!-~]{1,256}")
@@ -79,8 +88,19 @@ class Request[Q: Query, B: Body]:
 
 
 def read_raw_body(req: func.HttpRequest, max_bytes: int) -> bytes:
-    """The bytes of the body. Raises BodyTooLarge."""
+    """The bytes of the body.
+
+    Raises:
+        BodyTooLarge: it is over the limit.
+        BodyEncoded: it is compressed.
+        LengthRequired: it came in chunks, so that the platform kept it.
+    """
     raw = req.get_body() or b""
+    if not raw and "transfer-encoding" in req.headers:
+        raise LengthRequired
+    codings = req.headers.get("content-encoding", "").split(",")
+    if raw and {coding.strip().lower() for coding in codings} - {"", "identity"}:
+        raise BodyEncoded
     if len(raw) > max_bytes:
         raise BodyTooLarge(f"The body is over {max_bytes} bytes.")
     return raw
@@ -106,7 +126,7 @@ def read_request[Q: Query, B: Body](
 
     Raises:
         InvalidRequest: with every fault of both.
-        BodyTooLarge, NotJson: the body was not parsed.
+        BodyTooLarge, BodyEncoded, LengthRequired, NotJson: the body was not parsed.
     """
     faults: list[Fault] = []
     raw = read_raw_body(req, body.max_bytes)
@@ -127,10 +147,26 @@ def read_request[Q: Query, B: Body](
 def _validated_query[Q: Query](
     req: func.HttpRequest, query: type[Q], faults: list[Fault]
 ) -> Q | None:
-    if len(req.params) > _MOST_PARAMETERS:
+    parameters = _parameters(req)
+    if parameters is None:
         faults.append(Fault("query", "", f"has more than {_MOST_PARAMETERS} parameters"))
         return None
-    return _validated(lambda: query.model_validate(dict(req.params)), "query", faults)
+    return _validated(lambda: query.model_validate(parameters), "query", faults)
+
+
+def _parameters(req: func.HttpRequest) -> dict[str, str] | None:
+    """The query's parameters, a repeated one's values joined by commas; None if there are too many.
+
+    They are read from the URL: the platform's own leave out empty values, and take names that
+    differ in case for one.
+    """
+    found, query = dict[str, str](), req.url.partition("?")[2]
+    if query.count("&") > _MOST_PAIRS:
+        return None
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        found[name] = f"{found[name]},{value}" if name in found else value
+    parameters = {**req.params, **found}
+    return parameters if len(parameters) <= _MOST_PARAMETERS else None
 
 
 def _has_too_many_values(raw: bytes) -> bool:

@@ -102,7 +102,7 @@ async def answer(
         misconfigured = Misconfigured(f"Wrong or missing settings: {names}.")
         outcome, response = misconfigured.code, problem_answer(misconfigured, context)
     except Exception as error:
-        logger.error("unexpected %s at %s", type(error).__name__, _code_path(error))
+        logger.error("unexpected %s at %s", type(error).__name__, code_path(error))
         outcome, response = InternalError.code, problem_answer(InternalError(), context)
     if req.method == "HEAD":
         response = without_body(response)
@@ -118,7 +118,7 @@ async def answer(
     return response
 
 
-def _code_path(error: BaseException) -> str:
+def code_path(error: BaseException) -> str:
     """Where an exception was raised; without its text, which may hold a secret."""
     frames = traceback.extract_tb(error.__traceback__)[-6:]
     return " < ".join(

@@ -1,10 +1,11 @@
 """The local host runs functions as Azure does; also the contract with the runtime's inner names."""
 
+import gzip
 import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ async def main(req: func.HttpRequest, context: func.Context) -> func.HttpRespons
         "query": dict(req.params),
         "route": dict(req.route_params),
         "x": req.headers.get("X-Seen"),
-        "body": len(req.get_body()),
+        "body": len(req.get_body() or b""),
+        "coding": req.headers.get("Transfer-Encoding"),
         "invocation": context.invocation_id,
         "function": context.function_name,
     }
@@ -117,6 +119,43 @@ async def test_a_request_reaches_the_function_as_azure_would_hand_it_over(
     assert (seen["method"], seen["x"], seen["body"]) == ("POST", "one,two", 80_000)
     assert seen["function"] == "Echo"
     assert re.fullmatch(r"[0-9a-f-]{36}", seen["invocation"])
+
+
+async def test_the_parameters_leave_out_empty_values_and_the_url_has_the_whole_query(
+    host: tuple[str, Path],
+) -> None:
+    url, _ = host
+    query = "a=&b&Q=1&q=2&r=%20%C3%A9+x&c=&c=3"
+    _, _, body = await call(URL(f"{url}/v1/api/echo/7?{query}", encoded=True))
+    seen = json.loads(body)
+
+    assert seen["query"] == {"Q": "1,2", "r": " é x", "c": ",3"}
+    assert seen["url"] == f"{url}/v1/api/echo/7?{query}"
+
+
+async def test_a_compressed_body_is_handed_on_as_it_was_sent(host: tuple[str, Path]) -> None:
+    url, _ = host
+    sent = gzip.compress(b"x" * 1000)
+    status, _, body = await call(
+        f"{url}/v1/api/echo/7", method="POST", data=sent, headers={"Content-Encoding": "gzip"}
+    )
+
+    assert (status, json.loads(body)["body"]) == (207, len(sent))
+
+
+async def test_a_body_in_chunks_is_not_handed_on(host: tuple[str, Path]) -> None:
+    url, _ = host
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"x" * 10
+
+    status, _, body = await call(
+        f"{url}/v1/api/echo/7", method="POST", data=chunks(), headers={"X-Seen": "one"}
+    )
+    seen = json.loads(body)
+
+    assert (status, seen["body"], seen["x"]) == (207, 0, "one")
+    assert seen["coding"] == "chunked"
 
 
 async def test_a_bearer_token_of_16_kib_gets_through(host: tuple[str, Path]) -> None:

@@ -7,12 +7,13 @@ from unittest.mock import sentinel
 
 import azure.functions as func
 import pytest
+from pydantic import ConfigDict
 
 import Health
 from shared.bodies import Body, Query
 from shared.calls.contract import CallBody, PlayBody
 from shared.http.requests import read_request
-from shared.problems import BodyTooLarge, InvalidRequest
+from shared.problems import BodyEncoded, BodyTooLarge, InvalidRequest, LengthRequired
 from shared.sharing.contract import GroupCallBody
 from shared.sharing.rows import MOST_INVITEES
 
@@ -28,12 +29,12 @@ class UnreadRequest(func.HttpRequest):
         raise AssertionError("the body was read")
 
 
-def request(content: object, **params: str) -> func.HttpRequest:
+def request(content: object, query: str = "", **headers: str) -> func.HttpRequest:
+    """As the platform hands it over, but without any parameters."""
     return func.HttpRequest(
         "POST",
-        "http://127.0.0.1/api/x",
-        headers={"content-type": "application/json"},
-        params=params,
+        f"http://127.0.0.1/api/x{query}",
+        headers={"content-type": "application/json", **headers},
         body=content if isinstance(content, bytes) else json.dumps(content).encode(),
     )
 
@@ -85,9 +86,52 @@ def test_a_large_body_that_is_no_json_says_so() -> None:
         read_request(request(b"[" * 8000), Query, Body)
 
 
-def test_a_query_of_very_many_parameters_is_not_validated() -> None:
+@pytest.mark.parametrize(
+    "query", ["?" + "&".join(f"p{n}=1" for n in range(101)), "?" + "p=1&" * 20_000]
+)
+def test_a_query_of_very_many_parameters_is_not_validated(query: str) -> None:
     with pytest.raises(InvalidRequest, match="more than 100 parameters"):
-        read_request(request({}, **{f"p{n}": "1" for n in range(101)}), Query, Body)
+        read_request(request({}, query), Query, Body)
+
+
+@pytest.mark.parametrize(
+    ("query", "read"),
+    [
+        ("", {}),
+        ("?", {}),
+        ("?state=", {"state": ""}),
+        ("?state", {"state": ""}),
+        ("?state=a&state=b%2Cc&state=", {"state": "a,b,c,"}),
+        ("?state=%C3%A9+%26&State=x", {"state": "é &", "State": "x"}),
+    ],
+)
+def test_the_query_is_read_from_the_url(query: str, read: dict[str, str]) -> None:
+    class Anything(Query):
+        model_config = ConfigDict(extra="allow")
+
+    found, _ = read_request(request({}, query), Anything, Body)
+
+    assert found.model_dump() == read
+
+
+@pytest.mark.parametrize("coding", ["gzip", "identity, br", "x-y", " GZIP "])
+def test_a_compressed_body_is_refused_as_what_it_is(coding: str) -> None:
+    with pytest.raises(BodyEncoded) as caught:
+        read_request(request(b"\x1f\x8b", **{"content-encoding": coding}), Query, Body)
+
+    assert caught.value.status == 415
+
+
+@pytest.mark.parametrize("coding", ["", "identity", "Identity, identity"])
+def test_a_body_that_is_sent_as_it_is_may_say_so(coding: str) -> None:
+    read_request(request({}, **{"content-encoding": coding}), Query, Body)
+
+
+def test_a_body_that_the_platform_kept_because_it_came_in_chunks_is_not_taken_for_none() -> None:
+    with pytest.raises(LengthRequired) as caught:
+        read_request(request(b"", **{"transfer-encoding": "chunked"}), Query, Body)
+
+    assert caught.value.status == 411
 
 
 @pytest.mark.parametrize("character", [WIDE, "[", '"'])

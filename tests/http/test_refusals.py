@@ -42,6 +42,7 @@ def routes(besides: set[str]) -> list[tuple[str, str]]:
         for declared in sorted(ROOT.glob("*/function.json"))
         if declared.parent.name not in besides
         for trigger in json.loads(declared.read_text("utf-8"))["bindings"][:1]
+        if trigger["type"] == "httpTrigger"
         for method in trigger["methods"]
     ]
 

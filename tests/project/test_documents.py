@@ -21,6 +21,11 @@ EXAMPLE = json.loads((ROOT / "local.settings.json.example").read_text("utf-8"))
 def test_every_route_is_in_the_readme() -> None:
     for declared in ROOT.glob("*/function.json"):
         trigger = json.loads(declared.read_text("utf-8"))["bindings"][0]
+        if trigger["type"] == "timerTrigger":
+            [setting] = re.findall("%([A-Z_]+)%", trigger["schedule"])
+            assert f"`{setting}`" in README, declared
+            assert setting in EXAMPLE["Values"], declared
+            continue
         methods = ", ".join(sorted(method.upper() for method in trigger["methods"]))
         route = re.sub(r"/\{\w+\?\}$", "", trigger["route"])
         assert f"`{methods} /{route}`" in README, declared
@@ -56,6 +61,9 @@ def test_the_example_points_the_core_tools_at_the_stacks_default_ports(tmp_path:
     assert {name: values[name] for name in stack.settings()} == stack.settings()
     assert all(isinstance(value, str) for value in values.values())
     assert values["FUNCTIONS_WORKER_RUNTIME"] == "python"
+    # Without storage the Core Tools refuse an app that has a timer.
+    assert values["AzureWebJobsStorage"] == "UseDevelopmentStorage=true"
+    assert DEFAULT_PORTS["blobs"] == 10000  # which is what that means
     assert EXAMPLE["Host"]["LocalHttpPort"] == DEFAULT_PORTS["host"]
     assert load(values).identity.token_scopes == {"voip"}
 

@@ -1,6 +1,7 @@
-"""A function folder is its HTTP contract, and nothing else."""
+"""A function folder is its HTTP contract, and nothing else; one is what a timer runs."""
 
 import ast
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +27,9 @@ EXTRA = {
 }
 
 
+TIMERS = {"Tidy": "%TIDY_SCHEDULE%"}
+
+
 def imported(folder: Path) -> Iterator[str]:
     """The modules that a folder's code names in its imports, wherever they stand."""
     tree = ast.parse((folder / "__init__.py").read_text("utf-8"))
@@ -49,6 +53,20 @@ def test_a_folder_imports_the_edge_and_contracts(folder: Path) -> None:
 
 def test_every_exception_is_of_a_folder_that_is_there() -> None:
     assert EXTRA.keys() <= {folder.name for folder in FOLDERS}
+
+
+def test_the_timer_runs_by_its_setting_and_never_because_a_host_starts() -> None:
+    """With `runOnStartup` it would run at each start of an instance, and in each deployment."""
+    bindings = {
+        folder.name: json.loads((folder / "function.json").read_text("utf-8"))["bindings"]
+        for folder in FOLDERS
+    }
+    timers = {name: bound for name, bound in bindings.items() if bound[0]["type"] != "httpTrigger"}
+
+    assert timers == {
+        name: [{"type": "timerTrigger", "direction": "in", "name": "timer", "schedule": schedule}]
+        for name, schedule in TIMERS.items()
+    }
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)

@@ -54,7 +54,7 @@ class _StartedHost:
         command = [sys.executable, "-m", "devstack.functions_host", "--app", str(app)]
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                [*command, "--port", str(port), "--stop-with-stdin"],
+                [*command, "--port", str(port), "--stop-with-stdin", "--timers-on-demand"],
                 cwd=app,
                 env=environment,
                 stdin=subprocess.PIPE,

@@ -80,7 +80,7 @@ class WarmHost:
             for descriptor in (self._lifeline, self._kept, output, self._answers.fileno()):
                 os.close(descriptor)
             log_as_azure_does(os.environ.get("LOG_LEVEL", "INFO"))
-            serve(self._host, ADDRESS, port, stop_with_stdin=True)
+            serve(self._host, ADDRESS, port, stop_with_stdin=True, timers_by_schedule=False)
             code = 0
         except BaseException:
             sys.excepthook(*sys.exc_info())

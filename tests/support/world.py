@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -278,7 +278,7 @@ class World:
         """Fulfil a wish while nothing else goes on."""
         return await self.quietly(self.fulfil(wish))
 
-    async def quietly[T](self, request: Coroutine[Any, Any, T]) -> T:
+    async def quietly[T](self, request: Awaitable[T]) -> T:
         """The result of something that goes through an instance, while nothing else goes on."""
         task = asyncio.ensure_future(request)
         await self.schedule.drain()

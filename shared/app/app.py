@@ -1,0 +1,99 @@
+"""The app: all groups of parts, and the parts that need several groups."""
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from shared import tables
+from shared.app.call_parts import CallParts
+from shared.app.sharing_parts import SharingParts
+from shared.app.sign_in_parts import SignInParts
+from shared.tables import Table, table_client
+
+if TYPE_CHECKING:
+    from shared.identity.bots import Bots
+    from shared.intents import EndsIntents, Finisher
+    from shared.operate.health import Health
+    from shared.operate.tidy import Tidy
+    from shared.privacy.personal_data import Check, PersonalData, PersonalDataStore, Swept
+
+
+class App(SignInParts, SharingParts, CallParts):
+    """What a request can reach. Make it inside the event loop; it opens no connection yet."""
+
+    @cached_property
+    def personal_data(self) -> "PersonalData":
+        from shared.identity.erasure import IdentityErasure
+        from shared.privacy.personal_data import PersonalData
+
+        return PersonalData(
+            self.identities,
+            self._enrolment,
+            IdentityErasure(self._table(tables.IDENTITIES), self._resource, self._now),
+            self._acs_identity,
+            self.intents,
+            lambda: self._stores_on(self._table),
+            self._swept,
+            clock=lambda: self._now().timestamp(),
+            sleep=self._sleep,
+        )
+
+    def _swept(self, check: "Check") -> "Swept":
+        from shared.privacy.personal_data import Swept
+        from shared.sweeping import SweptTable
+
+        def table(name: str) -> Table:
+            client = table_client(self.settings.upstream, self.upstream, name)
+            return SweptTable(client, check)
+
+        return Swept(self._stores_on(table), table(tables.IDENTITIES))
+
+    def _stores_on(self, table: Callable[[str], Table]) -> "Mapping[str, PersonalDataStore]":
+        """Whatever stores something about people joins here.
+
+        Args:
+            table: makes the table of a name. An erasure has tables of its own.
+        """
+        from shared.calls.calls import Calls
+        from shared.calls.records import CallRecords
+        from shared.friends.friendships import Friendships
+        from shared.meetings.scheduled_meetings import ScheduledMeetings
+        from shared.sharing.invitations import Invitations
+        from shared.sharing.shared_calls import SharedCalls
+
+        settings, now = self.settings.calls, self._now
+        people = self.identities
+        friendships = Friendships(table(tables.FRIENDS), now)
+        listings, records = table(tables.INVITATIONS), table(tables.SHARED_CALLS)
+        shared_calls = SharedCalls(listings, records, friendships, people, now)
+        call_records = CallRecords(table(tables.CALLS), settings.retention_days, now)
+        return {
+            "friends": friendships,
+            "invitations": Invitations(listings, shared_calls, friendships, people, now),
+            "meetings": ScheduledMeetings(table(tables.MEETINGS), self.graph, now),
+            "calls": Calls(call_records, self._call_automation, people, settings),
+        }
+
+    @cached_property
+    def bots(self) -> "Bots":
+        from shared.identity.bots import Bots
+
+        return Bots(self.identities, self._enrolment, self.tokens, self.personal_data)
+
+    @cached_property
+    def tidy(self) -> "Tidy":
+        from shared.operate.tidy import Tidy
+
+        return Tidy(self.intents, self._finishers)
+
+    def _finishers(self) -> "Mapping[str, Finisher]":
+        """What ends the intents of each kind; whatever writes intents joins here."""
+        parts: tuple[EndsIntents, ...] = (self.personal_data,)
+        return {kind: end for part in parts for kind, end in part.finishers.items()}
+
+    @cached_property
+    def health(self) -> "Health":
+        from shared.operate.health import readiness
+
+        stored, issuers = map(self._table, tables.ALL), self._issuer_keys.values()
+        return readiness([*stored], self._acs_identity, issuers, self.settings.upstream.timeout)

@@ -1,0 +1,106 @@
+"""The parts for calls that the service places and steers, and for calls that bots answer."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from shared import tables
+from shared.app.identity_parts import IdentityParts
+
+if TYPE_CHECKING:
+    from shared.bot_calls.attendant import Attendant
+    from shared.bot_calls.incoming_calls import IncomingCalls
+    from shared.calls.acs import CallAutomationApi
+    from shared.calls.actions import CallActions
+    from shared.calls.calls import Calls
+    from shared.calls.dialling import Dialling
+    from shared.calls.limits import CallLimit
+    from shared.calls.placing import CallPlacing
+    from shared.calls.records import CallRecords
+
+
+class CallParts(IdentityParts):
+    """Calls that the service places and steers, and calls that bots answer."""
+
+    @cached_property
+    def calls(self) -> "Calls":
+        from shared.calls.calls import Calls
+
+        return Calls(
+            self._call_records, self._call_automation, self.identities, self.settings.calls
+        )
+
+    @cached_property
+    def call_placing(self) -> "CallPlacing":
+        from shared.calls.placing import CallPlacing
+
+        return CallPlacing(
+            self.calls,
+            self._call_records,
+            self._call_automation,
+            self.identities,
+            self._dialling,
+            self._call_limit,
+            self.settings.calls.caller_id,
+            self.tokens.enrolled,
+            now=self._now,
+        )
+
+    @cached_property
+    def call_actions(self) -> "CallActions":
+        from shared.calls.actions import CallActions
+
+        return CallActions(self.calls, self._call_automation, self._dialling, self._now)
+
+    @cached_property
+    def incoming_calls(self) -> "IncomingCalls":
+        from shared.bot_calls.incoming_calls import IncomingCalls
+
+        return IncomingCalls(
+            self.calls,
+            self._call_records,
+            self._call_automation,
+            self.identities,
+            self._call_limit,
+            self.settings.bot_calls,
+            self.settings.upstream.resource_id,
+            self._now,
+        )
+
+    @cached_property
+    def attendant(self) -> "Attendant":
+        from shared.bot_calls.attendant import Attendant
+
+        return Attendant(
+            self._call_records,
+            self._call_automation,
+            self.identities,
+            self.settings.bot_calls,
+            self._now,
+        )
+
+    @cached_property
+    def _call_records(self) -> "CallRecords":
+        from shared.calls.records import CallRecords
+
+        return CallRecords(self._table(tables.CALLS), self.settings.calls.retention_days, self._now)
+
+    @cached_property
+    def _call_limit(self) -> "CallLimit":
+        from shared.calls.limits import CallLimit
+
+        max_calls = self.settings.calls.max_live_calls
+        return CallLimit(self._call_records, self._call_automation, max_calls, self._now)
+
+    @cached_property
+    def _dialling(self) -> "Dialling":
+        from shared.calls.dialling import Dialling
+
+        return Dialling(self.identities, self.settings.calls)
+
+    @cached_property
+    def _call_automation(self) -> "CallAutomationApi":
+        from shared.calls.acs import CallAutomationApi, call_automation_client
+
+        return CallAutomationApi(
+            lambda: call_automation_client(self.settings.upstream, self.upstream)
+        )

@@ -1,0 +1,90 @@
+"""The parts for the buddy list, and for calls and meetings that people share."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from shared import tables
+from shared.app.identity_parts import IdentityParts
+
+if TYPE_CHECKING:
+    from shared.friends.friends import Friends
+    from shared.meetings.graph import GraphApi
+    from shared.meetings.meetings import Meetings
+    from shared.meetings.scheduled_meetings import ScheduledMeetings
+    from shared.sharing.group_calls import GroupCalls
+    from shared.sharing.invitations import Invitations
+    from shared.sharing.shared_calls import SharedCalls
+
+
+class SharingParts(IdentityParts):
+    """The buddy list, shared calls, and Teams meetings."""
+
+    @cached_property
+    def friends(self) -> "Friends":
+        from shared.friends.friends import Friends
+
+        return Friends(
+            self.friendships,
+            self.identities,
+            self.tokens,
+            self.invitations,
+            self._resource,
+            self._now,
+        )
+
+    @cached_property
+    def group_calls(self) -> "GroupCalls":
+        from shared.sharing.group_calls import GroupCalls
+
+        return GroupCalls(self.invitations, self._now)
+
+    @cached_property
+    def invitations(self) -> "Invitations":
+        from shared.sharing.invitations import Invitations
+
+        return Invitations(
+            self._table(tables.INVITATIONS),
+            self.shared_calls,
+            self.friendships,
+            self.identities,
+            self._now,
+        )
+
+    @cached_property
+    def shared_calls(self) -> "SharedCalls":
+        from shared.sharing.shared_calls import SharedCalls
+
+        return SharedCalls(
+            self._table(tables.INVITATIONS),
+            self._table(tables.SHARED_CALLS),
+            self.friendships,
+            self.identities,
+            self._now,
+        )
+
+    @cached_property
+    def meetings(self) -> "Meetings":
+        from shared.meetings.meetings import Meetings
+
+        return Meetings(
+            self.invitations,
+            self.shared_calls,
+            self.scheduled_meetings,
+            self.identities,
+            self.graph,
+            self.settings.meetings.organizer,
+            self.settings.upstream.timeout,
+            self._now,
+        )
+
+    @cached_property
+    def scheduled_meetings(self) -> "ScheduledMeetings":
+        from shared.meetings.scheduled_meetings import ScheduledMeetings
+
+        return ScheduledMeetings(self._table(tables.MEETINGS), self.graph, self._now)
+
+    @cached_property
+    def graph(self) -> "GraphApi | None":
+        from shared.meetings.graph import graph_api
+
+        return graph_api(self.settings.meetings, self.upstream)

@@ -1,0 +1,234 @@
+"""Tidy ends what requests left, whatever fails, and costs next to nothing when all have ended."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from shared.intents import SHARDS, Intent, Intents, backoff
+from shared.operate.tidy import Tidy
+from shared.problems import GraphUnavailable, StorageUnavailable
+from shared.settings import load
+from shared.tables import INTENTS, Table, table_client
+from shared.upstream.clients import Upstream
+from tests.support.control import Control
+from tests.support.stack import Stack
+from tests.support.table_proxy import TableProxy
+
+pytestmark = pytest.mark.emulators
+
+LATER = timedelta(minutes=1, milliseconds=1)
+
+
+class Clock:
+    """In the past, where no other test's intents are due."""
+
+    def __init__(self) -> None:
+        self.now = datetime(1990, 1, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+class Finishers:
+    """Of kind "share", "erase" and "never"; notes what they end, and fails where it is told to."""
+
+    def __init__(self) -> None:
+        self.ended: list[tuple[str, str]] = []
+        self.failing: dict[str, Exception] = {}
+        self.started = asyncio.Event()
+
+    def __call__(self) -> dict[str, object]:
+        return {"share": self.end, "erase": self.end, "never": self.hang}
+
+    async def end(self, intent: Intent) -> None:
+        if intent.subject in self.failing:
+            raise self.failing[intent.subject]
+        self.ended.append((intent.kind, intent.subject))
+
+    async def hang(self, intent: Intent) -> None:
+        self.started.set()
+        await asyncio.Event().wait()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def finishers() -> Finishers:
+    return Finishers()
+
+
+@pytest.fixture
+async def table(stack: Stack, tables: TableProxy) -> AsyncIterator[Table]:
+    upstream = Upstream()
+    settings = load(stack.with_tables(tables.connection_string).settings).upstream
+    yield Table(table_client(settings, upstream, INTENTS))
+    await upstream.close()
+
+
+@pytest.fixture
+async def intents(table: Table, clock: Clock) -> AsyncIterator[Intents]:
+    intents = Intents(table, clock)
+    yield intents
+    clock.now += timedelta(days=3)
+    for shard in SHARDS:
+        for left in await intents.due(shard, 1000):
+            await intents.end(left)
+
+
+def tidy_of(intents: Intents, finishers: Finishers, **options: float) -> Tidy:
+    return Tidy(intents, finishers, **options)  # type: ignore[arg-type]
+
+
+async def test_a_run_with_nothing_to_do_costs_16_queries_and_the_note(
+    tables: TableProxy, intents: Intents, finishers: Finishers, clock: Clock
+) -> None:
+    await intents.begin("share", "not due yet")
+    tables.requests.clear()
+
+    await tidy_of(intents, finishers).run()
+
+    assert Counter(tables.requests) == {"query": 16, "update": 1}
+    assert await intents.last_run() == clock.now
+    assert finishers.ended == []
+
+
+async def test_what_is_due_is_ended_and_its_intent_goes(
+    tables: TableProxy, intents: Intents, finishers: Finishers, clock: Clock
+) -> None:
+    begun = {(kind, f"{n}") for n in range(12) for kind in ("share", "erase")}
+    for kind, subject in begun:
+        await intents.begin(kind, subject)
+    clock.now += LATER
+
+    report = await tidy_of(intents, finishers).run()
+
+    assert set(finishers.ended) == begun
+    assert len(finishers.ended) == report.ended == 24
+    tables.requests.clear()
+    clock.now += timedelta(days=2)
+    await tidy_of(intents, finishers).run()
+    assert Counter(tables.requests) == {"query": 16, "update": 1}
+
+
+async def test_instances_that_run_at_once_end_each_intent_once(
+    intents: Intents, finishers: Finishers, clock: Clock
+) -> None:
+    for n in range(10):
+        await intents.begin("share", f"{n}")
+    clock.now += LATER
+
+    runs = await asyncio.gather(*(tidy_of(intents, finishers).run() for _ in range(3)))
+
+    assert sorted(finishers.ended) == sorted(("share", f"{n}") for n in range(10))
+    assert sum(run.ended for run in runs) == 10
+
+
+async def test_what_fails_keeps_nothing_else_waiting_and_comes_again_after_its_rest(
+    intents: Intents, finishers: Finishers, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    for subject in ("bad", "worse", "good"):
+        await intents.begin("share", subject)
+    finishers.failing = {"bad": GraphUnavailable(), "worse": ValueError("a secret")}
+    clock.now += LATER
+
+    first = await tidy_of(intents, finishers).run()
+
+    assert (first.ended, first.failed) == (1, 2)
+    assert finishers.ended == [("share", "good")]
+    clock.now += timedelta(minutes=4)
+    assert (await tidy_of(intents, finishers).run()).failed == 0
+    clock.now += LATER
+    finishers.failing = {}
+    assert (await tidy_of(intents, finishers).run()).ended == 2
+    assert {record.levelno for record in caplog.records} == {logging.WARNING}
+    assert "graph-unavailable" in caplog.text
+    assert "ValueError" in caplog.text
+    assert "a secret" not in caplog.text
+
+
+async def test_a_failure_is_an_error_in_the_log_once_it_comes_again_daily_only(
+    intents: Intents, finishers: Finishers, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    await intents.begin("share", "hopeless")
+    finishers.failing = {"hopeless": GraphUnavailable()}
+    clock.now += LATER
+    levels = []
+    for attempts in range(11):
+        caplog.clear()
+        assert (await tidy_of(intents, finishers).run()).failed == 1
+        levels += [record.levelno for record in caplog.records if "hopeless" in record.message]
+        clock.now += backoff(attempts) + timedelta(milliseconds=1)
+
+    assert levels == [logging.WARNING] * 9 + [logging.ERROR] * 2
+
+
+async def test_a_kind_that_is_not_known_here_is_left_alone_and_keeps_nobody_waiting(
+    table: Table, intents: Intents, finishers: Finishers, clock: Clock
+) -> None:
+    known = (await intents.begin("share", "known")).row
+    newer = {**known.values, "kind": "newer"}
+    # More than one run takes of a shard, and all of them before the known one.
+    rows = {known.row_key.replace("-share-", f"-newer-{n:02}"): newer for n in range(51)}
+    begun = await table.insert_with(known.partition_key, rows)
+    clock.now += LATER
+
+    report = await tidy_of(intents, finishers).run()
+
+    assert finishers.ended == [("share", "known")]
+    assert report.unknown == 51
+    left = await intents.due(known.partition_key, 100)
+    assert {one.row.etag for one in left} == {row.etag for row in begun.values()}
+
+
+async def test_a_run_ends_when_its_time_is_over_and_what_was_under_way_comes_again(
+    intents: Intents, finishers: Finishers, clock: Clock
+) -> None:
+    await intents.begin("never", "endless")
+    clock.now += LATER
+
+    report = await tidy_of(intents, finishers, seconds=0.5).run()
+
+    assert finishers.started.is_set()
+    assert report.is_cut_short
+    assert await intents.last_run() == clock.now
+    clock.now += timedelta(minutes=6)
+    [again] = [one for shard in SHARDS for one in await intents.due(shard, 50)]
+    assert (again.subject, again.attempts) == ("endless", 1)
+
+
+async def test_a_run_that_storage_fails_is_not_noted(
+    intents: Intents, finishers: Finishers, clock: Clock, table_faults: Control
+) -> None:
+    await intents.note_run()
+    noted_at = clock.now
+    clock.now += LATER
+    await table_faults.fault("query", status=503, times=3 * len(SHARDS))
+
+    with pytest.raises(StorageUnavailable):
+        await tidy_of(intents, finishers).run()
+
+    assert await intents.last_run() == noted_at
+
+
+async def test_what_is_put_off_is_due_then_with_no_attempt_counted(
+    intents: Intents, clock: Clock
+) -> None:
+    intent = await intents.begin("share", "not yet")
+    later = clock.now + timedelta(days=1)
+
+    await intents.postpone(intent, later)
+    await intents.postpone(intent, later)  # somebody has changed it: nothing happens
+
+    shard = intent.row.partition_key
+    clock.now = later
+    assert await intents.due(shard, 50) == []
+    clock.now += timedelta(milliseconds=1)
+    [due] = await intents.due(shard, 50)
+    assert (due.subject, due.attempts, due.begun_at) == ("not yet", 0, intent.begun_at)
