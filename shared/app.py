@@ -134,7 +134,8 @@ class App:
     def teams(self) -> "Teams":
         from shared.identity.teams import Teams
 
-        return Teams(self._acs_identity, self.identities, self.settings.identity.teams_app_id)
+        app_id = self.settings.identity.teams_app_id
+        return Teams(self._acs_identity, self.identities, app_id, self._now)
 
     @cached_property
     def _acs_identity(self) -> "IdentityApi":
