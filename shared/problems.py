@@ -231,6 +231,18 @@ class Undelivered(Unavailable):
     title = "The service cannot deal with this right now; deliver it again."
 
 
+class Refused(Unavailable):
+    """A service refuses this one, or this one has no credential for it.
+
+    Attributes:
+        remedy: what the operator has to do; for logs and the doctor, not for clients.
+    """
+
+    def __init__(self, remedy: str) -> None:
+        super().__init__(retry_after=OPERATOR_RETRY_AFTER)
+        self.remedy = remedy
+
+
 class StorageUnavailable(Unavailable):
     code = "storage-unavailable"
     title = "The service's storage cannot be used right now; try again later."
@@ -241,7 +253,7 @@ class TableMissing(StorageUnavailable):
     title = "A table of this service is missing; its operator has to create it."
 
 
-class StorageRefused(StorageUnavailable):
+class StorageRefused(Refused, StorageUnavailable):
     code = "storage-refused"
     title = "This service may not use its storage; its operator has to mend that."
 
@@ -251,7 +263,7 @@ class CommunicationUnavailable(Unavailable):
     title = "Azure Communication Services cannot be used right now; try again later."
 
 
-class CommunicationRefused(CommunicationUnavailable):
+class CommunicationRefused(Refused, CommunicationUnavailable):
     code = "communication-refused"
     title = "This service may not use its ACS resource; its operator has to mend that."
 
@@ -268,19 +280,11 @@ class GraphUnavailable(Unavailable):
     title = "Microsoft Graph cannot be used right now; try again later."
 
 
-class GraphRefused(GraphUnavailable):
-    """Graph does not let the app do this.
-
-    Attributes:
-        remedy: what the operator has to do; for logs and the doctor, not for clients.
-    """
+class GraphRefused(Refused, GraphUnavailable):
+    """Graph does not let the app do this."""
 
     code = "graph-refused"
     title = "This service may not use Microsoft Graph; its operator has to mend that."
-
-    def __init__(self, remedy: str) -> None:
-        super().__init__(retry_after=OPERATOR_RETRY_AFTER)
-        self.remedy = remedy
 
 
 class GraphTokenRefused(GraphRefused):

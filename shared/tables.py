@@ -6,28 +6,29 @@ Every access to Table Storage goes through here. What a row means, only its doma
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
 from azure.core import MatchConditions
 from azure.core.exceptions import (
     AzureError,
-    ClientAuthenticationError,
-    HttpResponseError,
     ResourceExistsError,
     ResourceModifiedError,
     ResourceNotFoundError,
 )
-from azure.data.tables import EdmType, EntityProperty, TableTransactionError, UpdateMode
+from azure.data.tables import TableTransactionError, UpdateMode
 from azure.data.tables.aio import TableClient
 
 from shared.keys import key
-from shared.problems import OPERATOR_RETRY_AFTER, StorageRefused, StorageUnavailable, TableMissing
+from shared.problems import OPERATOR_RETRY_AFTER, StorageUnavailable, TableMissing
+from shared.stored_rows import Row, Value, entity_of, row_of
 from shared.upstream.clients import Upstream
-from shared.upstream.retries import retry_after, with_retries
+from shared.upstream.errors import error_code, problem_of
+from shared.upstream.retries import with_retries
+from shared.upstream.services import STORAGE
 from shared.upstream.settings import UpstreamSettings
+
+__all__ = ["ALL", "Row", "RowChanged", "RowExists", "Table", "Value", "table_client"]
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +44,6 @@ ALL = (IDENTITIES, FRIENDS, INVITATIONS, SHARED_CALLS, MEETINGS, CALLS, INTENTS)
 # Table Storage answers a query with at most 1,000 rows.
 PAGE_ROWS = 1000
 
-type Value = str | int | float | bool | datetime
-
 
 class RowChanged(Exception):
     """Another request wrote or removed the row since it was read."""
@@ -52,16 +51,6 @@ class RowChanged(Exception):
 
 class RowExists(Exception):
     """A row that was to be inserted exists already."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """A stored row. `etag` names the version that was read."""
-
-    partition_key: str
-    row_key: str
-    values: Mapping[str, Value]
-    etag: str
 
 
 def table_client(settings: UpstreamSettings, upstream: Upstream, name: str) -> TableClient:
@@ -93,7 +82,7 @@ class Table:
         """Read a row; None if there is none. One point read."""
         try:
             async with self._errors_as_problems():
-                return _row(
+                return row_of(
                     await with_retries(lambda: self._client.get_entity(partition_key, row_key))
                 )
         except _RowNotFound:
@@ -107,7 +96,7 @@ class Table:
         Callers use the result, not their argument: another writer may have won. If an answer was
         lost and the insert is retried, the result is the row that this same insert has stored.
         """
-        entity = _entity(partition_key, row_key, values)
+        entity = entity_of(partition_key, row_key, values)
         for _ in range(_INSERT_TRIES):
             try:
                 async with self._errors_as_problems():
@@ -162,7 +151,7 @@ class Table:
                 parameters=all_parameters,
                 results_per_page=most,
             ).by_page(token)
-            rows = [_row(entity) async for entity in await anext(pages)]
+            rows = [row_of(entity) async for entity in await anext(pages)]
             return rows, getattr(pages, "continuation_token", None)
 
         async with self._errors_as_problems():
@@ -191,7 +180,7 @@ class Table:
         result: Mapping[str, Value],
         mode: UpdateMode,
     ) -> Row:
-        entity = _entity(row.partition_key, row.row_key, written)
+        entity = entity_of(row.partition_key, row.row_key, written)
         try:
             async with self._errors_as_problems():
                 metadata = await with_retries(
@@ -207,7 +196,7 @@ class Table:
 
     async def put(self, partition_key: str, row_key: str, values: Mapping[str, Value]) -> None:
         """Store a row in place of any other. The last writer wins: callers have to allow for it."""
-        entity = _entity(partition_key, row_key, values)
+        entity = entity_of(partition_key, row_key, values)
         async with self._errors_as_problems():
             await with_retries(lambda: self._client.upsert_entity(entity, mode=UpdateMode.REPLACE))
 
@@ -261,14 +250,14 @@ class Table:
         """
         stored = dict(inserted)
         operations: list[Any] = [
-            ("create", _entity(partition_key, row_key, row)) for row_key, row in inserted.items()
+            ("create", entity_of(partition_key, row_key, row)) for row_key, row in inserted.items()
         ]
         if replaced is not None:
             stored[replaced.row_key] = values or {}
-            entity = _entity(partition_key, replaced.row_key, values or {})
+            entity = entity_of(partition_key, replaced.row_key, values or {})
             operations.append(("update", entity, {"mode": UpdateMode.REPLACE, **_if_as(replaced)}))
         if removed is not None:
-            entity = _entity(partition_key, removed.row_key, {})
+            entity = entity_of(partition_key, removed.row_key, {})
             operations.append(("delete", entity, _if_as(removed)))
         async with self._errors_as_problems():
             try:
@@ -277,7 +266,7 @@ class Table:
                 if error.status_code == HTTPStatus.CONFLICT:
                     raise RowExists from None
                 changed = error.status_code == HTTPStatus.PRECONDITION_FAILED
-                if changed or _code(error) in _ROW_NOT_FOUND_CODES:
+                if changed or error_code(error) in _ROW_NOT_FOUND_CODES:
                     raise RowChanged from None
                 raise
         return {
@@ -301,28 +290,17 @@ class Table:
         except (ResourceExistsError, ResourceModifiedError):
             raise
         except ResourceNotFoundError as error:
-            if _code(error) in _ROW_NOT_FOUND_CODES:
+            if error_code(error) in _ROW_NOT_FOUND_CODES:
                 raise _RowNotFound from None
             logger.error(
                 "storage: table '%s' is missing (%s). Create it:"
                 " python -m shared.operate.provision",
                 self._client.table_name,
-                _code(error),
+                error_code(error),
             )
             raise TableMissing(retry_after=OPERATOR_RETRY_AFTER) from error
-        except HttpResponseError as error:
-            if isinstance(error, ClientAuthenticationError) or error.status_code in _REFUSED:
-                logger.error(
-                    "storage refused our credential (%s): check TABLES_CONNECTION_STRING, or the"
-                    " managed identity's role 'Storage Table Data Contributor'",
-                    _code(error),
-                )
-                raise StorageRefused(retry_after=OPERATOR_RETRY_AFTER) from error
-            logger.warning("storage answered %s (%s)", error.status_code, _code(error))
-            raise StorageUnavailable(retry_after=retry_after(error)) from error
         except AzureError as error:
-            logger.warning("storage cannot be reached: %s", type(error).__name__)
-            raise StorageUnavailable from error
+            raise problem_of(error, STORAGE) from error
 
 
 class _RowNotFound(Exception):
@@ -330,7 +308,6 @@ class _RowNotFound(Exception):
 
 
 _INSERT_TRIES = 3
-_REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 # A missing row, in Azure and in Azurite; the code of a missing table is "TableNotFound".
 _ROW_NOT_FOUND_CODES = frozenset({"ResourceNotFound", "EntityNotFound"})
 
@@ -338,31 +315,3 @@ _ROW_NOT_FOUND_CODES = frozenset({"ResourceNotFound", "EntityNotFound"})
 def _if_as(row: Row) -> dict[str, Any]:
     """The condition that nobody else wrote a row since it was read."""
     return {"etag": row.etag, "match_condition": MatchConditions.IfNotModified}
-
-
-def _entity(partition_key: str, row_key: str, values: Mapping[str, Value]) -> dict[str, Any]:
-    """An entity for the SDK, which takes integers of over 32 bits only with their type."""
-    typed = {
-        name: EntityProperty(value, EdmType.INT64) if _is_long(value) else value
-        for name, value in values.items()
-    }
-    return {"PartitionKey": partition_key, "RowKey": row_key, **typed}
-
-
-def _is_long(value: Value) -> bool:
-    return isinstance(value, int) and not -(2**31) <= value < 2**31
-
-
-def _row(entity: Mapping[str, Any]) -> Row:
-    values = {
-        name: value.value if isinstance(value, EntityProperty) else value
-        for name, value in entity.items()
-        if name not in ("PartitionKey", "RowKey")
-    }
-    metadata: Mapping[str, Any] = getattr(entity, "metadata", {})
-    return Row(entity["PartitionKey"], entity["RowKey"], values, str(metadata["etag"]))
-
-
-def _code(error: HttpResponseError) -> str:
-    code = getattr(error, "error_code", None)
-    return str(getattr(code, "value", code) or error.status_code)

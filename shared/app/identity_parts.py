@@ -51,7 +51,8 @@ class IdentityParts(Base):
     def teams(self) -> "Teams":
         from shared.identity.teams import Teams
 
-        return Teams(self._acs_identity, self.identities, self.settings.identity.teams_app_id)
+        app_id = self.settings.identity.teams_app_id
+        return Teams(self._acs_identity, self.identities, app_id, self._now)
 
     @cached_property
     def friendships(self) -> "Friendships":

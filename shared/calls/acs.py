@@ -3,7 +3,6 @@
 The SDK is imported when a call is first made: no other request should pay for it.
 """
 
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import cached_property
@@ -22,22 +21,17 @@ from shared.calls.acs_types import (
     phone_of,
     source_of,
 )
-from shared.problems import (
-    DEFAULT_RETRY_AFTER,
-    OPERATOR_RETRY_AFTER,
-    CallRefused,
-    CommunicationRefused,
-    CommunicationUnavailable,
-    Throttled,
-)
+from shared.problems import CallRefused
 from shared.upstream.clients import Upstream
-from shared.upstream.retries import error_code, retry_after, with_retries
+from shared.upstream.errors import error_code, is_rejected, problem_of
+from shared.upstream.retries import with_retries
+from shared.upstream.services import ACS
 from shared.upstream.settings import UpstreamSettings
 
 if TYPE_CHECKING:
     from azure.communication.callautomation.aio import CallAutomationClient, CallConnectionClient
 
-logger = logging.getLogger(__name__)
+_GONE = (HTTPStatus.NOT_FOUND, HTTPStatus.PRECONDITION_FAILED)
 
 
 class CallGone(Exception):
@@ -297,31 +291,16 @@ class CallAutomationApi:
 
 @asynccontextmanager
 async def _errors_as_problems() -> AsyncIterator[None]:
-    """Turn the SDK's exceptions into our problems. The SDK's texts stay out of problems and logs,
-    because they may hold a phone number."""
+    """Turn the SDK's exceptions into our problems."""
     try:
         yield
-    except HttpResponseError as error:
-        status, code = error.status_code, error_code(error)
-        if status in (HTTPStatus.NOT_FOUND, HTTPStatus.PRECONDITION_FAILED):
-            raise CallGone from error
-        if status == HTTPStatus.TOO_MANY_REQUESTS:
-            logger.warning("ACS throttles us")
-            raise Throttled(retry_after=retry_after(error) or DEFAULT_RETRY_AFTER) from error
-        if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-            logger.error(
-                "ACS refused our credential for calls (%s): check COMMUNICATION_CONNECTION_STRING,"
-                " or the managed identity's role 'Communication and Email Service Owner'",
-                code,
-            )
-            raise CommunicationRefused(retry_after=OPERATOR_RETRY_AFTER) from error
-        logger.warning("ACS answered %s (%s) about a call", status, code)
-        if status is not None and status < HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise CallRefused(f"ACS does not take this ({code}).") from error
-        raise CommunicationUnavailable(retry_after=retry_after(error)) from error
     except AzureError as error:
-        logger.warning("ACS cannot be reached: %s", type(error).__name__)
-        raise CommunicationUnavailable from error
+        if isinstance(error, HttpResponseError) and error.status_code in _GONE:
+            raise CallGone from error
+        problem = problem_of(error, ACS)
+        if is_rejected(error):
+            raise CallRefused(f"ACS does not take this ({error_code(error)}).") from error
+        raise problem from error
 
 
 def _established_call(properties: Any, own_identifier: Any) -> EstablishedCall:

@@ -1,31 +1,21 @@
 """Adapter to the ACS Identity API: Microsoft's SDK in, our types and problems out."""
 
-import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http import HTTPStatus
 
 from azure.communication.identity import CommunicationUserIdentifier
 from azure.communication.identity.aio import CommunicationIdentityClient
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
 
-from shared.problems import (
-    DEFAULT_RETRY_AFTER,
-    OPERATOR_RETRY_AFTER,
-    CommunicationRefused,
-    CommunicationUnavailable,
-    IdentityGone,
-    TeamsTokenRefused,
-    Throttled,
-)
+from shared.problems import CommunicationUnavailable, IdentityGone, TeamsTokenRefused
 from shared.upstream.clients import Upstream
+from shared.upstream.errors import is_rejected, problem_of
 from shared.upstream.retries import retry_after, with_retries
+from shared.upstream.services import ACS
 from shared.upstream.settings import UpstreamSettings
-
-logger = logging.getLogger(__name__)
 
 # An identity that no resource has: ACS looks for it only after it has accepted our credential.
 _UNKNOWN_USER = "8:acs:00000000-0000-0000-0000-000000000000_00000000-0000-0000-0000-000000000000"
@@ -161,36 +151,23 @@ class _Rejected(CommunicationUnavailable):
 
 @asynccontextmanager
 async def _errors_as_problems() -> AsyncIterator[None]:
-    """Turn the SDK's exceptions into problems. Their texts stay out of problems and logs: they may
-    hold the id of a user."""
+    """Turn the SDK's exceptions into problems."""
     try:
         yield
-    except HttpResponseError as error:
-        code_of_acs = getattr(error.error, "code", None)
-        code, status = str(code_of_acs or "no code"), error.status_code
-        # A 404 without a code comes from a gateway, which does not know whether a user exists.
-        if code == "IdentityNotOwned" or (code_of_acs and isinstance(error, ResourceNotFoundError)):
-            raise IdentityGone from error
-        if status == HTTPStatus.TOO_MANY_REQUESTS:
-            logger.warning("ACS throttles us")
-            raise Throttled(retry_after=retry_after(error) or DEFAULT_RETRY_AFTER) from error
-        if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-            logger.error(
-                "ACS refused our credential (%s): check COMMUNICATION_CONNECTION_STRING, or the"
-                " managed identity's role 'Communication and Email Service Owner'",
-                code,
-            )
-            raise CommunicationRefused(retry_after=OPERATOR_RETRY_AFTER) from error
-        logger.warning("ACS answered %s (%s)", status, code)
-        kind = (
-            _Rejected
-            if status is not None and status < HTTPStatus.INTERNAL_SERVER_ERROR
-            else CommunicationUnavailable
-        )
-        raise kind(retry_after=retry_after(error)) from error
     except AzureError as error:
-        logger.warning("ACS cannot be reached: %s", type(error).__name__)
-        raise CommunicationUnavailable from error
+        if _is_gone(error):
+            raise IdentityGone from error
+        problem = problem_of(error, ACS)
+        if is_rejected(error):
+            raise _Rejected(retry_after=retry_after(error)) from error
+        raise problem from error
+
+
+def _is_gone(error: AzureError) -> bool:
+    """Whether ACS says that it has no such identity."""
+    code = getattr(getattr(error, "error", None), "code", None)
+    # A 404 without a code comes from a gateway, which does not know whether a user exists.
+    return code == "IdentityNotOwned" or (bool(code) and isinstance(error, ResourceNotFoundError))
 
 
 def _teams_refusal(error: HttpResponseError) -> str | None:

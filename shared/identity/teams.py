@@ -1,6 +1,7 @@
 """Exchanges a Teams user's Entra token for an ACS token, so that they call as themselves."""
 
-from datetime import datetime
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Protocol
 
 import jwt
@@ -8,6 +9,8 @@ import jwt
 from shared import audit
 from shared.auth.bearer import MAX_TOKEN_LENGTH
 from shared.identity.contract import TEAMS_USER_HEADER
+from shared.identity.token_policy import MOST_NEW_TOKENS
+from shared.limits import Budget
 from shared.principals import Caller
 from shared.problems import Fault, Forbidden, InvalidRequest, NotConfigured, TeamsTokenRefused
 
@@ -29,10 +32,18 @@ class Admission(Protocol):
 class Teams:
     """The exchange for one Entra app: the client that Teams users sign in with."""
 
-    def __init__(self, acs: TeamsExchange, identities: Admission, app_id: str) -> None:
+    def __init__(
+        self,
+        acs: TeamsExchange,
+        identities: Admission,
+        app_id: str,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._acs = acs
         self._identities = identities
         self._app_id = app_id
+        # ACS allows the whole resource 500 exchanges in 30 seconds.
+        self._exchanges = Budget(MOST_NEW_TOKENS, now)
 
     async def exchange(self, caller: Caller, teams_token: str | None) -> tuple[str, datetime]:
         """The ACS token and when it expires.
@@ -44,6 +55,7 @@ class Teams:
             NotConfigured: TEAMS_APP_ID is not set.
             InvalidRequest, TeamsTokenRefused: the token is missing, or ACS refuses it.
             Forbidden: the token belongs to a person who is not the caller.
+            Throttled: too many exchanges of one caller.
         """
         await self._identities.admit(caller)
         if not self._app_id:
@@ -54,6 +66,7 @@ class Teams:
         user_id = _unverified_object_id(teams_token)
         if caller.entra_object_id is not None and user_id != caller.entra_object_id:
             raise Forbidden("The Teams token is another person's than the bearer token.")
+        self._exchanges.spend(caller.principal)
         granted = await self._acs.exchange_teams_token(teams_token, self._app_id, user_id)
         audit.record("teams-token-exchanged", caller.principal, caller.principal)
         return granted

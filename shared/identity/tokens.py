@@ -12,7 +12,7 @@ from shared.identity.enrolment import Enrolment
 from shared.identity.identities import Identities
 from shared.identity.rows import Identity, refuse_if_erased_since
 from shared.identity.token_cache import TokenCache, TokenKey
-from shared.identity.token_policy import Policy
+from shared.identity.token_policy import MOST_NEW_TOKENS, Policy
 from shared.limits import Budget
 from shared.principals import Caller, Kind, Principal
 from shared.problems import Conflict, IdentityGone, NotFound, StorageUnavailable
@@ -56,9 +56,10 @@ class Tokens:
         self._policy = policy
         self._cache = TokenCache(now)
         # ACS allows the whole resource 1,000 tokens and 500 revocations in 30 seconds; no caller
-        # may use up all of that. The limit of heals is for a fault in ACS: if it says of every
-        # identity that it does not know it, we must not create new ones without end.
-        self._new_tokens = Budget(100, now)
+        # may use up all of that, on 20 hosts either. The limit of heals is for a fault in ACS: if
+        # it says of every identity that it does not know it, we must not create new ones without
+        # end.
+        self._new_tokens = Budget(MOST_NEW_TOKENS, now)
         self._revocations = Budget(20, now)
         self._heals = Budget(3, now)
         self._enrolments = SingleFlight[Principal, Identity](flight_seconds)
@@ -71,7 +72,7 @@ class Tokens:
     ) -> tuple[Identity, Grant]:
         """A token for the caller, and their identity, which is created if they had none.
 
-        While a token is young, the same one is issued again. At most 100 new ones a minute.
+        While a token is young, the same one is issued again. At most `MOST_NEW_TOKENS` new ones.
 
         Args:
             scopes: None for the policy's default.

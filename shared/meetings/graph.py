@@ -17,24 +17,18 @@ from urllib.parse import quote
 
 import jwt
 from azure.core import AsyncPipelineClient
-from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
+from azure.core.exceptions import AzureError, HttpResponseError
 from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy, HeadersPolicy
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 from pydantic import ValidationError
 
 from shared.meetings.graph_answers import OnlineMeeting, read_first_meeting, read_meeting
 from shared.meetings.settings import MeetingSettings, graph_scope
-from shared.problems import (
-    DEFAULT_RETRY_AFTER,
-    GraphRefused,
-    GraphTokenRefused,
-    GraphUnavailable,
-    MeetingRefused,
-    OrganizerRefused,
-    Throttled,
-)
+from shared.problems import GraphRefused, GraphUnavailable, MeetingRefused, OrganizerRefused
 from shared.upstream.clients import Upstream
-from shared.upstream.retries import error_code, retry_after, with_retries
+from shared.upstream.errors import error_code, problem_of
+from shared.upstream.retries import with_retries
+from shared.upstream.services import GRAPH
 from shared.urls import is_loopback
 
 logger = logging.getLogger(__name__)
@@ -211,21 +205,14 @@ class GraphApi:
         try:
             yield
         except HttpResponseError as error:
-            status, code = error.status_code, error_code(error)
-            if status == HTTPStatus.TOO_MANY_REQUESTS:
-                logger.warning("Graph throttles us")
-                raise Throttled(retry_after=retry_after(error) or DEFAULT_RETRY_AFTER) from error
-            if status == HTTPStatus.FORBIDDEN:
+            if error.status_code == HTTPStatus.FORBIDDEN:
                 raise await self._explain_refusal(organizer) from error
-            if status is None or status == HTTPStatus.UNAUTHORIZED:
-                raise _token_problem(error) from error
-            if status == HTTPStatus.BAD_REQUEST:
-                raise MeetingRefused(f"Teams does not take this meeting ({code}).") from error
-            logger.warning("Graph answered %s (%s)", status, code)
-            raise GraphUnavailable(retry_after=retry_after(error)) from error
+            if error.status_code == HTTPStatus.BAD_REQUEST:
+                message = f"Teams does not take this meeting ({error_code(error)})."
+                raise MeetingRefused(message) from error
+            raise problem_of(error, GRAPH) from error
         except AzureError as error:
-            logger.warning("Graph cannot be reached: %s", type(error).__name__)
-            raise GraphUnavailable from error
+            raise problem_of(error, GRAPH) from error
         except ValidationError as error:
             fields = sorted({".".join(map(str, fault["loc"])) for fault in error.errors()})
             logger.error("Graph's answer is not a meeting: %s", ", ".join(fields) or "no JSON")
@@ -236,8 +223,15 @@ class GraphApi:
 
     async def _explain_refusal(self, organizer: str) -> GraphRefused:
         """Find out what Graph refuses: the claims of our own token say if it is the app as a whole,
-        or else it is this organizer."""
-        token = await self._upstream.managed_identity.get_token(graph_scope(self._endpoint))
+        or else it is this organizer.
+
+        Raises:
+            GraphTokenRefused: now the app gets no token.
+        """
+        try:
+            token = await self._upstream.managed_identity.get_token(graph_scope(self._endpoint))
+        except AzureError as error:
+            raise problem_of(error, GRAPH) from error
         try:
             claims = jwt.decode(token.token, options={"verify_signature": False})
         except jwt.PyJWTError:
@@ -276,13 +270,3 @@ def _start_and_end(plan: MeetingPlan) -> dict[str, str]:
         "startDateTime": plan.starts_at.astimezone(UTC).isoformat(),
         "endDateTime": plan.ends_at.astimezone(UTC).isoformat(),
     }
-
-
-def _token_problem(error: HttpResponseError) -> GraphUnavailable:
-    """The problem of a 401, or of a request that failed before it had an answer."""
-    if error.status_code is None and not isinstance(error, ClientAuthenticationError):
-        return GraphUnavailable()
-    return GraphTokenRefused(
-        "Graph takes no token of this app: does the app have a managed identity, in the tenant of"
-        " GRAPH_ENDPOINT's cloud?"
-    )

@@ -18,12 +18,10 @@ from shared.meetings.graph import graph_api
 from shared.meetings.settings import MeetingSettings
 from shared.operate.health import Check
 from shared.problems import (
-    CommunicationRefused,
-    GraphRefused,
     IssuerMisconfigured,
     KeysUnavailable,
     Problem,
-    StorageRefused,
+    Refused,
     TableMissing,
     Throttled,
 )
@@ -42,10 +40,6 @@ class _EntraKeysUnavailable(KeysUnavailable):
 
 _FIXES: dict[type[Problem], str] = {
     TableMissing: "create it: python -m shared.operate.provision (with these settings)",
-    StorageRefused: "check TABLES_CONNECTION_STRING, or give the app's identity the role"
-    " 'Storage Table Data Contributor' on the storage account",
-    CommunicationRefused: "check COMMUNICATION_CONNECTION_STRING, or give the app's identity the"
-    " role 'Communication and Email Service Owner' on the ACS resource",
     Throttled: "it limits us just now: look again in a minute",
     KeysUnavailable: "AUTH_ISSUER must be reachable from here and be, to the letter, what"
     " <AUTH_ISSUER>/.well-known/openid-configuration calls 'issuer'",
@@ -165,7 +159,7 @@ async def _run(subject: str, check: Check) -> Finding:
     try:
         async with asyncio.timeout(_CHECK_SECONDS):
             await check()
-    except (GraphRefused, IssuerMisconfigured) as refused:
+    except (Refused, IssuerMisconfigured) as refused:
         return Finding(subject, f"{refused.title} -> {refused.remedy}")
     except Problem as problem:
         fix = _FIXES.get(type(problem), _FIX_UNREACHABLE)

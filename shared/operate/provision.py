@@ -6,6 +6,7 @@ No request creates a table: that would cost every cold start a round trip, and h
 
 import asyncio
 import contextlib
+import logging
 import os
 import sys
 
@@ -16,7 +17,9 @@ from shared.settings import Settings, load
 from shared.settings_reader import SettingsError
 from shared.tables import table_client
 from shared.upstream.clients import Upstream
+from shared.upstream.errors import refusal_of
 from shared.upstream.retries import with_retries
+from shared.upstream.services import STORAGE
 
 _SECONDS = 30.0
 
@@ -44,6 +47,7 @@ async def provision(settings: Settings) -> list[str]:
 
 
 def main() -> int:
+    logging.disable()  # what is printed says the same
     try:
         created = asyncio.run(provision(load(os.environ)))
     except SettingsError as error:
@@ -51,10 +55,15 @@ def main() -> int:
             print(f"{name} {fault}", file=sys.stderr)
         return 1
     except (AzureError, TimeoutError) as error:
-        print(f"The tables cannot be created: {type(error).__name__}", file=sys.stderr)
+        print(f"The tables cannot be created: {_reason(error)}", file=sys.stderr)
         return 1
     print(f"tables created: {', '.join(created) or 'none, all are there'}")
     return 0
+
+
+def _reason(error: AzureError | TimeoutError) -> str:
+    refusal = None if isinstance(error, TimeoutError) else refusal_of(error, STORAGE)
+    return refusal.remedy if refusal else type(error).__name__
 
 
 if __name__ == "__main__":

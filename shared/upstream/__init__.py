@@ -1,7 +1,7 @@
 """How this service asks Azure: one HTTP session and credential, few retries, bounded concurrency.
 
 The adapters of all packages use it. `clients.Upstream` gives an SDK client its transport and its
-credential; `retries.with_retries` wraps each request, and `retry_after` and `error_code` read a
-failed answer; `concurrency.for_each` and `SingleFlight` limit work; `settings.UpstreamSettings`
-says where ACS and the tables are.
+credential; `retries.with_retries` wraps each request, and `errors.problem_of` says what its failure
+is to clients and operators; `concurrency.for_each` and `SingleFlight` limit work;
+`settings.UpstreamSettings` says where ACS and the tables are.
 """

@@ -64,12 +64,6 @@ def retry_after(error: AzureError) -> float | None:
     return min(float(text), _LONGEST_RETRY_AFTER) if _SECONDS.fullmatch(text) else None
 
 
-def error_code(error: HttpResponseError) -> str:
-    """The error code of the answer, or `no code`. Other texts of it may hold a secret."""
-    code = str(getattr(error.error, "code", None) or "no code")
-    return code if code.isalnum() else "no code"
-
-
 def _is_transient(error: AzureError) -> bool:
     if isinstance(error, HttpResponseError):
         return error.status_code in _TRANSIENT

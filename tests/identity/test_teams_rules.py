@@ -1,13 +1,13 @@
 """Whose Teams token may be exchanged by whom."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import jwt
 import pytest
 
 from shared.identity.teams import Teams
 from shared.principals import Caller, Kind, Principal
-from shared.problems import Forbidden
+from shared.problems import Forbidden, TeamsTokenRefused, Throttled
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 TOKEN = jwt.encode({"oid": "olga"}, "x" * 32, "HS256")
@@ -51,3 +51,33 @@ async def test_who_another_issuer_signed_in_has_no_object_id_to_compare() -> Non
     await Teams(acs, Everybody(), "app").exchange(caller("https://issuer.example", "u-1"), TOKEN)
 
     assert acs.asked == [("app", "olga")]
+
+
+async def test_one_person_cannot_use_up_the_exchanges_that_acs_allows_all() -> None:
+    acs, clock = FakeAcs(), [NOON]
+    teams = Teams(acs, Everybody(), "app", lambda: clock[0])
+    olga, omar = (caller("https://issuer.example", name) for name in ("olga", "omar"))
+
+    for _ in range(20):
+        await teams.exchange(olga, TOKEN)
+    with pytest.raises(Throttled) as throttled:
+        await teams.exchange(olga, TOKEN)
+    assert throttled.value.retry_after == 60
+    assert len(acs.asked) == 20
+
+    await teams.exchange(omar, TOKEN)
+    clock[0] += timedelta(minutes=1)
+    await teams.exchange(olga, TOKEN)
+    assert len(acs.asked) == 22
+
+
+async def test_a_token_that_is_refused_here_costs_nobody_an_exchange() -> None:
+    acs = FakeAcs()
+    teams = Teams(acs, Everybody(), "app", lambda: NOON)
+    olga = caller("entra:tenant", "olga", "olga")
+
+    for _ in range(30):
+        with pytest.raises(TeamsTokenRefused):
+            await teams.exchange(olga, "no token")
+
+    assert await teams.exchange(olga, TOKEN) == ("granted", NOON)

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 from azure.core.credentials import AccessToken
+from azure.core.exceptions import ClientAuthenticationError
 
 from devstack.issuer.tokens import issuer_key, mint
 from devstack.issuer.users import object_id
 from shared.meetings.graph import GraphApi, MeetingGone, MeetingPlan
-from shared.problems import GraphRefused, OrganizerRefused
+from shared.problems import GraphRefused, GraphTokenRefused, OrganizerRefused
 from shared.upstream.clients import Upstream
+from tests.support.control import Control
 from tests.support.stack import Stack
 
 NOON = datetime.now(UTC) + timedelta(days=1)
@@ -78,3 +80,25 @@ async def test_what_is_gone_is_told_apart_from_what_is_refused(stack: Stack) -> 
         assert await graph.find_by_link(DAVE, made.link) is None
         with pytest.raises(OrganizerRefused):
             await graph.create_or_get("nobody@example.com", "x", PLAN)
+
+
+async def test_a_token_that_is_missing_while_a_refusal_is_explained_is_told_as_that(
+    stack: Stack, graph: Control
+) -> None:
+    await graph.tenant(policy=False)
+
+    class OnlyOnce(Credential):
+        asked = 0
+
+        async def get_token(self, *scopes: str, **options: object) -> AccessToken:
+            self.asked += 1
+            if self.asked > 1:
+                raise ClientAuthenticationError("no more")
+            return await super().get_token(*scopes, **options)
+
+    async with api(stack, "OnlineMeetings.ReadWrite.All") as asking:
+        for request in (asking.create_or_get(DAVE, "x", PLAN), asking.find_by_link(DAVE, "y")):
+            asking._upstream.managed_identity = OnlyOnce(stack)  # type: ignore[assignment]
+            vars(asking).pop("_client", None)
+            with pytest.raises(GraphTokenRefused):
+                await request

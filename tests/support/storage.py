@@ -23,7 +23,8 @@ from shared.sharing.rows import (
     SharedCallRecord,
     call_key,
 )
-from shared.tables import FRIENDS, IDENTITIES, INVITATIONS, SHARED_CALLS, _entity, _row
+from shared.stored_rows import entity_of, row_of
+from shared.tables import FRIENDS, IDENTITIES, INVITATIONS, SHARED_CALLS
 from tests.support.api import Reply
 from tests.support.kills import Step
 from tests.support.people import Person
@@ -87,7 +88,7 @@ async def stored(stack: Stack, person: Person) -> Identity:
     key = {"key": mapping_key(stack, person.id)}
     async with table(stack, IDENTITIES) as rows:
         found = rows.query_entities("PartitionKey eq @key", parameters=key)
-        return identity_of(_row(await anext(found)))
+        return identity_of(row_of(await anext(found)))
 
 
 async def store_friends(
@@ -110,7 +111,7 @@ async def store_friends(
 
     def entity(owner: str, friend: str, name: str, profile: Profile) -> dict[str, Any]:
         said = Friendship(owner, friend, name, Decision.YES, seq, Decision.YES, seq, profile)
-        return _entity(owner, friend, said.values())
+        return entity_of(owner, friend, said.values())
 
     gate = asyncio.Semaphore(AT_ONCE)
     async with table(stack, FRIENDS) as rows:
@@ -159,10 +160,10 @@ async def store_invitations(stack: Stack, person: Person, number: int) -> list[s
 
     records = [record(n) for n in range(number)]
     async with table(stack, SHARED_CALLS) as rows:
-        await rows.create_entity(_entity(records[0].call_id, RECORD_ROW, records[0].values()))
+        await rows.create_entity(entity_of(records[0].call_id, RECORD_ROW, records[0].values()))
     async with table(stack, INVITATIONS) as rows:
         listed = ((one.call_id, one.invitation_for(me, Role.INVITEE).values()) for one in records)
-        await _in_batches(rows, "create", (_entity(me, *one) for one in listed))
+        await _in_batches(rows, "create", (entity_of(me, *one) for one in listed))
     return [record.call_id for record in records]
 
 
