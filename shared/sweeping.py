@@ -5,11 +5,8 @@ from typing import override
 
 from azure.data.tables.aio import TableClient
 
-from shared.problems import Conflict
-from shared.tables import PAGE_ROWS, Row, RowChanged, Table, Value
-
-# How often a write is tried because other requests write the same row.
-_TRIES = 10
+from shared.changes import change_row, retry_if_changed
+from shared.tables import PAGE_ROWS, Row, Table, Value
 
 
 class SweptTable(Table):
@@ -53,28 +50,13 @@ class SweptTable(Table):
 
     @override
     async def put(self, partition_key: str, row_key: str, values: Mapping[str, Value]) -> None:
-        for _ in range(_TRIES):
-            standing = await self.find(partition_key, row_key)
-            try:
-                if standing is not None:
-                    await self.replace(standing, values)
-                    return
-                stored = await self.insert_if_absent(partition_key, row_key, values)
-                if stored.values == values:
-                    return
-            except RowChanged:
-                continue
-        raise Conflict
+        await change_row(self, partition_key, row_key, lambda _: values)
 
     @override
     async def remove(self, partition_key: str, row_key: str) -> None:
-        for _ in range(_TRIES):
+        async def attempt() -> None:
             standing = await self.find(partition_key, row_key)
-            if standing is None:
-                return
-            try:
+            if standing is not None:
                 await self.remove_unchanged(standing)
-            except RowChanged:
-                continue
-            return
-        raise Conflict
+
+        await retry_if_changed(attempt)

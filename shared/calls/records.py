@@ -5,7 +5,7 @@ import asyncio
 import contextlib
 import random
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from shared.calls.events import CallEvent, apply_event
@@ -19,6 +19,7 @@ from shared.calls.rows import (
     index_row,
     request_row,
 )
+from shared.changes import change_row
 from shared.keys import principal_key
 from shared.principals import Principal
 from shared.problems import Conflict, Forbidden, KeyReused
@@ -129,18 +130,16 @@ class CallRecords:
         Returns:
             The call as it is stored now; None if there is no record.
         """
-        for attempt in range(_TRIES):
-            found = await self.find(call_id)
-            if found is None or found.row is None:
-                return None
-            changed = change(found)
-            if changed == found:
-                return found
-            try:
-                return Call.of(await self._table.replace(found.row, changed.values()))
-            except RowChanged:
-                await self._back_off(attempt)
-        raise Conflict
+
+        def changed_values(row: Row | None) -> Mapping[str, Value] | None:
+            found = None if row is None else Call.of(row)
+            changed = None if found is None else change(found)
+            return None if changed is None or changed == found else changed.values()
+
+        changed = await change_row(
+            self._table, call_id, RECORD_ROW, changed_values, tries=_TRIES, rest=self._back_off
+        )
+        return None if changed.now is None else Call.of(changed.now)
 
     async def apply(self, call: Call, event: CallEvent) -> bool:
         """Apply an event once, even if it comes again: its row and its effect are one batch.

@@ -6,19 +6,17 @@ resolve one friend, each person's decision is read from their own row; the list 
 """
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
+from shared.changes import change_row, retry_if_changed
 from shared.friends.rows import Decision, Friendship, Profile, State
 from shared.identity.rows import Identity
 from shared.keys import principal_key
 from shared.principals import Principal
-from shared.problems import Conflict
-from shared.tables import PAGE_ROWS, RowChanged, Table, Value
+from shared.tables import PAGE_ROWS, Row, RowChanged, Table, Value
 from shared.upstream.concurrency import for_each
 
-# How often a write is tried because other requests write the same row.
-_TRIES = 10
 # The filter, and its parameters, for rows whose owner has said yes.
 _SAID_YES = ("mine eq @yes", {"yes": Decision.YES.value})
 
@@ -48,15 +46,15 @@ class Friendships:
         Returns:
             The owner's row as it is now, and whether this request has written it.
         """
-        for _ in range(_TRIES):
-            decided = found.with_my_decision(decision, friend.id, self._now(), unblock=unblock)
-            if decided is found:
-                return found, False
-            try:
-                return await self._write(decided), True
-            except RowChanged:
-                found = await self._find(found.owner, found.friend)
-        raise Conflict
+        owner, other = found.owner, found.friend
+
+        def change(row: Row | None) -> Mapping[str, Value] | None:
+            before = _friendship(owner, other, row)
+            decided = before.with_my_decision(decision, friend.id, self._now(), unblock=unblock)
+            return None if decided is before else decided.values()
+
+        changed = await change_row(self._table, owner, other, change, found=found.row)
+        return _friendship(owner, other, changed.now), changed.written
 
     async def copy_decision(
         self, own_row: Friendship, owner_id: str, profile: Profile | None = None
@@ -140,20 +138,18 @@ class Friendships:
             written: whether this request wrote it; if not, only an orphaned copy is removed.
             before: the owner's decision before this one.
         """
-        for _ in range(_TRIES):
+
+        async def remove_from_both() -> None:
             own_row = await self._find(decided.owner, decided.friend)
             friends_row = await self._find(decided.friend, decided.owner)
             if not written and own_row.mine_seq == decided.mine_seq:
                 return
-            try:
-                if friends_row.theirs_seq == decided.mine_seq:
-                    await self._replace_or_remove(friends_row, friends_row.without_theirs())
-                if own_row.mine_seq == decided.mine_seq:
-                    await self._replace_or_remove(own_row, own_row.with_restored_decision(before))
-            except RowChanged:
-                continue
-            return
-        raise Conflict
+            if friends_row.theirs_seq == decided.mine_seq:
+                await self._replace_or_remove(friends_row, friends_row.without_theirs())
+            if own_row.mine_seq == decided.mine_seq:
+                await self._replace_or_remove(own_row, own_row.with_restored_decision(before))
+
+        await retry_if_changed(remove_from_both)
 
     async def retract_orphan(self, owner: Principal, friend: Principal) -> None:
         """Remove the copy of an owner's decision if the owner's row does not hold the decision.
@@ -186,41 +182,46 @@ class Friendships:
         ]
 
     async def _find(self, owner: str, friend: str) -> Friendship:
-        row = await self._table.find(owner, friend)
-        return Friendship(owner, friend) if row is None else Friendship.of(row)
+        return _friendship(owner, friend, await self._table.find(owner, friend))
 
     async def _copy_decision(
         self, own_row: Friendship, owner_id: str, profile: Profile | None, *, or_insert: bool
     ) -> Friendship | None:
         """As `copy_decision`. Without `or_insert` only a row that holds a copy of this decision
         gets the new profile; None if it holds none."""
-        for _ in range(_TRIES):
-            friends_row = await self._find(own_row.friend, own_row.owner)
-            if not or_insert and friends_row.theirs_seq != own_row.mine_seq:
+        owner, friend = own_row.friend, own_row.owner  # of the friend's row
+        holds_copy = True
+
+        def change(row: Row | None) -> Mapping[str, Value] | None:
+            nonlocal holds_copy
+            friends_row = _friendship(owner, friend, row)
+            holds_copy = friends_row.theirs_seq == own_row.mine_seq
+            if not or_insert and not holds_copy:
                 return None
-            changed = friends_row.with_their_decision(own_row, owner_id, profile)
-            if changed is friends_row:
-                return friends_row
-            try:
-                return await self._write(changed)
-            except RowChanged:
-                continue
-        raise Conflict
+            copied = friends_row.with_their_decision(own_row, owner_id, profile)
+            return None if copied is friends_row else copied.values()
+
+        changed = await change_row(self._table, owner, friend, change)
+        if not or_insert and not holds_copy:
+            return None
+        return _friendship(owner, friend, changed.now)
 
     async def _erase(self, own_row: Friendship) -> None:
         """Remove the friend's row, and then the owner's, by which the friend's is found."""
-        for _ in range(_TRIES):
+        found = own_row
+
+        async def remove_both() -> None:
+            nonlocal found
             friends_row = await self._find(own_row.friend, own_row.owner)
             try:
                 await self._replace_or_remove(friends_row, friends_row.without_friend())
-                await self._replace_or_remove(own_row, None)
+                await self._replace_or_remove(found, None)
             except RowChanged:
-                own_row = await self._find(own_row.owner, own_row.friend)
-                if own_row.row is None:  # the friend is being erased too, and removed it first
-                    return
-            else:
-                return
-        raise Conflict
+                found = await self._find(own_row.owner, own_row.friend)
+                if found.row is not None:  # else the friend is being erased too, and removed it
+                    raise
+
+        await retry_if_changed(remove_both)
 
     async def _replace_or_remove(self, found: Friendship, new: Friendship | None) -> None:
         """Replace a row that was read, or remove it if `new` is None. Raises RowChanged."""
@@ -229,23 +230,11 @@ class Friendships:
         if new is None:
             await self._table.remove_unchanged(found.row)
         else:
-            await self._write(new)
+            await self._table.replace(found.row, new.values())
 
-    async def _write(self, friendship: Friendship) -> Friendship:
-        """Store a row, on condition that the stored one is still as it was read, or still missing.
 
-        Raises:
-            RowChanged: it is not.
-        """
-        values = friendship.values()
-        if friendship.row is not None:
-            return Friendship.of(await self._table.replace(friendship.row, values))
-        stored = Friendship.of(
-            await self._table.insert_if_absent(friendship.owner, friendship.friend, values)
-        )
-        if stored != friendship:
-            raise RowChanged
-        return stored
+def _friendship(owner: str, friend: str, row: Row | None) -> Friendship:
+    return Friendship(owner, friend) if row is None else Friendship.of(row)
 
 
 def _exported(friendship: Friendship) -> dict[str, Value]:

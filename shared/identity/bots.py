@@ -2,16 +2,13 @@
 
 from typing import Protocol
 
+from shared.changes import retry_if_changed
 from shared.identity.enrolment import Enrolment
 from shared.identity.identities import Identities
 from shared.identity.rows import Identity
 from shared.identity.tokens import Tokens
 from shared.principals import Caller, Principal
-from shared.problems import BeingErased, Conflict, NotFound
-from shared.tables import RowChanged
-
-# How often a write is tried because other requests write the same row.
-_TRIES = 10
+from shared.problems import BeingErased, NotFound
 
 
 class BotErasure(Protocol):
@@ -44,20 +41,18 @@ class Bots:
         """
         await self._identities.admit(operator)
         bot = operator.bot(bot_id)
-        is_new = False
-        for _ in range(_TRIES):
-            found = await self._identities.find(bot)
+
+        async def attempt() -> tuple[Identity, bool]:
+            found, is_new = await self._identities.find(bot), False
             if found is None:
                 found, is_new = await self._tokens.enrol_bot(bot, display_name), True
             await self._enrolment.discard_spare(bot, found)
             if found.display_name == display_name:
                 return found, is_new
-            is_new = False  # it existed, or another request registered it first
-            try:
-                return await self._identities.rename(found, display_name), is_new
-            except RowChanged:
-                continue
-        raise Conflict
+            # It existed, or another request registered it first.
+            return await self._identities.rename(found, display_name), False
+
+        return await retry_if_changed(attempt)
 
     async def remove(self, operator: Caller, bot_id: str) -> None:
         """Erase a bot. Repeatable."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
+from shared.changes import TRIES
 from shared.identity.acs import Grant
 from shared.identity.identities import Identities
 from shared.identity.rows import (
@@ -38,8 +39,6 @@ logger = logging.getLogger(__name__)
 # How many spare identities a host keeps for a retry of their enrolment. More of them at a time
 # mean that storage has been down for long: then the oldest is given up.
 _MOST_SPARES = 1000
-# How often a write is tried because other requests write the same row.
-_TRIES = 10
 
 
 class AcsUsers(Protocol):
@@ -102,7 +101,7 @@ class Enrolment:
             Unauthenticated, BeingErased: as `Identities.find`.
         """
         partition = principal_key(principal)
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             rows = await self._table.list_for(partition)
             mapping = next((row for row in rows if row.row_key == self._row_key), None)
             found = self._admitted(mapping, proven_at)
@@ -131,7 +130,7 @@ class Enrolment:
         proven_at: datetime | None = None,
     ) -> tuple[Identity, Grant | None]:
         """Replace an identity that ACS no longer knows. Returns and raises as `enrol`."""
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             rows = await self._table.list_for(principal_key(principal))
             with contextlib.suppress(_SpareReaped):
                 healed, grant = await self._with_new_identity(
@@ -248,7 +247,7 @@ class Enrolment:
         """
         partition, row_key = principal_key(principal), self._row_key
         mapping = new_mapping(principal, created.communication_user_id, display_name, created.at)
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             try:
                 if standing is None:
                     stored = await self._table.insert_with(
@@ -275,7 +274,7 @@ class Enrolment:
         # Before the mapping changes, because nobody repeats a heal after that.
         await self._remove_reverse_row(dead.communication_user_id)
         tried = ""
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             found = await self._identities.find(principal, proven_at)
             if found is None:
                 raise BeingErased

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from shared.changes import retry_if_changed
 from shared.identity.enrolment import AcsUsers, reap
 from shared.identity.rows import (
     REVERSE_ROW,
@@ -26,9 +27,6 @@ from shared.keys import principal_key
 from shared.principals import Kind, Principal
 from shared.problems import Conflict
 from shared.tables import Row, RowChanged, Table, Value
-
-# How often a write is tried because other requests write the same row.
-_TRIES = 10
 
 
 class ErasureEnded(Exception):
@@ -66,17 +64,16 @@ class IdentityErasure:
             The erasure, of which another request may have set the mark. None if the caller was
             erased before: their old token must not erase a person who came later.
         """
-        for _ in range(_TRIES):
+
+        async def attempt() -> Erasure | None:
             row = await self._table.find(principal_key(principal), self._row_key)
             if row is not None and is_erasing(row):
                 return Erasure(principal, row)
             if row is not None and is_erased_since(row, proven_at):
                 return None
-            try:
-                return Erasure(principal, await self._mark(principal, row, proven_at))
-            except RowChanged:
-                continue
-        raise Conflict
+            return Erasure(principal, await self._mark(principal, row, proven_at))
+
+        return await retry_if_changed(attempt)
 
     async def resume(self, mapping: str) -> Erasure | None:
         """The erasure that has begun and not ended under this PartitionKey; None without one."""

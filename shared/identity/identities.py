@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from shared.changes import TRIES
 from shared.identity.rows import (
     REVERSE_ROW,
     Identity,
@@ -19,9 +20,6 @@ from shared.keys import milliseconds, principal_key
 from shared.principals import Caller, Principal
 from shared.problems import Conflict
 from shared.tables import RowChanged, Table, Value
-
-# How often a write is tried because other requests write the same row.
-_TRIES = 10
 
 
 class Identities:
@@ -119,7 +117,7 @@ class Identities:
         it comes after each of them has started.
         """
         first = identity = await self.find(principal, proven_at)
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             if first is None or identity is None or identity.generation > first.generation:
                 return identity
             try:

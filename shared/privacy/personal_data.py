@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Protocol
 
 from shared import audit
+from shared.changes import TRIES
 from shared.identity.enrolment import AcsUsers, Enrolment
 from shared.identity.erasure import Erasure, ErasureEnded, IdentityErasure
 from shared.identity.identities import Identities
@@ -24,8 +25,6 @@ from shared.tables import Table, Value
 
 # Seconds by which the clock of an issuer on this machine may be behind ours.
 _CLOCK_MARGIN = 0.01
-# How often an erasure is begun again because somebody else has ended one meanwhile.
-_TRIES = 10
 _ERASE = "erase"  # the kind of intent
 
 type Check = Callable[[], Awaitable[None]]
@@ -121,7 +120,7 @@ class PersonalData:
     async def _erase(self, principal: Principal, actor: Caller, proven_at: datetime | None) -> None:
         mapping = principal_key(principal)
         await self._intents.begin(_ERASE, mapping)
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             erasure = await self._erasure.begin(principal, proven_at)
             if erasure is None:
                 break

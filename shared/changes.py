@@ -1,0 +1,109 @@
+"""Changes of a row that other requests may change too: read, change, replace, and again.
+
+A write on condition that nobody else has written may be refused by itself: if its answer is lost
+and it is sent again, it finds the row changed. So whoever reads the row after that has to know
+their own write, or they take it for what was there before.
+"""
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, Literal
+
+from shared.problems import Conflict
+from shared.tables import Row, RowChanged, Table, Value
+
+# How often a change is tried while other requests change the same row; then it is a Conflict.
+TRIES = 10
+
+
+class _Unread(Enum):
+    UNREAD = 0
+
+
+UNREAD: Final = _Unread.UNREAD
+
+type Values = Mapping[str, Value]
+type Change = Callable[[Row | None], Values | Awaitable[Values | None] | None]
+"""What to write in place of the row that was read (None: there is none); None to leave it."""
+
+type Rest = Callable[[int], Awaitable[None]]
+"""Waits before the next try; takes the number of tries that have failed, less one."""
+
+
+@dataclass(frozen=True)
+class ChangedRow:
+    """
+    Attributes:
+        before: the row that was read and replaced, or left as it is; None if there was none.
+        now: the row that is stored now; None if there is none.
+        written: whether this request wrote it.
+    """
+
+    before: Row | None
+    now: Row | None
+    written: bool
+
+
+async def change_row(
+    table: Table,
+    partition_key: str,
+    row_key: str,
+    change: Change,
+    *,
+    found: Row | Literal[_Unread.UNREAD] | None = UNREAD,
+    tries: int = TRIES,
+    rest: Rest | None = None,
+) -> ChangedRow:
+    """Read a row, and write what `change` makes of it, unless others write it in between.
+
+    A read and a write, and both again whenever others were faster. A row that holds exactly what
+    this request tried to write counts as its own: where that must not be another's equal write,
+    let `change` write something random.
+
+    Args:
+        change: may be async, may raise, and may be called several times.
+        found: the row as the caller has read it, which saves the first read.
+
+    Raises:
+        Conflict: others were faster each time.
+    """
+    tried: tuple[Row | None, Values] | None = None
+    row = found
+    for attempt in range(tries):
+        if row is UNREAD:
+            row = await table.find(partition_key, row_key)
+        if tried is not None and row is not None and row.values == tried[1]:
+            return ChangedRow(tried[0], row, written=True)
+        changed = change(row)
+        values = await changed if inspect.isawaitable(changed) else changed
+        if values is None:
+            return ChangedRow(row, row, written=False)
+        tried = row, values
+        try:
+            if row is not None:
+                return ChangedRow(row, await table.replace(row, values), written=True)
+            stored = await table.insert_if_absent(partition_key, row_key, values)
+            if stored.values == values:
+                return ChangedRow(None, stored, written=True)
+            row = stored
+        except RowChanged:
+            row = UNREAD
+        if rest is not None:
+            await rest(attempt)
+    raise Conflict
+
+
+async def retry_if_changed[T](attempt: Callable[[], Awaitable[T]], tries: int = TRIES) -> T:
+    """The result of a change of several rows, which is made anew if it raises RowChanged.
+
+    Raises:
+        Conflict: others changed one of its rows each time.
+    """
+    for _ in range(tries):
+        try:
+            return await attempt()
+        except RowChanged:
+            continue
+    raise Conflict
