@@ -68,6 +68,12 @@ async def table_faults(tables: TableProxy) -> AsyncIterator[Control]:
 
 
 @pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests to storage are retried at once: a test that steps them waits for nobody's sleep."""
+    monkeypatch.setattr("shared.upstream.retries._PAUSES", (0.0, 0.0))
+
+
+@pytest.fixture
 async def client() -> AsyncIterator[aiohttp.ClientSession]:
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector) as session:

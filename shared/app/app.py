@@ -34,6 +34,7 @@ class App(SignInParts, SharingParts, CallParts):
             self.intents,
             lambda: self._stores_on(self._table),
             self._swept,
+            self.settings.upstream.timeout,
             clock=lambda: self._now().timestamp(),
             sleep=self._sleep,
         )

@@ -22,6 +22,7 @@ from shared.keys import principal_key
 from shared.principals import Caller, Kind, Principal
 from shared.problems import Conflict
 from shared.tables import Table, Value
+from shared.upstream.concurrency import SingleFlight
 
 # Seconds by which the clock of an issuer on this machine may be behind ours.
 _CLOCK_MARGIN = 0.01
@@ -68,6 +69,7 @@ class PersonalData:
         intents: Intents,
         stores: Callable[[], Mapping[str, PersonalDataStore]],
         swept: Callable[[Check], Swept],
+        flight_seconds: float,
         *,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -77,6 +79,7 @@ class PersonalData:
             stores: all stores, by the name of their part in an export. Called for each request,
                 so that no store is built before it is needed.
             swept: makes what an erasure works on from the check that the erasure still goes on.
+            flight_seconds: how long an erasure may take; equal requests share one.
         """
         self._identities = identities
         self._enrolment = enrolment
@@ -87,6 +90,7 @@ class PersonalData:
         self._swept = swept
         self._clock = clock
         self._sleep = sleep
+        self._flights = SingleFlight[object, None](flight_seconds)
 
     @property
     def finishers(self) -> Mapping[str, Finisher]:
@@ -98,7 +102,9 @@ class PersonalData:
         Bearer tokens issued until now are refused from now on. Issuers count in whole seconds, so
         the answer waits for the next second: a person who signs in after it is a new person.
         """
-        await self._erase(caller.principal, caller, caller.issued_at)
+        # Requests with one token can share an erasure: who comes after it has a newer one.
+        who, proven_at = caller.principal, caller.issued_at
+        await self._flights.do((who, proven_at), lambda: self._erase(who, caller, proven_at))
         await self._sleep(1 - self._clock() % 1 + _CLOCK_MARGIN)
 
     async def erase_bot(self, operator: Caller, bot: Principal) -> None:

@@ -194,6 +194,7 @@ class World:
             intents,
             lambda: named((friendships, invitations)),
             swept,
+            100,
             sleep=no_wait,
         )
         friends = Friends(friendships, identities, tokens, invitations, "resource", now)
@@ -342,20 +343,37 @@ class World:
                 found.append((deed, False))
         return found
 
+    def over(self, deed: Deed) -> int:
+        """When a request can change nothing any more; 0 if that is not known.
+
+        An erasure is over once another of the same person is answered, also if it is slow itself:
+        who comes after that answer is somebody new. So it excuses nothing that is said later.
+        """
+        ends = [deed.ended] if deed.ended else []
+        if deed.wish.kind == "forget":
+            ends += [
+                other.ended
+                for other in self.deeds
+                if (other.wish.kind, other.wish.who) == ("forget", deed.wish.who)
+                and other.refused is None
+                and other.ended > deed.began
+            ]
+        return min(ends, default=0)
+
     def last_words(self, who: int, whom: int) -> set[bool]:
         """Whether one says yes in the end; both, where decisions were made at the same time."""
-        words = self.words(who, whom)
-        latest = max((deed.began for deed, _ in words if deed.ended), default=0)
-        return {yes for deed, yes in words if not deed.ended or deed.ended > latest} or {False}
+        words = [(deed, self.over(deed), yes) for deed, yes in self.words(who, whom)]
+        latest = max((deed.began for deed, over, _ in words if over), default=0)
+        return {yes for _, over, yes in words if not over or over > latest} or {False}
 
     def had_withdrawn(self, who: int, whom: int, at: int) -> bool:
         """Has one said no by a request that was answered before, and not begun to say yes since?"""
-        words = self.words(who, whom)
+        words = [(deed, self.over(deed), yes) for deed, yes in self.words(who, whom)]
         return any(
             not yes
-            and 0 < no.ended < at
-            and not any(yes and (not add.ended or add.ended > no.began) for add, yes in words)
-            for no, yes in words
+            and 0 < over < at
+            and not any(yes and (not end or end > no.began) for _, end, yes in words)
+            for no, over, yes in words
         )
 
 
