@@ -12,4 +12,4 @@ async def main(req: func.HttpRequest, context: func.Context) -> func.HttpRespons
 
 
 async def cancel_meeting(request: Request[Query, Body]) -> None:
-    await request.app.meetings.cancel(request.caller, request.route_id("id"))
+    await request.app.meetings.cancel(request.caller, request.own_route_id("id"))

@@ -19,9 +19,8 @@ async def main(req: func.HttpRequest, context: func.Context) -> func.HttpRespons
 
 
 async def issue_bot_token(request: Request[TokenQuery, TokenBody]) -> TokenAnswer:
-    bot_id = request.route_id("botId")
+    bot_id = request.find_route_id("botId")
+    bot = None if bot_id is None else request.caller.bot(bot_id)
     scopes, minutes = requested_token(request.query, request.body)
-    identity, grant = await request.app.tokens.issue_to_bot(
-        request.caller, request.caller.bot(bot_id), scopes, minutes
-    )
-    return TokenAnswer.of(bot_id, identity, grant)
+    identity, grant = await request.app.tokens.issue_to_bot(request.caller, bot, scopes, minutes)
+    return TokenAnswer.of(bot_id or "", identity, grant)

@@ -12,7 +12,7 @@ async def main(req: func.HttpRequest, context: func.Context) -> func.HttpRespons
 
 
 async def open_invitation(request: Request[Query, Body]) -> InvitationAnswer | Document:
-    shared = await request.app.invitations.open(request.caller, request.route_id("id"))
+    shared = await request.app.invitations.open(request.caller, request.own_route_id("id"))
     if request.prefers("text/calendar"):
         # Imported here, because its library would slow every cold start down.
         from shared.sharing.calendar_files import calendar_file

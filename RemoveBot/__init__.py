@@ -12,4 +12,4 @@ async def main(req: func.HttpRequest, context: func.Context) -> func.HttpRespons
 
 
 async def remove_bot(request: Request[Query, Body]) -> None:
-    await request.app.bots.remove(request.caller, request.route_id("botId"))
+    await request.app.bots.remove(request.caller, request.find_route_id("botId"))

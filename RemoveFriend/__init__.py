@@ -13,5 +13,5 @@ async def main(req: func.HttpRequest, context: func.Context) -> func.HttpRespons
 
 async def remove_friend(request: Request[RemovalQuery, Body]) -> None:
     await request.app.friends.remove(
-        request.caller, request.route_id("friendId"), block=request.query.block
+        request.caller, request.find_route_id("friendId"), block=request.query.block
     )

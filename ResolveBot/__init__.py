@@ -12,5 +12,6 @@ async def main(req: func.HttpRequest, context: func.Context) -> func.HttpRespons
 
 
 async def resolve_bot(request: Request[Query, Body]) -> BotAnswer:
-    bot_id = request.route_id("botId")
-    return BotAnswer.of(bot_id, await request.app.bots.resolve(request.caller, bot_id))
+    bot_id = request.find_route_id("botId")
+    identity = await request.app.bots.resolve(request.caller, bot_id)
+    return BotAnswer.of(bot_id or "", identity)

@@ -14,7 +14,7 @@ async def main(req: func.HttpRequest, context: func.Context) -> func.HttpRespons
 
 
 async def resolve_friend(request: Request[Query, Body]) -> FriendAnswer:
-    friend_id = request.route_id("friendId")
+    friend_id = request.find_route_id("friendId")
     return FriendAnswer.of(await request.app.friends.resolve(request.caller, friend_id))
 
 

@@ -11,4 +11,4 @@ async def main(req: func.HttpRequest, context: func.Context) -> func.HttpRespons
 
 
 async def unshare_group_call(request: Request[Query, Body]) -> None:
-    await request.app.group_calls.unshare(request.caller, request.route_id("id"))
+    await request.app.group_calls.unshare(request.caller, request.own_route_id("id"))

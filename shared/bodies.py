@@ -10,7 +10,8 @@ from typing import Annotated, ClassVar
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 from pydantic.alias_generators import to_camel
 
-from shared.principals import MAX_ID_LENGTH, visible
+from shared.principals import MAX_ID_LENGTH
+from shared.texts import is_plain, visible
 
 
 class Answer(BaseModel):
@@ -56,8 +57,8 @@ def is_absent(value: object) -> bool:
 
 
 def visible_text(name: str) -> str:
-    """Accept a text that other people will see, without blanks at its ends; for AfterValidator."""
-    name = name.strip()
-    if not name or visible(name) != name:
+    """Accept a text that other people will see, as they see it; for AfterValidator."""
+    shown = visible(name)
+    if not shown or not is_plain(name.strip()):
         raise ValueError("has to be a visible text without control characters")
-    return name
+    return shown

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shared.auth.settings import Issuer
-from shared.principals import MAX_ID_LENGTH, Caller, Kind, Principal, is_unicode, visible
+from shared.principals import MAX_ID_LENGTH, Caller, Kind, Principal
 from shared.problems import Unauthenticated
+from shared.texts import is_unicode, visible
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +95,7 @@ def _display_name(claim: object) -> str | None:
     """The name that friends may see. People can often choose it, so it is cleaned and shortened."""
     if not isinstance(claim, str):
         return None
-    return visible(visible(claim)[:_MAX_NAME_LENGTH]) or None
+    return visible(claim, _MAX_NAME_LENGTH) or None
 
 
 def _roles(claims: Mapping[str, Any], path: str) -> frozenset[str]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from shared.calls.settings import E164
-from shared.principals import MAX_ID_LENGTH, is_unicode
+from shared.principals import MAX_ID_LENGTH
 from shared.settings_reader import SettingsReader
+from shared.texts import is_unicode
 from shared.urls import is_safe_url
 
 # One of the many voices of Azure AI services.

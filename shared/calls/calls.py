@@ -3,6 +3,7 @@
 `placing` places calls, and `actions` is about what happens inside an ongoing call.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -21,6 +22,9 @@ from shared.upstream.concurrency import for_each
 
 # Calls on one page of a list.
 PAGE = 50
+# The ids that `CallRecords` makes; nothing else is looked for.
+_CALL_ID = re.compile("[0-9a-f]{32}")
+_NO_CALL = "There is no such call."
 
 
 @dataclass(frozen=True)
@@ -180,13 +184,15 @@ class Calls:
         Raises:
             NotFound: there is no such call, or the caller may not see it.
         """
+        if not _CALL_ID.fullmatch(call_id):
+            raise NotFound(_NO_CALL)
         await self._identities.admit(caller)
-        call = await self._records.find(call_id) if call_id.isalnum() else None
+        call = await self._records.find(call_id)
         if call is not None and self._records.is_retained(call):
             manages = CALLS_MANAGE in caller.roles and call.realm == caller.principal.realm
             if manages or call.creator == principal_key(caller.principal):
                 return call
-        raise NotFound("There is no such call.")
+        raise NotFound(_NO_CALL)
 
     async def _end(self, call: Call) -> None:
         """End a call in ACS, if its connection id is known.
@@ -199,10 +205,12 @@ class Calls:
             await self._acs.hang_up(call.connection_id)
 
     async def _call_of(self, call_id: str, event: CallEvent) -> Call:
+        if not _CALL_ID.fullmatch(call_id):
+            raise NotFound(_NO_CALL)
         call = await self._records.find(call_id)
         if call is None:
             await self._end_without_record(call_id, event.data.call_connection_id)
-            raise NotFound("There is no such call.")
+            raise NotFound(_NO_CALL)
         return call
 
     async def _end_without_record(self, call_id: str, connection_id: str) -> None:
@@ -235,5 +243,5 @@ class Calls:
         """
         changed = await self._records.change(call.call_id, change)
         if changed is None:
-            raise NotFound("There is no such call.")
+            raise NotFound(_NO_CALL)
         return changed

@@ -28,6 +28,7 @@ from shared.upstream.concurrency import for_each
 MOST_UNANSWERED = 100
 # Decisions of one person in a minute on one host: a withdrawn request leaves rows behind.
 _MOST_DECISIONS = 300
+_NO_FRIEND = "There is no accepted friend by that name."
 # How often a request is started again because an erasure or a heal came in between.
 _TRIES = 10
 
@@ -120,16 +121,19 @@ class Friends:
                 return await self._view(own_row, friend, accepted=accepted), is_new
         raise Conflict
 
-    async def remove(self, caller: Caller, friend_id: str, *, block: bool | None) -> None:
+    async def remove(self, caller: Caller, friend_id: str | None, *, block: bool | None) -> None:
         """Say no to somebody: withdraw or decline a request, or end a friendship. Repeatable.
 
         Args:
+            friend_id: None for an id that is too long for anybody to have.
             block: True hides their requests from now on; False lifts a block; None changes none.
 
         Raises:
             InvalidRequest: the id is the caller's own.
             Throttled: too many changes within a minute.
         """
+        if friend_id is None:
+            return
         friend = _friend(caller, friend_id)
         self._decisions.spend(caller.principal)
         _, before = await asyncio.gather(
@@ -145,12 +149,17 @@ class Friends:
             await self._invitations.withdraw_between(caller.principal, friend)
             await self._recheck_caller(caller, own_row, written=written)
 
-    async def resolve(self, caller: Caller, friend_id: str) -> Friend:
+    async def resolve(self, caller: Caller, friend_id: str | None) -> Friend:
         """An accepted friend. Both people's own rows are read, so a withdrawal counts at once.
+
+        Args:
+            friend_id: None for an id that is too long for anybody to have.
 
         Raises:
             NotFound: there is no such accepted friend, for whatever reason.
         """
+        if friend_id is None:
+            raise NotFound(_NO_FRIEND)
         friend = Principal(Kind.USER, caller.principal.realm, friend_id)
         _, own_row, friends_row = await asyncio.gather(
             self._identities.admit(caller),
@@ -159,7 +168,7 @@ class Friends:
         )
         found = await self._view(own_row, friend, accepted=friends_row.mine is Decision.YES)
         if found.communication_user_id is None:
-            raise NotFound("There is no accepted friend by that name.")
+            raise NotFound(_NO_FRIEND)
         return found
 
     async def list_for(

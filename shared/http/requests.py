@@ -12,7 +12,7 @@ from pydantic_core import from_json
 from shared.app import App
 from shared.bodies import Body, Query
 from shared.http.accept import prefers
-from shared.http.route_ids import read_id
+from shared.http.route_ids import decoded, find_id, read_id
 from shared.http.worker import current
 from shared.principals import Caller
 from shared.problems import (
@@ -65,8 +65,27 @@ class Request[Q: Query, B: Body]:
     headers: Mapping[str, str]
 
     def route_id(self, name: str) -> str:
-        """An id in the path, in either of the forms that `read_id` reads."""
+        """An id in the path that somebody is to get, in either of the forms that `read_id` reads.
+
+        Raises:
+            InvalidRequest: the segment has neither form, or the id is too long.
+        """
         return read_id(self.route.get(name, ""), name)
+
+    def find_route_id(self, name: str) -> str | None:
+        """An id in the path that somebody may have; None if it is too long for anybody.
+
+        Raises:
+            InvalidRequest: the segment has neither form.
+        """
+        return find_id(self.route.get(name, ""), name)
+
+    def own_route_id(self, name: str) -> str:
+        """An id in the path that this service may have made; its domain knows how those look.
+
+        What it cannot have made is not there, like any unknown id: the answer is the same.
+        """
+        return decoded(self.route.get(name, ""))
 
     @property
     def idempotency_key(self) -> str:

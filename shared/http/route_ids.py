@@ -19,19 +19,36 @@ def read_id(text: str, name: str) -> str:
     Raises:
         InvalidRequest: the segment has neither form, or the id is too long.
     """
-    is_encoded = text.startswith("~")
-    found = _decoded(text[1:]) if is_encoded else text
-    is_id = is_encoded or (_PLAIN.fullmatch(text) and text not in (".", ".."))
-    if not is_id or not found or len(found) > MAX_ID_LENGTH:
-        message = (
-            f"is not an id of 1 to {MAX_ID_LENGTH} characters; one with others than"
-            " A-Z a-z 0-9 . _ | @ - is written ~ and base64url of its UTF-8"
-        )
-        raise InvalidRequest(f"{name} {message}.", faults=[Fault("path", name, message)])
+    found = find_id(text, name)
+    if found is None:
+        raise _no_id(name)
     return found
 
 
-def _decoded(encoded: str) -> str:
+def find_id(text: str, name: str) -> str | None:
+    """As `read_id`, but None for an id that is too long: nobody has it."""
+    found = decoded(text)
+    if not found:
+        raise _no_id(name)
+    return found if len(found) <= MAX_ID_LENGTH else None
+
+
+def decoded(text: str) -> str:
+    """What a path segment holds, in either form; "" if it has neither."""
+    if text.startswith("~"):
+        return _from_base64url(text[1:])
+    return text if _PLAIN.fullmatch(text) and text not in (".", "..") else ""
+
+
+def _no_id(name: str) -> InvalidRequest:
+    message = (
+        f"is not an id of 1 to {MAX_ID_LENGTH} characters; one with others than"
+        " A-Z a-z 0-9 . _ | @ - is written ~ and base64url of its UTF-8"
+    )
+    return InvalidRequest(f"{name} {message}.", faults=[Fault("path", name, message)])
+
+
+def _from_base64url(encoded: str) -> str:
     try:
         padded = encoded + "=" * (-len(encoded) % 4)
         return base64.b64decode(padded, altchars=b"-_", validate=True).decode()

@@ -6,7 +6,7 @@ from shared.changes import retry_if_changed
 from shared.identity.enrolment import Enrolment
 from shared.identity.identities import Identities
 from shared.identity.rows import Identity
-from shared.identity.tokens import Tokens
+from shared.identity.tokens import NO_BOT, Tokens
 from shared.principals import Caller, Principal
 from shared.problems import BeingErased, NotFound
 
@@ -54,22 +54,29 @@ class Bots:
 
         return await retry_if_changed(attempt)
 
-    async def remove(self, operator: Caller, bot_id: str) -> None:
-        """Erase a bot. Repeatable."""
+    async def remove(self, operator: Caller, bot_id: str | None) -> None:
+        """Erase a bot. Repeatable; None is an id that is too long for any."""
+        if bot_id is None:
+            return
         await self._identities.admit(operator)
         await self._erasure.erase_bot(operator, operator.bot(bot_id))
 
-    async def resolve(self, caller: Caller, bot_id: str) -> Identity:
+    async def resolve(self, caller: Caller, bot_id: str | None) -> Identity:
         """The identity to call for this bot.
+
+        Args:
+            bot_id: None for an id that is too long for any bot to have.
 
         Raises:
             NotFound: the caller's realm has no such bot.
         """
+        if bot_id is None:
+            raise NotFound(NO_BOT)
         await self._identities.admit(caller)
         try:
             found = await self._identities.find(caller.bot(bot_id))
         except BeingErased:
             found = None
         if found is None:
-            raise NotFound("There is no bot by that name.")
+            raise NotFound(NO_BOT)
         return found

@@ -22,6 +22,7 @@ from shared.upstream.concurrency import SingleFlight
 # Seconds that an announcement to all friends may take in the background: it makes two requests for
 # each friend, and Table Storage allows an account 20,000 a second.
 _ANNOUNCING_SECONDS = 60.0
+NO_BOT = "There is no bot by that name."
 
 
 class AcsTokens(Protocol):
@@ -105,18 +106,27 @@ class Tokens:
         return await self._enrolled(caller, scopes, minutes)
 
     async def issue_to_bot(
-        self, operator: Caller, bot: Principal, scopes: frozenset[str] | None, minutes: int | None
+        self,
+        operator: Caller,
+        bot: Principal | None,
+        scopes: frozenset[str] | None,
+        minutes: int | None,
     ) -> tuple[Identity, Grant]:
         """A token for a registered bot, within the policy for its operator.
+
+        Args:
+            bot: None for an id that is too long for any bot to have.
 
         Raises:
             NotFound: the bot is not registered.
         """
         scopes, minutes = self._policy.decide(operator.roles, scopes, minutes)
+        if bot is None:
+            raise NotFound(NO_BOT)
         await self._identities.admit(operator)
         identity = await self._identities.find(bot)
         if identity is None:
-            raise NotFound("There is no bot by that name.")
+            raise NotFound(NO_BOT)
         return await self._issue_or_heal(operator, bot, identity, scopes, minutes)
 
     async def enrol_bot(self, bot: Principal, display_name: str) -> Identity:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from shared.meetings.links import is_teams_link
+from shared.meetings.links import teams_link
 from shared.sharing.contract import EventTime, SharingBody, Title
 
 if TYPE_CHECKING:  # a function folder imports this module, and must not load the rules with it
@@ -37,9 +37,10 @@ class MeetingBody(SharingBody):
 
 
 def _teams_link(url: str) -> str:
-    if not is_teams_link(url):
+    link = teams_link(url)
+    if link is None:
         raise ValueError("is no link to join a Teams meeting")
-    return url
+    return link
 
 
 class MeetingLinkBody(SharingBody):

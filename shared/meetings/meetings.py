@@ -13,7 +13,7 @@ from shared.meetings.graph import GraphApi, MeetingGone, MeetingPlan
 from shared.meetings.graph_answers import OnlineMeeting
 from shared.meetings.rows import ScheduledMeeting
 from shared.meetings.scheduled_meetings import ScheduledMeetings
-from shared.principals import Caller, Kind, visible
+from shared.principals import Caller, Kind
 from shared.problems import (
     BeingErased,
     Conflict,
@@ -35,6 +35,7 @@ from shared.sharing.rows import (
     is_call_id,
 )
 from shared.sharing.shared_calls import SharedCalls
+from shared.texts import visible
 from shared.upstream.concurrency import SingleFlight
 
 logger = logging.getLogger(__name__)
@@ -118,7 +119,7 @@ class Meetings:
         details = JoinDetails(checked_at=now)
         if meeting is not None:
             details = self._join_details(meeting, requested_lobby=None)
-            title = title or visible(meeting.subject or "")[:LONGEST_TITLE] or None
+            title = title or visible(meeting.subject or "", LONGEST_TITLE) or None
             if starts_at is ends_at is None and meeting.ends_at and meeting.ends_at > now:
                 starts_at, ends_at = meeting.starts_at, meeting.ends_at
         content = self._content(caller, link, title, starts_at, ends_at)
@@ -129,9 +130,9 @@ class Meetings:
 
         Repeatable; does nothing if the caller shares no such meeting.
         """
-        await self._identities.admit(caller)
         if not is_call_id(call_id):
             return
+        await self._identities.admit(caller)
         owner = principal_key(caller.principal)
         scheduled = await self._scheduled.cancel(owner, call_id)
         for _ in range(_TRIES):

@@ -47,6 +47,7 @@ MOST_LISTED = 1000
 _MOST_SHARINGS = 120
 # How many seconds a listing spends on removing the ended calls that it found.
 _TIDYING_SECONDS = 1.0
+_NO_INVITATION = "There is no such invitation."
 
 
 @dataclass(frozen=True)
@@ -172,9 +173,9 @@ class Invitations:
 
     async def unshare(self, caller: Caller, call_id: str, kind: CallKind) -> None:
         """Stop sharing a call; does nothing if the caller shares no such call."""
-        await self._admit(caller, call_id)
         if not is_call_id(call_id):
             return
+        await self._admit(caller, call_id)
         owner = principal_key(caller.principal)
         record, pointer = await asyncio.gather(
             self._calls.find(call_id), self._listings.find(owner, call_id)
@@ -192,7 +193,7 @@ class Invitations:
             NotFound: there is no such call, it has ended, or the caller may not join it.
         """
         if not is_call_id(call_id):
-            call_id = "0" * 64  # no call's id, but it costs the same requests as one
+            raise NotFound(_NO_INVITATION)
         viewer = principal_key(caller.principal)
         _, record, row = await asyncio.gather(
             self._identities.admit(caller),
@@ -211,7 +212,7 @@ class Invitations:
                 )
             ):
                 return SharedCallView.of(record, viewer)
-        raise NotFound("There is no such invitation.")
+        raise NotFound(_NO_INVITATION)
 
     async def list_for(self, caller: Caller, space: str | None) -> list[SharedCallView]:
         """The calls that the caller shares or may join, or those in a space.
