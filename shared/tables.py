@@ -139,16 +139,31 @@ class Table:
                 a page is empty only at the end.
         """
         filters = ["PartitionKey eq @partition_key", *(["RowKey gt @after"] if after else [])]
-        all_parameters: dict[str, Any] = {
-            **(parameters or {}),
-            "partition_key": partition_key,
-            "after": after,
-        }
+        if row_filter:
+            filters.append(row_filter)
+        return await self._query(
+            " and ".join(filters),
+            {**(parameters or {}), "partition_key": partition_key, "after": after},
+            most,
+        )
 
+    async def scan(
+        self, row_filter: str, parameters: Mapping[str, str | datetime], most: int = PAGE_ROWS
+    ) -> tuple[list[Row], bool]:
+        """Some rows of all partitions, and whether there may be more; arguments as for `page`.
+
+        Storage reads the whole table for this: it is for rare work that nobody waits for. Who
+        removes the rows that it finds gets the others from the next scan.
+        """
+        return await self._query(row_filter, parameters, most)
+
+    async def _query(
+        self, row_filter: str, parameters: Mapping[str, Any], most: int
+    ) -> tuple[list[Row], bool]:
         async def query(token: str | None) -> tuple[list[Row], str | None]:
             pages = self._client.query_entities(
-                " and ".join([*filters, *([row_filter] if row_filter else [])]),
-                parameters=all_parameters,
+                row_filter,
+                parameters=dict(parameters),
                 results_per_page=most,
             ).by_page(token)
             rows = [row_of(entity) async for entity in await anext(pages)]
