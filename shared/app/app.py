@@ -71,7 +71,7 @@ class App(SignInParts, SharingParts, CallParts):
             "friends": friendships,
             "invitations": Invitations(listings, shared_calls, friendships, people, now),
             "meetings": ScheduledMeetings(table(tables.MEETINGS), self.graph, now),
-            "calls": Calls(call_records, self._call_automation, people, settings),
+            "calls": Calls(call_records, self._call_automation, people, settings, self.intents),
         }
 
     @cached_property
@@ -88,12 +88,12 @@ class App(SignInParts, SharingParts, CallParts):
 
     def _finishers(self) -> "Mapping[str, Finisher]":
         """What ends the intents of each kind; whatever writes intents joins here."""
-        parts: tuple[EndsIntents, ...] = (self.personal_data,)
+        parts: tuple[EndsIntents, ...] = (self.personal_data, self.call_settling)
         return {kind: end for part in parts for kind, end in part.finishers.items()}
 
     def _sweepers(self) -> "Iterable[Sweeps]":
         """What is kept for a while only; whatever stores such rows joins here."""
-        return ()
+        return (self.call_records,)
 
     @cached_property
     def health(self) -> "Health":

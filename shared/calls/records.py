@@ -5,7 +5,7 @@ import asyncio
 import contextlib
 import random
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 
 from shared.calls.events import CallEvent, apply_event
@@ -19,6 +19,7 @@ from shared.calls.removal import (
 )
 from shared.calls.rows import (
     RECORD_ROW,
+    UNCONFIRMED,
     Call,
     CallState,
     LoggedEvent,
@@ -50,6 +51,7 @@ class CallRecords(CallRemoval):
         idempotency_key: str,
         fingerprint: str,
         bot_caller: Principal | None = None,
+        before_writing: Callable[[str], Awaitable[object]] | None = None,
     ) -> Call:
         """Find the call that an earlier request with the same key created, or create it.
 
@@ -59,6 +61,7 @@ class CallRecords(CallRemoval):
             fingerprint: a hash of what is requested.
             bot_caller: the person who calls, if the creator is a bot. Their index row is written
                 before the record holds anything about them.
+            before_writing: takes the id of a new call, before anything of it is stored.
 
         Raises:
             KeyReused: the key came before with another fingerprint.
@@ -70,6 +73,8 @@ class CallRecords(CallRemoval):
             if found is None:
                 created_at = self._now()
                 call_id = uuid.uuid4().hex  # random, so that nobody can guess the callback URL
+                if before_writing is not None:
+                    await before_writing(call_id)
                 entry: dict[str, Value] = {
                     "callId": call_id,
                     "wish": fingerprint,
@@ -202,9 +207,11 @@ class CallRecords(CallRemoval):
                 # Its request has not inserted the record yet, and may still do so.
                 request = await self._table.find(owner, str(row.values["request"]))
                 if request is not None and request.values["callId"] == call_id:
-                    call = await self._find_or_insert(
-                        call_id, principal, moment(request, "createdAt")
-                    )
+                    placed_at = moment(request, "createdAt")
+                    call = await self._find_or_insert(call_id, principal, placed_at)
+                    if self._now() - placed_at > UNCONFIRMED:  # it never will: the request has died
+                        await self.abandon(call)
+                        return
             if call is None:
                 return  # it is being removed
             if call.state is not CallState.DISCONNECTED:

@@ -76,6 +76,19 @@ class CallRemoval:
             if call is None or not call.is_ongoing:
                 await self._remove(owner, row)
 
+    async def sweep(self) -> None:
+        """Remove all calls of everybody that are too old to be kept. Reads the whole table."""
+
+        async def remove(row: Row) -> None:
+            call = await self.find(str(row.values["callId"]))
+            if call is None or not call.is_ongoing:
+                await self._remove(row.partition_key, row)
+
+        oldest = index_row(self._now() - self._retention, "")
+        expired = {**bounds(CREATOR_INDEX), "first": oldest}
+        async for rows in self._table.scan(ROWS_BETWEEN, expired):
+            await for_each(rows, remove)
+
     async def erase(self, principal: Principal) -> None:
         """Remove every call that a person placed, or made to a bot, or that a bot answered, with
         its events. May be repeated."""
