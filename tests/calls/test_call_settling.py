@@ -25,7 +25,7 @@ from tests.support.control import Control
 from tests.support.kills import Step
 from tests.support.people import People
 from tests.support.stack import Host, Stack
-from tests.support.storage import KillEach
+from tests.support.storage import KillEach, table
 from tests.support.tidying import intents_of, make_due, tidy
 
 pytestmark = pytest.mark.emulators
@@ -229,5 +229,18 @@ async def test_tidy_of_another_host_settles_what_a_killed_one_was_placing(
     left = {row["subject"] for row in await intents_of(stack, PLACE)}
     assert left & {waiting["id"], made["id"]} == {waiting["id"]}
     assert len((await acs.state())["calls"]) == before + 1
-    assert id_of(await place(unconfirmed, target, key="key")) == waiting["id"]
+
+    async with table(stack, CALLS) as rows:
+        record = await rows.get_entity(waiting["id"], "call")
+        record["createdAt"] -= timedelta(hours=1)
+        await rows.update_entity(record)
+    await make_due(stack, PLACE)
+    await tidy(client, stack, one_host)
+
+    missed = (await unconfirmed.ask(f"/calls/{waiting['id']}")).json
+    assert (missed["state"], missed["reason"]["code"]) == ("disconnected", 408)
+    assert len((await acs.state())["calls"]) == before + 1
+    again = [id_of(await place(unconfirmed, target, key="key")) for _ in range(2)]
+    assert again == [waiting["id"]] * 2
+    await watched(unconfirmed, waiting["id"], is_connected)
     assert len((await acs.state())["calls"]) == before + 2

@@ -1,6 +1,8 @@
 """Having Tidy run, and not waiting until something is due for it."""
 
 import asyncio
+from datetime import timedelta
+from typing import Any
 
 import aiohttp
 from azure.core.exceptions import ResourceNotFoundError
@@ -15,17 +17,21 @@ LONG_DUE = "00000000000001"
 SECONDS = 60.0
 
 
-async def intents_of(stack: Stack, *kinds: str) -> list[dict[str, object]]:
+async def intents_of(stack: Stack, *kinds: str) -> list[dict[str, Any]]:
     """The rows of intents of these kinds, as they are stored."""
     async with table(stack, INTENTS) as rows:
         return [dict(row) async for row in rows.list_entities() if row.get("kind") in kinds]
 
 
 async def make_due(stack: Stack, *kinds: str) -> None:
-    """Have intents of these kinds be due, whenever they would have been."""
+    """Have intents of these kinds be due, as if they had begun an hour earlier."""
     async with table(stack, INTENTS) as rows:
         for row in await intents_of(stack, *kinds):
-            earlier = {**row, "RowKey": LONG_DUE + str(row["RowKey"])[len(LONG_DUE) :]}
+            earlier = {
+                **row,
+                "RowKey": LONG_DUE + row["RowKey"][len(LONG_DUE) :],
+                "begunAt": row["begunAt"] - timedelta(hours=1),
+            }
             if earlier["RowKey"] != row["RowKey"]:
                 await rows.submit_transaction([("create", earlier), ("delete", row)])
 
