@@ -28,8 +28,9 @@ _FIRST_DUE = timedelta(minutes=1)
 # An intent that could not be finished is due again after 5 minutes, 10, 20 ..., then once a day.
 _FIRST_BACKOFF = timedelta(minutes=5)
 LONGEST_BACKOFF = timedelta(days=1)
-# The row that notes the last run of Tidy; no shard has this name.
-_RUNS, _LAST_RUN = "tidy", "last run"
+# The row that notes the last run of Tidy. It comes before every time, so that the query for what is
+# due in this shard reads it too.
+_NOTED_IN, _LAST_RUN = SHARDS[0], "!last run"
 _OWN_VALUES = frozenset({"kind", "subject", "attempts", "begunAt"})
 
 
@@ -66,6 +67,41 @@ class Intent:
         )
 
 
+@dataclass(frozen=True)
+class RunNote:
+    """What Tidy notes at the end of a run.
+
+    Attributes:
+        at: when that was.
+        swept_at: when a run last removed what is too old to be kept.
+    """
+
+    at: datetime
+    swept_at: datetime
+
+    @classmethod
+    def of(cls, row: Row) -> "RunNote":
+        at, swept_at = row.values["at"], row.values["sweptAt"]
+        if not isinstance(at, datetime) or not isinstance(swept_at, datetime):
+            raise TypeError("a note of a run without its times")
+        return cls(at.astimezone(UTC), swept_at.astimezone(UTC))
+
+
+@dataclass(frozen=True)
+class DuePage:
+    """What one query for intents that are due tells.
+
+    Attributes:
+        intents: the oldest first.
+        is_last: whether no more of the shard are due.
+        note: of the last run, which one of the shards has; None in the others, or if none ran.
+    """
+
+    intents: list[Intent]
+    is_last: bool
+    note: RunNote | None
+
+
 type Finisher = Callable[[Intent], Awaitable[None]]
 """Ends what an intent stands for; raises a Problem if it cannot now. Repeatable."""
 
@@ -76,6 +112,13 @@ class EndsIntents(Protocol):
     @property
     def finishers(self) -> Mapping[str, Finisher]:
         """The finisher of each kind of intent that it writes."""
+
+
+class Sweeps(Protocol):
+    """Something that stores what is kept for a while only."""
+
+    async def sweep(self) -> None:
+        """Remove what is too old to be kept; may be ended at any time, and is repeated daily."""
 
 
 class Intents:
@@ -113,7 +156,6 @@ class Intents:
             StorageUnavailable: it may be written or not; the change must not begin.
         """
         now = self._now()
-        shard = _shard(kind, subject)
         values: dict[str, Value] = {
             **(details or {}),
             "kind": kind,
@@ -123,7 +165,7 @@ class Intents:
         }
         # Of two requests with one subject each has its own, or one would remove the other's.
         row_key = _row_key(due_at or now + _FIRST_DUE, kind, uuid.uuid4().hex)
-        return Intent.of(await self._table.insert_if_absent(shard, row_key, values))
+        return Intent.of(await self._table.insert_if_absent(_shard(kind, subject), row_key, values))
 
     async def end(self, intent: Intent) -> None:
         """Remove an intent whose change has ended. If that fails, Tidy finds nothing to do."""
@@ -143,15 +185,24 @@ class Intents:
             ):
                 await self.end(Intent.of(row))
 
-    async def due(self, shard: str, most: int, after: str = "") -> list[Intent]:
-        """Intents of one shard that nobody ended in time, the oldest first. One query.
+    async def due(self, shard: str, most: int) -> list[Intent]:
+        """Intents of one shard that nobody ended in time, the oldest first. One query."""
+        return (await self.due_page(shard, most)).intents
+
+    async def due_page(self, shard: str, most: int, after: str = "") -> "DuePage":
+        """The same, with what the same query tells besides.
 
         Args:
             after: the RowKey of an intent; those that were due until then are left out.
         """
         before = {"before": _row_key(self._now(), "", "")}
-        rows, _ = await self._table.page(shard, "RowKey lt @before", before, after=after, most=most)
-        return [Intent.of(row) for row in rows[:most]]
+        rows, has_more = await self._table.page(
+            shard, "RowKey lt @before", before, after=after, most=most + 1
+        )
+        notes = [RunNote.of(row) for row in rows if row.row_key == _LAST_RUN]
+        due = [Intent.of(row) for row in rows if row.row_key != _LAST_RUN]
+        is_last = not has_more and len(due) <= most
+        return DuePage(due[:most], is_last, notes[0] if notes else None)
 
     async def claim(self, intent: Intent) -> Intent | None:
         """Take an intent, so that no other instance does; it is due again later, in case we fail.
@@ -181,15 +232,14 @@ class Intents:
         with contextlib.suppress(RowChanged, RowExists):
             await self._table.insert_with(intent.row.partition_key, inserted, removed=intent.row)
 
-    async def note_run(self) -> None:
-        """Note that Tidy has run now. One write."""
-        await self._table.put(_RUNS, _LAST_RUN, {"at": self._now()})
+    async def note_run(self, swept_at: datetime) -> None:
+        """Note that Tidy has run now, and when it swept last. One write."""
+        await self._table.put(_NOTED_IN, _LAST_RUN, {"at": self._now(), "sweptAt": swept_at})
 
-    async def last_run(self) -> datetime | None:
-        """When Tidy ran last; None if it never did. One point read."""
-        row = await self._table.find(_RUNS, _LAST_RUN)
-        at = None if row is None else row.values["at"]
-        return at.astimezone(UTC) if isinstance(at, datetime) else None
+    async def last_run(self) -> "RunNote | None":
+        """What Tidy's last run has noted; None if it never ran. One point read."""
+        row = await self._table.find(_NOTED_IN, _LAST_RUN)
+        return None if row is None else RunNote.of(row)
 
 
 def backoff(attempts: int) -> timedelta:

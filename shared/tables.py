@@ -139,26 +139,42 @@ class Table:
                 a page is empty only at the end.
         """
         filters = ["PartitionKey eq @partition_key", *(["RowKey gt @after"] if after else [])]
-        all_parameters: dict[str, Any] = {
-            **(parameters or {}),
-            "partition_key": partition_key,
-            "after": after,
-        }
+        if row_filter:
+            filters.append(row_filter)
+        query = " and ".join(filters)
+        values = {**(parameters or {}), "partition_key": partition_key, "after": after}
+        rows, token = await self._rows(query, values, most, None)
+        while token and not rows:
+            rows, token = await self._rows(query, values, most, token)
+        return rows, bool(token)
 
-        async def query(token: str | None) -> tuple[list[Row], str | None]:
+    async def scan(
+        self, row_filter: str, parameters: Mapping[str, str | datetime]
+    ) -> AsyncIterator[list[Row]]:
+        """Rows of all partitions, some at a time; arguments as for `page`.
+
+        Storage reads the whole table for this: it is for rare work that nobody waits for.
+        """
+        rows, token = await self._rows(row_filter, parameters, PAGE_ROWS, None)
+        yield rows
+        while token:
+            rows, token = await self._rows(row_filter, parameters, PAGE_ROWS, token)
+            yield rows
+
+    async def _rows(
+        self, query: str, parameters: Mapping[str, Any], most: int, token: str | None
+    ) -> tuple[list[Row], str | None]:
+        """One answer of storage, and the token that leads to the next; None at the end."""
+
+        async def ask() -> tuple[list[Row], str | None]:
             pages = self._client.query_entities(
-                " and ".join([*filters, *([row_filter] if row_filter else [])]),
-                parameters=all_parameters,
-                results_per_page=most,
+                query, parameters=dict(parameters), results_per_page=most
             ).by_page(token)
             rows = [row_of(entity) async for entity in await anext(pages)]
             return rows, getattr(pages, "continuation_token", None)
 
         async with self._errors_as_problems():
-            rows, token = await with_retries(lambda: query(None))
-            while token and not rows:
-                rows, token = await with_retries(lambda token=token: query(token))  # type: ignore[misc]
-        return rows, bool(token)
+            return await with_retries(ask)
 
     async def merge(self, row: Row, values: Mapping[str, Value]) -> Row:
         """Change some values of a row, if nobody else wrote it since it was read.

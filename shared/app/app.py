@@ -1,6 +1,6 @@
 """The app: all groups of parts, and the parts that need several groups."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from shared.tables import Table, table_client
 
 if TYPE_CHECKING:
     from shared.identity.bots import Bots
-    from shared.intents import EndsIntents, Finisher
+    from shared.intents import EndsIntents, Finisher, Sweeps
     from shared.operate.health import Health
     from shared.operate.tidy import Tidy
     from shared.privacy.personal_data import Check, PersonalData, PersonalDataStore, Swept
@@ -72,7 +72,7 @@ class App(SignInParts, SharingParts, CallParts):
             "friends": friendships,
             "invitations": Invitations(listings, shared_calls, friendships, people, now),
             "meetings": ScheduledMeetings(table(tables.MEETINGS), self.graph, now),
-            "calls": Calls(call_records, self._call_automation, people, settings),
+            "calls": Calls(call_records, self._call_automation, people, settings, self.intents),
         }
 
     @cached_property
@@ -85,12 +85,16 @@ class App(SignInParts, SharingParts, CallParts):
     def tidy(self) -> "Tidy":
         from shared.operate.tidy import Tidy
 
-        return Tidy(self.intents, self._finishers)
+        return Tidy(self.intents, self._finishers, self._sweepers, now=self._now)
 
     def _finishers(self) -> "Mapping[str, Finisher]":
         """What ends the intents of each kind; whatever writes intents joins here."""
-        parts: tuple[EndsIntents, ...] = (self.personal_data,)
+        parts: tuple[EndsIntents, ...] = (self.personal_data, self.call_settling)
         return {kind: end for part in parts for kind, end in part.finishers.items()}
+
+    def _sweepers(self) -> "Iterable[Sweeps]":
+        """What is kept for a while only; whatever stores such rows joins here."""
+        return (self.call_records,)
 
     @cached_property
     def health(self) -> "Health":

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from shared.calls.limits import CallLimit
     from shared.calls.placing import CallPlacing
     from shared.calls.records import CallRecords
+    from shared.calls.settling import CallSettling
 
 
 class CallParts(IdentityParts):
@@ -26,7 +27,11 @@ class CallParts(IdentityParts):
         from shared.calls.calls import Calls
 
         return Calls(
-            self._call_records, self._call_automation, self.identities, self.settings.calls
+            self.call_records,
+            self._call_automation,
+            self.identities,
+            self.settings.calls,
+            self.intents,
         )
 
     @cached_property
@@ -35,15 +40,22 @@ class CallParts(IdentityParts):
 
         return CallPlacing(
             self.calls,
-            self._call_records,
+            self.call_records,
             self._call_automation,
             self.identities,
             self._dialling,
             self._call_limit,
             self.settings.calls.caller_id,
             self.tokens.enrolled,
+            intents=self.intents,
             now=self._now,
         )
+
+    @cached_property
+    def call_settling(self) -> "CallSettling":
+        from shared.calls.settling import CallSettling
+
+        return CallSettling(self.call_records, self.intents, self._now)
 
     @cached_property
     def call_actions(self) -> "CallActions":
@@ -57,7 +69,7 @@ class CallParts(IdentityParts):
 
         return IncomingCalls(
             self.calls,
-            self._call_records,
+            self.call_records,
             self._call_automation,
             self.identities,
             self._call_limit,
@@ -71,7 +83,7 @@ class CallParts(IdentityParts):
         from shared.bot_calls.attendant import Attendant
 
         return Attendant(
-            self._call_records,
+            self.call_records,
             self._call_automation,
             self.identities,
             self.settings.bot_calls,
@@ -79,7 +91,7 @@ class CallParts(IdentityParts):
         )
 
     @cached_property
-    def _call_records(self) -> "CallRecords":
+    def call_records(self) -> "CallRecords":
         from shared.calls.records import CallRecords
 
         return CallRecords(self._table(tables.CALLS), self.settings.calls.retention_days, self._now)
@@ -89,7 +101,7 @@ class CallParts(IdentityParts):
         from shared.calls.limits import CallLimit
 
         max_calls = self.settings.calls.max_live_calls
-        return CallLimit(self._call_records, self._call_automation, max_calls, self._now)
+        return CallLimit(self.call_records, self._call_automation, max_calls, self._now)
 
     @cached_property
     def _dialling(self) -> "Dialling":

@@ -13,7 +13,9 @@ from shared.calls.events import CallEvent
 from shared.calls.records import CallRecords
 from shared.calls.rows import Call, LoggedEvent
 from shared.calls.settings import CallSettings
+from shared.calls.settling import PLACE
 from shared.identity.identities import Identities
+from shared.intents import Intents
 from shared.keys import principal_key
 from shared.principals import Caller, Kind, Principal
 from shared.problems import BeingErased, CallEnded, Forbidden, NotFound
@@ -68,11 +70,13 @@ class Calls:
         acs: CallAutomationApi,
         identities: Identities,
         settings: CallSettings,
+        intents: Intents,
     ) -> None:
         self._records = records
         self._acs = acs
         self._identities = identities
         self._settings = settings
+        self._intents = intents
 
     async def get(self, caller: Caller, call_id: str) -> CallView:
         """One call, with its events and the names of its participants.
@@ -173,6 +177,8 @@ class Calls:
         for call in live:
             await self._end(call)
         await self._records.erase(principal)
+        for call in live:
+            await self._intents.end_all(PLACE, call.call_id)
 
     async def export(self, principal: Principal) -> list[dict[str, Value]]:
         """The calls that a person placed, and those that they made to bots."""

@@ -2,16 +2,15 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from shared.calls.acs import CallAutomationApi
 from shared.calls.records import CallRecords
-from shared.calls.rows import Call, CallState
+from shared.calls.rows import UNCONFIRMED, Call, CallState
 from shared.problems import CallRefused
 
-# ACS gives up a call that nobody answers after at most 180 s (reference: invitation timeout), and
-# a call to one of our bots after 30 s.
-_STALE_SECONDS, _STALE_RINGING_SECONDS = 300.0, 35.0
+# ACS gives up a call to one of our bots after 30 s.
+_STALE_RINGING = timedelta(seconds=35)
 
 
 class CallLimit:
@@ -51,8 +50,8 @@ class CallLimit:
         return count
 
     async def _is_live(self, call: Call) -> bool:
-        age = (self._now() - call.created_at).total_seconds()
-        is_stale = age > (_STALE_SECONDS if call.bot_state is None else _STALE_RINGING_SECONDS)
+        age = self._now() - call.created_at
+        is_stale = age > (UNCONFIRMED if call.bot_state is None else _STALE_RINGING)
         if call.connection_id is None:
             # Perhaps ACS never made it. If it did, its first event, or a repetition of the request,
             # still brings the connection id.

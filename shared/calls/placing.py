@@ -4,7 +4,7 @@ Each call is recorded before ACS is asked, because calls cost money: if a respon
 dies or the same request comes again, it is still one call.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -15,8 +15,10 @@ from shared.calls.calls import Calls, CallView
 from shared.calls.dialling import Dialling, Target
 from shared.calls.limits import CallLimit
 from shared.calls.records import CallRecords
-from shared.calls.rows import Call, CallState, Participant
+from shared.calls.rows import REPEATABLE, Call, CallState, Participant
+from shared.calls.settling import PLACE
 from shared.identity.identities import Identities
+from shared.intents import Intent, Intents
 from shared.keys import key
 from shared.principals import Caller, Principal
 from shared.problems import (
@@ -30,10 +32,6 @@ from shared.problems import (
     Unauthenticated,
     Unavailable,
 )
-
-# How long a request may be repeated. After a day ACS forgets its Repeatability-Request-ID, and
-# would place a second call.
-_REPEATABLE_SECONDS = 12 * 3600.0
 
 
 class CallPlacing:
@@ -50,6 +48,7 @@ class CallPlacing:
         caller_id: str,
         ensure_identity: Callable[[Caller], Awaitable[object]],
         *,
+        intents: Intents,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """
@@ -65,6 +64,7 @@ class CallPlacing:
         self._limit = limit
         self._caller_id = caller_id
         self._ensure_identity = ensure_identity
+        self._intents = intents
         self._now = now
 
     async def place(
@@ -95,17 +95,44 @@ class CallPlacing:
         names = await self._dialling.resolve(creator.realm, targets, "to.{}.")
         number = self._dialling.caller_id(names, caller_id)
         fingerprint = key("call", *sorted(names), number or "", group_id or "")
-        call = await self._records.begin(creator, idempotency_key, fingerprint)
-        if call.state is not CallState.PLACING:
-            return CallView(await self._with_own_id(call))
+        begun: list[Intent] = []
+
+        async def note(call_id: str) -> None:
+            begun.append(await self._intents.begin(PLACE, call_id))
+
+        call = await self._records.begin(creator, idempotency_key, fingerprint, before_writing=note)
+        if call.state is not CallState.PLACING and not self._is_missed(call):
+            view = CallView(await self._with_own_id(call))
+        else:
+            if not begun:
+                await note(call.call_id)
+            view = await self._place(caller, call, tuple(names), group_id, begun)
+        # Whatever failed before this keeps its intent, so that Tidy settles the call.
+        await self._end(begun)
+        return view
+
+    async def _place(
+        self,
+        caller: Caller,
+        call: Call,
+        targets: tuple[str, ...],
+        group_id: str | None,
+        begun: Sequence[Intent],
+    ) -> CallView:
+        """Ask ACS for a recorded call."""
+        creator = caller.principal
         if not call.may_have_reached_acs:
-            await self._check_limit(creator, call)
+            try:
+                await self._check_limit(creator, call)
+            except TooManyCalls:  # the call is removed
+                await self._end(begun)
+                raise
             await self._records.tidy(creator)
-            call = await self._record_targets(call, tuple(names), group_id)
+            call = await self._record_targets(call, targets, group_id)
         elif not self._is_repeatable(call):
             raise CallEnded("The request is too old to be repeated: use another Idempotency-Key.")
         elif call.is_refused:  # so it did not count until now, and counts from here on
-            call = await self._calls.change(call, lambda found: replace(found, is_refused=False))
+            call = await self._calls.change(call, Call.revived)
             await self._check_limit(creator, call, was_refused=True)
         connection = await self._connect(call)
         audit.record("call-placed", creator, creator, call=call.call_id)
@@ -120,6 +147,14 @@ class CallPlacing:
             await self._identities.admit(caller)  # raises the reason why the record is gone
             raise
         return CallView(call)
+
+    async def _end(self, begun: Iterable[Intent]) -> None:
+        for intent in begun:
+            await self._intents.end(intent)
+
+    def _is_missed(self, call: Call) -> bool:
+        """Was it recorded as missed because ACS had not confirmed it, and may be asked again?"""
+        return call.is_refused and call.connection_id is None and self._is_repeatable(call)
 
     async def _with_own_id(self, call: Call) -> Call:
         """Events came before ACS's answer, which was lost: only that says who the service is in the
@@ -196,4 +231,4 @@ class CallPlacing:
         raise TooManyCalls(f"{others} of your calls go on: hang one up first.")
 
     def _is_repeatable(self, call: Call) -> bool:
-        return (self._now() - call.created_at).total_seconds() < _REPEATABLE_SECONDS
+        return self._now() - call.created_at < REPEATABLE

@@ -5,12 +5,21 @@ import asyncio
 import contextlib
 import random
 import uuid
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 
 from shared.calls.events import CallEvent, apply_event
+from shared.calls.removal import (
+    BOT_CALLER_INDEX,
+    CREATOR_INDEX,
+    ROWS_BETWEEN,
+    CallRemoval,
+    bounds,
+    moment,
+)
 from shared.calls.rows import (
     RECORD_ROW,
+    UNCONFIRMED,
     Call,
     CallState,
     LoggedEvent,
@@ -23,7 +32,7 @@ from shared.changes import change_row
 from shared.keys import principal_key
 from shared.principals import Principal
 from shared.problems import Conflict, Forbidden, KeyReused
-from shared.tables import PAGE_ROWS, Row, RowChanged, RowExists, Table, Value
+from shared.tables import PAGE_ROWS, Row, RowChanged, RowExists, Value
 from shared.upstream.concurrency import for_each
 
 # Many events of a call come at the same time, and all of them change its record.
@@ -31,26 +40,10 @@ _TRIES = 30
 # Before another try there is a random pause of up to so many seconds, so that writers that collided
 # do not collide again. The pauses grow, so that the request's time limit ends before the tries do.
 _PAUSE, _LONGEST_PAUSE = 0.05, 1.0
-# The prefixes of the rows of the two indexes: calls by their creator (a person who placed them, or
-# the bot that was called), and calls to bots by their caller.
-_CREATOR_INDEX, _BOT_CALLER_INDEX = "call", "rang"
-_ROWS_BETWEEN = "RowKey ge @first and RowKey lt @last"
-# Expired calls that one request removes.
-_MOST_EXPIRED = 10
 
 
-class CallRecords:
+class CallRecords(CallRemoval):
     """All rows of the table `calls`."""
-
-    def __init__(
-        self,
-        table: Table,
-        retention_days: int,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
-        self._table = table
-        self._retention = timedelta(days=retention_days)
-        self._now = now
 
     async def begin(
         self,
@@ -58,6 +51,7 @@ class CallRecords:
         idempotency_key: str,
         fingerprint: str,
         bot_caller: Principal | None = None,
+        before_writing: Callable[[str], Awaitable[object]] | None = None,
     ) -> Call:
         """Find the call that an earlier request with the same key created, or create it.
 
@@ -67,6 +61,7 @@ class CallRecords:
             fingerprint: a hash of what is requested.
             bot_caller: the person who calls, if the creator is a bot. Their index row is written
                 before the record holds anything about them.
+            before_writing: takes the id of a new call, before anything of it is stored.
 
         Raises:
             KeyReused: the key came before with another fingerprint.
@@ -78,6 +73,8 @@ class CallRecords:
             if found is None:
                 created_at = self._now()
                 call_id = uuid.uuid4().hex  # random, so that nobody can guess the callback URL
+                if before_writing is not None:
+                    await before_writing(call_id)
                 entry: dict[str, Value] = {
                     "callId": call_id,
                     "wish": fingerprint,
@@ -93,7 +90,7 @@ class CallRecords:
                 continue
             if found.values["wish"] != fingerprint:
                 raise KeyReused
-            call_id, placed_at = str(found.values["callId"]), _moment(found, "createdAt")
+            call_id, placed_at = str(found.values["callId"]), moment(found, "createdAt")
             if bot_caller is not None:
                 bot_caller_index: dict[str, Value] = {
                     "callId": call_id, "bot": owner, "createdAt": placed_at, "live": True,
@@ -118,11 +115,6 @@ class CallRecords:
     async def _find_or_insert(self, call_id: str, creator: Principal, placed_at: datetime) -> Call:
         call = Call(call_id, principal_key(creator), creator.realm, placed_at)
         return Call.of(await self._table.insert_if_absent(call_id, RECORD_ROW, call.values()))
-
-    async def find(self, call_id: str) -> Call | None:
-        """The record of a call. One point read."""
-        row = await self._table.find(call_id, RECORD_ROW)
-        return None if row is None else Call.of(row)
 
     async def change(self, call_id: str, change: Callable[[Call], Call]) -> Call | None:
         """Change a record, by a function that may run several times.
@@ -172,7 +164,7 @@ class CallRecords:
 
     async def events_of(self, call_id: str) -> list[LoggedEvent]:
         """The events of a call, in the order of the times that ACS gives."""
-        rows = await self._table.list_for(call_id, _ROWS_BETWEEN, _bounds("event"))
+        rows = await self._table.list_for(call_id, ROWS_BETWEEN, bounds("event"))
         return sorted(map(LoggedEvent.of, rows), key=lambda event: (event.at, event.kind))
 
     async def page(
@@ -184,7 +176,7 @@ class CallRecords:
             after: what the page before returned; empty for the first page.
         """
         owner = principal_key(creator)
-        rows, more = await self._index(owner, _CREATOR_INDEX, after, most)
+        rows, more = await self._index(owner, CREATOR_INDEX, after, most)
         found = dict[str, Call]()
 
         async def read(row: Row) -> None:
@@ -198,11 +190,11 @@ class CallRecords:
 
     async def live_calls(self, creator: Principal) -> list[Call]:
         """A creator's calls whose end has not been recorded, the oldest first."""
-        return await self._live(creator, _CREATOR_INDEX)
+        return await self._live(creator, CREATOR_INDEX)
 
     async def live_calls_to_bots(self, bot_caller: Principal) -> list[Call]:
         """A person's calls to bots whose end has not been recorded, the oldest first."""
-        return await self._live(bot_caller, _BOT_CALLER_INDEX)
+        return await self._live(bot_caller, BOT_CALLER_INDEX)
 
     async def _live(self, principal: Principal, index: str) -> list[Call]:
         """The live calls of an index. Ended ones are marked, so that they are not read again."""
@@ -211,13 +203,15 @@ class CallRecords:
         async def read(row: Row) -> None:
             call_id = str(row.values["callId"])
             call = await self.find(call_id)
-            if call is None and index == _CREATOR_INDEX:
+            if call is None and index == CREATOR_INDEX:
                 # Its request has not inserted the record yet, and may still do so.
                 request = await self._table.find(owner, str(row.values["request"]))
                 if request is not None and request.values["callId"] == call_id:
-                    call = await self._find_or_insert(
-                        call_id, principal, _moment(request, "createdAt")
-                    )
+                    placed_at = moment(request, "createdAt")
+                    call = await self._find_or_insert(call_id, principal, placed_at)
+                    if self._now() - placed_at > UNCONFIRMED:  # it never will: the request has died
+                        await self.abandon(call)
+                        return
             if call is None:
                 return  # it is being removed
             if call.state is not CallState.DISCONNECTED:
@@ -226,71 +220,9 @@ class CallRecords:
                 with contextlib.suppress(RowChanged):
                     await self._table.merge(row, {"live": False})
 
-        rows = await self._table.list_for(
-            owner, f"{_ROWS_BETWEEN} and live eq true", _bounds(index)
-        )
+        rows = await self._table.list_for(owner, f"{ROWS_BETWEEN} and live eq true", bounds(index))
         await for_each(rows, read)
         return sorted(live, key=lambda call: (call.created_at, call.call_id))
-
-    async def abandon(self, call: Call) -> None:
-        """Remove a call that ACS was not asked for, so that its key may be used for another.
-
-        The call stays if a repetition of its request has prepared to ask ACS meanwhile.
-        """
-        row = await self._table.find(call.call_id, RECORD_ROW)
-        if row is not None:
-            if Call.of(row).may_have_reached_acs:
-                return
-            try:
-                await self._table.remove_unchanged(row)
-            except RowChanged:
-                return
-        await self.discard(call)
-
-    async def discard(self, call: Call, bot_caller: Principal | None = None) -> None:
-        """Remove a call, or what is left of it; `bot_caller` as for `begin`."""
-        await self._discard(call.creator, call.call_id, call.created_at)
-        if bot_caller is not None:
-            await self._table.remove(principal_key(bot_caller), bot_caller_index_row(call.call_id))
-
-    async def _discard(self, owner: str, call_id: str, created_at: datetime) -> None:
-        index = await self._table.find(owner, index_row(created_at, call_id))
-        if index is None:
-            await self._remove_partition(call_id)
-        else:
-            await self._remove(owner, index)
-
-    def is_retained(self, call: Call) -> bool:
-        """Is a call going on, or young enough to be kept?"""
-        return call.is_ongoing or call.created_at >= self._now() - self._retention
-
-    async def tidy(self, creator: Principal) -> None:
-        """Remove a few calls of a creator that are too old to be kept."""
-        owner, oldest = principal_key(creator), self._now() - self._retention
-        rows, _ = await self._index(owner, _CREATOR_INDEX, index_row(oldest, ""), _MOST_EXPIRED)
-        for row in rows:
-            call = await self.find(str(row.values["callId"]))
-            if call is None or not call.is_ongoing:
-                await self._remove(owner, row)
-
-    async def erase(self, principal: Principal) -> None:
-        """Remove every call that a person placed, or made to a bot, or that a bot answered, with
-        its events. May be repeated."""
-        owner = principal_key(principal)
-
-        async def remove_call_to_bot(row: Row) -> None:
-            call_id, created_at = str(row.values["callId"]), _moment(row, "createdAt")
-            await self._discard(str(row.values["bot"]), call_id, created_at)
-            await self._table.remove(owner, row.row_key)
-
-        for index, remove in (
-            (_CREATOR_INDEX, lambda row: self._remove(owner, row)),
-            (_BOT_CALLER_INDEX, remove_call_to_bot),
-        ):
-            more = True
-            while more:
-                rows, more = await self._index(owner, index, "", PAGE_ROWS)
-                await for_each(rows, remove)
 
     async def export(self, principal: Principal) -> list[dict[str, Value]]:
         """The calls that a person placed, and those that they made to bots."""
@@ -302,7 +234,7 @@ class CallRecords:
                 break
             after = next_after
         rows = await self._table.list_for(
-            principal_key(principal), _ROWS_BETWEEN, _bounds(_BOT_CALLER_INDEX)
+            principal_key(principal), ROWS_BETWEEN, bounds(BOT_CALLER_INDEX)
         )
         calls_to_bots = [await self.find(str(row.values["callId"])) for row in rows]
         return [
@@ -315,34 +247,6 @@ class CallRecords:
             for call in (*calls, *(one for one in calls_to_bots if one is not None))
         ]
 
-    async def _index(self, owner: str, index: str, after: str, most: int) -> tuple[list[Row], bool]:
-        return await self._table.page(owner, _ROWS_BETWEEN, _bounds(index), after=after, most=most)
-
-    async def _remove(self, owner: str, index: Row) -> None:
-        """Remove a call of an index. The request row goes first, as `begin` expects; the index row
-        goes last, so that a removal that dies is found and repeated."""
-        call_id, bot_caller_key = str(index.values["callId"]), index.values.get("guest")
-        await self._table.remove(owner, str(index.values["request"]))
-        await self._remove_partition(call_id)
-        if bot_caller_key is not None:
-            await self._table.remove(str(bot_caller_key), bot_caller_index_row(call_id))
-        await self._table.remove(owner, index.row_key)
-
-    async def _remove_partition(self, call_id: str) -> None:
-        await self._table.remove(call_id, RECORD_ROW)  # first: without it no event is stored
-        rows = await self._table.list_for(call_id)
-        await for_each(rows, lambda row: self._table.remove(call_id, row.row_key))
-
     async def _back_off(self, attempt: int) -> None:
         longest = min(_PAUSE * 1.3**attempt, _LONGEST_PAUSE)
         await asyncio.sleep(random.uniform(0, longest))  # noqa: S311
-
-
-def _bounds(prefix: str) -> dict[str, str]:
-    return {"first": f"{prefix}-", "last": f"{prefix}."}
-
-
-def _moment(row: Row, name: str) -> datetime:
-    moment = row.values[name]
-    assert isinstance(moment, datetime)  # noqa: S101
-    return moment

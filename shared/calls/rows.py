@@ -24,6 +24,12 @@ _END_OF_TIME = 10**16
 _RAW_PHONE = "4:"
 # ACS sends the first event of an answered call at once, and repeats it for less than a minute.
 _REVIVABLE = timedelta(minutes=5)
+# ACS gives up a call that nobody answers after at most 180 s (reference: invitation timeout): of a
+# call that it has not told about for so long, it knows nothing.
+UNCONFIRMED = timedelta(minutes=5)
+# How long a request that places a call may be repeated. After a day ACS forgets its
+# Repeatability-Request-ID, and would place a second call.
+REPEATABLE = timedelta(hours=12)
 # Users, bots and phone numbers that one request may call.
 MOST_TARGETS = 50
 # One property holds all actions of a call: an action takes up to 450 of its 32,768 characters.
@@ -165,8 +171,9 @@ class Call:
         sequence: the sequence number of the latest list of participants; -1 before the first.
         targets: raw ids of those whom the service calls; recorded just before ACS is asked.
         own_id: raw id of the service itself in the call; of the bot, if a bot is called.
-        is_refused: whether the last attempt to make or answer the call was refused. Until ACS
-            reports a connection after all, the call does not count against its caller's limit.
+        is_refused: whether the last attempt to make or answer the call was refused, or never
+            confirmed. Until ACS reports a connection after all, the call does not count against its
+            caller's limit.
         bot_state: what the bot does, in a call to a bot; None in a call that the service places.
     """
 
@@ -206,15 +213,16 @@ class Call:
         return tuple(one for one in self.participants if one.raw_id != self.own_id)
 
     def may_be_revived(self, now: datetime) -> bool:
-        """Was it recorded as missed so recently that an event may still show that it was answered?
+        """Was it recorded as missed, and may an event, or a repetition of the request that places
+        it, still show that it was not?
 
-        ACS may have answered the call, although its answer to us was lost.
+        ACS may have made or answered the call, although its answer to us was lost.
         """
-        is_young = now - self.created_at < _REVIVABLE
-        return self.bot_state is not None and self.is_refused and is_young
+        longest = _REVIVABLE if self.bot_state is not None else REPEATABLE + _REVIVABLE
+        return self.is_refused and now - self.created_at < longest
 
     def as_missed(self, reason: Reason, at: datetime) -> "Call":
-        """A call to a bot that ACS let nobody answer; unchanged if it is known to be answered."""
+        """A call that ACS never made, or let nobody answer; unchanged if ACS is known to have."""
         if self.connection_id is not None:
             return self
         return replace(
@@ -222,8 +230,8 @@ class Call:
         )
 
     def revived(self) -> "Call":
-        """The call once ACS shows that it was answered, even if it was recorded as missed."""
-        if self.bot_state is None or not self.is_refused:
+        """The call once ACS shows that it is there, even if it was recorded as missed."""
+        if not self.is_refused:
             return self
         return replace(self, state=CallState.PLACING, reason=None, ended_at=None, is_refused=False)
 

@@ -8,10 +8,20 @@ runs are aborted while instances are taken away.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
-from shared.intents import LONGEST_BACKOFF, SHARDS, Finisher, Intent, Intents, backoff
+from shared.intents import (
+    LONGEST_BACKOFF,
+    SHARDS,
+    Finisher,
+    Intent,
+    Intents,
+    RunNote,
+    Sweeps,
+    backoff,
+)
 from shared.problems import Problem
 
 logger = logging.getLogger(__name__)
@@ -20,6 +30,10 @@ logger = logging.getLogger(__name__)
 _SECONDS = 60.0
 # Intents of one shard that one run works on.
 _MOST_OF_A_SHARD = 50
+# A sweep looks through whole tables, so it is not for every run.
+_SWEPT_EVERY = timedelta(days=1)
+# After so long without a run, operators are told.
+_OVERDUE = timedelta(minutes=30)
 
 
 @dataclass
@@ -31,34 +45,41 @@ class Report:
         failed: intents that are due again later.
         unknown: due intents of kinds that this version does not know.
         is_cut_short: whether the time was over before the work was.
+        is_swept: whether what is too old to be kept was removed.
+        note: what the run before has noted; None if there was none.
     """
 
     ended: int = 0
     failed: int = 0
     unknown: int = 0
     is_cut_short: bool = False
+    is_swept: bool = False
+    note: RunNote | None = None
 
 
 class Tidy:
-    """Finds the intents that are due, and runs the finisher of each."""
+    """Finds the intents that are due, and runs the finisher of each; sweeps once a day."""
 
     def __init__(
         self,
         intents: Intents,
         finishers: Callable[[], Mapping[str, Finisher]],
+        sweepers: Callable[[], Iterable[Sweeps]] = tuple,
         *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
         seconds: float = _SECONDS,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """
         Args:
             finishers: gives the finisher of each kind of intent, once something is due.
+            sweepers: gives what has to be swept, once it is time for that.
             seconds: for one run, in all.
         """
         self._intents = intents
         self._finishers = finishers
+        self._sweepers = sweepers
+        self._now = now
         self._seconds = seconds
-        self._clock = clock
 
     async def run(self) -> Report:
         """Work on what is due now. If nothing is, this costs 16 queries and one write.
@@ -66,34 +87,41 @@ class Tidy:
         Raises:
             StorageUnavailable: intents could not be read, or the run could not be noted.
         """
-        report, began = Report(), self._clock()
+        report, began = Report(), time.monotonic()
         try:
             async with asyncio.timeout(self._seconds):
                 work = (self._work_on(shard, report) for shard in SHARDS)
-                outcomes = await asyncio.gather(*work, return_exceptions=True)
+                for failure in filter(None, await asyncio.gather(*work, return_exceptions=True)):
+                    raise failure
+                await self._sweep_if_it_is_time(report)
         except TimeoutError:
-            # What was under way is due again after its backoff.
-            report.is_cut_short, outcomes = True, []
-        for failure in filter(None, outcomes):
-            raise failure
-        await self._intents.note_run()
-        logger.info(
-            "tidy: ended %d, failed %d, of unknown kinds %d, %s after %d ms",
-            report.ended,
-            report.failed,
-            report.unknown,
-            "cut short" if report.is_cut_short else "done",
-            (self._clock() - began) * 1000,
-        )
+            # What was under way is due again after its backoff; a sweep goes on in the next run.
+            report.is_cut_short, report.is_swept = True, False
+        # The first run ever begins to count the days.
+        before = None if report.is_swept else report.note
+        await self._intents.note_run(self._now() if before is None else before.swept_at)
+        self._log(report, time.monotonic() - began)
         return report
+
+    async def _sweep_if_it_is_time(self, report: Report) -> None:
+        if report.note is None or self._now() - report.note.swept_at < _SWEPT_EVERY:
+            return
+        report.is_swept = True
+        for sweeper in self._sweepers():
+            try:
+                await sweeper.sweep()
+            except Exception as error:  # the next run sweeps again
+                report.is_swept = False
+                name, outcome = type(sweeper).__name__, _outcome(error)
+                logger.warning("tidy: %s is not swept: %s", name, outcome)
 
     async def _work_on(self, shard: str, report: Report) -> None:
         left, after, is_last = _MOST_OF_A_SHARD, "", False
         while left > 0 and not is_last:
-            due = await self._intents.due(shard, left, after)
-            is_last = len(due) < left
-            finishers = self._finishers() if due else {}
-            for intent in due:
+            page = await self._intents.due_page(shard, left, after)
+            is_last, report.note = page.is_last, page.note or report.note
+            finishers = self._finishers() if page.intents else {}
+            for intent in page.intents:
                 after = intent.row.row_key
                 finisher = finishers.get(intent.kind)
                 if finisher is None:
@@ -112,7 +140,6 @@ class Tidy:
             await self._intents.end(intent)
         except Exception as error:  # whatever it is, it must not keep others from their turn
             report.failed += 1
-            outcome = error.code if isinstance(error, Problem) else type(error).__name__
             rest = backoff(intent.attempts - 1)
             level = logging.ERROR if rest >= LONGEST_BACKOFF else logging.WARNING
             logger.log(
@@ -122,9 +149,29 @@ class Tidy:
                 intent.subject,
                 intent.begun_at.isoformat(timespec="seconds"),
                 intent.attempts,
-                outcome,
+                _outcome(error),
                 rest,
             )
         else:
             report.ended += 1
             logger.info("tidy: ended %s of %s", intent.kind, intent.subject)
+
+    def _log(self, report: Report, seconds: float) -> None:
+        """One line for each run: an alert on its absence tells that the timer has stopped."""
+        since = None if report.note is None else self._now() - report.note.at
+        logger.log(
+            logging.WARNING if since is not None and since > _OVERDUE else logging.INFO,
+            "tidy: ended %d, failed %d, of unknown kinds %d, %s after %d ms%s; the last run was %s",
+            report.ended,
+            report.failed,
+            report.unknown,
+            "cut short" if report.is_cut_short else "done",
+            seconds * 1000,
+            ", swept" if report.is_swept else "",
+            "never" if since is None else f"{since.total_seconds():.0f} s ago",
+        )
+
+
+def _outcome(error: Exception) -> str:
+    """What the log says of an error: never its text, which may hold a secret."""
+    return error.code if isinstance(error, Problem) else type(error).__name__

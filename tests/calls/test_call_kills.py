@@ -39,11 +39,13 @@ AGAIN = {"retryMs": 50, "attempts": 12}
 HELD = {"hold": True, "holdAgain": True}
 
 PLACING = around(
+    ("tables", "insert", 0),  # the intent
     ("tables", "batch", 0),  # the key and the index
-    ("tables", "insert", 0),  # the record
+    ("tables", "insert", 1),  # the record
     ("tables", "update", 0),  # the same, with who is called
     ("acs", "createCall", 0),
     ("tables", "update", 1),  # the record, with ACS's id of the call
+    ("tables", "remove", 0),  # the intent
 )
 INVITING = around(("tables", "update", 0), ("acs", "addParticipant", 0))
 # Of those steps the ones at which ACS has made the call, or invited, whether we know it or not.
@@ -335,7 +337,7 @@ async def test_a_placing_killed_without_a_record_and_repeated_after_another_is_e
     def placed(key: str) -> Awaitable[Reply]:
         return place(manager, {"user": bob.id}, key=key)
 
-    await kill(Step("tables", "insert", 0, "before"), placed("key"))
+    await kill(Step("tables", "insert", 1, "before"), placed("key"))
     calls = [id_of(await placed(key)) for key in ("another", "key")]
     for call in calls:
         await watched(manager, call, lambda now: len(now["events"]) == 2)  # none comes any more

@@ -3,12 +3,12 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.intents import SHARDS, Intent, Intents, backoff
+from shared.intents import SHARDS, Intent, Intents, RunNote, backoff
 from shared.operate.tidy import Tidy
 from shared.problems import GraphUnavailable, StorageUnavailable
 from shared.settings import load
@@ -54,6 +54,20 @@ class Finishers:
         await asyncio.Event().wait()
 
 
+class Sweeper:
+    def __init__(self) -> None:
+        self.sweeps = 0
+        self.failure: Exception | None = None
+
+    async def sweep(self) -> None:
+        self.sweeps += 1
+        if self.failure is not None:
+            raise self.failure
+
+
+type MakeTidy = Callable[..., Tidy]
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
@@ -80,14 +94,32 @@ async def intents(table: Table, clock: Clock) -> AsyncIterator[Intents]:
     for shard in SHARDS:
         for left in await intents.due(shard, 1000):
             await intents.end(left)
+    # The next test begins as if there had been no run.
+    await table.remove(SHARDS[0], "!last run")
 
 
-def tidy_of(intents: Intents, finishers: Finishers, **options: float) -> Tidy:
-    return Tidy(intents, finishers, **options)  # type: ignore[arg-type]
+@pytest.fixture
+def sweeper() -> Sweeper:
+    return Sweeper()
+
+
+@pytest.fixture
+def tidy_of(sweeper: Sweeper, clock: Clock) -> MakeTidy:
+    def make(intents: Intents, finishers: Finishers, seconds: float = 60) -> Tidy:
+        sweepers = lambda: [sweeper]  # noqa: E731
+        return Tidy(intents, finishers, sweepers, now=clock, seconds=seconds)  # type: ignore[arg-type]
+
+    return make
+
+
+async def noted(intents: Intents) -> RunNote:
+    note = await intents.last_run()
+    assert note is not None
+    return note
 
 
 async def test_a_run_with_nothing_to_do_costs_16_queries_and_the_note(
-    tables: TableProxy, intents: Intents, finishers: Finishers, clock: Clock
+    tables: TableProxy, tidy_of: MakeTidy, intents: Intents, finishers: Finishers, clock: Clock
 ) -> None:
     await intents.begin("share", "not due yet")
     tables.requests.clear()
@@ -95,12 +127,12 @@ async def test_a_run_with_nothing_to_do_costs_16_queries_and_the_note(
     await tidy_of(intents, finishers).run()
 
     assert Counter(tables.requests) == {"query": 16, "update": 1}
-    assert await intents.last_run() == clock.now
+    assert (await noted(intents)).at == clock.now
     assert finishers.ended == []
 
 
 async def test_what_is_due_is_ended_and_its_intent_goes(
-    tables: TableProxy, intents: Intents, finishers: Finishers, clock: Clock
+    tables: TableProxy, tidy_of: MakeTidy, intents: Intents, finishers: Finishers, clock: Clock
 ) -> None:
     begun = {(kind, f"{n}") for n in range(12) for kind in ("share", "erase")}
     for kind, subject in begun:
@@ -118,7 +150,7 @@ async def test_what_is_due_is_ended_and_its_intent_goes(
 
 
 async def test_instances_that_run_at_once_end_each_intent_once(
-    intents: Intents, finishers: Finishers, clock: Clock
+    tidy_of: MakeTidy, intents: Intents, finishers: Finishers, clock: Clock
 ) -> None:
     for n in range(10):
         await intents.begin("share", f"{n}")
@@ -131,7 +163,11 @@ async def test_instances_that_run_at_once_end_each_intent_once(
 
 
 async def test_what_fails_keeps_nothing_else_waiting_and_comes_again_after_its_rest(
-    intents: Intents, finishers: Finishers, clock: Clock, caplog: pytest.LogCaptureFixture
+    tidy_of: MakeTidy,
+    intents: Intents,
+    finishers: Finishers,
+    clock: Clock,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     for subject in ("bad", "worse", "good"):
         await intents.begin("share", subject)
@@ -154,7 +190,11 @@ async def test_what_fails_keeps_nothing_else_waiting_and_comes_again_after_its_r
 
 
 async def test_a_failure_is_an_error_in_the_log_once_it_comes_again_daily_only(
-    intents: Intents, finishers: Finishers, clock: Clock, caplog: pytest.LogCaptureFixture
+    tidy_of: MakeTidy,
+    intents: Intents,
+    finishers: Finishers,
+    clock: Clock,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     await intents.begin("share", "hopeless")
     finishers.failing = {"hopeless": GraphUnavailable()}
@@ -170,7 +210,7 @@ async def test_a_failure_is_an_error_in_the_log_once_it_comes_again_daily_only(
 
 
 async def test_a_kind_that_is_not_known_here_is_left_alone_and_keeps_nobody_waiting(
-    table: Table, intents: Intents, finishers: Finishers, clock: Clock
+    table: Table, tidy_of: MakeTidy, intents: Intents, finishers: Finishers, clock: Clock
 ) -> None:
     known = (await intents.begin("share", "known")).row
     newer = {**known.values, "kind": "newer"}
@@ -188,7 +228,7 @@ async def test_a_kind_that_is_not_known_here_is_left_alone_and_keeps_nobody_wait
 
 
 async def test_a_run_ends_when_its_time_is_over_and_what_was_under_way_comes_again(
-    intents: Intents, finishers: Finishers, clock: Clock
+    tidy_of: MakeTidy, intents: Intents, finishers: Finishers, clock: Clock
 ) -> None:
     await intents.begin("never", "endless")
     clock.now += LATER
@@ -197,16 +237,16 @@ async def test_a_run_ends_when_its_time_is_over_and_what_was_under_way_comes_aga
 
     assert finishers.started.is_set()
     assert report.is_cut_short
-    assert await intents.last_run() == clock.now
+    assert (await noted(intents)).at == clock.now
     clock.now += timedelta(minutes=6)
     [again] = [one for shard in SHARDS for one in await intents.due(shard, 50)]
     assert (again.subject, again.attempts) == ("endless", 1)
 
 
 async def test_a_run_that_storage_fails_is_not_noted(
-    intents: Intents, finishers: Finishers, clock: Clock, table_faults: Control
+    tidy_of: MakeTidy, intents: Intents, finishers: Finishers, clock: Clock, table_faults: Control
 ) -> None:
-    await intents.note_run()
+    await intents.note_run(clock.now)
     noted_at = clock.now
     clock.now += LATER
     await table_faults.fault("query", status=503, times=3 * len(SHARDS))
@@ -214,7 +254,7 @@ async def test_a_run_that_storage_fails_is_not_noted(
     with pytest.raises(StorageUnavailable):
         await tidy_of(intents, finishers).run()
 
-    assert await intents.last_run() == noted_at
+    assert (await noted(intents)).at == noted_at
 
 
 async def test_what_is_put_off_is_due_then_with_no_attempt_counted(
@@ -232,3 +272,68 @@ async def test_what_is_put_off_is_due_then_with_no_attempt_counted(
     clock.now += timedelta(milliseconds=1)
     [due] = await intents.due(shard, 50)
     assert (due.subject, due.attempts, due.begun_at) == ("not yet", 0, intent.begun_at)
+
+
+async def test_what_is_too_old_is_swept_once_a_day_whoever_runs(
+    tidy_of: MakeTidy, intents: Intents, finishers: Finishers, clock: Clock, sweeper: Sweeper
+) -> None:
+    swept = []
+    for hours in (0, 23, 1, 1, 22):  # the first run ever begins to count
+        clock.now += timedelta(hours=hours)
+        swept.append((await tidy_of(intents, finishers).run()).is_swept)
+
+    assert swept == [False, False, True, False, False]
+    assert sweeper.sweeps == 1
+    assert (await noted(intents)).swept_at == clock.now - timedelta(hours=23)
+
+
+async def test_a_sweep_that_fails_comes_again_in_the_next_run(
+    tidy_of: MakeTidy,
+    intents: Intents,
+    finishers: Finishers,
+    clock: Clock,
+    sweeper: Sweeper,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    await intents.note_run(clock.now - timedelta(days=2))
+    sweeper.failure = ValueError("a secret")
+    failed = await tidy_of(intents, finishers).run()
+    sweeper.failure = None
+    repeated = await tidy_of(intents, finishers).run()
+
+    assert (failed.is_swept, repeated.is_swept, sweeper.sweeps) == (False, True, 2)
+    assert "Sweeper is not swept: ValueError" in caplog.text
+    assert "a secret" not in caplog.text
+
+
+@pytest.mark.parametrize(("minutes", "level"), [(30, logging.INFO), (31, logging.WARNING)])
+async def test_a_run_that_is_late_says_so(
+    tidy_of: MakeTidy,
+    intents: Intents,
+    finishers: Finishers,
+    clock: Clock,
+    caplog: pytest.LogCaptureFixture,
+    minutes: int,
+    level: int,
+) -> None:
+    caplog.set_level(logging.INFO, "shared.operate.tidy")
+    await tidy_of(intents, finishers).run()
+    clock.now += timedelta(minutes=minutes)
+    await tidy_of(intents, finishers).run()
+
+    first, second = caplog.records
+    assert "the last run was never" in first.message
+    assert f"the last run was {60 * minutes} s ago" in second.message
+    assert (first.levelno, second.levelno) == (logging.INFO, level)
+
+
+async def test_the_intents_of_what_is_gone_go_and_no_others(intents: Intents, clock: Clock) -> None:
+    kept = [await intents.begin("share", "gone"), await intents.begin("place", "other")]
+    for _ in range(2):
+        await intents.begin("place", "gone")
+
+    await intents.end_all("place", "gone")
+
+    clock.now += LATER
+    due = [one for shard in SHARDS for one in await intents.due(shard, 50)]
+    assert {one.row.etag for one in due} == {one.row.etag for one in kept}

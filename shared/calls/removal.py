@@ -1,0 +1,137 @@
+"""Removing the rows of calls: of who is erased, what was never placed, and what is too old."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from shared.calls.rows import RECORD_ROW, Call, bot_caller_index_row, index_row
+from shared.keys import principal_key
+from shared.principals import Principal
+from shared.tables import PAGE_ROWS, Row, RowChanged, Table
+from shared.upstream.concurrency import for_each
+
+# The prefixes of the rows of the two indexes: calls by their creator (a person who placed them, or
+# the bot that was called), and calls to bots by their caller.
+CREATOR_INDEX, BOT_CALLER_INDEX = "call", "rang"
+ROWS_BETWEEN = "RowKey ge @first and RowKey lt @last"
+# Expired calls that one request removes.
+_MOST_EXPIRED = 10
+
+
+class CallRemoval:
+    """Finds calls by their indexes, and removes them with all their rows."""
+
+    def __init__(
+        self,
+        table: Table,
+        retention_days: int,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._table = table
+        self._retention = timedelta(days=retention_days)
+        self._now = now
+
+    async def find(self, call_id: str) -> Call | None:
+        """The record of a call. One point read."""
+        row = await self._table.find(call_id, RECORD_ROW)
+        return None if row is None else Call.of(row)
+
+    async def abandon(self, call: Call) -> None:
+        """Remove a call that ACS was not asked for, so that its key may be used for another.
+
+        The call stays if a repetition of its request has prepared to ask ACS meanwhile.
+        """
+        row = await self._table.find(call.call_id, RECORD_ROW)
+        if row is not None:
+            if Call.of(row).may_have_reached_acs:
+                return
+            try:
+                await self._table.remove_unchanged(row)
+            except RowChanged:
+                return
+        await self.discard(call)
+
+    async def discard(self, call: Call, bot_caller: Principal | None = None) -> None:
+        """Remove a call, or what is left of it; `bot_caller` as for `begin`."""
+        await self._discard(call.creator, call.call_id, call.created_at)
+        if bot_caller is not None:
+            await self._table.remove(principal_key(bot_caller), bot_caller_index_row(call.call_id))
+
+    async def _discard(self, owner: str, call_id: str, created_at: datetime) -> None:
+        index = await self._table.find(owner, index_row(created_at, call_id))
+        if index is None:
+            await self._remove_partition(call_id)
+        else:
+            await self._remove(owner, index)
+
+    def is_retained(self, call: Call) -> bool:
+        """Is a call going on, or young enough to be kept?"""
+        return call.is_ongoing or call.created_at >= self._now() - self._retention
+
+    async def tidy(self, creator: Principal) -> None:
+        """Remove a few calls of a creator that are too old to be kept."""
+        owner, oldest = principal_key(creator), self._now() - self._retention
+        rows, _ = await self._index(owner, CREATOR_INDEX, index_row(oldest, ""), _MOST_EXPIRED)
+        for row in rows:
+            call = await self.find(str(row.values["callId"]))
+            if call is None or not call.is_ongoing:
+                await self._remove(owner, row)
+
+    async def sweep(self) -> None:
+        """Remove all calls of everybody that are too old to be kept. Reads the whole table."""
+
+        async def remove(row: Row) -> None:
+            call = await self.find(str(row.values["callId"]))
+            if call is None or not call.is_ongoing:
+                await self._remove(row.partition_key, row)
+
+        oldest = index_row(self._now() - self._retention, "")
+        expired = {**bounds(CREATOR_INDEX), "first": oldest}
+        async for rows in self._table.scan(ROWS_BETWEEN, expired):
+            await for_each(rows, remove)
+
+    async def erase(self, principal: Principal) -> None:
+        """Remove every call that a person placed, or made to a bot, or that a bot answered, with
+        its events. May be repeated."""
+        owner = principal_key(principal)
+
+        async def remove_call_to_bot(row: Row) -> None:
+            call_id, created_at = str(row.values["callId"]), moment(row, "createdAt")
+            await self._discard(str(row.values["bot"]), call_id, created_at)
+            await self._table.remove(owner, row.row_key)
+
+        for index, remove in (
+            (CREATOR_INDEX, lambda row: self._remove(owner, row)),
+            (BOT_CALLER_INDEX, remove_call_to_bot),
+        ):
+            more = True
+            while more:
+                rows, more = await self._index(owner, index, "", PAGE_ROWS)
+                await for_each(rows, remove)
+
+    async def _index(self, owner: str, index: str, after: str, most: int) -> tuple[list[Row], bool]:
+        return await self._table.page(owner, ROWS_BETWEEN, bounds(index), after=after, most=most)
+
+    async def _remove(self, owner: str, index: Row) -> None:
+        """Remove a call of an index. The request row goes first, as `begin` expects; the index row
+        goes last, so that a removal that dies is found and repeated."""
+        call_id, bot_caller_key = str(index.values["callId"]), index.values.get("guest")
+        await self._table.remove(owner, str(index.values["request"]))
+        await self._remove_partition(call_id)
+        if bot_caller_key is not None:
+            await self._table.remove(str(bot_caller_key), bot_caller_index_row(call_id))
+        await self._table.remove(owner, index.row_key)
+
+    async def _remove_partition(self, call_id: str) -> None:
+        await self._table.remove(call_id, RECORD_ROW)  # first: without it no event is stored
+        rows = await self._table.list_for(call_id)
+        await for_each(rows, lambda row: self._table.remove(call_id, row.row_key))
+
+
+def bounds(prefix: str) -> dict[str, str]:
+    return {"first": f"{prefix}-", "last": f"{prefix}."}
+
+
+def moment(row: Row, name: str) -> datetime:
+    moment = row.values[name]
+    assert isinstance(moment, datetime)  # noqa: S101
+    return moment

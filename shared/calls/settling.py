@@ -1,0 +1,60 @@
+"""Settling calls whose placing has begun and did not end, because it failed or its host died.
+
+What is settled is what the record says: nothing here asks ACS for a call, so that no call is placed
+that nobody waits for any more.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from http import HTTPStatus
+
+from shared.calls.records import CallRecords
+from shared.calls.rows import UNCONFIRMED, Call, CallState, Reason
+from shared.intents import Finisher, Intent, Intents
+
+# The kind of intent that a request to place a call writes; its subject is the id of the call.
+PLACE = "place"
+_NEVER_CONFIRMED = Reason(
+    HTTPStatus.REQUEST_TIMEOUT, 0, "Azure Communication Services never confirmed the call."
+)
+
+
+class CallSettling:
+    """The finisher of intents to place a call."""
+
+    def __init__(
+        self,
+        records: CallRecords,
+        intents: Intents,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._records = records
+        self._intents = intents
+        self._now = now
+
+    @property
+    def finishers(self) -> Mapping[str, Finisher]:
+        return {PLACE: self._settle}
+
+    async def _settle(self, intent: Intent) -> None:
+        """Remove a call that ACS was not asked for; record as missed one that it never confirmed.
+
+        Until then ACS gets its time, because its first event may come when somebody answers. Should
+        an event or a repetition of the request come later all the same, the call is revived.
+        """
+        call = await self._records.find(intent.subject)
+        if call is None or call.state is not CallState.PLACING or call.connection_id is not None:
+            return
+        if not call.may_have_reached_acs:
+            await self._records.abandon(call)
+            return
+        confirmed_until = max(call.created_at, intent.begun_at) + UNCONFIRMED
+        if self._now() < confirmed_until:
+            await self._intents.postpone(intent, confirmed_until)
+            return
+        await self._records.change(call.call_id, self._missed)
+
+    def _missed(self, found: Call) -> Call:
+        if found.state is not CallState.PLACING:
+            return found
+        return found.as_missed(_NEVER_CONFIRMED, self._now())

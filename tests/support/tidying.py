@@ -1,0 +1,56 @@
+"""Having Tidy run, and not waiting until something is due for it."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import aiohttp
+from azure.core.exceptions import ResourceNotFoundError
+from azure.data.tables.aio import TableClient
+
+from shared.tables import INTENTS
+from tests.support.stack import Host, Stack
+from tests.support.storage import table
+
+NOTE = {"partition_key": "0", "row_key": "!last run"}
+LONG_DUE = "00000000000001"
+SECONDS = 60.0
+
+
+async def intents_of(stack: Stack, *kinds: str) -> list[dict[str, Any]]:
+    """The rows of intents of these kinds, as they are stored."""
+    async with table(stack, INTENTS) as rows:
+        return [dict(row) async for row in rows.list_entities() if row.get("kind") in kinds]
+
+
+async def make_due(stack: Stack, *kinds: str) -> None:
+    """Have intents of these kinds be due, as if they had begun an hour earlier."""
+    async with table(stack, INTENTS) as rows:
+        for row in await intents_of(stack, *kinds):
+            earlier = {
+                **row,
+                "RowKey": LONG_DUE + row["RowKey"][len(LONG_DUE) :],
+                "begunAt": row["begunAt"] - timedelta(hours=1),
+            }
+            if earlier["RowKey"] != row["RowKey"]:
+                await rows.submit_transaction([("create", earlier), ("delete", row)])
+
+
+async def tidy(client: aiohttp.ClientSession, stack: Stack, host: Host) -> None:
+    """Have the host run Tidy, as an operator does, and return once it has."""
+    async with table(stack, INTENTS) as rows:
+        before = await _note(rows)
+        url = f"{host.api.removesuffix('/api')}/admin/functions/Tidy"
+        async with client.post(url, json={}) as answer:
+            assert answer.status == 202
+        async with asyncio.timeout(SECONDS):
+            while await _note(rows) == before:
+                await asyncio.sleep(0.05)
+
+
+async def _note(rows: TableClient) -> str | None:
+    """Which run has noted itself last."""
+    try:
+        return str((await rows.get_entity(**NOTE)).metadata["etag"])
+    except ResourceNotFoundError:
+        return None
