@@ -8,8 +8,6 @@ import json
 import secrets
 import signal
 import ssl
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -26,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 from yarl import URL
 
+from tests.support.part_process import PartProcess
 from tests.support.ports import free_port
 
 REPOSITORY = Path(__file__).parents[2]
@@ -102,7 +101,7 @@ class EmulatorProcess:
     arguments: list[str] = field(default_factory=list)
     port: int = field(default_factory=free_port)
     tls_port: int = field(default_factory=free_port)
-    process: subprocess.Popen[str] | None = None
+    process: PartProcess | None = None
 
     @property
     def url(self) -> str:
@@ -118,19 +117,17 @@ class EmulatorProcess:
 
     def start(self) -> None:
         with (self.folder / "emulator.log").open("a") as log:
-            self.process = subprocess.Popen(
+            self.process = PartProcess(
+                self.module,
                 [
-                    *[sys.executable, "-m", self.module, "--stop-with-stdin"],
+                    *["--stop-with-stdin"],
                     *["--port", str(self.port), "--tls-port", str(self.tls_port)],
                     *["--database", str(self.folder / "state" / "emulator.sqlite")],
                     *["--certificate", str(self.certificate), "--issuer", self.issuer],
                     *self.arguments,
                 ],
-                cwd=REPOSITORY,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
+                log,
+                stdout=True,
             )
         assert self.process.stdout is not None
         ready = self.process.stdout.readline()
@@ -139,8 +136,6 @@ class EmulatorProcess:
     def stop(self, how: signal.Signals | None = signal.SIGTERM) -> int:
         """Stop by a signal, or by the end of its standard input; returns the exit code."""
         assert self.process is not None
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
         if how is not None:
             self.process.send_signal(how)
         self.process.stdin.close()
@@ -148,7 +143,7 @@ class EmulatorProcess:
             return self.process.wait(STOP_SECONDS)
         finally:
             self.process.kill()
-            self.process.stdout.close()
+            self.process.close()
 
 
 @dataclass(frozen=True)

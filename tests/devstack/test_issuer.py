@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import jwt
 import pytest
 
+from tests.support.part_process import running_part
 from tests.support.ports import free_port
 
 pytestmark = pytest.mark.emulators
@@ -107,20 +108,15 @@ class Issuer:
 @contextmanager
 def _issuer(port: int, key_file: Path) -> Iterator[Issuer]:
     options = ["--port", str(port), "--key-file", str(key_file), "--stop-with-stdin"]
-    with subprocess.Popen(
-        [sys.executable, "-m", "devstack.issuer", *options],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
+    with (
+        key_file.with_suffix(".log").open("wb") as log,
+        running_part("devstack.issuer", options, log) as process,
+    ):
         issuer = Issuer(port)
-        try:
-            _until(lambda: _answers(issuer))
-            yield issuer
-        finally:
-            process.send_signal(signal.SIGINT)
-            assert process.wait(timeout=10) == 0
+        _until(lambda: _answers(issuer))
+        yield issuer
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=10) == 0
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,6 @@
 """An identity that ACS no longer knows is replaced; a refused credential replaces nothing."""
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,8 +12,9 @@ from azure.core.credentials import AzureKeyCredential
 from devstack.well_known import ACS_ACCESS_KEY
 from tests.support.api import ask, mappings, recorded
 from tests.support.control import Control
+from tests.support.part_process import running_part
 from tests.support.ports import free_port
-from tests.support.stack import ROOT, Host, Stack, StartHost, wait_until_open
+from tests.support.stack import Host, Stack, StartHost, wait_until_open
 
 
 def delete_behind_our_back(stack: Stack, user_id: str) -> None:
@@ -67,7 +66,6 @@ async def test_a_refused_credential_replaces_nothing(
 def recreated_resource(stack: Stack, tmp_path: Path) -> Iterator[str]:
     """Another ACS resource under the same host name; its connection string."""
     port = free_port()
-    command = [sys.executable, "-m", "devstack.acs_emulator", "--stop-with-stdin"]
     options = {
         "--port": str(port),
         "--database": str(tmp_path / "acs.sqlite"),
@@ -76,10 +74,12 @@ def recreated_resource(stack: Stack, tmp_path: Path) -> Iterator[str]:
         "--resource-id": "bbbbbbbb-0000-4000-8000-000000000001",
     }
     words = [word for option in options.items() for word in option]
-    with subprocess.Popen([*command, *words], cwd=ROOT, stdin=subprocess.PIPE) as process:
+    with (
+        (tmp_path / "acs.log").open("wb") as log,
+        running_part("devstack.acs_emulator", ["--stop-with-stdin", *words], log),
+    ):
         wait_until_open(port)
         yield f"endpoint=http://127.0.0.1:{port};accesskey={ACS_ACCESS_KEY}"
-        process.terminate()
 
 
 async def test_an_app_pointed_at_a_recreated_resource_heals_user_by_user(

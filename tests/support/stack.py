@@ -20,6 +20,7 @@ from joserfc.jwk import RSAKey
 from devstack.issuer.tokens import issuer_key, mint
 from devstack.stack.ports import DEFAULT_PORTS
 from tests.support.host_process import HostProcess, HostProcesses
+from tests.support.part_process import running_part
 from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -60,20 +61,13 @@ class Issuer:
     def running(self) -> Iterator["Issuer"]:
         """The issuer itself, where no stack runs it."""
         port = self.url.rpartition(":")[2]
-        command = [sys.executable, "-m", "devstack.issuer", "--port", port, "--stop-with-stdin"]
+        options = ["--port", port, "--key-file", str(self.key_file), "--stop-with-stdin"]
         with (
             self.key_file.with_suffix(".log").open("wb") as log,
-            subprocess.Popen(
-                [*command, "--key-file", str(self.key_file)],
-                cwd=ROOT,
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            ) as process,
+            running_part("devstack.issuer", options, log),
         ):
             wait_until_open(int(port))
             yield self
-            process.terminate()
 
 
 @cache

@@ -11,10 +11,13 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from email.utils import formatdate
+from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from devstack.well_known import ACS_ACCESS_KEY
 from tests.devstack.emulator_fixtures import (
@@ -101,8 +104,19 @@ async def calling(emulator: AcsEmulator) -> AsyncIterator[AcsCaller]:
 
 
 @contextmanager
-def running_emulator(folder: Path, issuer: str, *arguments: str) -> Iterator[AcsEmulator]:
+def running_emulator(
+    folder: Path, issuer: str, *arguments: str, new_keys: bool = False
+) -> Iterator[AcsEmulator]:
+    """An emulator of the test's own.
+
+    Args:
+        new_keys: whether it has to make its keys, which takes as long as a hundred requests.
+    """
     key_file = folder / "state" / "acs-signing-key.pem"
+    if not new_keys:
+        key_file.parent.mkdir()
+        for file, pem in zip((key_file, callback_key_file(key_file)), _keys(), strict=True):
+            file.write_bytes(pem)
     certificate, authority = certified(folder)
     emulator = AcsEmulator(
         "devstack.acs_emulator",
@@ -114,6 +128,24 @@ def running_emulator(folder: Path, issuer: str, *arguments: str) -> Iterator[Acs
     )
     with running(emulator):
         yield emulator
+
+
+def callback_key_file(key_file: Path) -> Path:
+    """Where the emulator keeps its other key if nobody says so."""
+    return key_file.with_stem(f"{key_file.stem}-callbacks")
+
+
+@cache
+def _keys() -> list[bytes]:
+    """One key for users' tokens and one for callbacks', as PEM."""
+    return [
+        rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        for _ in range(2)
+    ]
 
 
 @pytest.fixture(scope="module")

@@ -76,7 +76,7 @@ async def test_what_is_held_does_not_happen_when_the_emulator_stops(tmp_path: Pa
 
 @pytest.mark.parametrize("name", ["acs-signing-key.pem", "acs-signing-key-callbacks.pem"])
 def test_the_signing_keys_are_for_their_owner_only(tmp_path: Path, name: str) -> None:
-    with running_emulator(tmp_path, NO_ISSUER):
+    with running_emulator(tmp_path, NO_ISSUER, new_keys=True):
         mode = (tmp_path / "state" / name).stat().st_mode
 
     assert stat.S_IMODE(mode) == 0o600
