@@ -6,6 +6,7 @@ Every access to Table Storage goes through here. What a row means, only its doma
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 

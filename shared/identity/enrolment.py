@@ -1,16 +1,12 @@
 """Gives principals their ACS identity: each gets one, and no identity is forgotten.
 
-An identity that ACS has created is on record as a spare, in the principal's own partition, until
-the mapping to it is stored: one transaction stores the mapping and removes the spare. If a kill or
-a faster request comes in between, the spare stays; whoever enrols, heals or erases the principal
-next finds it there and reaps it.
+An identity that ACS has created is on record as a spare (`spares`) until the mapping to it is
+stored: one transaction stores the mapping and removes the spare.
 """
 
 import contextlib
 import logging
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -22,23 +18,17 @@ from shared.identity.rows import (
     Identity,
     active_identity,
     identity_of,
-    is_reaping,
-    is_spare,
     new_mapping,
     owner_key,
     refuse_if_erased_since,
-    spare_row_key,
 )
+from shared.identity.spares import Spare, SpareReaped, Spares
 from shared.keys import principal_key
 from shared.principals import Principal
 from shared.problems import BeingErased, Conflict, IdentityGone, Problem, Unauthenticated
 from shared.tables import Row, RowChanged, RowExists, Table, Value
 
 logger = logging.getLogger(__name__)
-
-# How many spare identities a host keeps for a retry of their enrolment. More of them at a time
-# mean that storage has been down for long: then the oldest is given up.
-_MOST_SPARES = 1000
 
 
 class AcsUsers(Protocol):
@@ -49,19 +39,6 @@ class AcsUsers(Protocol):
     async def issue_token(self, user_id: str, scopes: frozenset[str], minutes: int) -> Grant: ...
 
     async def delete_user(self, user_id: str) -> None: ...
-
-
-class _SpareReaped(Exception):
-    """Somebody else has taken our spare from the record, to delete it."""
-
-
-@dataclass(frozen=True)
-class _Created:
-    """An identity on record that has no mapping yet."""
-
-    communication_user_id: str
-    at: datetime
-    spare: Row
 
 
 class Enrolment:
@@ -78,7 +55,7 @@ class Enrolment:
         self._identities = identities
         self._acs = acs
         self._now = now
-        self._spares: OrderedDict[Principal, str] = OrderedDict()
+        self._spares = Spares(table, acs)
 
     async def enrol(
         self,
@@ -106,9 +83,9 @@ class Enrolment:
             mapping = next((row for row in rows if row.row_key == self._row_key), None)
             found = self._admitted(mapping, proven_at)
             if found is not None:
-                await self._reap(rows, found)
+                await self._spares.reap_all(rows, found)
                 return found, None
-            with contextlib.suppress(_SpareReaped):
+            with contextlib.suppress(SpareReaped):
                 identity, grant = await self._with_new_identity(
                     principal,
                     scopes,
@@ -117,7 +94,7 @@ class Enrolment:
                         principal, created, display_name, mapping, proven_at
                     ),
                 )
-                await self._reap(rows, identity)
+                await self._spares.reap_all(rows, identity)
                 return identity, grant
         raise Conflict
 
@@ -132,7 +109,7 @@ class Enrolment:
         """Replace an identity that ACS no longer knows. Returns and raises as `enrol`."""
         for _ in range(TRIES):
             rows = await self._table.list_for(principal_key(principal))
-            with contextlib.suppress(_SpareReaped):
+            with contextlib.suppress(SpareReaped):
                 healed, grant = await self._with_new_identity(
                     principal,
                     scopes,
@@ -140,7 +117,7 @@ class Enrolment:
                     lambda created: self._replace_in_mapping(principal, dead, created, proven_at),
                     generation=dead.generation + 1,
                 )
-                await self._reap(rows, healed)
+                await self._spares.reap_all(rows, healed)
                 break
         else:
             raise Conflict
@@ -151,9 +128,9 @@ class Enrolment:
 
     async def discard_spare(self, principal: Principal, current: Identity | None = None) -> None:
         """Delete the identity of an enrolment that failed on this host, unless it is `current`."""
-        spare = self._spares.pop(principal, None)
+        spare = self._spares.take(principal)
         if spare is not None and (current is None or spare != current.communication_user_id):
-            await self._discard(principal, spare)
+            await self._spares.discard(principal, spare)
 
     @property
     def _row_key(self) -> str:
@@ -172,7 +149,7 @@ class Enrolment:
         principal: Principal,
         scopes: frozenset[str],
         minutes: int,
-        store: Callable[[_Created], Awaitable[Identity]],
+        store: Callable[[Spare], Awaitable[Identity]],
         generation: int = 0,
     ) -> tuple[Identity, Grant | None]:
         """Create an identity and store it; delete it again if the principal has another one.
@@ -185,17 +162,17 @@ class Enrolment:
         """
         user_id, grant = await self._spare_or_new_identity(principal, scopes, minutes)
         try:
-            stored = await store(await self._record(principal, user_id))
-        except (Unauthenticated, BeingErased, _SpareReaped):
-            await self._discard(principal, user_id)
+            stored = await store(await self._spares.record(principal, user_id, self._now()))
+        except (Unauthenticated, BeingErased, SpareReaped):
+            await self._spares.discard(principal, user_id)
             raise
         except BaseException:
             # Storage failed, or time ran out. The next try on this host uses the same identity:
             # an outage must not leave an orphan for each retry of each client.
-            self._keep_spare(principal, user_id)
+            self._spares.remember(principal, user_id)
             raise
         if stored.communication_user_id != user_id:
-            await self._discard(principal, user_id)
+            await self._spares.discard(principal, user_id)
             return stored, None
         return stored, grant if stored.generation == generation else None
 
@@ -203,39 +180,21 @@ class Enrolment:
         self, principal: Principal, scopes: frozenset[str], minutes: int
     ) -> tuple[str, Grant]:
         """The spare identity, if it still exists, or a new one; either with a new token."""
-        spare = self._spares.pop(principal, None)
+        spare = self._spares.take(principal)
         if spare is not None:
             try:
                 return spare, await self._acs.issue_token(spare, scopes, minutes)
             except IdentityGone:  # its mapping was written after all, and erased since
-                await self._remove_from_record(principal, spare)
+                await self._spares.remove_from_record(principal, spare)
             except BaseException:
-                self._keep_spare(principal, spare)
+                self._spares.remember(principal, spare)
                 raise
         return await self._acs.create_user(scopes, minutes)
-
-    async def _record(self, principal: Principal, user_id: str) -> _Created:
-        """Put an identity on record: as the principal's spare, and whose it is.
-
-        Raises:
-            _SpareReaped: it is on record already, and somebody is deleting it.
-        """
-        at = self._now()
-        recorded: dict[str, Value] = {"communicationUserId": user_id, "createdAt": at}
-        partition = principal_key(principal)
-        spare = await self._table.insert_if_absent(partition, spare_row_key(user_id), recorded)
-        if is_reaping(spare):
-            raise _SpareReaped
-        # It only points to the mapping: the person's id is stored, and erased, in one place.
-        await self._table.insert_if_absent(
-            owner_key(user_id), REVERSE_ROW, {"principal": partition, **recorded}
-        )
-        return _Created(user_id, at, spare)
 
     async def _insert_mapping(
         self,
         principal: Principal,
-        created: _Created,
+        created: Spare,
         display_name: str | None,
         standing: Row | None,
         proven_at: datetime | None,
@@ -246,17 +205,19 @@ class Enrolment:
             standing: the mapping's row, as it was read last.
         """
         partition, row_key = principal_key(principal), self._row_key
-        mapping = new_mapping(principal, created.communication_user_id, display_name, created.at)
+        mapping = new_mapping(
+            principal, created.communication_user_id, display_name, created.recorded_at
+        )
         for _ in range(TRIES):
             try:
                 if standing is None:
                     stored = await self._table.insert_with(
-                        partition, {row_key: mapping}, removed=created.spare
+                        partition, {row_key: mapping}, removed=created.row
                     )
                 else:  # a tombstone, and this is a new person
                     values = {**mapping, "erasedAt": standing.values["erasedAt"]}
                     stored = await self._table.insert_with(
-                        partition, {}, standing, values, removed=created.spare
+                        partition, {}, standing, values, removed=created.row
                     )
                 return identity_of(stored[row_key])
             except (RowExists, RowChanged):
@@ -265,14 +226,14 @@ class Enrolment:
             if found is not None:
                 return found
             if (before and before.etag) == (standing and standing.etag):
-                raise _SpareReaped  # the mapping has not changed, so the spare has
+                raise SpareReaped  # the mapping has not changed, so the spare has
         raise Conflict
 
     async def _replace_in_mapping(
-        self, principal: Principal, dead: Identity, created: _Created, proven_at: datetime | None
+        self, principal: Principal, dead: Identity, created: Spare, proven_at: datetime | None
     ) -> Identity:
         # Before the mapping changes, because nobody repeats a heal after that.
-        await self._remove_reverse_row(dead.communication_user_id)
+        await self._table.remove(owner_key(dead.communication_user_id), REVERSE_ROW)
         tried = ""
         for _ in range(TRIES):
             found = await self._identities.find(principal, proven_at)
@@ -281,7 +242,7 @@ class Enrolment:
             if found.communication_user_id != dead.communication_user_id:
                 return found  # another request has healed it
             if found.row.etag == tried:
-                raise _SpareReaped  # the mapping has not changed, so the spare has
+                raise SpareReaped  # the mapping has not changed, so the spare has
             tried = found.row.etag
             values: dict[str, Value] = {
                 **found.row.values,
@@ -291,66 +252,7 @@ class Enrolment:
             }
             with contextlib.suppress(RowChanged):
                 stored = await self._table.insert_with(
-                    found.row.partition_key, {}, found.row, values, removed=created.spare
+                    found.row.partition_key, {}, found.row, values, removed=created.row
                 )
                 return identity_of(stored[found.row.row_key])
         raise Conflict
-
-    async def _reap(self, rows: list[Row], current: Identity) -> None:
-        """Delete the spares among a principal's rows, now that a mapping stands.
-
-        Enrolments that are under way for them lose against that mapping. If this fails, the spares
-        stay on record: the caller has an identity, so the request does not fail.
-        """
-        for row in rows:
-            if is_spare(row) and row.values["communicationUserId"] != current.communication_user_id:
-                with contextlib.suppress(Problem, RowChanged):
-                    await reap(self._table, self._acs, row)
-
-    async def _discard(self, principal: Principal, spare: str) -> None:
-        """Delete a spare identity, because another request was first: it must not be an orphan.
-
-        It is on record until it is deleted.
-        """
-        try:
-            await self._acs.delete_user(spare)
-            await self._remove_from_record(principal, spare)
-        except Problem as problem:
-            # The caller has an identity, so do not fail the request: the next one tries again.
-            self._keep_spare(principal, spare)
-            logger.warning("a spare identity is not deleted yet: %s", problem.code)
-        except BaseException:
-            self._keep_spare(principal, spare)
-            raise
-
-    async def _remove_from_record(self, principal: Principal, user_id: str) -> None:
-        await self._remove_reverse_row(user_id)
-        await self._table.remove(principal_key(principal), spare_row_key(user_id))
-
-    async def _remove_reverse_row(self, communication_user_id: str) -> None:
-        await self._table.remove(owner_key(communication_user_id), REVERSE_ROW)
-
-    def _keep_spare(self, principal: Principal, spare: str) -> None:
-        self._spares[principal] = spare
-        if len(self._spares) > _MOST_SPARES:
-            self._spares.popitem(last=False)
-
-
-async def reap(table: Table, acs: AcsUsers, spare: Row) -> None:
-    """Delete a spare identity and what is on record of it. Repeatable, also after a kill.
-
-    The mark comes first: an enrolment that is under way finds its spare changed, and cannot store
-    a mapping to an identity that ACS deletes.
-
-    Args:
-        spare: the row as it was read.
-
-    Raises:
-        RowChanged: an enrolment has used it, or somebody else reaps it.
-    """
-    if not is_reaping(spare):
-        spare = await table.merge(spare, {"reaping": True})
-    user_id = str(spare.values["communicationUserId"])
-    await acs.delete_user(user_id)
-    await table.remove(owner_key(user_id), REVERSE_ROW)
-    await table.remove_unchanged(spare)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from shared.changes import retry_if_changed
-from shared.identity.enrolment import AcsUsers, reap
 from shared.identity.rows import (
     REVERSE_ROW,
     is_erased_since,
@@ -23,6 +22,7 @@ from shared.identity.rows import (
     refuse_if_erased_since,
     resource_key,
 )
+from shared.identity.spares import AcsDeletion, reap
 from shared.keys import principal_key
 from shared.principals import Kind, Principal
 from shared.problems import Conflict
@@ -89,7 +89,7 @@ class IdentityErasure:
         if row is None or row.etag != marked.etag:
             raise ErasureEnded
 
-    async def delete_identities(self, erasure: Erasure, swept: Table, acs: AcsUsers) -> None:
+    async def delete_identities(self, erasure: Erasure, swept: Table, acs: AcsDeletion) -> None:
         """Delete the principal's identities in ACS, also the spares of enrolments that failed.
 
         Args:
@@ -168,7 +168,7 @@ class IdentityErasure:
         return max(now, proven_at or now)
 
 
-async def _delete_identity(mapping: Row, swept: Table, acs: AcsUsers) -> None:
+async def _delete_identity(mapping: Row, swept: Table, acs: AcsDeletion) -> None:
     user_id = str(mapping.values["communicationUserId"])
     await acs.delete_user(user_id)
     await swept.remove(owner_key(user_id), REVERSE_ROW)

@@ -14,9 +14,10 @@ from typing import Protocol
 
 from shared import audit
 from shared.changes import TRIES
-from shared.identity.enrolment import AcsUsers, Enrolment
+from shared.identity.enrolment import Enrolment
 from shared.identity.erasure import Erasure, ErasureEnded, IdentityErasure
 from shared.identity.identities import Identities
+from shared.identity.spares import AcsDeletion
 from shared.intents import Finisher, Intent, Intents
 from shared.keys import principal_key
 from shared.principals import Caller, Kind, Principal
@@ -65,7 +66,7 @@ class PersonalData:
         identities: Identities,
         enrolment: Enrolment,
         erasure: IdentityErasure,
-        acs: AcsUsers,
+        acs: AcsDeletion,
         intents: Intents,
         stores: Callable[[], Mapping[str, PersonalDataStore]],
         swept: Callable[[Check], Swept],
