@@ -293,7 +293,9 @@ async def test_an_erasure_killed_anywhere_ends_the_call_and_leaves_nothing_when_
     (first, _), *pairs = await connected(people, counted_host, 1 + len(ERASING))
     managers, calls = [one for one, _ in pairs], [call for _, call in pairs]
     await acs.put("callbacks", {"hold": True, "attempts": 1})
-    own = {("acs", "delete"): 1, ("tables", "update"): 2, ("tables", "remove"): 1}  # the identity's
+    # The intent to erase, and the identity's.
+    own = {("tables", "insert"): 1, ("tables", "update"): 2, ("tables", "remove"): 2}
+    own |= {("acs", "delete"): 1}
     assert await asked(tables, acs, first.forget(), "acs") == covered(ERASING) + Counter(own)
 
     await kill_each(zip(ERASING, [one.forget() for one in managers], strict=True))
