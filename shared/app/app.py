@@ -99,6 +99,8 @@ class App(SignInParts, SharingParts, CallParts):
     @cached_property
     def health(self) -> "Health":
         from shared.operate.health import readiness
+        from shared.operate.overdue import TidyWatch
 
         stored, issuers = map(self._table, tables.ALL), self._issuer_keys.values()
-        return readiness([*stored], self._acs_identity, issuers, self.settings.upstream.timeout)
+        timeout, watch = self.settings.upstream.timeout, TidyWatch(self.intents, self._now).look
+        return readiness([*stored], self._acs_identity, issuers, timeout, watch)

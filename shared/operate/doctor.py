@@ -4,19 +4,23 @@ It asks the real services with the app's own settings, changes nothing, and prin
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from shared import tables
 from shared.auth.issuer_keys import IssuerKeys, keys_of
 from shared.bot_calls.settings import BotCallSettings
 from shared.identity.acs import IdentityApi, identity_client
+from shared.intents import Intents
 from shared.meetings.graph import graph_api
 from shared.meetings.settings import MeetingSettings
 from shared.operate.health import Check
+from shared.operate.overdue import TIDY_FIX, overdue_for
 from shared.problems import (
     IssuerMisconfigured,
     KeysUnavailable,
@@ -75,6 +79,8 @@ async def examine(environment: Mapping[str, str]) -> AsyncIterator[Finding]:
     try:
         for subject, check in _checks(settings, upstream).items():
             yield await _run(subject, check)
+        if (overdue := await _overdue(settings, upstream)) is not None:
+            yield overdue
     finally:
         await upstream.close()
 
@@ -89,6 +95,8 @@ def _notes(settings: Settings, environment: Mapping[str, str]) -> list[str]:
         )
     if environment.get("AUTH_EASY_AUTH", "").strip() and not settings.auth.easy_auth:
         notes.append("note: AUTH_EASY_AUTH has no effect here: WEBSITE_AUTH_ENABLED is not true")
+    if not environment.get("TIDY_SCHEDULE", "").strip():
+        notes.append("note: TIDY_SCHEDULE is not set here: where the app has none, Tidy never runs")
     return notes + _notes_on_bots(settings)
 
 
@@ -153,6 +161,16 @@ def _event_grid_check(settings: BotCallSettings, upstream: Upstream) -> dict[str
             raise _EntraKeysUnavailable from None
 
     return {f"event grid's keys {settings.entra_keys_url}": check}
+
+
+async def _overdue(settings: Settings, upstream: Upstream) -> Finding | None:
+    """Tidy, if it should have run; what keeps the tables from being read is told of them."""
+    intents = Intents(tables.Table(table_client(settings.upstream, upstream, tables.INTENTS)))
+    with contextlib.suppress(Problem, TimeoutError):
+        async with asyncio.timeout(_CHECK_SECONDS):
+            if (since := await overdue_for(intents, datetime.now(UTC))) is not None:
+                return Finding(f"tidy, not run for {since.total_seconds() // 60:.0f} min", TIDY_FIX)
+    return None
 
 
 async def _run(subject: str, check: Check) -> Finding:

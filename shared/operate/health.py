@@ -1,6 +1,7 @@
 """The readiness probe: does everything work that this service depends on?"""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
@@ -39,17 +40,20 @@ class Health:
         timeout: float,
         clock: Callable[[], float] = time.monotonic,
         alternatives: Collection[str] = (),
+        watch: Check | None = None,
     ) -> None:
         """
         Args:
             checks: by the name that answers show. What raises or takes too long is down.
             alternatives: names of checks of which one that succeeds is enough.
+            watch: looks at something that changes nothing about the result, and never fails.
             timeout: seconds for all checks together; more than 3 count as 3.
         """
         self.checks = checks
         self._alternatives = frozenset(alternatives)
         self._seconds = seconds = min(timeout, _MOST_SECONDS)
         self._clock = clock
+        self._watch = watch
         self._flight = SingleFlight[str, list[str]](seconds + 1)
         self._down: list[str] = []
         self._checked_at = float("-inf")
@@ -62,13 +66,19 @@ class Health:
 
     async def _check_all(self) -> list[str]:
         names = sorted(self.checks)
-        up = await asyncio.gather(*(self._is_up(name) for name in names))
+        *up, _ = await asyncio.gather(*(self._is_up(name) for name in names), self._watched())
         down = {name for name, is_up in zip(names, up, strict=True) if not is_up}
         if self._alternatives - down:  # people of the others can be served
             down -= self._alternatives
         self._down = sorted(down)
         self._checked_at = self._clock()
         return self._down
+
+    async def _watched(self) -> None:
+        if self._watch is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._seconds):
+                    await self._watch()
 
     async def _is_up(self, name: str) -> bool:
         try:
@@ -84,7 +94,11 @@ class Health:
 
 
 def readiness(
-    tables: Sequence[Checkable], acs: Checkable, issuers: Iterable[Checkable], timeout: float
+    tables: Sequence[Checkable],
+    acs: Checkable,
+    issuers: Iterable[Checkable],
+    timeout: float,
+    watch: Check | None = None,
 ) -> Health:
     """The probe of everything without which no request is served.
 
@@ -92,6 +106,7 @@ def readiness(
 
     Args:
         issuers: one of them is enough, because its people can be served.
+        watch: as for `Health`.
     """
 
     async def check_storage() -> None:
@@ -99,4 +114,4 @@ def readiness(
 
     signing_in = {f"issuer {n}": issuer.check for n, issuer in enumerate(issuers, 1)}
     checks = {"storage": check_storage, "communication": acs.check, **signing_in}
-    return Health(checks, timeout, alternatives=signing_in.keys())
+    return Health(checks, timeout, alternatives=signing_in.keys(), watch=watch)

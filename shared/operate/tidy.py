@@ -22,6 +22,7 @@ from shared.intents import (
     Sweeps,
     backoff,
 )
+from shared.operate.overdue import OVERDUE
 from shared.problems import Problem
 
 logger = logging.getLogger(__name__)
@@ -32,8 +33,6 @@ _SECONDS = 60.0
 _MOST_OF_A_SHARD = 50
 # A sweep looks through whole tables, so it is not for every run.
 _SWEPT_EVERY = timedelta(days=1)
-# After so long without a run, operators are told.
-_OVERDUE = timedelta(minutes=30)
 
 
 @dataclass
@@ -160,7 +159,7 @@ class Tidy:
         """One line for each run: an alert on its absence tells that the timer has stopped."""
         since = None if report.note is None else self._now() - report.note.at
         logger.log(
-            logging.WARNING if since is not None and since > _OVERDUE else logging.INFO,
+            logging.WARNING if since is not None and since > OVERDUE else logging.INFO,
             "tidy: ended %d, failed %d, of unknown kinds %d, %s after %d ms%s; the last run was %s",
             report.ended,
             report.failed,

@@ -1,7 +1,8 @@
 """What operators run: the doctor names what is wrong and how to mend it; provision makes tables."""
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from subprocess import PIPE, Popen
 
@@ -9,11 +10,14 @@ import pytest
 
 from devstack.stack import azurite
 from devstack.well_known import MANAGED_IDENTITY_CLIENT_ID as APP_ID
+from shared.intents import Intents
 from shared.operate.doctor import examine
 from shared.operate.provision import provision
 from shared.settings import load
-from shared.tables import ALL
+from shared.tables import ALL, INTENTS, Table, table_client
+from shared.upstream.clients import Upstream
 from tests.support.control import Control
+from tests.support.own_tables import own_tables
 from tests.support.ports import free_port
 from tests.support.stack import ROOT, Stack, wait_until_open
 
@@ -171,3 +175,41 @@ async def test_missing_tables_are_made_once(stack: Stack, bare_tables: str) -> N
     assert "python -m shared.operate.provision" in before[2]
     assert made == [[*ALL], []]
     assert after[2] == "ok    table identities"
+
+
+@pytest.fixture
+def other_tables(stack: Stack, tmp_path: Path) -> Iterator[Stack]:
+    with own_tables(stack, tmp_path) as other:
+        yield other
+
+
+async def test_it_warns_when_tidy_has_not_run_for_half_an_hour(other_tables: Stack) -> None:
+    upstream = Upstream()
+    table = Table(table_client(load(other_tables.settings).upstream, upstream, INTENTS))
+    now = datetime.now(UTC)
+
+    async def lines() -> list[str]:
+        return [line for line in await report(other_tables.settings) if "tidy" in line]
+
+    def at(minutes_ago: int) -> Intents:
+        return Intents(table, lambda: now - timedelta(minutes=minutes_ago))
+
+    assert await lines() == []  # nothing is left to it
+    await at(32).begin("share", "somebody's")
+    [never] = await lines()
+    await at(29).note_run(now)
+    assert await lines() == []
+    await at(31).note_run(now)
+    [late] = await lines()
+    await upstream.close()
+
+    assert never.startswith("FIX   tidy, not run for 32 min: see that the app has TIDY_SCHEDULE")
+    assert late.startswith("FIX   tidy, not run for 31 min: ")
+
+
+async def test_it_notes_that_tidy_has_no_schedule(stack: Stack) -> None:
+    without = await report({**stack.settings, "TIDY_SCHEDULE": " "})
+
+    assert [line for line in without if "TIDY_SCHEDULE" in line] == [
+        "ok    note: TIDY_SCHEDULE is not set here: where the app has none, Tidy never runs"
+    ]

@@ -1,8 +1,13 @@
 """Readiness: what is down is named, and of several issuers one is enough."""
 
+import asyncio
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
+from shared.intents import RunNote
 from shared.operate.health import KEPT_SECONDS, Health
+from shared.operate.overdue import TidyWatch
 from shared.problems import KeysUnavailable
 
 
@@ -56,3 +61,38 @@ async def test_an_answer_is_kept_for_a_moment() -> None:
     assert await health.down() == ["storage"]
     clock.now += KEPT_SECONDS + 1
     assert await health.down() == []
+
+
+async def test_a_watch_changes_nothing_about_the_answer_however_long_it_takes() -> None:
+    async def hang() -> None:
+        await asyncio.Event().wait()
+
+    health = Health({"storage": works}, 0.05, watch=hang)
+
+    assert await health.down() == []
+
+
+class Runs:
+    """What Tidy's last run has noted."""
+
+    def __init__(self, at: datetime) -> None:
+        self.note = RunNote(at, at)
+        self.reads = 0
+
+    async def last_run(self) -> RunNote:
+        self.reads += 1
+        return self.note
+
+
+async def test_while_tidy_is_overdue_the_log_says_so_every_five_minutes(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    runs, minutes = Runs(noon), 0.0
+    watch = TidyWatch(runs, lambda: noon + timedelta(minutes=minutes))  # type: ignore[arg-type]
+    for minutes in (1, 29, 30, 34, 39, 40, 44):  # noqa: B007
+        await watch.look()
+
+    assert runs.reads == 5
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * 3
+    assert "tidy has not run for 34 minutes" in caplog.text
