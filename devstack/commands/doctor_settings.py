@@ -44,7 +44,9 @@ def find_settings(file: Path | None, given_state: str | None) -> Settings:
         return Settings(f"the running stack ({folder.stack_file})", settings, of_stack=True)
     if given_state is not None:
         raise StackError(no_stack_message(given_state))
-    return Settings("environment variables only: no local.settings.json, no running stack", {})
+    # People ask the doctor before they have started anything.
+    nothing = "environment variables only: no local.settings.json, no running stack"
+    return Settings(f"{nothing} (python3 dev.py run starts one)", {})
 
 
 def _values(file: Path) -> dict[str, str]:

@@ -34,7 +34,7 @@ def ready_report(plan: Plan, default_state: bool) -> str:
 
 def _curl(plan: Plan, default_state: bool) -> str:
     bearer = f"$({_token_command(plan, default_state)} | tail -n 1)"
-    return f'curl -s -X POST -H "Authorization: Bearer {bearer}" {plan.api}/token'
+    return f'curl -s -w "\\n" -X POST -H "Authorization: Bearer {bearer}" {plan.api}/token'
 
 
 def _token_command(plan: Plan, default_state: bool) -> str:

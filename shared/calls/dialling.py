@@ -38,6 +38,10 @@ _FAULTS = {
     "bot": "has no identity here",
     "phoneNumber": "may not be called from here",
 }
+_HINTS = {
+    "user": "A person gets an identity with their first GET /token.",
+    "bot": "A bot gets an identity with PUT /bots/{botId}.",
+}
 
 
 class Dialling:
@@ -75,7 +79,9 @@ class Dialling:
             if resolved[n] is None
         ]
         if faults:
-            raise InvalidRequest("Not everybody can be called.", faults=faults)
+            lacking = {target.field for n, target in numbered if resolved[n] is None}
+            hints = [hint for field, hint in _HINTS.items() if field in lacking]
+            raise InvalidRequest(" ".join(["Not everybody can be called.", *hints]), faults=faults)
         return dict(pair for n, _ in numbered if (pair := resolved[n]) is not None)
 
     async def _resolve(self, realm: str, target: Target) -> tuple[str, str] | None:

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 import azure.functions as func
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from shared.app import App
 from shared.bodies import Body, Query
 from shared.http.accept import prefers
+from shared.http.faults import faults_of
 from shared.http.route_ids import decoded, find_id, read_id
 from shared.http.worker import current
 from shared.principals import Caller
@@ -36,8 +37,8 @@ _MOST_PARAMETERS, _MOST_PAIRS = 100, 1000
 # Smaller bodies have room for few fields.
 _SMALL = 4 * 1024
 _IDEMPOTENCY_KEY = re.compile("[!-~]{1,256}")
-# How many faults the detail of the problem lists, and how many characters of a field's name.
-_MOST_IN_DETAIL, _LONGEST_NAME = 3, 64
+# How many faults the detail of the problem lists.
+_MOST_IN_DETAIL = 3
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,7 @@ def read_request[Q: Query, B: Body](
     if len(raw) > _SMALL and _has_too_many_values(raw):
         faults.append(Fault("body", "", f"has more than {_MOST_VALUES} values"))
     else:
-        body_read = _validated(lambda: body.model_validate_json(raw or b"{}"), "body", faults)
+        body_read = _validated(body, lambda: body.model_validate_json(raw or b"{}"), "body", faults)
     if query_read is None or body_read is None:
         raise _invalid(faults)
     return query_read, body_read
@@ -170,7 +171,7 @@ def _validated_query[Q: Query](
     if parameters is None:
         faults.append(Fault("query", "", f"has more than {_MOST_PARAMETERS} parameters"))
         return None
-    return _validated(lambda: query.model_validate(parameters), "query", faults)
+    return _validated(query, lambda: query.model_validate(parameters), "query", faults)
 
 
 def _parameters(req: func.HttpRequest) -> dict[str, str] | None:
@@ -213,15 +214,11 @@ def _invalid(faults: list[Fault]) -> InvalidRequest:
     return InvalidRequest("; ".join(listed), faults=faults)
 
 
-def _validated[T](validate: Callable[[], T], where: str, faults: list[Fault]) -> T | None:
+def _validated[M: BaseModel](
+    model: type[M], validate: Callable[[], M], where: str, faults: list[Fault]
+) -> M | None:
     try:
         return validate()
     except ValidationError as error:
-        listed = error.errors(include_url=False, include_input=False, include_context=False)
-        for entry in listed:
-            name = ".".join(str(part) for part in entry["loc"])[:_LONGEST_NAME]
-            is_unknown = entry["type"] == "extra_forbidden"
-            # pydantic puts this before the messages of our own validators.
-            message = entry["msg"].removeprefix("Value error, ")
-            faults.append(Fault(where, name, "is unknown here" if is_unknown else message))
+        faults += faults_of(error, model, where)
         return None

@@ -144,7 +144,8 @@ class Audiences:
             if invitee in lacking_consent
         ]
         if faults:
-            raise InvalidRequest(f"Somebody who is named {message}.", faults=faults)
+            hint = " A person gets an identity with their first GET /token." if is_manager else ""
+            raise InvalidRequest(f"Somebody who is named {message}.{hint}", faults=faults)
         return frozenset(invitees.values()), consent
 
     async def _make_room(self, owner: str, call_id: str) -> None:

@@ -109,4 +109,5 @@ async def test_of_who_is_being_erased_a_caller_learns_nothing(
     await acs.release(fault)
 
     assert (refused.status, refused.json["errors"][0]["message"]) == (400, "has no identity here")
+    assert "gets an identity with their first GET /token" in refused.json["detail"]
     assert (await erasing).status == 204

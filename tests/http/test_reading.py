@@ -11,8 +11,9 @@ from pydantic import ConfigDict
 
 import Health
 from shared.bodies import Body, Query
-from shared.calls.contract import CallBody, PlayBody
+from shared.calls.contract import CallBody, PlayBody, TonesBody
 from shared.http.requests import read_request
+from shared.identity.contract import TokenQuery
 from shared.problems import BodyEncoded, BodyTooLarge, InvalidRequest, LengthRequired
 from shared.sharing.contract import GroupCallBody
 from shared.sharing.rows import MOST_INVITEES
@@ -159,3 +160,39 @@ def test_the_longest_valid_body_of_a_route_fits(body: type[Body], content: objec
 def test_a_body_over_its_routes_limit_is_not_parsed(body: type[Body]) -> None:
     with pytest.raises(BodyTooLarge, match=str(body.max_bytes)):
         read_request(request(b" " * (body.max_bytes + 1)), Query, body)
+
+
+@pytest.mark.parametrize(
+    ("body", "content", "field", "known"),
+    [
+        (GroupCallBody, {"group": 1}, "group", "audience, endsAt, groupId, startsAt, title"),
+        (GroupCallBody, {"audience": {"user": []}}, "audience.user", "friends, space, users"),
+        (CallBody, {"to": [{"user": "x"}, {"usr": "x"}]}, "to.1.usr", "bot, phoneNumber, user"),
+        (TonesBody, {"from": {"tel": "1"}}, "from.tel", "bot, phoneNumber, user"),
+        (TonesBody, {"prompt": {"audio": "x"}}, "prompt.audio", "text, url, voice"),
+        (TonesBody, {"max": 1}, "max", "firstWithinSeconds, from, maxTones"),
+        (Body, {"x": 1}, "x", "none"),
+    ],
+)
+def test_who_sends_an_unknown_field_is_told_the_known_ones(
+    body: type[Body], content: object, field: str, known: str
+) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        read_request(request(content), Query, body)
+
+    [message] = [fault.message for fault in caught.value.faults if fault.field == field]
+    assert message.startswith(f"is unknown here; known: {known}")
+
+
+@pytest.mark.parametrize(
+    ("query", "known"), [(TokenQuery, "expiresInMinutes, scope"), (Query, "none")]
+)
+def test_who_sends_an_unknown_parameter_is_told_the_known_ones(
+    query: type[Query], known: str
+) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        read_request(request({}, "?scopes=voip"), query, Body)
+
+    [fault] = caught.value.faults
+    assert (fault.where, fault.field) == ("query", "scopes")
+    assert fault.message == f"is unknown here; known: {known}"

@@ -149,6 +149,7 @@ async def test_a_manager_may_name_anyone_of_the_realm_who_has_an_identity(
     group = str(uuid.uuid4())
     refused = await manager.share(group, {"users": [carol.id, nobody.id]})
     assert [fault["field"] for fault in refused.json["errors"]] == ["audience.users.1"]
+    assert "gets an identity with their first GET /token" in refused.json["detail"]
 
     shared = await manager.share(group, {"users": [carol.id]})
 
