@@ -1,14 +1,16 @@
 """Friendships hold in every interleaving of requests, wherever some of them are cut off.
 
-Hypothesis chooses requests of four people, the order of their storage requests on real Azurite,
-after which write an instance dies, and the answer to which write is lost. FRIENDS_EXAMPLES=2000
-searches for longer.
+Hypothesis chooses requests of four people, the order of their storage requests, after which write
+an instance dies, and the answer to which write is lost. Tables are in memory, where it can choose
+often, and Azurite's a few times. FRIENDS_EXAMPLES=2000 searches for longer.
 """
 
 import asyncio
 import itertools
 import os
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,14 +19,16 @@ from hypothesis import strategies as st
 from shared.friends.friends import Friend
 from shared.friends.rows import State
 from shared.problems import NotFound
-from shared.settings import load
 from shared.tables import FRIENDS
 from shared.upstream.clients import Upstream
 from tests.support.interleaving import Schedule
+from tests.support.memory_tables import memory_clients
 from tests.support.stack import Stack
+from tests.support.storage import azurite_clients
 from tests.support.world import Wish, World, searching
 
-EXAMPLES = int(os.environ.get("FRIENDS_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("FRIENDS_EXAMPLES", "60"))
+AZURITE_EXAMPLES = 3
 wishes = st.builds(
     Wish,
     kind=st.sampled_from(
@@ -44,23 +48,34 @@ pairs = st.builds(lambda wish, who: replace(wish, who=who, whom=1 - who), wishes
 @pytest.mark.usefixtures("no_pauses")
 @pytest.mark.timeout(0 if EXAMPLES > 100 else 240)
 def test_lists_and_resolves_agree_with_each_other_and_the_last_decisions(
-    stack: Stack, data: st.DataObject
+    data: st.DataObject,
 ) -> None:
-    asyncio.run(_run(stack, data))
+    asyncio.run(_run(memory_clients(), data))
 
 
-async def _run(stack: Stack, data: st.DataObject) -> None:
-    upstream, schedule = Upstream(), Schedule()
+@searching(AZURITE_EXAMPLES)
+@given(data=st.data())
+@pytest.mark.usefixtures("no_pauses")
+def test_they_agree_on_azurite_too(stack: Stack, data: st.DataObject) -> None:
+    asyncio.run(_run_on_azurite(stack, data))
+
+
+async def _run_on_azurite(stack: Stack, data: st.DataObject) -> None:
+    upstream = Upstream()
     try:
-        world = World(load(stack.settings), upstream, schedule)
-        for who, whom in ((0, 1), (1, 0), (2, 0))[: data.draw(st.integers(0, 3))]:
-            await world.alone(Wish("add", who, whom))
-        todo = data.draw(st.lists(st.one_of(pairs, wishes), min_size=2, max_size=7))
-        await world.interleave(todo, data)
-        await world.repeat_all_that_was_cut_off()
-        await _check(world)
+        await _run(azurite_clients(stack, upstream), data)
     finally:
         await upstream.close()
+
+
+async def _run(clients: Mapping[str, Any], data: st.DataObject) -> None:
+    world = World(clients, Schedule())
+    for who, whom in ((0, 1), (1, 0), (2, 0))[: data.draw(st.integers(0, 3))]:
+        await world.alone(Wish("add", who, whom))
+    todo = data.draw(st.lists(st.one_of(pairs, wishes), min_size=2, max_size=7))
+    await world.interleave(todo, data)
+    await world.repeat_all_that_was_cut_off()
+    await _check(world)
 
 
 async def _check(world: World) -> None:

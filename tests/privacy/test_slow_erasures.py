@@ -7,7 +7,7 @@ and somebody new of the same id comes. Then A goes on.
 import asyncio
 import os
 import random
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,14 +16,10 @@ import pytest
 from shared.identity.rows import is_tombstone
 from shared.principals import Kind, Principal
 from shared.problems import BeingErased
-from shared.settings import load
 from shared.tables import FRIENDS, IDENTITIES, INVITATIONS, SHARED_CALLS, Row
-from shared.upstream.clients import Upstream
 from tests.support.interleaving import Schedule
-from tests.support.stack import Stack
+from tests.support.memory_tables import memory_clients
 from tests.support.world import Wish, World
-
-pytestmark = pytest.mark.emulators
 
 ANN, BEN = 0, 1
 # The requests to storage before an erasure is marked: its intent, reading the mapping, the mark.
@@ -56,10 +52,9 @@ class Stage:
 
 
 @pytest.fixture
-async def stage(stack: Stack) -> AsyncIterator[Stage]:
-    upstream, schedule = Upstream(), Schedule()
-    yield Stage(World(load(stack.settings), upstream, schedule), schedule)
-    await upstream.close()
+async def stage() -> Stage:
+    schedule = Schedule()
+    return Stage(World(memory_clients(), schedule), schedule)
 
 
 async def all_rows(world: World, *callers: int) -> dict[tuple[str, str, str], Row]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +9,6 @@ import pytest
 
 from shared.principals import Caller
 from shared.problems import InvalidRequest, NotFound, TooManyShared, Unauthenticated
-from shared.settings import load
 from shared.sharing.audiences import MOST_CALLS, MOST_IN_SPACE, Audience
 from shared.sharing.rows import (
     RECORD_ROW,
@@ -25,9 +23,8 @@ from shared.sharing.rows import (
 )
 from shared.sharing.shared_calls import SharedCalls
 from shared.tables import INVITATIONS, SHARED_CALLS
-from shared.upstream.clients import Upstream
 from tests.support.interleaving import Schedule
-from tests.support.stack import Stack
+from tests.support.memory_tables import memory_clients
 from tests.support.world import GROUP, SPACE, Wish, World
 
 ANN, BEN = 0, 1
@@ -35,14 +32,12 @@ FRIENDS = Audience(friends=True)
 
 
 @pytest.fixture
-async def world(stack: Stack) -> AsyncIterator[World]:
+async def world() -> World:
     """Ann and Ben are friends."""
-    upstream = Upstream()
-    world = World(load(stack.settings), upstream, Schedule())
+    world = World(memory_clients(), Schedule())
     await world.alone(Wish("add", ANN, BEN))
     await world.alone(Wish("add", BEN, ANN))
-    yield world
-    await upstream.close()
+    return world
 
 
 async def test_who_was_erased_while_sharing_repeats_it_and_nothing_is_left(world: World) -> None:

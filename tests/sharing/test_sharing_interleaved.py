@@ -5,20 +5,24 @@ As test_friends_interleaved. SHARING_EXAMPLES=2000 searches for longer.
 
 import asyncio
 import os
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.settings import load
 from shared.sharing.rows import RECORD_ROW, Role, SharedCallRecord, space_key
 from shared.tables import INVITATIONS, SHARED_CALLS
 from shared.upstream.clients import Upstream
 from tests.support.interleaving import Schedule
+from tests.support.memory_tables import memory_clients
 from tests.support.stack import Stack
+from tests.support.storage import azurite_clients
 from tests.support.world import SPACE, Deed, Wish, World, searching
 
-EXAMPLES = int(os.environ.get("SHARING_EXAMPLES", "30"))
+EXAMPLES = int(os.environ.get("SHARING_EXAMPLES", "60"))
+AZURITE_EXAMPLES = 3
 
 # Ann shares, and sometimes Ben; the others are invited, part, and are erased.
 sharings = st.builds(
@@ -48,31 +52,41 @@ looks = st.builds(
 @given(data=st.data())
 @pytest.mark.timeout(0 if EXAMPLES > 100 else 240)
 def test_everyone_sees_what_the_records_say_and_nobody_else_ever_saw_anything(
-    stack: Stack, data: st.DataObject
+    data: st.DataObject,
 ) -> None:
-    asyncio.run(_run(stack, data))
+    asyncio.run(_run(memory_clients(), data))
 
 
-async def _run(stack: Stack, data: st.DataObject) -> None:
-    upstream, schedule = Upstream(), Schedule()
+@searching(AZURITE_EXAMPLES)
+@given(data=st.data())
+def test_everyone_sees_it_on_azurite_too(stack: Stack, data: st.DataObject) -> None:
+    asyncio.run(_run_on_azurite(stack, data))
+
+
+async def _run_on_azurite(stack: Stack, data: st.DataObject) -> None:
+    upstream = Upstream()
     try:
-        world = World(load(stack.settings), upstream, schedule)
-        for who, whom in ((0, 1), (1, 0), (0, 2), (2, 0)):
-            await world.alone(Wish("add", who, whom))
-        drawn = data.draw(
-            st.lists(st.one_of(sharings, sharings, partings, looks), min_size=2, max_size=6)
-        )
-        todo = [
-            Wish(wish.kind, wish.who, wish.whom, wish.stop_after, wish.audience, f"title {n}")
-            for n, wish in enumerate(drawn)
-        ]
-        await world.interleave(todo, data)
-        await world.repeat_all_that_was_cut_off()
-        for owner in range(4):
-            await _check_call(world, owner)
-        _check_looks(world)
+        await _run(azurite_clients(stack, upstream), data)
     finally:
         await upstream.close()
+
+
+async def _run(clients: Mapping[str, Any], data: st.DataObject) -> None:
+    world = World(clients, Schedule())
+    for who, whom in ((0, 1), (1, 0), (0, 2), (2, 0)):
+        await world.alone(Wish("add", who, whom))
+    drawn = data.draw(
+        st.lists(st.one_of(sharings, sharings, partings, looks), min_size=2, max_size=6)
+    )
+    todo = [
+        Wish(wish.kind, wish.who, wish.whom, wish.stop_after, wish.audience, f"title {n}")
+        for n, wish in enumerate(drawn)
+    ]
+    await world.interleave(todo, data)
+    await world.repeat_all_that_was_cut_off()
+    for owner in range(4):
+        await _check_call(world, owner)
+    _check_looks(world)
 
 
 async def _check_call(world: World, owner: int) -> None:

@@ -12,9 +12,6 @@ from typing import Any
 from azure.core.exceptions import ServiceResponseError
 from azure.data.tables.aio import TableClient
 
-# Turns of the event loop after which a request that does no I/O has come to its next step.
-_TURNS = 25
-
 
 class Stopped(Exception):
     """The instance died here: nothing of the request happens any more."""
@@ -31,11 +28,13 @@ class Schedule:
 
     async def settle(self) -> None:
         """Return once every request waits for its turn, or has ended."""
-        quiet = 0
-        while quiet < _TURNS:
+        loop: Any = asyncio.get_running_loop()
+        while True:
             await self._idle.wait()
             await asyncio.sleep(0)
-            quiet = 0 if self._busy else quiet + 1
+            # There is no public way to ask whether anything may go on. Who does I/O is busy.
+            if not self._busy and not loop._ready:
+                break
         self.waiting = [turn for turn in self.waiting if not turn.done()]
 
     async def step(self, chosen: int) -> None:

@@ -13,6 +13,7 @@ from shared.friends.rows import Decision, Friendship, Profile
 from shared.identity.rows import Identity, identity_of
 from shared.keys import milliseconds, principal_key
 from shared.principals import Kind, Principal
+from shared.settings import load
 from shared.sharing.rows import (
     RECORD_ROW,
     CallKind,
@@ -24,7 +25,8 @@ from shared.sharing.rows import (
     call_key,
 )
 from shared.stored_rows import entity_of, row_of
-from shared.tables import FRIENDS, IDENTITIES, INVITATIONS, SHARED_CALLS
+from shared.tables import ALL, FRIENDS, IDENTITIES, INVITATIONS, SHARED_CALLS, table_client
+from shared.upstream.clients import Upstream
 from tests.support.api import Reply
 from tests.support.kills import Step
 from tests.support.people import Person
@@ -68,6 +70,12 @@ async def table(stack: Stack, name: str) -> AsyncIterator[TableClient]:
         stack.values["tablesConnectionString"], name
     ) as client:
         yield client
+
+
+def azurite_clients(stack: Stack, upstream: Upstream) -> dict[str, TableClient]:
+    """A client of each table of the stack, as the service has."""
+    settings = load(stack.settings).upstream
+    return {name: table_client(settings, upstream, name) for name in ALL}
 
 
 def mapping_key(stack: Stack, user: str) -> str:

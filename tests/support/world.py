@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -23,7 +23,6 @@ from shared.keys import principal_key
 from shared.principals import Caller, Kind, Principal
 from shared.privacy.personal_data import Check, PersonalData, PersonalDataStore, Swept
 from shared.problems import BeingErased, Conflict, Problem
-from shared.settings import Settings
 from shared.sharing.audiences import Audience
 from shared.sharing.group_calls import GroupCalls
 from shared.sharing.invitations import Invitations, SharedCallView
@@ -38,9 +37,7 @@ from shared.tables import (
     INVITATIONS,
     SHARED_CALLS,
     Table,
-    table_client,
 )
-from shared.upstream.clients import Upstream
 from tests.support.interleaving import Instance, Schedule, Stopped
 
 WHO = ("ann", "ben", "cat", "dan")
@@ -133,11 +130,15 @@ class Service:
 class World:
     """Four people in a realm of their own, and everything they have asked for."""
 
-    def __init__(self, settings_: Settings, upstream: Upstream, schedule: Schedule) -> None:
+    def __init__(self, clients: Mapping[str, Any], schedule: Schedule) -> None:
+        """
+        Args:
+            clients: of the tables, by name: such as `azurite_clients` or `memory_clients`.
+        """
         self.realm = next(realm for n in _worlds if _in_order(realm := f"interleaved {n}"))
         self.schedule = schedule
         self.deeds: list[Deed] = []
-        self._clients = {name: table_client(settings_.upstream, upstream, name) for name in ALL}
+        self._clients = clients
         self._acs = FakeAcs(self.realm)
         self._now = datetime(2026, 1, 1, tzinfo=UTC)
         self._happened = itertools.count(1)
