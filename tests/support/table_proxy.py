@@ -6,16 +6,17 @@ Its faults are those of the emulators (devstack/emulation/faults.py), for the op
 
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 
-import aiohttp
 from aiohttp import web
 from yarl import URL
 
 from devstack.emulation.faults import Faults
+from tests.support.lean_client import LeanClient
 
 OPERATIONS = ("get", "query", "insert", "update", "remove", "batch", "tables")
 _HOP_HEADERS = frozenset({"host", "connection", "keep-alive", "transfer-encoding"})
+_SENT_ANEW = _HOP_HEADERS | {"content-length"}
 _OWN_HEADERS = _HOP_HEADERS | {"content-length", "content-encoding", "date", "server"}
 
 
@@ -41,13 +42,14 @@ class TableProxy:
     @asynccontextmanager
     async def running(self) -> AsyncIterator["TableProxy"]:
         faults = Faults(OPERATIONS, lambda status, _: {"odata.error": {"code": f"Fault{status}"}})
-        async with aiohttp.ClientSession(auto_decompress=False) as session:
+        target = LeanClient(str(self._target.host), int(self._target.port or 80))
+        async with aclosing(target) as client:
 
             async def handle(request: web.Request) -> web.StreamResponse:
                 operation = _operation(request)
                 self.requests[operation] += 1
                 return await faults.around(
-                    operation, request, lambda: self._forward(session, request)
+                    operation, request, lambda: self._forward(client, request)
                 )
 
             app = web.Application()
@@ -64,23 +66,17 @@ class TableProxy:
                 faults.close()
                 await runner.cleanup()
 
-    async def _forward(
-        self, session: aiohttp.ClientSession, request: web.Request
-    ) -> web.StreamResponse:
-        headers = [(k, v) for k, v in request.headers.items() if k.lower() not in _HOP_HEADERS]
-        target = URL(f"{self._target.origin()}{request.raw_path}", encoded=True)
-        async with session.request(
-            request.method,
-            target,
-            headers=headers,
-            data=await request.read() or None,
-            skip_auto_headers=("Content-Type", "User-Agent"),  # the signature covers the first
-        ) as answer:
-            kept = [(k, v) for k, v in answer.headers.items() if k.lower() not in _OWN_HEADERS]
-            response = web.Response(status=answer.status, body=await answer.read())
-            response.headers.popall("Content-Type", None)
-            response.headers.extend(kept)
-            return response
+    async def _forward(self, client: LeanClient, request: web.Request) -> web.StreamResponse:
+        headers = [(k, v) for k, v in request.headers.items() if k.lower() not in _SENT_ANEW]
+        answer = await client.request(
+            request.method, request.raw_path, headers, await request.read()
+        )
+        response = web.Response(status=answer.status, body=answer.body)
+        response.headers.popall("Content-Type", None)
+        response.headers.extend(
+            [(k, v) for k, v in answer.headers if k.lower() not in _OWN_HEADERS]
+        )
+        return response
 
 
 def _operation(request: web.Request) -> str:
