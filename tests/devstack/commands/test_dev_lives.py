@@ -2,12 +2,14 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 import pytest
@@ -153,7 +155,10 @@ def test_a_stack_whose_standard_input_ends_stops(tmp_path: Path) -> None:
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"started\n"
-        pids = json.loads((state / "stack.json").read_text())["pids"]
+        stack = json.loads((state / "stack.json").read_text())
+        pids, blobs = stack["pids"], stack["blobsConnectionString"]
+        port = urlsplit(blobs.partition("BlobEndpoint=")[2]).port
+        socket.create_connection(("127.0.0.1", port), timeout=10).close()
         process.kill()
 
     until(lambda: all(map(is_gone, pids.values())), 20, "the stack of a killed test run is gone")
