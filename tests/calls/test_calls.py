@@ -22,8 +22,9 @@ PHONE = "+14255550123"
 AUDIO = "https://audio.example.com/hello.wav"
 # The longest that anything which comes by itself may take, on a busy machine too.
 DONE_SECONDS = 60.0
-# Seconds between two looks: soon at first, then seldom, for many may look at a time.
-_LOOK_AGAIN, _LONGEST_PAUSE = 0.02, 0.2
+# Seconds between two looks: soon at first, then seldom. A look takes 25 ms of CPU, which what is
+# looked for needs too.
+_LOOK_AGAIN, _LONGEST_PAUSE = 0.05, 0.2
 
 
 async def place(
@@ -51,7 +52,7 @@ async def watched(
             return dict(reply.json)
         assert time.monotonic() < deadline, reply.json
         await asyncio.sleep(pause)
-        pause = min(1.3 * pause, _LONGEST_PAUSE)
+        pause = min(1.5 * pause, _LONGEST_PAUSE)
 
 
 async def in_acs(acs: Control, call: str) -> dict[str, Any]:

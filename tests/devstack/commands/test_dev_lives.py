@@ -1,6 +1,7 @@
 """`dev.py run` again and again in one folder, beside another stack: how it ends, what is kept."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -29,6 +30,8 @@ pytest_plugins = ("tests.devstack.commands.dev_fixtures",)
 # The first of them waits for four stacks.
 pytestmark = pytest.mark.timeout(240)
 
+# Seconds: a second Ctrl-C kills at once.
+IN_A_HURRY = 5
 OF_A_STACK = ("issuer-key.json", "acs.sqlite", "graph.sqlite")
 MINE = ("mine.txt", "logs/mine.log", "tables/mine.json")
 
@@ -44,6 +47,8 @@ class Life:
         end: the exit code.
         left: the parts that still ran after it.
         is_described: whether stack.json was still there.
+        output: what dev.py said.
+        hung: the id of the process that no longer did anything when the end was asked for.
     """
 
     stack: dict[str, Any]
@@ -53,18 +58,21 @@ class Life:
     end: int
     left: list[str]
     is_described: bool
+    output: str
+    hung: int | None
 
 
 @pytest.fixture(scope="module")
 def lives(running: DevRun, tmp_path_factory: pytest.TempPathFactory) -> list[Life]:
-    """Stopped, killed, stopped, and begun afresh where there are files that are not the stack's."""
+    """Stopped, killed, stopped while a part hangs, and begun afresh where there are files that are
+    not the stack's, to be stopped in a hurry while a part hangs."""
     state = tmp_path_factory.mktemp("lives") / "state"
     with dev_runs() as start:
         return [
             _live(start(state), signal.SIGTERM, running),
             _live(start(state, ports=()), signal.SIGKILL, running),
-            _live(start(state), signal.SIGHUP, running),
-            _live(_afresh(start, state), signal.SIGINT, running),
+            _live(start(state), signal.SIGHUP, running, hung="acs"),
+            _live(_afresh(start, state), signal.SIGINT, running, hung="issuer"),
         ]
 
 
@@ -76,17 +84,38 @@ def _afresh(start: Callable[..., DevRun], state: Path) -> DevRun:
     return start(state, "--fresh")
 
 
-def _live(run: DevRun, end: signal.Signals, beside: DevRun) -> Life:
+def _live(run: DevRun, end: signal.Signals, beside: DevRun, *, hung: str | None = None) -> Life:
+    """
+    Args:
+        hung: a part to be hung when the end comes; SIGINT comes twice then.
+    """
     parts, stack = run.until_ready().parts, run.stack
     with urlopen(f"{stack['issuer']}/jwks", timeout=10) as answer:
         keys = json.load(answer)
     health = [_status(f"{one['api']}/health") for one in (stack, beside.stack)]
     alice = _sign_in(run)
-    code = run.signal(end).exit_code()
+    if hung is not None:
+        os.kill(parts[hung], signal.SIGSTOP)
+    run.signal(end)
+    if hung is not None and end == signal.SIGINT:
+        until(lambda: not (run.state / "stack.json").exists(), 5, "stopping")
+        code = run.signal(end).exit_code(seconds=IN_A_HURRY)
+    else:
+        code = run.exit_code()
     if end == signal.SIGKILL:  # nobody is left to wait for them
         until(lambda: not left(parts), 20, "the parts are gone")
     described = (run.state / "stack.json").exists()
-    return Life(stack, alice, keys, health == [200, 200], code, left(parts), described)
+    return Life(
+        stack=stack,
+        alice=alice,
+        keys=keys,
+        is_healthy=health == [200, 200],
+        end=code,
+        left=left(parts),
+        is_described=described,
+        output=run.output,
+        hung=None if hung is None else parts[hung],
+    )
 
 
 @pytest.mark.parametrize(
@@ -98,6 +127,15 @@ def test_one_signal_to_dev_py_alone_stops_every_part(
     stopped = lives[life]
 
     assert (stopped.end, stopped.left, stopped.is_described) == (0, [], False), number
+
+
+def test_only_a_part_that_hangs_is_killed(lives: list[Life]) -> None:
+    stopped, _, hanging, in_a_hurry = lives
+
+    assert "had to be killed" not in stopped.output
+    killed = [line for line in hanging.output.splitlines() if "had to be killed" in line]
+    assert killed == [f"acs (pid {hanging.hung}) had to be killed"]
+    assert f"issuer (pid {in_a_hurry.hung}) had to be killed" in in_a_hurry.output
 
 
 def test_the_parts_of_a_killed_dev_py_stop_by_themselves_and_lose_nothing(
