@@ -17,7 +17,8 @@ from typing import Any, Protocol
 
 from shared.bot_calls.settings import BotCallSettings, Connect, Say, is_url
 from shared.bot_calls.turns import NextTurn, next_turn
-from shared.calls.acs import CALL_GONE_MESSAGE, CallGone
+from shared.calls import reasons
+from shared.calls.acs import CallGone
 from shared.calls.acs_types import PlaySource, RepeatabilityHeaders, ToneRecognition
 from shared.calls.bot_state import BotCallState, BotTurn, Step
 from shared.calls.calls import AppliedEvents
@@ -193,7 +194,7 @@ class Attendant:
             async with asyncio.timeout(seconds_left):
                 await self._send(call, turn)
         except (CallGone, CallRefused) as refused:
-            message = refused.detail if isinstance(refused, CallRefused) else CALL_GONE_MESSAGE
+            message = refused.detail if isinstance(refused, CallRefused) else reasons.CALL_GONE
             await self._record_response(call, turn, message)
             return False
         except (Problem, TimeoutError):
@@ -239,7 +240,7 @@ class Attendant:
     async def _play(self, connection_id: str, url_or_text: str, turn: BotTurn) -> None:
         source = self._source(url_or_text)
         if source is None:
-            raise CallRefused("There is nothing to be said.")
+            raise CallRefused(reasons.NOTHING_TO_SAY)
         await self._acs.play(
             connection_id,
             source,
@@ -256,9 +257,9 @@ class Attendant:
         raw_id = await self._raw_id_of(call.realm, choice) if isinstance(choice, Connect) else None
         if raw_id is None:
             logger.warning("BOT_MENU: %s connects to nobody of the bot's realm", turn.tone)
-            raise CallRefused("Who is to be connected has no identity here.")
+            raise CallRefused(reasons.NOBODY_TO_CONNECT)
         if raw_id == bot_state.caller:
-            raise CallRefused("Who is to be connected is the caller.")
+            raise CallRefused(reasons.CONNECTS_CALLER)
         # Record the guest before inviting them: a list of participants that shows them must not
         # come before we know that they are a guest.
         changed = await self._records.change(call.call_id, lambda found: _with_guest(found, raw_id))

@@ -12,13 +12,15 @@ from datetime import UTC, datetime, timedelta
 from shared import audit
 from shared.bot_calls.event_grid import GridEvent, IncomingCallResult, RingingCall
 from shared.bot_calls.settings import BotCallSettings
+from shared.calls import reasons
 from shared.calls.acs import CallAutomationApi, CallGone
 from shared.calls.acs_types import RepeatabilityHeaders
 from shared.calls.bot_state import BotCallState
 from shared.calls.calls import Calls
 from shared.calls.limits import CallLimit
+from shared.calls.reasons import Reason
 from shared.calls.records import CallRecords
-from shared.calls.rows import Call, CallState, Reason
+from shared.calls.rows import Call, CallState
 from shared.identity.identities import Identities
 from shared.keys import key
 from shared.principals import Kind, Principal
@@ -28,9 +30,9 @@ logger = logging.getLogger(__name__)
 
 # How long an incoming call rings (reference: limits).
 _RINGING_TIME = timedelta(seconds=30)
-_NOT_RINGING = Reason(404, 0, "It rang no more when it was to be answered.")
-_REFUSED = Reason(400, 0, "Azure Communication Services did not let it be answered.")
-_BUSY = Reason(486, 0, "Its caller had too many calls.")
+_NOT_RINGING = Reason(404, 0, reasons.NOT_RINGING)
+_REFUSED = Reason(400, 0, reasons.NOT_ANSWERED)
+_BUSY = Reason(486, 0, reasons.CALLER_BUSY)
 
 
 class IncomingCalls:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from azure.core.exceptions import AzureError, HttpResponseError
 
+from shared.calls import reasons
 from shared.calls.acs_types import (
     TONE_NAMES,
     EstablishedCall,
@@ -36,10 +37,6 @@ _GONE = (HTTPStatus.NOT_FOUND, HTTPStatus.PRECONDITION_FAILED)
 
 class CallGone(Exception):
     """ACS has no such call: it has ended, or nobody has answered it yet."""
-
-
-# The message of an action that failed because of CallGone.
-CALL_GONE_MESSAGE = "The call had ended, or was not connected yet, or who was meant was not in it."
 
 
 def call_automation_client(
@@ -299,7 +296,7 @@ async def _errors_as_problems() -> AsyncIterator[None]:
             raise CallGone from error
         problem = problem_of(error, ACS)
         if is_rejected(error):
-            raise CallRefused(f"ACS does not take this ({error_code(error)}).") from error
+            raise CallRefused(reasons.refusal(error_code(error))) from error
         raise problem from error
 
 

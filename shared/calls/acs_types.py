@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any, Self
 
-from shared.calls.rows import Call, CallState, Participant
+from shared.calls.participants import Participant
+from shared.calls.rows import Call, CallState
 
 
 @dataclass(frozen=True)

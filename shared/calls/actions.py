@@ -9,19 +9,13 @@ import uuid
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
-from shared.calls.acs import CALL_GONE_MESSAGE, CallAutomationApi, CallGone
+from shared.calls import reasons
+from shared.calls.acs import CallAutomationApi, CallGone
 from shared.calls.acs_types import PlaySource, RepeatabilityHeaders, ToneRecognition
 from shared.calls.calls import Calls
 from shared.calls.dialling import Dialling, Target
-from shared.calls.rows import (
-    MOST_ACTIONS,
-    Action,
-    ActionState,
-    Call,
-    CallState,
-    Participant,
-    participant_id,
-)
+from shared.calls.participants import Participant, participant_id
+from shared.calls.rows import MOST_ACTIONS, Action, ActionState, Call, CallState
 from shared.keys import key
 from shared.principals import Caller
 from shared.problems import CallEnded, CallRefused, KeyReused, NotFound
@@ -165,7 +159,7 @@ class CallActions:
             await request()
         except (CallGone, CallRefused) as refused:
             at = self._now()
-            message = refused.detail if isinstance(refused, CallRefused) else CALL_GONE_MESSAGE
+            message = refused.detail if isinstance(refused, CallRefused) else reasons.CALL_GONE
             await self._calls.change(
                 call, lambda found: found.with_failed_action(action.id, message, at)
             )
@@ -183,6 +177,6 @@ def _connection_id_of(call: Call) -> str:
 
 def _participant(call: Call, id_in_answers: str) -> Participant:
     for participant in call.participants:
-        if participant_id(call.call_id, participant.raw_id) == id_in_answers:
+        if participant_id(call.call_id, call.salt, participant.raw_id) == id_in_answers:
             return participant
     raise NotFound("There is no such participant.")

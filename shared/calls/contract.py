@@ -9,17 +9,9 @@ from pydantic import Field, model_validator
 
 from shared.bodies import Answer, Body, PersonId, Query, Timestamp, is_absent
 from shared.calls.acs_types import PlaySource, ToneRecognition
-from shared.calls.rows import (
-    MOST_TARGETS,
-    Action,
-    Call,
-    CallState,
-    LoggedEvent,
-    Participant,
-    Reason,
-    masked,
-    participant_id,
-)
+from shared.calls.participants import Participant, masked, participant_id
+from shared.calls.reasons import Reason
+from shared.calls.rows import MOST_TARGETS, Action, Call, CallState, LoggedEvent
 from shared.calls.settings import E164
 
 if TYPE_CHECKING:  # so that loading the functions does not load the rules
@@ -129,13 +121,17 @@ class CallsQuery(Query):
 
 
 class ReasonAnswer(Answer):
+    """ACS's codes, and what they mean in our words: ACS's own texts may hold ids and numbers."""
+
     code: int
     sub_code: int
     message: str
 
     @classmethod
     def of(cls, reason: Reason | None) -> "ReasonAnswer | None":
-        return None if reason is None else cls.model_validate(reason, from_attributes=True)
+        if reason is None:
+            return None
+        return cls(code=reason.code, sub_code=reason.sub_code, message=reason.words)
 
 
 class ParticipantAnswer(Answer):
@@ -153,7 +149,7 @@ class ParticipantAnswer(Answer):
         kind, _, name = names.get(member.raw_id, "").partition(":")
         number = member.phone_number
         return cls(
-            id=participant_id(call.call_id, member.raw_id),
+            id=participant_id(call.call_id, call.salt, member.raw_id),
             user=name if kind == "user" else None,
             bot=name if kind == "bot" else None,
             phone_number=masked(number) if number else None,

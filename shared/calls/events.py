@@ -12,7 +12,9 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
-from shared.calls.rows import Action, ActionState, Call, CallState, Participant, Reason
+from shared.calls.participants import Participant
+from shared.calls.reasons import Reason
+from shared.calls.rows import Action, ActionState, Call, CallState
 from shared.problems import InvalidRequest
 
 _TYPE_PREFIX = "Microsoft.Communication."
@@ -24,8 +26,6 @@ _TONES = {
     "pound": "#", "asterisk": "*",
 }  # fmt: skip
 
-# Characters of each action's message that a record has room for.
-_MOST_OF_MESSAGE = 120
 # Wide enough for any clock, and inside what Python and Table Storage can express.
 _FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
@@ -41,9 +41,10 @@ class EventPart(BaseModel):
 
 
 class ResultInformation(EventPart):
+    """ACS's codes. Its text is not read, because it may hold raw ids and numbers."""
+
     code: Code = 0
     sub_code: Code = 0
-    message: Annotated[str, Field(max_length=4096)] | None = None
 
 
 class Identifier(EventPart):
@@ -191,7 +192,7 @@ def _reason(event: CallEvent) -> Reason | None:
     result = event.data.result_information
     if result is None:
         return None
-    return Reason(result.code, result.sub_code, (result.message or "")[:_MOST_OF_MESSAGE])
+    return Reason(result.code, result.sub_code)
 
 
 def _tones(event: CallEvent) -> str | None:

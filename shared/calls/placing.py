@@ -14,8 +14,9 @@ from shared.calls.acs_types import EstablishedCall, RepeatabilityHeaders
 from shared.calls.calls import Calls, CallView
 from shared.calls.dialling import Dialling, Target
 from shared.calls.limits import CallLimit
+from shared.calls.participants import Participant
 from shared.calls.records import CallRecords
-from shared.calls.rows import REPEATABLE, Call, CallState, Participant
+from shared.calls.rows import REPEATABLE, Call, CallState
 from shared.calls.settling import PLACE
 from shared.identity.identities import Identities
 from shared.intents import Intent, Intents

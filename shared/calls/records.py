@@ -4,6 +4,7 @@ again or the host that handles them dies."""
 import asyncio
 import contextlib
 import random
+import secrets
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
@@ -113,7 +114,8 @@ class CallRecords(CallRemoval):
         raise Conflict
 
     async def _find_or_insert(self, call_id: str, creator: Principal, placed_at: datetime) -> Call:
-        call = Call(call_id, principal_key(creator), creator.realm, placed_at)
+        owner, salt = principal_key(creator), secrets.token_hex(16)
+        call = Call(call_id, owner, creator.realm, placed_at, salt=salt)
         return Call.of(await self._table.insert_if_absent(call_id, RECORD_ROW, call.values()))
 
     async def change(self, call_id: str, change: Callable[[Call], Call]) -> Call | None:

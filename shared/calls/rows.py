@@ -15,13 +15,14 @@ from http import HTTPStatus
 from typing import Any, Self
 
 from shared.calls.bot_state import BotCallState
+from shared.calls.participants import Participant
+from shared.calls.reasons import Reason
 from shared.keys import key, milliseconds
 from shared.tables import Row, Value
 
 RECORD_ROW = "call"
 # Index rows sort by the milliseconds that are left until then, so that the newest come first.
 _END_OF_TIME = 10**16
-_RAW_PHONE = "4:"
 # ACS sends the first event of an answered call at once, and repeats it for less than a minute.
 _REVIVABLE = timedelta(minutes=5)
 # ACS gives up a call that nobody answers after at most 180 s (reference: invitation timeout): of a
@@ -61,53 +62,6 @@ class ActionState(StrEnum):
     @property
     def is_final(self) -> bool:
         return self not in (ActionState.REQUESTED, ActionState.STARTED)
-
-
-@dataclass(frozen=True)
-class Reason:
-    """Why a call or an action ended.
-
-    ACS's own code, subcode and message; or ours, with subcode 0, if ACS refused the request or was
-    never asked.
-    """
-
-    code: int
-    sub_code: int
-    message: str
-
-    def stored(self) -> dict[str, Any]:
-        """As it is stored. The names in it stay, even if the fields are renamed."""
-        return {"code": self.code, "sub_code": self.sub_code, "message": self.message}
-
-    @classmethod
-    def of(cls, stored: Mapping[str, Any]) -> Self:
-        return cls(stored["code"], stored["sub_code"], stored["message"])
-
-
-@dataclass(frozen=True)
-class Participant:
-    """Somebody in a call.
-
-    Attributes:
-        raw_id: ACS's raw id: `8:acs:…` for users and bots, `4:+…` for phone numbers.
-    """
-
-    raw_id: str
-    is_muted: bool = False
-    is_on_hold: bool = False
-
-    def text(self) -> str:
-        # 350 participants with ids of 79 characters take 29,000 of a property's 32,768 characters.
-        return f"{self.raw_id} {self.is_muted:d}{self.is_on_hold:d}"
-
-    @classmethod
-    def of(cls, text: str) -> "Participant":
-        raw_id, _, flags = text.rpartition(" ")
-        return cls(raw_id, flags[0] == "1", flags[1] == "1")
-
-    @property
-    def phone_number(self) -> str | None:
-        return self.raw_id[len(_RAW_PHONE) :] if self.raw_id.startswith(_RAW_PHONE) else None
 
 
 @dataclass(frozen=True)
@@ -170,6 +124,8 @@ class Call:
             refused.
         sequence: the sequence number of the latest list of participants; -1 before the first.
         targets: raw ids of those whom the service calls; recorded just before ACS is asked.
+        salt: random; the ids of participants in answers are made with it. Empty in records of
+            versions that had none, whose ids stay as they were.
         own_id: raw id of the service itself in the call; of the bot, if a bot is called.
         is_refused: whether the last attempt to make or answer the call was refused, or never
             confirmed. Until ACS reports a connection after all, the call does not count against its
@@ -192,6 +148,7 @@ class Call:
     actions: Mapping[str, Action] = field(default_factory=dict)
     group_id: str | None = None
     targets: tuple[str, ...] = ()
+    salt: str = ""
     own_id: str | None = None
     is_refused: bool = False
     bot_state: BotCallState | None = None
@@ -260,6 +217,7 @@ class Call:
             "endedAt": self.ended_at,
             "groupId": self.group_id,
             "ownId": self.own_id,
+            "salt": self.salt or None,
             "attendance": None if self.bot_state is None else self.bot_state.text(),
         }
         return {
@@ -294,6 +252,7 @@ class Call:
             targets=tuple(json.loads(values["targets"])),
             actions={one["id"]: Action.of(one) for one in json.loads(values["actions"])},
             group_id=values.get("groupId"),
+            salt=values.get("salt", ""),
             own_id=values.get("ownId"),
             is_refused=values["isRefused"],
             bot_state=BotCallState.of(values["attendance"]) if "attendance" in values else None,
@@ -332,16 +291,6 @@ def request_row(idempotency_key: str) -> str:
 def event_row(event_id: str) -> str:
     """The RowKey of an event that was applied."""
     return f"event-{key('event', event_id)}"
-
-
-def participant_id(call_id: str, raw_id: str) -> str:
-    """The id of a participant in answers: a hash, so that it shows no ACS id and no number."""
-    return key("participant", call_id, raw_id)[:32]
-
-
-def masked(phone_number: str) -> str:
-    """A phone number as answers show it: only its last two digits."""
-    return "•" * max(0, len(phone_number) - 2) + phone_number[-2:]
 
 
 def _compact_json(content: object) -> str:

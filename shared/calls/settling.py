@@ -8,15 +8,15 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 
+from shared.calls import reasons
+from shared.calls.reasons import Reason
 from shared.calls.records import CallRecords
-from shared.calls.rows import UNCONFIRMED, Call, CallState, Reason
+from shared.calls.rows import UNCONFIRMED, Call, CallState
 from shared.intents import Finisher, Intent, Intents
 
 # The kind of intent that a request to place a call writes; its subject is the id of the call.
 PLACE = "place"
-_NEVER_CONFIRMED = Reason(
-    HTTPStatus.REQUEST_TIMEOUT, 0, "Azure Communication Services never confirmed the call."
-)
+_NEVER_CONFIRMED = Reason(HTTPStatus.REQUEST_TIMEOUT, 0, reasons.NEVER_CONFIRMED)
 
 
 class CallSettling:

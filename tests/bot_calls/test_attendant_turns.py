@@ -8,7 +8,8 @@ import pytest
 from shared.bot_calls.settings import Connect, HangUp, Menu, Say
 from shared.bot_calls.turns import MOST_MISSES, MOST_TURNS, NextTurn, next_turn
 from shared.calls.bot_state import BotCallState, BotTurn, Step
-from shared.calls.rows import MOST_ACTIONS, Action, ActionState, Call, CallState, Participant
+from shared.calls.participants import Participant
+from shared.calls.rows import MOST_ACTIONS, Action, ActionState, Call, CallState
 from shared.tables import Row
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from shared.calls.bot_state import BotCallState
 from shared.calls.events import apply_event, read_events
-from shared.calls.rows import Action, ActionState, Call, CallState, Participant, Reason
+from shared.calls.participants import Participant
+from shared.calls.reasons import Reason
+from shared.calls.rows import Action, ActionState, Call, CallState
 from shared.problems import InvalidRequest
 from shared.tables import Row
 
@@ -73,7 +75,7 @@ EXPECTED = after(HISTORY)
 
 def test_a_history_is_read_as_it_was() -> None:
     assert EXPECTED.state is CallState.DISCONNECTED
-    assert EXPECTED.reason == Reason(200, 7000, "as it is")
+    assert EXPECTED.reason == Reason(200, 7000)
     assert EXPECTED.connected_at == NOON + timedelta(seconds=2)
     assert EXPECTED.ended_at == NOON + timedelta(seconds=10)
     assert EXPECTED.participants == (Participant(BOB),)
@@ -120,7 +122,7 @@ def test_a_call_that_never_came_to_be_has_ended(ending: str) -> None:
     failed = after([event(ending, 1, resultInformation=outcome(486, 560486))])
 
     assert failed.state is CallState.DISCONNECTED
-    assert failed.reason == Reason(486, 560486, "as it is")
+    assert failed.reason == Reason(486, 560486)
 
 
 def test_of_two_endings_of_an_action_the_earlier_stands_whichever_comes_first() -> None:

@@ -11,8 +11,9 @@ import pytest
 
 from shared.calls.bot_state import BotCallState
 from shared.calls.events import CallEvent, read_events
+from shared.calls.reasons import Reason
 from shared.calls.records import CallRecords
-from shared.calls.rows import Call, CallState, Reason
+from shared.calls.rows import Call, CallState
 from shared.keys import principal_key
 from shared.principals import Kind, Principal
 from shared.problems import KeyReused

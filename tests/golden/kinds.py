@@ -85,6 +85,7 @@ PROPERTIES: dict[str, dict[str, str]] = {
         "isRefused": B,
         "actions": S,
         "attendance": S,
+        "salt": S,
     },
     "event": {"kind": S, "at": T},
     "index": {"callId": S, "request": S, "live": B, "guest": S},

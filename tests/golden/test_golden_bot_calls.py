@@ -151,7 +151,7 @@ WATCHED = [
         "01:00.000",
         connectedAt=at("01:00.001"),
         endedAt=at("01:00.005"),
-        reason=reason(200, 0, "The bot has hung up."),
+        reason=reason(200, 0, "It ended as it should."),
         participants=[person("087eda2ba203b193e018b9ad47472c4d", "petra")],
         actions=[
             action(

@@ -100,7 +100,7 @@ WATCHED = [
                 "failed",
                 "007",
                 "008",
-                reason=reason(408, 10323, "No answer."),
+                reason=reason(408, 10323, "Nobody answered in time."),
             ),
             action("1f8f25674e7e4500b1db6ec3ca398a6e", "play", "started", "008"),
             action("e69f0a299fca4c59ae9ec83972386432", "play", "succeeded", "009", "010"),
@@ -125,7 +125,7 @@ WATCHED = [
                 "failed",
                 "013",
                 "014",
-                reason=reason(400, 8510, "Silence."),
+                reason=reason(400, 8510, "Nobody pressed a key in time."),
             ),
             action("c874db4ba15f446f8a529bb6fa1cb6a7", "tones", "canceled", "014", "015"),
             action("3d1c78c5e0c840ddabc884226d9d358e", "remove", "succeeded", "015", "016"),
@@ -150,7 +150,7 @@ WATCHED = [
         "disconnected",
         "06:00.003",
         endedAt=at("06:00.004"),
-        reason=reason(486, 560486, "Busy."),
+        reason=reason(486, 560486, "The line was busy."),
         events=events(("06:00.004", "CreateCallFailed")),
     ),
     call(
@@ -166,13 +166,13 @@ WATCHED = [
         "04:00.000",
         connectedAt=at("04:00.001"),
         endedAt=at("06:00.002"),
-        reason=reason(200, 560000, "The conversation has ended. ✓"),
+        reason=reason(200, 560000, "It ended as it should."),
         events=events(("04:00.001", "CallConnected"), ("06:00.002", "CallDisconnected")),
     ),
 ]
 
 
-async def test_a_call_is_as_acs_has_last_told(sign_in: SignIn) -> None:
+async def test_a_call_is_as_acs_has_last_told_in_our_words(sign_in: SignIn) -> None:
     for who in (sign_in("mia"), sign_in("somebody else", MANAGE_CALLS)):
         assert [await who.call(one["id"]) for one in WATCHED] == WATCHED
 

@@ -5,7 +5,7 @@ import pytest
 from devstack.well_known import AUDIO_HOST
 from shared.calls.acs_types import PlaySource, ToneRecognition
 from shared.calls.dialling import Target
-from shared.calls.rows import participant_id
+from shared.calls.participants import participant_id
 from shared.principals import Caller
 from shared.problems import CallRefused
 from tests.golden.product import bot, user
@@ -89,7 +89,10 @@ async def _steer(stage: Stage, mia: Caller) -> None:
     await _invite(stage, mia, call)
     await _play(stage, mia, call)
     await _collect(stage, mia, call)
-    removed = await stage.app.call_actions.remove(mia, call, participant_id(call, noah))
+    found = await stage.app.call_records.find(call)
+    assert found is not None
+    noahs = participant_id(call, found.salt, noah)
+    removed = await stage.app.call_actions.remove(mia, call, noahs)
     await stage.tell(call, "RemoveParticipantSucceeded", operationContext=removed.id)
 
 
