@@ -2,13 +2,14 @@
 
 import azure.functions as func
 
+from shared.auth.roles import MEETINGS_SCHEDULE
 from shared.bodies import Body, Query
 from shared.http import Document, Request, serve
 from shared.sharing.contract import InvitationAnswer
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    return await serve(req, context, open_invitation)
+    return await serve(req, context, open_invitation, service_role=MEETINGS_SCHEDULE)
 
 
 async def open_invitation(request: Request[Query, Body]) -> InvitationAnswer | Document:

@@ -63,7 +63,8 @@ async def change_row(
     let `change` write something random.
 
     Args:
-        change: may be async, may raise, and may be called several times.
+        change: may be async, may be called several times, and may raise: RowChanged to have the
+            row read again.
         found: the row as the caller has read it, which saves the first read.
 
     Raises:
@@ -76,12 +77,12 @@ async def change_row(
             row = await table.find(partition_key, row_key)
         if tried is not None and row is not None and row.values == tried[1]:
             return ChangedRow(tried[0], row, written=True)
-        changed = change(row)
-        values = await changed if inspect.isawaitable(changed) else changed
-        if values is None:
-            return ChangedRow(row, row, written=False)
-        tried = row, values
         try:
+            changed = change(row)
+            values = await changed if inspect.isawaitable(changed) else changed
+            if values is None:
+                return ChangedRow(row, row, written=False)
+            tried = row, values
             if row is not None:
                 return ChangedRow(row, await table.replace(row, values), written=True)
             stored = await table.insert_if_absent(partition_key, row_key, values)

@@ -4,7 +4,7 @@ Every access to Table Storage goes through here. What a row means, only its doma
 """
 
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from http import HTTPStatus
@@ -276,9 +276,26 @@ class Table:
         if removed is not None:
             entity = entity_of(partition_key, removed.row_key, {})
             operations.append(("delete", entity, _if_as(removed)))
+        written = await self._submit(operations)
+        return {
+            row_key: Row(partition_key, row_key, row, str(metadata.get("etag", "")))
+            for (row_key, row), metadata in zip(stored.items(), written, strict=False)
+        }
+
+    async def remove_together(self, rows: Iterable[Row]) -> None:
+        """Remove rows of one partition in one transaction, if nobody wrote them since.
+
+        Raises:
+            RowChanged: somebody did. It may have been this same transaction.
+        """
+        await self._submit(
+            [("delete", entity_of(row.partition_key, row.row_key, {}), _if_as(row)) for row in rows]
+        )
+
+    async def _submit(self, operations: list[Any]) -> list[Mapping[str, Any]]:
         async with self._errors_as_problems():
             try:
-                written = await with_retries(lambda: self._client.submit_transaction(operations))
+                return list(await with_retries(lambda: self._client.submit_transaction(operations)))
             except TableTransactionError as error:
                 if error.status_code == HTTPStatus.CONFLICT:
                     raise RowExists from None
@@ -286,10 +303,6 @@ class Table:
                 if changed or error_code(error) in _ROW_NOT_FOUND_CODES:
                     raise RowChanged from None
                 raise
-        return {
-            row_key: Row(partition_key, row_key, row, str(metadata.get("etag", "")))
-            for (row_key, row), metadata in zip(stored.items(), written, strict=False)
-        }
 
     async def check(self) -> None:
         """Raise a problem if the table is missing or we may not read it. One point read."""

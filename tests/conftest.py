@@ -1,12 +1,16 @@
 """Fixtures that many tests share, and the parts' logs beside every failure."""
 
 from collections.abc import AsyncIterator, Generator, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
+from shared.app import App
+from shared.operate.tidy import Tidy
+from shared.settings import load
 from tests.support.collection import (
     describe_marks,
     leave_out_installations,
@@ -135,6 +139,16 @@ async def counted_host(start_host: StartHost, tables: TableProxy) -> Host:
     return await start_host(
         TABLES_CONNECTION_STRING=tables.connection_string, UPSTREAM_TIMEOUT_SECONDS="60"
     )
+
+
+@pytest.fixture
+async def tidy(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Tidy]:
+    """Ends what requests of more than a minute ago have left: here, whatever requests have left."""
+    for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER", "AZURE_TOKEN_CREDENTIALS"):
+        monkeypatch.setenv(name, stack.settings[name])
+    app = App(load(stack.settings), lambda: datetime.now(UTC) + timedelta(minutes=2))
+    yield app.tidy
+    await app.upstream.close()
 
 
 @pytest.fixture

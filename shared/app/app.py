@@ -70,8 +70,10 @@ class App(SignInParts, SharingParts, CallParts):
         call_records = CallRecords(table(tables.CALLS), settings.retention_days, now)
         return {
             "friends": friendships,
-            "invitations": Invitations(listings, shared_calls, friendships, people, now),
-            "meetings": ScheduledMeetings(table(tables.MEETINGS), self.graph, now),
+            "invitations": Invitations(
+                listings, shared_calls, friendships, people, self.intents, now
+            ),
+            "meetings": ScheduledMeetings(table(tables.MEETINGS), self.graph, self.intents, now),
             "calls": Calls(call_records, self._call_automation, people, settings, self.intents),
         }
 
@@ -89,7 +91,13 @@ class App(SignInParts, SharingParts, CallParts):
 
     def _finishers(self) -> "Mapping[str, Finisher]":
         """What ends the intents of each kind; whatever writes intents joins here."""
-        parts: tuple[EndsIntents, ...] = (self.personal_data, self.call_settling)
+        parts: tuple[EndsIntents, ...] = (
+            self.personal_data,
+            self.call_settling,
+            self.friends,
+            self.invitations,
+            self.meetings,
+        )
         return {kind: end for part in parts for kind, end in part.finishers.items()}
 
     def _sweepers(self) -> "Iterable[Sweeps]":

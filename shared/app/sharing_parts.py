@@ -28,6 +28,7 @@ class SharingParts(IdentityParts):
             self.identities,
             self.tokens,
             self.invitations,
+            self.intents,
             self._resource,
             self._now,
         )
@@ -47,6 +48,7 @@ class SharingParts(IdentityParts):
             self.shared_calls,
             self.friendships,
             self.identities,
+            self.intents,
             self._now,
         )
 
@@ -71,17 +73,19 @@ class SharingParts(IdentityParts):
             self.shared_calls,
             self.scheduled_meetings,
             self.identities,
+            self.intents,
             self.graph,
             self.settings.meetings.organizer,
-            self.settings.upstream.timeout,
-            self._now,
+            flight_seconds=self.settings.upstream.timeout,
+            now=self._now,
         )
 
     @cached_property
     def scheduled_meetings(self) -> "ScheduledMeetings":
         from shared.meetings.scheduled_meetings import ScheduledMeetings
 
-        return ScheduledMeetings(self._table(tables.MEETINGS), self.graph, self._now)
+        table = self._table(tables.MEETINGS)
+        return ScheduledMeetings(table, self.graph, self.intents, self._now)
 
     @cached_property
     def graph(self) -> "GraphApi | None":

@@ -1,7 +1,7 @@
 """The rules of the buddy list: who may call whom, because both have said yes."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -11,6 +11,7 @@ from shared.friends.rows import Decision, Friendship, Profile, State
 from shared.identity.identities import Identities
 from shared.identity.rows import Identity, resource_key
 from shared.identity.tokens import Tokens
+from shared.intents import Finisher, Intent, Intents
 from shared.limits import Budget
 from shared.principals import Caller, Kind, Principal
 from shared.problems import (
@@ -29,6 +30,9 @@ MOST_UNANSWERED = 100
 # Decisions of one person in a minute on one host: a withdrawn request leaves rows behind.
 _MOST_DECISIONS = 300
 _NO_FRIEND = "There is no accepted friend by that name."
+# The kind of intent of a removal; its subject is the PartitionKey of the owner's mapping, and its
+# details are `friend`, the key of the friend's.
+UNFRIEND = "unfriend"
 # How often a request is started again because an erasure or a heal came in between.
 _TRIES = 10
 
@@ -51,7 +55,7 @@ class Friend:
 class FriendInvitations(Protocol):
     """The part of `shared.sharing.invitations` that is used here."""
 
-    async def withdraw_between(self, one: Principal, other: Principal) -> None: ...
+    async def withdraw_between(self, first: str, second: str) -> None: ...
 
 
 class Friends:
@@ -67,6 +71,7 @@ class Friends:
         identities: Identities,
         tokens: Tokens,
         invitations: FriendInvitations,
+        intents: Intents,
         resource: str,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -74,8 +79,14 @@ class Friends:
         self._identities = identities
         self._tokens = tokens
         self._invitations = invitations
+        self._intents = intents
         self._resource = resource_key(resource)
         self._decisions = Budget(_MOST_DECISIONS, now)
+
+    @property
+    def finishers(self) -> Mapping[str, Finisher]:
+        """What ends the intents of removing and blocking."""
+        return {UNFRIEND: self._finish_removal}
 
     async def add(self, caller: Caller, friend_id: str) -> tuple[Friend, bool]:
         """Say yes to somebody: ask them to be a friend, or accept their request. Repeatable.
@@ -141,13 +152,17 @@ class Friends:
             self._friendships.find(caller.principal, friend),
         )
         decision = Decision.BLOCK if block else Decision.NO
-        own_row, written = await self._friendships.decide(
-            before, friend, decision, unblock=block is False
-        )
-        if own_row.mine is not Decision.NONE:
-            await self._friendships.copy_decision(own_row, caller.principal.id)
-            await self._invitations.withdraw_between(caller.principal, friend)
-            await self._recheck_caller(caller, own_row, written=written)
+        if not block and before.mine is Decision.NONE and before.state is State.HIDDEN:
+            return  # nothing was said that could be taken back
+        other = {"friend": before.friend}
+        async with self._intents.around(UNFRIEND, before.owner, other):
+            own_row, written = await self._friendships.decide(
+                before, friend, decision, unblock=block is False
+            )
+            if own_row.mine is not Decision.NONE:
+                await self._friendships.copy_decision(own_row, caller.principal.id)
+                await self._invitations.withdraw_between(own_row.owner, own_row.friend)
+                await self._recheck_caller(caller, own_row, written=written)
 
     async def resolve(self, caller: Caller, friend_id: str | None) -> Friend:
         """An accepted friend. Both people's own rows are read, so a withdrawal counts at once.
@@ -191,6 +206,13 @@ class Friends:
 
         await for_each(rows, add_view)
         return [found[row.friend] for row in rows], rows[-1].friend if more else None
+
+    async def _finish_removal(self, intent: Intent) -> None:
+        """Take from the friend's row and from both listings what the owner's own row withdrew."""
+        owner, friend = intent.subject, str(intent.details["friend"])
+        await self._friendships.settle(owner, friend)
+        if not await self._friendships.are_friends(owner, friend):
+            await self._invitations.withdraw_between(owner, friend)
 
     async def _view(self, own_row: Friendship, friend: Principal, *, accepted: bool) -> Friend:
         """The friend as the caller may see them.

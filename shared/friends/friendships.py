@@ -5,6 +5,7 @@ row; then the request answers. If a request is killed in between, its repetition
 resolve one friend, each person's decision is read from their own row; the list shows the copies.
 """
 
+import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -121,6 +122,13 @@ class Friendships:
         rows = await self._table.list_for(owner, *_SAID_YES)
         return {row.row_key for row in rows}
 
+    async def ids_of_friends(self, owner: str) -> dict[str, str]:
+        """The ids of all whom a partition's owner has to do with, by the keys of their mappings."""
+        rows = await self._table.list_for(owner)
+        return {
+            row.row_key: str(row.values["friendId"]) for row in rows if "friendId" in row.values
+        }
+
     async def has_accepted(self, owner: str, friend: str) -> bool:
         """Whether the owner says yes to the friend, by the owner's own row. One point read."""
         return (await self._find(owner, friend)).mine is Decision.YES
@@ -158,11 +166,40 @@ class Friendships:
         decision is written before it is copied, so the copy is read first: if its decision is not
         in the row that is read after it, that decision was removed.
         """
-        friends_row = await self.find(friend, owner)
-        own_row = await self.find(owner, friend)
+        await self._retract_orphan(principal_key(owner), principal_key(friend))
+
+    async def _retract_orphan(self, owner: str, friend: str) -> None:
+        friends_row = await self._find(friend, owner)
+        own_row = await self._find(owner, friend)
         if friends_row.theirs_seq > own_row.mine_seq:
             with contextlib.suppress(RowChanged):  # another request has written something newer
                 await self._replace_or_remove(friends_row, friends_row.without_theirs())
+
+    async def settle(self, owner: str, friend: str) -> None:
+        """Take back what the friend's row still says of a yes that the owner has withdrawn.
+
+        It copies no yes: whoever says it repeats their request. Repeatable.
+
+        Args:
+            owner, friend: PartitionKeys of their mappings.
+        """
+
+        async def change(row: Row | None) -> Mapping[str, Value] | None:
+            friends_row, own_row = _friendship(friend, owner, row), await self._find(owner, friend)
+            if own_row.mine is Decision.YES or friends_row.friend_id is None:
+                return None
+            copied = friends_row.with_their_decision(own_row, friends_row.friend_id)
+            return None if copied is friends_row else copied.values()
+
+        await change_row(self._table, friend, owner, change)
+        await self._retract_orphan(owner, friend)
+
+    async def are_friends(self, one: str, other: str) -> bool:
+        """Whether both say yes, each by their own row. Two point reads."""
+        accepted = await asyncio.gather(
+            self.has_accepted(one, other), self.has_accepted(other, one)
+        )
+        return all(accepted)
 
     async def erase(self, principal: Principal) -> None:
         """Remove both rows of every friendship. Repeatable, also after a kill half-way."""

@@ -19,7 +19,7 @@ from shared.identity.rows import (
 from shared.keys import milliseconds, principal_key
 from shared.principals import Caller, Principal
 from shared.problems import Conflict
-from shared.tables import RowChanged, Table, Value
+from shared.tables import Row, RowChanged, Table, Value
 
 
 class Identities:
@@ -64,9 +64,13 @@ class Identities:
         """
         await self.find(caller.principal, caller.issued_at)
 
+    async def row_under(self, mapping: str) -> Row | None:
+        """The row under this PartitionKey, whatever it holds. One point read."""
+        return await self._table.find(mapping, self.row_key)
+
     async def is_active(self, mapping: str) -> bool:
         """Whether there is an active identity under this PartitionKey. One point read."""
-        row = await self._table.find(mapping, self.row_key)
+        row = await self.row_under(mapping)
         return row is not None and not is_tombstone(row) and not is_erasing(row)
 
     async def owner_of(self, communication_user_id: str) -> Principal | None:

@@ -1,18 +1,25 @@
 """Teams meetings that ACS users join: the service schedules them through Graph, or people made them
 in Outlook, Teams or Bookings and share the link."""
 
+import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from shared.changes import TRIES
 from shared.identity.identities import Identities
+from shared.intents import Finisher, Intent, Intents
 from shared.keys import principal_key
-from shared.meetings.graph import GraphApi, MeetingGone, MeetingPlan
+from shared.meetings.graph import GraphApi, MeetingPlan
 from shared.meetings.graph_answers import OnlineMeeting
-from shared.meetings.rows import ScheduledMeeting
-from shared.meetings.scheduled_meetings import ScheduledMeetings
+from shared.meetings.meeting_ids import MeetingIdChanged
+from shared.meetings.rows import CANCEL
+from shared.meetings.scheduled_meetings import ScheduledMeetings, WantedMeeting
+from shared.meetings.teams_updates import TeamsUpdates, join_details
+from shared.meetings.unfinished import UnfinishedMeetings
 from shared.principals import Caller, Kind
 from shared.problems import (
     BeingErased,
@@ -22,14 +29,14 @@ from shared.problems import (
     NotConfigured,
     Unauthenticated,
 )
-from shared.sharing.audiences import Audience, InvitedAudience
+from shared.sharing.audiences import Audience
 from shared.sharing.invitations import Invitations, SharedCallView
+from shared.sharing.join_details import JoinDetails
 from shared.sharing.rows import (
     LONGEST_TITLE,
     CallKind,
     Content,
     Host,
-    JoinDetails,
     SharedCallRecord,
     call_key,
     is_call_id,
@@ -39,9 +46,6 @@ from shared.texts import visible
 from shared.upstream.concurrency import SingleFlight
 
 logger = logging.getLogger(__name__)
-
-# How often a meeting is cancelled again when other requests schedule it again at the same time.
-_TRIES = 10
 
 
 class Meetings:
@@ -56,8 +60,10 @@ class Meetings:
         calls: SharedCalls,
         scheduled: ScheduledMeetings,
         identities: Identities,
+        intents: Intents,
         graph: GraphApi | None,
         organizer: str,
+        *,
         flight_seconds: float,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -71,10 +77,17 @@ class Meetings:
         self._calls = calls
         self._scheduled = scheduled
         self._identities = identities
+        self._intents = intents
         self._graph = graph
+        self._updates = TeamsUpdates(scheduled, calls, graph, now)
         self._organizer = organizer
         self._now = now
         self._flights = SingleFlight[object, tuple[SharedCallView, int, bool]](flight_seconds)
+
+    @property
+    def finishers(self) -> Mapping[str, Finisher]:
+        """What ends the intents of scheduling and cancelling."""
+        return UnfinishedMeetings(self._scheduled, self._calls, self._updates).finishers
 
     async def schedule(
         self, caller: Caller, external_id: str, plan: MeetingPlan, audience: Audience
@@ -114,16 +127,27 @@ class Meetings:
         caller's own meeting are read from Teams, under the caller's object id and no other.
         """
         call_id = call_key(caller.principal, CallKind.TEAMS_MEETING, f"link {link}")
-        invited = await self._invitations.prepare(caller, call_id, audience)
+        async with self._invitations.sharing(caller, call_id, audience) as draft:
+            content, details = await self._describe(caller, link, title, starts_at, ends_at)
+            return await self._invitations.publish(caller, draft, content, details)
+
+    async def _describe(
+        self,
+        caller: Caller,
+        link: str,
+        title: str | None,
+        starts_at: datetime | None,
+        ends_at: datetime | None,
+    ) -> tuple[Content, JoinDetails]:
+        """What to share of a meeting that people have made, and how to join it."""
         meeting, now = await self._find_own_meeting(caller, link), self._now()
         details = JoinDetails(checked_at=now)
         if meeting is not None:
-            details = self._join_details(meeting, requested_lobby=None)
+            details = join_details(meeting, now)
             title = title or visible(meeting.subject or "", LONGEST_TITLE) or None
             if starts_at is ends_at is None and meeting.ends_at and meeting.ends_at > now:
                 starts_at, ends_at = meeting.starts_at, meeting.ends_at
-        content = self._content(caller, link, title, starts_at, ends_at)
-        return await self._invitations.publish(caller, call_id, content, invited, details)
+        return self._content(caller, link, title, starts_at, ends_at), details
 
     async def cancel(self, caller: Caller, call_id: str) -> None:
         """Stop sharing a meeting, and delete it in Teams if this service scheduled it.
@@ -134,12 +158,24 @@ class Meetings:
             return
         await self._identities.admit(caller)
         owner = principal_key(caller.principal)
-        scheduled = await self._scheduled.cancel(owner, call_id)
-        for _ in range(_TRIES):
+        scheduled, record = await asyncio.gather(
+            self._scheduled.find(owner, call_id), self._calls.find(call_id)
+        )
+        if scheduled is None:
+            await self._invitations.unshare(caller, call_id, CallKind.TEAMS_MEETING)
+            return
+        change_id = "" if record is None else record.change_id
+        details = {**scheduled.intent_details(), "change": change_id}
+        async with self._intents.around(CANCEL, call_id, details):
+            await self._cancel(caller, owner, call_id)
+
+    async def _cancel(self, caller: Caller, owner: str, call_id: str) -> None:
+        scheduled = await self._scheduled.mark_cancelling(owner, call_id)
+        for _ in range(TRIES):
             await self._invitations.unshare(caller, call_id, CallKind.TEAMS_MEETING)
             # If the meeting was scheduled again meanwhile, we may have unshared the new one: then
             # that one has to be deleted.
-            current = await self._scheduled.cancel(owner, call_id)
+            current = await self._scheduled.mark_cancelling(owner, call_id)
             if current is None:
                 return
             if scheduled is not None and current.creation_id == scheduled.creation_id:
@@ -154,66 +190,65 @@ class Meetings:
     ) -> tuple[SharedCallView, int, bool]:
         if self._graph is None:
             raise NotConfigured("GRAPH_ENDPOINT is not set.")
-        call_id = call_key(caller.principal, CallKind.TEAMS_MEETING, f"external id {external_id}")
         owner = principal_key(caller.principal)
-        try:
-            invited = await self._invitations.prepare(caller, call_id, audience)
-            return await self._publish(caller, call_id, plan, invited)
-        except (Unauthenticated, BeingErased):
-            # The caller was erased meanwhile, or while an earlier request of theirs was killed.
-            await self._scheduled.delete_leftover(owner, call_id, caller.issued_at)
-            raise
+        former_id = call_key(caller.principal, CallKind.TEAMS_MEETING, f"external id {external_id}")
+        for _ in range(TRIES):
+            call_id = await self._scheduled.find_or_make_id(owner, external_id, former_id)
+            wanted = WantedMeeting(
+                owner, call_id, external_id, plan, caller.issued_at, self._organizers(caller)
+            )
+            begun = list[Intent]()
+            try:
+                async with self._invitations.sharing(caller, call_id, audience) as draft:
+                    made = await self._make_and_share(caller, draft, wanted, begun)
+            except MeetingIdChanged:
+                continue
+            except (Unauthenticated, BeingErased):
+                # The caller was erased meanwhile, or while an earlier request of theirs was killed.
+                await self._scheduled.delete_leftover(owner, call_id, caller.issued_at)
+                await self._end(begun)
+                raise
+            except (MeetingRefused, Conflict):
+                await self._end(begun)  # Teams and the record are as they were, or as others said
+                raise
+            await self._end(begun)
+            return made
+        raise Conflict
 
-    async def _publish(
-        self, caller: Caller, call_id: str, plan: MeetingPlan, invited: InvitedAudience
+    async def _make_and_share(
+        self, caller: Caller, draft: SharedCallRecord, wanted: WantedMeeting, begun: list[Intent]
     ) -> tuple[SharedCallView, int, bool]:
-        owner, previous = principal_key(caller.principal), await self._calls.find(call_id)
-        scheduled, meeting = await self._scheduled.ensure(
-            call_id, owner, plan, caller.issued_at, self._organizers(caller)
-        )
-        content = self._content(caller, meeting.link, plan.subject, plan.starts_at, plan.ends_at)
-        shared, invited_count, is_new = await self._invitations.publish(
-            caller,
-            call_id,
-            content,
-            invited,
-            self._join_details(meeting, requested_lobby=plan.lobby),
-            confirm=lambda: self._scheduled.check_current(scheduled),
-        )
-        try:
-            with _log_remedy():
-                details = await self._calls.update_meeting(
-                    call_id, lambda record: self._update_in_teams(scheduled, record)
-                )
-        except MeetingRefused:
-            # A client does not repeat a refused request, so restore what was shared before.
-            if previous is None or previous.content is None:
-                await self.cancel(caller, call_id)
-            else:
-                current = await self._calls.find(call_id)
-                if current is not None and current.content == content:
-                    await self._calls.undo(current, previous)
-            raise
-        return replace(shared, details=details), invited_count, is_new
+        """Make a meeting, share it, and have Teams hold what the record says.
 
-    async def _update_in_teams(
-        self, scheduled: ScheduledMeeting, record: SharedCallRecord
-    ) -> JoinDetails:
-        """Change a meeting in Teams to what its record says; returns how to join it.
-
-        Raises:
-            Conflict: somebody has deleted it in Teams; a repetition schedules it again.
+        Args:
+            begun: the intents that this begins are added.
         """
-        content, graph = record.content, self._graph
-        assert graph and scheduled.graph_id and content  # noqa: S101, PT018
-        assert content.starts_at and content.ends_at  # noqa: S101, PT018
-        lobby = record.details.requested_lobby if record.details else None
-        plan = MeetingPlan(content.title or "", content.starts_at, content.ends_at, lobby)
-        try:
-            meeting = await graph.update(scheduled.organizer, scheduled.graph_id, plan)
-        except MeetingGone:
-            raise Conflict from None
-        return self._join_details(meeting, requested_lobby=lobby)
+        plan = wanted.plan
+        for _ in range(TRIES):
+            scheduled, meeting = await self._scheduled.ensure(wanted, begun)
+            content = self._content(
+                caller, meeting.link, plan.subject, plan.starts_at, plan.ends_at
+            )
+            details = join_details(meeting, self._now(), plan.lobby)
+            shared, invited, is_new = await self._invitations.publish(
+                caller, draft, content, details, by_teams=True
+            )
+            try:
+                is_current = await self._scheduled.is_current(scheduled)
+            except Conflict:  # it was cancelled meanwhile, and we have shared it after that
+                await self._calls.end_change(draft.call_id, draft.change_id)
+                raise
+            if not is_current:  # it was made anew meanwhile: share the new one
+                draft = replace(draft, change_id=uuid.uuid4().hex)
+                continue
+            with _log_remedy():
+                details = await self._updates.settle(scheduled, draft.change_id)
+            return replace(shared, details=details), invited, is_new
+        raise Conflict
+
+    async def _end(self, intents: list[Intent]) -> None:
+        for intent in intents:
+            await self._intents.end(intent)
 
     def _organizers(self, caller: Caller) -> list[str]:
         """The Entra users who may be the organizer: the caller first, then the service's own."""
@@ -248,19 +283,6 @@ class Meetings:
             ends_at=ends_at,
             shared_at=self._now(),
             host=Host(caller.principal.id, caller.display_name),
-        )
-
-    def _join_details(self, meeting: OnlineMeeting, requested_lobby: str | None) -> JoinDetails:
-        return JoinDetails(
-            checked_at=self._now(),
-            meeting_id=meeting.meeting_id,
-            passcode=meeting.passcode,
-            toll_number=meeting.toll_number,
-            toll_free_number=meeting.toll_free_number,
-            conference_id=meeting.conference_id,
-            lobby=meeting.lobby,
-            presenters_admit=meeting.presenters_admit,
-            requested_lobby=requested_lobby,
         )
 
 

@@ -1,7 +1,9 @@
 """Rows of the meetings that this service scheduled in Teams (table `meetings`).
 
 A row is stored before Graph creates the meeting and stays until Graph has deleted it. So a
-repetition after a kill, and an erasure, find every meeting of a person.
+repetition after a kill, and an erasure, find every meeting of a person. Another row leads from the
+owner's own id of a meeting to ours, which is random: whoever could compute it would open a meeting
+in a space without knowing the name of the space.
 """
 
 from collections.abc import Mapping
@@ -9,7 +11,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from shared.keys import key
 from shared.tables import Row, Value
+
+# Kinds of intents, whose subject is a call id. Their details are those of `intent_details`; CANCEL
+# has also `change`, which names the record of the call at the beginning, or "".
+MAKE = "makeMeeting"
+CANCEL = "cancelMeeting"
+# Before the RowKey of a row that leads from an owner's id to ours; no call id begins like this.
+_ID_ROW_PREFIX = "x-"
 
 
 @dataclass(frozen=True)
@@ -44,6 +54,16 @@ class ScheduledMeeting:
         cancelled meeting does not delete the meeting that was created after it."""
         return f"{self.call_id}.{self.creation_id}"
 
+    def intent_details(self) -> dict[str, Value]:
+        """What an intent keeps of it: enough to delete it in Teams when its row is gone."""
+        return {
+            "owner": self.owner,
+            "organizer": self.organizer,
+            "externalId": self.external_id,
+            "endsAt": self.ends_at,
+            "isMade": self.graph_id is not None,
+        }
+
     def values(self) -> dict[str, Value]:
         return {
             "making": self.creation_id,
@@ -68,3 +88,21 @@ class ScheduledMeeting:
             cancelling=values["cancelling"],
             row=row,
         )
+
+
+def id_row_key(external_id: str) -> str:
+    """The RowKey of the row that leads from an owner's id of a meeting to ours."""
+    return _ID_ROW_PREFIX + key("external id", external_id)
+
+
+def is_id_row(row: Row) -> bool:
+    """Whether a row of the table is no meeting, but leads to one."""
+    return row.row_key.startswith(_ID_ROW_PREFIX)
+
+
+def id_row_values(call_id: str) -> dict[str, Value]:
+    return {"callId": call_id}
+
+
+def call_id_of(id_row: Row) -> str:
+    return str(id_row.values["callId"])

@@ -8,15 +8,19 @@ that, so one of the two always sees the other.
 
 import contextlib
 import logging
+import secrets
 import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from shared.changes import change_row, retry_if_changed
+from shared.intents import Intent, Intents
 from shared.keys import principal_key
 from shared.meetings.graph import GraphApi, MeetingGone, MeetingPlan
 from shared.meetings.graph_answers import OnlineMeeting
-from shared.meetings.rows import ScheduledMeeting
+from shared.meetings.meeting_ids import MeetingIds, meetings_among
+from shared.meetings.rows import MAKE, ScheduledMeeting, call_id_of, is_id_row
 from shared.principals import Principal
 from shared.problems import (
     Conflict,
@@ -26,15 +30,33 @@ from shared.problems import (
     NotConfigured,
     OrganizerRefused,
 )
-from shared.tables import RowChanged, Table, Value
+from shared.tables import Row, RowChanged, Table, Value
 from shared.upstream.concurrency import for_each
 
 logger = logging.getLogger(__name__)
 
-# How often a change is tried while other requests change the same row; then it is a Conflict.
-_TRIES = 10
 # How long after its end a meeting's row is kept. The meeting itself stays in Teams.
 _KEPT_AFTER_END = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class WantedMeeting:
+    """A meeting that an owner wants to be there.
+
+    Attributes:
+        owner: PartitionKey of the mapping of who schedules it.
+        external_id: the owner's own id of it.
+        proven_at: when the token was issued with which the owner schedules it.
+        organizers: object ids of Entra users, the preferred one first. The first whom Graph lets us
+            act for becomes the organizer, and stays it.
+    """
+
+    owner: str
+    call_id: str
+    external_id: str
+    plan: MeetingPlan
+    proven_at: datetime
+    organizers: Sequence[str]
 
 
 class ScheduledMeetings:
@@ -44,6 +66,7 @@ class ScheduledMeetings:
         self,
         table: Table,
         graph: GraphApi | None,
+        intents: Intents,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """
@@ -51,61 +74,84 @@ class ScheduledMeetings:
             graph: None if GRAPH_ENDPOINT is not set.
         """
         self._table = table
+        self._ids = MeetingIds(table)
         self._graph = graph
+        self._intents = intents
         self._now = now
 
+    async def find_or_make_id(self, owner: str, external_id: str, former_id: str) -> str:
+        """Our id of the meeting that an owner's id stands for, or a new random one.
+
+        Args:
+            former_id: what earlier versions computed from the owner's id: a meeting that is there
+                under that id keeps it.
+        """
+        known = await self._ids.find(owner, external_id)
+        if known is not None:
+            return known
+        former = await self.find(owner, former_id)
+        if former is not None and not former.cancelling:
+            return await self._ids.adopt(owner, external_id, former_id)
+        if former is not None:
+            await self.delete(former)
+        return secrets.token_hex(32)
+
     async def ensure(
-        self,
-        call_id: str,
-        owner: str,
-        plan: MeetingPlan,
-        proven_at: datetime,
-        organizers: Sequence[str],
+        self, wanted: WantedMeeting, begun: list[Intent]
     ) -> tuple[ScheduledMeeting, OnlineMeeting]:
         """Create a meeting unless it exists; a meeting that exists may differ from the plan.
 
         Args:
-            proven_at: when the token was issued with which the owner schedules it.
-            organizers: object ids of Entra users, the preferred one first. The first whom Graph
-                lets us act for becomes the organizer, and stays it.
+            begun: the intents that this begins and does not end are added; the caller ends them
+                when the meeting is shared, and Teams is as its record says.
 
         Raises:
             NotConfigured: there is no Graph, or no organizer to choose from.
             GraphRefused: the app may act for none of the organizers.
             MeetingRefused: Graph does not accept the plan.
+            MeetingIdChanged: another request made a meeting for the owner's id.
         """
         graph = self._graph_or_raise()
-        for _ in range(_TRIES):
-            scheduled = await self._find(owner, call_id)
+
+        async def create_or_get() -> tuple[ScheduledMeeting, OnlineMeeting]:
+            scheduled = await self.find(wanted.owner, wanted.call_id)
             if scheduled is None:
-                scheduled = await self._insert_row(call_id, owner, plan, proven_at, organizers)
+                scheduled = await self._insert_row(wanted)
             if scheduled.cancelling:
                 await self.delete(scheduled)
-                continue
+                raise RowChanged
+            begun.append(
+                await self._intents.begin(MAKE, scheduled.call_id, scheduled.intent_details())
+            )
             try:
                 # A meeting that has an id is not created again before its row says so. Otherwise a
                 # request that cancels could remove the row at the same time, and if this request
                 # is killed then, no row names the meeting that Graph has just created again.
                 meeting = (
-                    await graph.create_or_get(scheduled.organizer, scheduled.external_id, plan)
+                    await graph.create_or_get(
+                        scheduled.organizer, scheduled.external_id, wanted.plan
+                    )
                     if scheduled.graph_id is None
                     else await graph.get(scheduled.organizer, scheduled.graph_id)
                 )
             except MeetingGone:  # somebody deleted it in Teams, or another request cancels it
-                with contextlib.suppress(RowChanged):
-                    await self._write(
-                        scheduled, replace(scheduled, graph_id=None, creation_id=uuid.uuid4().hex)
-                    )
-                continue
+                creation_id = uuid.uuid4().hex
+                await self._write(
+                    scheduled, replace(scheduled, graph_id=None, creation_id=creation_id)
+                )
+                raise RowChanged from None
             except OrganizerRefused as refused:
-                if not await self._try_next_organizer(scheduled, organizers):
+                await self._intents.end(begun.pop())
+                if not await self._try_next_organizer(scheduled, wanted.organizers):
                     logger.error("no meeting can be made: %s", refused.remedy)
                     raise
-                continue
+                raise RowChanged from None
             except GraphRefused as refused:  # the row stays: an earlier request may have created it
+                await self._intents.end(begun.pop())
                 logger.error("no meeting can be made: %s", refused.remedy)
                 raise
             except MeetingRefused:
+                await self._intents.end(begun.pop())
                 await self._remove_never_created(scheduled)
                 raise
             changed = replace(
@@ -113,34 +159,43 @@ class ScheduledMeetings:
                 graph_id=meeting.id,
                 # Times only grow: a late request with an older token must not take the meeting
                 # over, and a change that fails later must not shorten how long the row is kept.
-                proven_at=max(scheduled.proven_at, proven_at),
-                ends_at=max(scheduled.ends_at, plan.ends_at),
+                proven_at=max(scheduled.proven_at, wanted.proven_at),
+                ends_at=max(scheduled.ends_at, wanted.plan.ends_at),
             )
             try:
                 return await self._write(scheduled, changed), meeting
             except RowChanged:
                 await self._delete_superseded(scheduled, meeting)
-        raise Conflict
+                raise
 
-    async def check_current(self, scheduled: ScheduledMeeting) -> None:
-        """Raise Conflict if another request has cancelled a meeting since it was scheduled."""
-        current = await self._find(scheduled.owner, scheduled.call_id)
-        if current is None or current.creation_id != scheduled.creation_id or current.cancelling:
+        return await retry_if_changed(create_or_get)
+
+    async def is_current(self, scheduled: ScheduledMeeting) -> bool:
+        """Whether a meeting is still there as it was scheduled.
+
+        Raises:
+            Conflict: it was cancelled, and not made anew.
+        """
+        current = await self.find(scheduled.owner, scheduled.call_id)
+        if current is None or current.cancelling:
             raise Conflict
+        return current.creation_id == scheduled.creation_id
 
-    async def cancel(self, owner: str, call_id: str) -> ScheduledMeeting | None:
+    async def mark_cancelling(self, owner: str, call_id: str) -> ScheduledMeeting | None:
         """Mark a meeting as cancelling; `delete` deletes it.
 
         Returns:
             Its row; None if this service did not schedule the meeting.
         """
-        for _ in range(_TRIES):
-            scheduled = await self._find(owner, call_id)
-            if scheduled is None or scheduled.cancelling:
-                return scheduled
-            with contextlib.suppress(RowChanged):
-                return await self._write(scheduled, replace(scheduled, cancelling=True))
-        raise Conflict
+
+        def mark(row: Row | None) -> Mapping[str, Value] | None:
+            found = None if row is None else ScheduledMeeting.of(row)
+            if found is None or found.cancelling:
+                return None
+            return replace(found, cancelling=True).values()
+
+        marked = await change_row(self._table, owner, call_id, mark)
+        return None if marked.now is None else ScheduledMeeting.of(marked.now)
 
     async def delete(self, scheduled: ScheduledMeeting) -> None:
         """Delete a meeting in Teams, then its row; repeatable."""
@@ -154,24 +209,26 @@ class ScheduledMeetings:
                     await self._table.replace(scheduled.row, scheduled.values())
                 )
             except RowChanged:
-                current = await self._find(scheduled.owner, scheduled.call_id)
+                current = await self.find(scheduled.owner, scheduled.call_id)
                 if current is not None and current.creation_id == scheduled.creation_id:
                     await self.delete(current)
                 return
-            plan = MeetingPlan(
-                "Cancelled", scheduled.ends_at - timedelta(hours=1), scheduled.ends_at, None
-            )
-            try:
-                graph_id = (
-                    await graph.create_or_get(scheduled.organizer, scheduled.external_id, plan)
-                ).id
-            except OrganizerRefused:  # most likely the meeting was never created for them
-                logger.error("a meeting that was perhaps made is left alone: organizer-refused")
-                await self._remove(scheduled)
-                return
+            await self.delete_if_made(scheduled.organizer, scheduled.external_id, scheduled.ends_at)
         if graph_id is not None:
             await graph.delete(scheduled.organizer, graph_id)
-        await self._remove(scheduled)
+        await self._ids.remove(scheduled)
+
+    async def delete_if_made(self, organizer: str, external_id: str, ends_at: datetime) -> None:
+        """Delete a meeting in Teams that was perhaps created; its id in Graph is not known."""
+        graph = self._graph_or_raise()
+        plan = MeetingPlan("Cancelled", ends_at - timedelta(hours=1), ends_at, None)
+        try:
+            # Graph finds a meeting by its external id only if asked to create it.
+            meeting = await graph.create_or_get(organizer, external_id, plan)
+        except OrganizerRefused:  # most likely the meeting was never created for them
+            logger.error("a meeting that was perhaps made is left alone: organizer-refused")
+        else:
+            await graph.delete(organizer, meeting.id)
 
     async def delete_leftover(self, owner: str, call_id: str, proven_at: datetime) -> None:
         """Delete the meeting of an owner who was erased while a request scheduled it.
@@ -181,7 +238,7 @@ class ScheduledMeetings:
         Args:
             proven_at: when the token of the erased owner was issued.
         """
-        scheduled = await self._find(owner, call_id)
+        scheduled = await self.find(owner, call_id)
         if scheduled is not None and scheduled.proven_at <= proven_at:
             # If the row changed, the new person has it, or the erasure is deleting the meeting.
             with contextlib.suppress(RowChanged):
@@ -198,50 +255,54 @@ class ScheduledMeetings:
             except (GraphRefused, MeetingRefused, NotConfigured) as refused:
                 # The app may not delete the meeting any more; the erasure must not wait for that.
                 logger.error("a meeting of who is erased stays in Teams: %s", refused.code)
-                await self._remove(scheduled)
+                await self._ids.remove(scheduled)
 
         rows = await self._table.list_for(principal_key(principal))
-        await for_each(map(ScheduledMeeting.of, rows), erase_one)
+        await for_each(meetings_among(rows), erase_one)
+        await self._ids.remove_unchanged([row for row in rows if is_id_row(row)])
 
     async def export(self, principal: Principal) -> list[dict[str, Value]]:
-        """The meetings that a person scheduled and whose rows are kept."""
-        rows = map(ScheduledMeeting.of, await self._table.list_for(principal_key(principal)))
-        return [{"callId": meeting.call_id, "endsAt": meeting.ends_at} for meeting in rows]
+        """The meetings that a person scheduled and whose rows are kept, and what leads to them."""
+        rows = await self._table.list_for(principal_key(principal))
+        ends = {meeting.call_id: meeting.ends_at for meeting in meetings_among(rows)}
+        hashes = {call_id_of(row): row.row_key for row in rows if is_id_row(row)}
+        return [
+            {
+                "callId": call_id,
+                **({"endsAt": ends[call_id]} if call_id in ends else {}),
+                **({"externalIdHash": hashes[call_id]} if call_id in hashes else {}),
+            }
+            for call_id in dict.fromkeys((*ends, *hashes))
+        ]
 
     def _graph_or_raise(self) -> GraphApi:
         if self._graph is None:
             raise NotConfigured("GRAPH_ENDPOINT is not set.")
         return self._graph
 
-    async def _find(self, owner: str, call_id: str) -> ScheduledMeeting | None:
+    async def find(self, owner: str, call_id: str) -> ScheduledMeeting | None:
+        """The row of a meeting; None if this service did not schedule it. One point read."""
         row = await self._table.find(owner, call_id)
         return None if row is None else ScheduledMeeting.of(row)
 
-    async def _insert_row(
-        self,
-        call_id: str,
-        owner: str,
-        plan: MeetingPlan,
-        proven_at: datetime,
-        organizers: Sequence[str],
-    ) -> ScheduledMeeting:
+    async def _insert_row(self, wanted: WantedMeeting) -> ScheduledMeeting:
         """Store the row of a meeting before it is created; remove rows that are no longer kept."""
-        if not organizers:
+        if not wanted.organizers:
             raise NotConfigured("MEETING_ORGANIZER_ID is not set, and Entra did not sign you in.")
-        meetings = map(ScheduledMeeting.of, await self._table.list_for(owner))
+        meetings = meetings_among(await self._table.list_for(wanted.owner))
         oldest_kept = self._now() - _KEPT_AFTER_END
         old = [meeting for meeting in meetings if meeting.ends_at < oldest_kept]
-        await for_each(old, self._remove)
+        await for_each(old, self._ids.remove)
         new = ScheduledMeeting(
-            owner=owner,
-            call_id=call_id,
+            owner=wanted.owner,
+            call_id=wanted.call_id,
             creation_id=uuid.uuid4().hex,
-            organizer=organizers[0],
+            organizer=wanted.organizers[0],
             graph_id=None,
-            proven_at=proven_at,
-            ends_at=plan.ends_at,
+            proven_at=wanted.proven_at,
+            ends_at=wanted.plan.ends_at,
         )
-        return ScheduledMeeting.of(await self._table.insert_if_absent(owner, call_id, new.values()))
+        return await self._ids.insert(new, wanted.external_id)
 
     async def _try_next_organizer(
         self, scheduled: ScheduledMeeting, organizers: Sequence[str]
@@ -268,7 +329,7 @@ class ScheduledMeetings:
     async def _delete_superseded(self, scheduled: ScheduledMeeting, meeting: OnlineMeeting) -> None:
         """Delete a new meeting in Teams if its row was removed, or is marked as cancelling, or has
         another organizer by now."""
-        current = await self._find(scheduled.owner, scheduled.call_id)
+        current = await self.find(scheduled.owner, scheduled.call_id)
         ours = (scheduled.creation_id, scheduled.organizer, False)
         if current is None or (current.creation_id, current.organizer, current.cancelling) != ours:
             await self._graph_or_raise().delete(scheduled.organizer, meeting.id)
@@ -276,7 +337,7 @@ class ScheduledMeetings:
     async def _remove_never_created(self, scheduled: ScheduledMeeting) -> None:
         """Remove the row of a meeting that Graph has refused to create."""
         if scheduled.graph_id is None:
-            await self._remove(scheduled)
+            await self._ids.remove(scheduled)
 
     async def _write(
         self, scheduled: ScheduledMeeting, changed: ScheduledMeeting
@@ -284,8 +345,3 @@ class ScheduledMeetings:
         if scheduled.row is None or changed == scheduled:
             return scheduled
         return ScheduledMeeting.of(await self._table.replace(scheduled.row, changed.values()))
-
-    async def _remove(self, scheduled: ScheduledMeeting) -> None:
-        if scheduled.row is not None:
-            with contextlib.suppress(RowChanged):
-                await self._table.remove_unchanged(scheduled.row)

@@ -1,6 +1,10 @@
 """The answer of an export."""
 
+from collections.abc import Mapping, Sequence
+
 from shared.bodies import Answer, Timestamp
+
+type Exported = str | int | float | bool | Timestamp | dict[str, str | list[str]]
 
 
 class ExportAnswer(Answer):
@@ -9,4 +13,4 @@ class ExportAnswer(Answer):
     id: str
     realm: str
     exported_at: Timestamp
-    held: dict[str, list[dict[str, str | int | float | bool | Timestamp]]]
+    held: Mapping[str, Sequence[Mapping[str, Exported]]]

@@ -7,10 +7,10 @@ Each domain that stores something about people is a `PersonalDataStore`, and is 
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from shared import audit
 from shared.changes import TRIES
@@ -22,7 +22,7 @@ from shared.intents import Finisher, Intent, Intents
 from shared.keys import principal_key
 from shared.principals import Caller, Kind, Principal
 from shared.problems import Conflict
-from shared.tables import Table, Value
+from shared.tables import Table
 from shared.upstream.concurrency import SingleFlight
 
 # Seconds by which the clock of an issuer on this machine may be behind ours.
@@ -32,7 +32,7 @@ _ERASE = "erase"  # the kind of intent
 type Check = Callable[[], Awaitable[None]]
 """Raises ErasureEnded once the erasure has ended."""
 
-type Rows = list[dict[str, Value]]
+type Rows = Sequence[Mapping[str, Any]]
 
 
 class PersonalDataStore(Protocol):

@@ -1,25 +1,19 @@
 """Audiences: whom an owner may invite to a call, and to how many calls."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 
 from shared.auth.roles import CALLS_MANAGE
 from shared.friends.friendships import Friendships
 from shared.friends.rows import State
 from shared.keys import principal_key
 from shared.principals import Caller, Kind, Principal
-from shared.problems import Fault, InvalidRequest, TooManyShared
+from shared.problems import Fault, InvalidRequest
 from shared.sharing.consent import ConsentChecks
-from shared.sharing.rows import MOST_INVITEES, Consent, Invitation, Role, space_key
-from shared.sharing.shared_calls import SharedCalls
-from shared.tables import Table
+from shared.sharing.rows import MOST_INVITEES, Consent, space_key
 
 # How many calls one person may share at a time, and how many of them in one space.
 MOST_CALLS = 100
 MOST_IN_SPACE = 10
-# How many ended calls one request removes to make room for a new one.
-_MOST_REMOVED = 5
 
 
 @dataclass(frozen=True)
@@ -63,52 +57,22 @@ def partitions_of(realm: str, audience: Audience | None) -> list[str]:
 
 
 class Audiences:
-    """Checks whom an owner may invite. Writes only to remove ended calls, which makes room."""
+    """Checks whom an owner may invite."""
 
-    def __init__(
-        self,
-        listings: Table,
-        calls: SharedCalls,
-        friendships: Friendships,
-        consents: ConsentChecks,
-        now: Callable[[], datetime],
-    ) -> None:
-        self._listings = listings
-        self._calls = calls
+    def __init__(self, friendships: Friendships, consents: ConsentChecks) -> None:
         self._friendships = friendships
         self._consents = consents
-        self._now = now
 
-    async def resolve(self, caller: Caller, call_id: str, audience: Audience) -> InvitedAudience:
+    async def resolve(self, caller: Caller, audience: Audience) -> InvitedAudience:
         """Find the people that an audience stands for, and check that the caller may invite them.
 
         Raises:
             InvalidRequest: the caller may not invite somebody (the answer does not say why), or
                 the audience is too large.
-            TooManyShared: the caller shares too many calls.
         """
-        owner = principal_key(caller.principal)
         invitees, consent = await self._invitees(caller, audience)
         space = "" if audience.space is None else space_key(caller.principal.realm, audience.space)
-        await self._make_room(owner, call_id)
-        await self.refuse_full_space(space, owner, call_id)
         return InvitedAudience(invitees, consent, space)
-
-    async def refuse_full_space(self, space: str, owner: str, call_id: str) -> None:
-        """Raises TooManyShared if the owner's other live calls fill their part of the space."""
-        if not space:
-            return
-        rows = await self._listings.list_for(space, "owner eq @owner", {"owner": owner})
-        now = self._now()
-        others = [
-            invitation
-            for invitation in map(Invitation.of, rows)
-            if invitation.call_id != call_id and invitation.is_live(now)
-        ]
-        if len(others) >= MOST_IN_SPACE:
-            raise TooManyShared(
-                f"You share {MOST_IN_SPACE} calls in that space: unshare one first."
-            )
 
     async def _invitees(self, caller: Caller, audience: Audience) -> tuple[frozenset[str], Consent]:
         """The PartitionKeys of the invitees' mappings, and what lets the caller invite them.
@@ -147,23 +111,3 @@ class Audiences:
             hint = " A person gets an identity with their first GET /token." if is_manager else ""
             raise InvalidRequest(f"Somebody who is named {message}.{hint}", faults=faults)
         return frozenset(invitees.values()), consent
-
-    async def _make_room(self, owner: str, call_id: str) -> None:
-        """Remove ended calls until the owner may share one more.
-
-        Requests that run at the same time do not count each other.
-
-        Raises:
-            TooManyShared: too few of the owner's calls have ended.
-        """
-        rows = await self._listings.list_for(owner, "role eq @role", {"role": Role.OWNER.value})
-        if len(rows) < MOST_CALLS or call_id in {row.row_key for row in rows}:
-            return
-        now = self._now()
-        ended = [own for own in map(Invitation.of, rows) if not own.is_live(now)]
-        excess = len(rows) - MOST_CALLS + 1
-        for own in ended[: min(excess, _MOST_REMOVED)]:
-            await self._calls.end(own.call_id, lambda record: not record.is_live(now))
-            await self._calls.finish(owner, own.call_id)
-        if excess > min(len(ended), _MOST_REMOVED):
-            raise TooManyShared(f"You share {MOST_CALLS} calls: unshare one first.")

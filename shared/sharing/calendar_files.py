@@ -1,21 +1,31 @@
 """An invitation as an iCalendar file (RFC 5545), for people's calendars."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from icalendar import Calendar, Event
 
 from shared.sharing.invitations import SharedCallView
 
+# How long a call without an end is in a calendar: a person who adds it can change that.
+_DEFAULT_DURATION = timedelta(hours=1)
+
 
 def calendar_file(shared: SharedCallView) -> str:
-    """The invitation as a calendar of one event; a call without times begins when it was shared."""
+    """The invitation as a calendar of one event.
+
+    A call without times begins when it was shared, and one without an end lasts an hour. A calendar
+    that has the event already takes the one with the higher SEQUENCE.
+    """
     content, event = shared.content, Event()
     event.add("uid", f"{shared.call_id}@trusted-service")
-    event.add("dtstamp", datetime.now(UTC))
+    event.add("sequence", shared.revision)
+    event.add("dtstamp", content.shared_at)  # with no METHOD: when it was changed last
     event.add("dtstart", content.due_at)
     # iCalendar times are whole seconds, and RFC 5545 wants the end to be later than the start.
     if content.ends_at is not None and content.ends_at - content.due_at >= timedelta(seconds=1):
         event.add("dtend", content.ends_at)
+    else:
+        event.add("dtend", content.due_at + _DEFAULT_DURATION)
     event.add("summary", content.title or "Call")
     host = content.host.display_name or content.host.id
     event.add("description", "\n".join([f"Shared by {host}", *_ways_to_join(shared)]))

@@ -4,7 +4,6 @@ Friends may be invited as long as each side's own row says yes. A listing reads 
 which may be old: it needs one query for all friends.
 """
 
-import asyncio
 from collections.abc import Iterable
 
 from shared.friends.friendships import Friendships
@@ -50,11 +49,7 @@ class ConsentChecks:
         """Whether the owner of a call may still invite one person."""
         if record.consent is not Consent.FRIENDSHIP:
             return True
-        accepted = await asyncio.gather(
-            self._friendships.has_accepted(invitee, record.owner),
-            self._friendships.has_accepted(record.owner, invitee),
-        )
-        return all(accepted)
+        return await self._friendships.are_friends(invitee, record.owner)
 
     async def keep_consented(self, invitee: str, invitations: list[Invitation]) -> list[Invitation]:
         """Leave out invitations by former friends, which a killed request may have left."""

@@ -16,7 +16,8 @@ from pydantic import (
 )
 
 from shared.bodies import Answer, Body, PersonId, Query, Timestamp, is_absent, visible_text
-from shared.sharing.rows import LONGEST_TITLE, MOST_INVITEES, CallKind, JoinDetails
+from shared.sharing.join_details import JoinDetails
+from shared.sharing.rows import LONGEST_TITLE, MOST_INVITEES, CallKind
 
 if TYPE_CHECKING:  # a function folder imports this module, and must not load the rules with it
     from shared.sharing.audiences import Audience
@@ -124,12 +125,12 @@ class HostAnswer(Answer):
 
 
 class ListedAnswer(Answer):
-    """A call that the caller may join. `locator` is the argument of the Calling SDK's `join`."""
+    """A call that the caller may open. A listing may be older than the call's record, so it does
+    not say how to join."""
 
     id: str
     kind: CallKind
     title: str | None
-    locator: dict[str, str]
     starts_at: Timestamp | None = Field(exclude_if=is_absent)
     ends_at: Timestamp | None = Field(exclude_if=is_absent)
     host: HostAnswer
@@ -179,8 +180,10 @@ class DialInAnswer(Answer):
 
 
 class InvitationAnswer(ListedAnswer):
-    """One call, with every way to join it. `alternatives` are locators too."""
+    """One call, with every way to join it. `locator`, and each of `alternatives`, is the argument
+    of the Calling SDK's `join`."""
 
+    locator: dict[str, str]
     alternatives: list[dict[str, str]]
     dial_in: DialInAnswer | None = Field(exclude_if=is_absent)
     lobby: LobbyAnswer | None = Field(exclude_if=is_absent)
@@ -189,6 +192,7 @@ class InvitationAnswer(ListedAnswer):
     def of(cls, shared: "SharedCallView") -> Self:
         details = shared.details
         ways_to_join = {
+            "locator": dict(shared.content.locator),
             "alternatives": [] if details is None else _meeting_id_locators(details),
             "dial_in": None if details is None else DialInAnswer.of(details),
             "lobby": None if details is None else LobbyAnswer.of(details),
@@ -220,7 +224,6 @@ def _listed_fields(shared: "SharedCallView") -> dict[str, Any]:
         "id": shared.call_id,
         "kind": content.kind,
         "title": content.title,
-        "locator": dict(content.locator),
         "starts_at": content.starts_at,
         "ends_at": content.ends_at,
         "host": {"id": content.host.id, "display_name": content.host.display_name},

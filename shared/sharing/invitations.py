@@ -6,39 +6,44 @@
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from shared.friends.friendships import Friendships
 from shared.identity.identities import Identities
+from shared.intents import Finisher, Intents
 from shared.keys import principal_key
 from shared.limits import Budget
-from shared.principals import Caller, Principal
+from shared.principals import Caller, Kind, Principal
 from shared.problems import (
     BeingErased,
     Conflict,
     InvalidRequest,
     NotFound,
     Problem,
-    TooManyShared,
     Unauthenticated,
 )
-from shared.sharing.audiences import Audience, Audiences, InvitedAudience, partitions_of
+from shared.sharing.audiences import Audience, Audiences, partitions_of
+from shared.sharing.call_export import CallExport
 from shared.sharing.consent import ConsentChecks
+from shared.sharing.crowds import Crowds
+from shared.sharing.ended_calls import EndedCalls
+from shared.sharing.join_details import JoinDetails
 from shared.sharing.rows import (
     CallKind,
     Consent,
     Content,
     Invitation,
-    JoinDetails,
     Role,
     SharedCallRecord,
     is_call_id,
     space_key,
 )
 from shared.sharing.shared_calls import SharedCalls
-from shared.tables import Table, Value
+from shared.sharing.unfinished import SHARE, UNSHARE, UnfinishedSharings
+from shared.tables import Table
 from shared.upstream.concurrency import for_each
 
 # How many calls one listing shows: if there are more, those that begin first.
@@ -55,19 +60,23 @@ class SharedCallView:
     """A call as somebody who may join sees it.
 
     Attributes:
+        content: in a listing, where nothing is opened, without the locator.
         mine: whether the viewer shares it.
-        details: how to join a Teams meeting; None in a listing, where nothing is opened.
+        details: how to join a Teams meeting; None in a listing.
+        revision: higher after each sharing; 0 in a listing.
     """
 
     call_id: str
     content: Content
     mine: bool
     details: JoinDetails | None = None
+    revision: int = 0
 
     @classmethod
     def of(cls, record: SharedCallRecord, viewer: str) -> "SharedCallView":
         assert record.content is not None  # noqa: S101
-        return cls(record.call_id, record.content, record.owner == viewer, record.details)
+        mine = record.owner == viewer
+        return cls(record.call_id, record.content, mine, record.details, record.revision)
 
 
 class Invitations:
@@ -83,28 +92,43 @@ class Invitations:
         calls: SharedCalls,
         friendships: Friendships,
         identities: Identities,
+        intents: Intents,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._listings = listings
         self._calls = calls
+        self._ended_calls = EndedCalls(listings, calls, now)
         self._consents = ConsentChecks(friendships, identities)
-        self._audiences = Audiences(listings, calls, friendships, self._consents, now)
+        self._audiences = Audiences(friendships, self._consents)
+        self._crowds = Crowds(listings, calls, now)
+        self._call_export = CallExport(calls, friendships, identities)
         self._identities = identities
+        self._intents = intents
         self._now = now
         self._sharings = Budget(_MOST_SHARINGS, now)
+
+    @property
+    def finishers(self) -> Mapping[str, Finisher]:
+        """What ends the intents of sharing and unsharing."""
+        return UnfinishedSharings(self._calls, self._identities).finishers
 
     async def share(
         self, caller: Caller, call_id: str, content: Content, audience: Audience
     ) -> tuple[SharedCallView, int, bool]:
         """Share a call, or share it again, which replaces its audience. Repeatable.
 
-        Returns as `publish`; raises as `prepare` and `publish`.
+        Returns as `publish`; raises as `sharing` and `publish`.
         """
-        invited = await self.prepare(caller, call_id, audience)
-        return await self.publish(caller, call_id, content, invited)
+        async with self.sharing(caller, call_id, audience) as draft:
+            return await self.publish(caller, draft, content)
 
-    async def prepare(self, caller: Caller, call_id: str, audience: Audience) -> InvitedAudience:
-        """Check whom the caller wants to invite; nothing is shared yet.
+    @asynccontextmanager
+    async def sharing(
+        self, caller: Caller, call_id: str, audience: Audience
+    ) -> AsyncIterator[SharedCallRecord]:
+        """Check whom the caller wants to invite, and take the call's place among theirs.
+
+        Nothing is shared before the body of the `with` hands the draft of the record to `publish`.
 
         Raises:
             InvalidRequest: the caller may not invite somebody, or the audience is too large.
@@ -113,63 +137,68 @@ class Invitations:
         """
         self._sharings.spend(caller.principal)
         await self._admit(caller, call_id, audience)
-        try:
-            return await self._audiences.resolve(caller, call_id, audience)
-        except (InvalidRequest, TooManyShared):
-            # The call stays shared as it was; if an earlier request was killed half-way, finish it.
-            await self._calls.finish(principal_key(caller.principal), call_id)
-            raise
-
-    async def publish(
-        self,
-        caller: Caller,
-        call_id: str,
-        content: Content,
-        invited: InvitedAudience,
-        details: JoinDetails | None = None,
-        confirm: Callable[[], Awaitable[None]] | None = None,
-    ) -> tuple[SharedCallView, int, bool]:
-        """Share a call with the audience that `prepare` returned.
-
-        Args:
-            details: how to join a Teams meeting.
-            confirm: called after the call is shared; raises Conflict if the meeting was cancelled
-                meanwhile, and then the sharing is undone.
-
-        Returns:
-            The call, how many people are invited, and whether it was not shared before.
-
-        Raises:
-            TooManyShared: other requests of the caller have filled the space meanwhile.
-            Conflict: other requests changed the call at the same time, or `confirm` raised it.
-        """
         owner = principal_key(caller.principal)
-        record = SharedCallRecord(
+        try:
+            invited = await self._audiences.resolve(caller, audience)
+        except InvalidRequest:
+            # The call stays shared as it was; if an earlier request was killed half-way, finish it.
+            await self._calls.finish(owner, call_id)
+            raise
+        draft = SharedCallRecord(
             call_id=call_id,
             change_id=uuid.uuid4().hex,
             owner=owner,
             realm=caller.principal.realm,
             proven_at=caller.issued_at,
             consent=invited.consent,
-            content=content,
+            content=None,
             invitees=invited.invitees,
             space=invited.space,
-            details=details,
+            space_name=audience.space,
         )
+        intent = await self._intents.begin(SHARE, call_id, {"owner": owner})
+        try:
+            await self._crowds.take_place(draft)
+            yield draft
+        except Problem:
+            # The request has an answer, and nobody repeats it: so nothing of it is left undone.
+            await self._calls.give_back(draft)
+            await self._calls.settle(owner, call_id)
+            await self._intents.end(intent)
+            raise
+        await self._intents.end(intent)
+
+    async def publish(
+        self,
+        caller: Caller,
+        draft: SharedCallRecord,
+        content: Content,
+        details: JoinDetails | None = None,
+        *,
+        by_teams: bool = False,
+    ) -> tuple[SharedCallView, int, bool]:
+        """Share a call with the audience of a draft that `sharing` gave.
+
+        Args:
+            details: how to join a Teams meeting.
+            by_teams: whether Teams has yet to accept this: see `fallbacks`.
+
+        Returns:
+            The call, how many people are invited, and whether it was not shared before.
+
+        Raises:
+            Conflict: other requests changed the call at the same time.
+        """
+        call_id = draft.call_id
+        fallback = "" if by_teams else None
+        record = replace(draft, content=content, details=details, fallback=fallback)
         previous = await self._calls.claim(record, lambda: self._admit(caller, call_id))
         synchronized = await self._calls.synchronize(call_id)
-        try:
-            await self._audiences.refuse_full_space(invited.space, owner, call_id)
-            if confirm is not None:
-                await confirm()
-        except (TooManyShared, Conflict):
-            await self._calls.undo(record, previous)
-            raise
         await self._admit(caller, call_id)
         if synchronized is None or synchronized.content is None:
             raise Conflict
         is_new = previous is None or not previous.is_live(self._now())
-        return SharedCallView.of(synchronized, owner), len(synchronized.invitees), is_new
+        return SharedCallView.of(synchronized, draft.owner), len(synchronized.invitees), is_new
 
     async def unshare(self, caller: Caller, call_id: str, kind: CallKind) -> None:
         """Stop sharing a call; does nothing if the caller shares no such call."""
@@ -184,10 +213,12 @@ class Invitations:
             if pointer is not None:
                 await self._calls.finish(owner, call_id)
         elif record.owner == owner and (record.content is None or record.content.kind is kind):
-            await self._calls.end(call_id)
+            details = {"owner": owner, "change": record.change_id}
+            async with self._intents.around(UNSHARE, call_id, details):
+                await self._calls.end(call_id)
 
     async def open(self, caller: Caller, call_id: str) -> SharedCallView:
-        """Open one call that the caller may join.
+        """Open one call that the caller may join. An app opens what it shares, and nothing else.
 
         Raises:
             NotFound: there is no such call, it has ended, or the caller may not join it.
@@ -201,7 +232,11 @@ class Invitations:
             self._listings.find(viewer, call_id),
         )
         if record is not None and record.content is not None and record.is_live(self._now()):
-            is_in_space = record.space != "" and record.realm == caller.principal.realm
+            is_in_space = (
+                record.space != ""
+                and record.realm == caller.principal.realm
+                and caller.principal.kind is Kind.USER
+            )
             if (
                 record.owner == viewer
                 or is_in_space
@@ -232,7 +267,7 @@ class Invitations:
         # If this fails or takes too long, the next listing removes them.
         with contextlib.suppress(Problem, TimeoutError):
             async with asyncio.timeout(_TIDYING_SECONDS):
-                await self._calls.remove_ended(ended)
+                await self._ended_calls.remove(ended)
         listed = [
             SharedCallView(invitation.call_id, invitation.content, invitation.owner == viewer)
             for invitation in live
@@ -241,17 +276,20 @@ class Invitations:
         listed.sort(key=lambda shared: (shared.content.due_at, shared.call_id))
         return listed[:MOST_LISTED]
 
-    async def withdraw_between(self, first: Principal, second: Principal) -> None:
-        """Withdraw the invitations between two people who are no longer friends.
+    async def withdraw_between(self, first: str, second: str) -> None:
+        """Withdraw the invitations between two people who are no longer friends. Repeatable.
 
         Only what one of them shared with friends: what an app role let them share stays.
+
+        Args:
+            first, second: PartitionKeys of their mappings.
         """
         for invitee, owner in ((first, second), (second, first)):
             rows = await self._listings.list_for(
-                principal_key(invitee),
+                invitee,
                 "owner eq @owner and role eq @role and consent eq @consent",
                 {
-                    "owner": principal_key(owner),
+                    "owner": owner,
                     "role": Role.INVITEE.value,
                     "consent": Consent.FRIENDSHIP.value,
                 },
@@ -271,19 +309,12 @@ class Invitations:
                     await self._calls.end(own.call_id)
                     await self._calls.finish(partition, own.call_id)
 
-    async def export(self, principal: Principal) -> list[dict[str, Value]]:
-        """The calls that a person shares, and those that are shared with them."""
+    async def export(self, principal: Principal) -> list[dict[str, object]]:
+        """The calls that a person shares, as `CallExport` tells, and those shared with them."""
         partition = principal_key(principal)
         invitations = [Invitation.of(row) for row in await self._listings.list_for(partition)]
-        return [
-            {
-                "callId": invitation.call_id,
-                "role": invitation.role.value,
-                **invitation.content.values(),
-            }
-            for invitation in await self._consents.keep_consented(partition, invitations)
-            if invitation.content is not None
-        ]
+        invitations = await self._consents.keep_consented(partition, invitations)
+        return await self._call_export.of(partition, invitations)
 
     async def _admit(self, caller: Caller, call_id: str, audience: Audience | None = None) -> None:
         """Admit the caller, or remove what an erased caller has left of this call.

@@ -1,20 +1,23 @@
 """Rows of shared calls, and what they mean.
 
-The record of a call (table `sharedcalls`) says who may join, and each change by the owner goes
-through it. Listings are read from the table `invitations`: it has a row for each person or space,
-which is written after the record.
+The record of a call (table `sharedcalls`) says who may join and how, and each change by the owner
+goes through it. Listings are read from the table `invitations`: it has a row for each person or
+space, which is written after the record. A row of a listing may outlive the record, so it never
+holds how to join.
 """
 
 import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from shared.keys import key, principal_key
 from shared.principals import Principal
+from shared.sharing.join_details import JoinDetails
+from shared.sharing.places import Place, places_text, read_places
 from shared.tables import Row, Value
 
 RECORD_ROW = "call"
@@ -25,6 +28,8 @@ LONGEST_TITLE = 256
 _CALL_ID = re.compile("[0-9a-f]{64}")
 # How long a call without an end time is listed, from its start or from when it was shared.
 _DEFAULT_DURATION = timedelta(hours=24)
+# Revisions count the seconds from here: so they fit into the 32 bits of a calendar's SEQUENCE.
+_FIRST_REVISION = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 class CallKind(StrEnum):
@@ -62,7 +67,7 @@ class Content:
     """What is shared.
 
     Attributes:
-        locator: the argument of the Calling SDK's `join`.
+        locator: the argument of the Calling SDK's `join`, a capability. Empty in a listing.
         shared_at: when the owner last shared it.
     """
 
@@ -89,7 +94,7 @@ class Content:
         texts = {"title": self.title, "hostName": self.host.display_name}
         return {
             "kind": self.kind,
-            "locator": json.dumps(dict(self.locator)),
+            **({"locator": json.dumps(dict(self.locator))} if self.locator else {}),
             "sharedAt": self.shared_at,
             "hostId": self.host.id,
             **{name: moment for name, moment in times.items() if moment is not None},
@@ -100,65 +105,12 @@ class Content:
     def of(cls, values: Mapping[str, Any]) -> "Content":
         return cls(
             kind=CallKind(values["kind"]),
-            locator=json.loads(values["locator"]),
+            locator=json.loads(values.get("locator", "{}")),
             title=values.get("title"),
             starts_at=values.get("startsAt"),
             ends_at=values.get("endsAt"),
             shared_at=values["sharedAt"],
             host=Host(values["hostId"], values.get("hostName")),
-        )
-
-
-@dataclass(frozen=True)
-class JoinDetails:
-    """How to join a meeting, as Teams says; shown when a call is opened, not in listings.
-
-    Attributes:
-        checked_at: when Teams said this.
-        lobby: who need not wait (Graph's lobbyBypassSettings.scope); None if not known.
-        presenters_admit: whether presenters may admit people from the lobby.
-        requested_lobby: the lobby that the owner asked for; None to leave it as it is.
-    """
-
-    checked_at: datetime
-    meeting_id: str | None = None
-    passcode: str | None = field(default=None, repr=False)
-    toll_number: str | None = field(default=None, repr=False)
-    toll_free_number: str | None = field(default=None, repr=False)
-    conference_id: str | None = field(default=None, repr=False)
-    lobby: str | None = None
-    presenters_admit: bool = True
-    requested_lobby: str | None = None
-
-    def text(self) -> str:
-        """As it is stored. The names are spelled out, so that renaming a field loses no data."""
-        return json.dumps(
-            {
-                "looked_at": self.checked_at.isoformat(),
-                "meeting_id": self.meeting_id,
-                "passcode": self.passcode,
-                "toll_number": self.toll_number,
-                "toll_free_number": self.toll_free_number,
-                "conference_id": self.conference_id,
-                "lobby": self.lobby,
-                "presenters_admit": self.presenters_admit,
-                "wished_lobby": self.requested_lobby,
-            }
-        )
-
-    @classmethod
-    def of(cls, text: str) -> "JoinDetails":
-        stored = json.loads(text)
-        return cls(
-            checked_at=datetime.fromisoformat(stored["looked_at"]),
-            meeting_id=stored["meeting_id"],
-            passcode=stored["passcode"],
-            toll_number=stored["toll_number"],
-            toll_free_number=stored["toll_free_number"],
-            conference_id=stored["conference_id"],
-            lobby=stored["lobby"],
-            presenters_admit=stored["presenters_admit"],
-            requested_lobby=stored["wished_lobby"],
         )
 
 
@@ -169,8 +121,12 @@ class Invitation:
     Attributes:
         partition: the partition of a person (`principal_key`) or a space (`space_key`).
         owner: PartitionKey of the owner's mapping.
-        content: None in the owner's row until the record is stored: until then the row only tells
-            an erasure of the owner that there may be a record.
+        content: without the locator. None in the owner's row until the record is stored: until
+            then the row only tells an erasure of the owner that there may be a record.
+        space: in the owner's row: the space that the record names, or ""; None in rows that an
+            earlier version wrote.
+        places: in the owner's row: those that requests have taken for the call.
+        old_locator: what earlier versions wrote; nobody is given it.
     """
 
     partition: str
@@ -179,6 +135,9 @@ class Invitation:
     owner: str
     consent: Consent
     content: Content | None
+    space: str | None = None
+    places: tuple[Place, ...] = ()
+    old_locator: str | None = None
     row: Row | None = field(default=None, compare=False)
 
     def is_live(self, at: datetime) -> bool:
@@ -187,20 +146,37 @@ class Invitation:
     def has_ended(self, at: datetime) -> bool:
         return self.content is not None and self.content.gone_at <= at
 
+    def without_place(self, change_id: str) -> "Invitation":
+        """The row after the request of a change has given its place back."""
+        left = tuple(place for place in self.places if place.change_id != change_id)
+        return replace(self, places=left)
+
     def values(self) -> dict[str, Value]:
         content = {} if self.content is None else self.content.values()
-        return {"role": self.role, "owner": self.owner, "consent": self.consent, **content}
+        return {
+            "role": self.role,
+            "owner": self.owner,
+            "consent": self.consent,
+            **content,
+            **({} if self.space is None else {"space": self.space}),
+            **({"places": places_text(self.places)} if self.places else {}),
+            **({} if self.old_locator is None else {"locator": self.old_locator}),
+        }
 
     @classmethod
     def of(cls, row: Row) -> "Invitation":
-        values = row.values
+        values: Mapping[str, Any] = row.values
+        stored = {name: value for name, value in values.items() if name != "locator"}
         return cls(
             partition=row.partition_key,
             call_id=row.row_key,
-            role=Role(str(values["role"])),
-            owner=str(values["owner"]),
-            consent=Consent(str(values["consent"])),
-            content=Content.of(values) if "kind" in values else None,
+            role=Role(values["role"]),
+            owner=values["owner"],
+            consent=Consent(values["consent"]),
+            content=Content.of(stored) if "kind" in values else None,
+            space=values.get("space"),
+            places=read_places(values.get("places", "[]")),
+            old_locator=values.get("locator"),
             row=row,
         )
 
@@ -220,6 +196,10 @@ class SharedCallRecord:
         leaving: invitees of earlier versions whose rows may still be there.
         space: the partition of a space, or "".
         former_space: a space of an earlier version whose row may still be there, or "".
+        space_name: how the owner named the space; None if none is named, or by an earlier version.
+        counted_revision: as `revision`; None in records that an earlier version wrote.
+        fallback: of a meeting whose changes Teams has not accepted yet: the record before them, as
+            `fallbacks` reads it, or "" if nothing was shared; None if there is nothing to accept.
         details: how to join a Teams meeting. They change as Teams answers, so two records are
             equal even if they differ in this.
     """
@@ -235,6 +215,9 @@ class SharedCallRecord:
     leaving: frozenset[str] = frozenset()
     space: str = ""
     former_space: str = ""
+    space_name: str | None = None
+    counted_revision: int | None = None
+    fallback: str | None = field(default=None, compare=False)
     details: JoinDetails | None = field(default=None, compare=False)
     row: Row | None = field(default=None, compare=False)
 
@@ -244,14 +227,37 @@ class SharedCallRecord:
         spaces = {self.space, self.former_space} - {""}
         return self.invitees | self.leaving | spaces
 
+    @property
+    def revision(self) -> int:
+        """A number that each sharing raises: at least the seconds since 2020, so that it is higher
+        than before even if the record was removed in between."""
+        if self.counted_revision is not None or self.content is None:
+            return self.counted_revision or 0
+        return (self.content.shared_at - _FIRST_REVISION) // timedelta(seconds=1)
+
     def is_live(self, at: datetime) -> bool:
         return self.content is not None and self.content.gone_at > at
 
     def replacing(self, previous: "SharedCallRecord") -> "SharedCallRecord":
         """This record, which also names the rows that the previous one may have left."""
         former_space = "" if previous.space == self.space else previous.space
-        leaving = (previous.invitees | previous.leaving) - self.invitees
-        return replace(self, leaving=leaving, former_space=former_space)
+        return replace(
+            self,
+            leaving=(previous.invitees | previous.leaving) - self.invitees,
+            former_space=former_space,
+            counted_revision=max(self.revision, previous.revision + 1),
+        )
+
+    def ended(self, change_id: str) -> "SharedCallRecord":
+        """This record once the call is unshared: it still names the rows that have to go."""
+        return replace(
+            self,
+            content=None,
+            details=None,
+            fallback=None,
+            change_id=change_id,
+            counted_revision=self.revision,
+        )
 
     def without(self, partitions: Iterable[str]) -> "SharedCallRecord":
         """This record after the rows in some partitions were removed."""
@@ -275,6 +281,9 @@ class SharedCallRecord:
             "leaving": _packed(self.leaving),
             "space": self.space,
             "formerSpace": self.former_space,
+            **({} if self.space_name is None else {"spaceName": self.space_name}),
+            **({} if self.counted_revision is None else {"revision": self.counted_revision}),
+            **({} if self.fallback is None else {"fallback": self.fallback}),
             **({} if self.details is None else {"details": self.details.text()}),
             **({} if self.content is None else self.content.values()),
         }
@@ -294,12 +303,18 @@ class SharedCallRecord:
             leaving=_unpacked(values["leaving"]),
             space=values["space"],
             former_space=values["formerSpace"],
+            space_name=values.get("spaceName"),
+            counted_revision=values.get("revision"),
+            fallback=values.get("fallback"),
             details=JoinDetails.of(values["details"]) if "details" in values else None,
             row=row,
         )
 
     def invitation_for(self, partition: str, role: Role) -> Invitation:
-        return Invitation(partition, self.call_id, role, self.owner, self.consent, self.content)
+        """The row that lists the call for somebody; it does not say how to join."""
+        listed = None if self.content is None else replace(self.content, locator={})
+        space = self.space if role is Role.OWNER else None
+        return Invitation(partition, self.call_id, role, self.owner, self.consent, listed, space)
 
 
 def call_key(owner: Principal, kind: CallKind, name: str) -> str:

@@ -4,29 +4,28 @@ A change is written to the record first, then to the rows of its audience. Then 
 consent of each invitee are read again, and rows that no longer hold are removed. A withdrawal (by a
 friend, by the owner, or by an erasure) works the other way round: it changes the friendship or the
 record first and removes the rows after that, so one of the two always sees the other. If a request
-is killed in between, its repetition finishes it. Until then a listing may show what the record no
-longer says; `find` never does.
+is killed in between, its repetition finishes it, or Tidy by its intent. Until then a listing may
+show what the record no longer says; `find` never does, and listings do not say how to join.
 """
 
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from shared.changes import TRIES, change_row
 from shared.friends.friendships import Friendships
 from shared.identity.identities import Identities
 from shared.problems import Conflict
 from shared.sharing.consent import ConsentChecks
-from shared.sharing.rows import RECORD_ROW, Invitation, JoinDetails, Role, SharedCallRecord
-from shared.tables import RowChanged, Table
+from shared.sharing.fallbacks import fallback_of, with_fallback
+from shared.sharing.join_details import JoinDetails
+from shared.sharing.places import standing
+from shared.sharing.rows import RECORD_ROW, Invitation, Role, SharedCallRecord
+from shared.tables import Row, RowChanged, Table, Value
 from shared.upstream.concurrency import for_each
-
-# How often a change is tried while other requests change the same record; then it is a Conflict.
-_TRIES = 10
-# How many rows of ended calls one listing removes.
-_MOST_REMOVED = 20
 
 
 class SharedCalls:
@@ -50,8 +49,7 @@ class SharedCalls:
 
     async def find(self, call_id: str) -> SharedCallRecord | None:
         """The record of a call, also if the call has ended. One point read."""
-        row = await self._records.find(call_id, RECORD_ROW)
-        return None if row is None else SharedCallRecord.of(row)
+        return _record(await self._records.find(call_id, RECORD_ROW))
 
     async def claim(
         self, record: SharedCallRecord, admit: Callable[[], Awaitable[None]] | None = None
@@ -63,43 +61,52 @@ class SharedCalls:
                 this replaces a record that was written after a later sign-in: that may be the
                 record of a new person of the same name.
         """
-        pointer = replace(record, content=None).invitation_for(record.owner, Role.OWNER)
-        for _ in range(_TRIES):
-            found = await self.find(record.call_id)
-            try:
-                if found is None:
-                    # The owner's row first: an erasure of the owner finds the record by it. It is
-                    # written even if it is there, so that a request that removes the row of an
-                    # earlier sharing finds it changed.
-                    await self._listings.put(record.owner, record.call_id, pointer.values())
-                    row = await self._records.insert_if_absent(
-                        record.call_id, RECORD_ROW, record.values()
-                    )
-                    if SharedCallRecord.of(row).change_id == record.change_id:
-                        return None
-                elif found.leaving or found.former_space:
-                    await self.synchronize(record.call_id)  # finish an earlier request first
-                elif found.row is not None:
-                    if admit is not None and found.proven_at > record.proven_at:
-                        await admit()
-                    await self._records.replace(found.row, record.replacing(found).values())
-                    return found
-            except RowChanged:
-                continue
-        raise Conflict
+        previous: SharedCallRecord | None = None
 
-    async def undo(self, claimed: SharedCallRecord, previous: SharedCallRecord | None) -> None:
-        """Restore the record that `claim` replaced, unless others changed it since."""
-        found = await self.find(claimed.call_id)
-        if found is None or found.row is None or found.change_id != claimed.change_id:
-            return
-        if previous is None or previous.content is None:
-            await self.end(claimed.call_id, lambda record: record.change_id == claimed.change_id)
-            return
-        restored = replace(previous, change_id=uuid.uuid4().hex).replacing(found)
-        with contextlib.suppress(RowChanged):
-            await self._records.replace(found.row, restored.values())
-        await self.synchronize(claimed.call_id)
+        async def change(row: Row | None) -> Mapping[str, Value] | None:
+            nonlocal previous
+            found = _record(row)
+            if found is not None and found.change_id == record.change_id:
+                return None  # our own write, whose answer was lost
+            previous = found
+            claimed = record if record.fallback is None else with_fallback(record, found)
+            if found is None:
+                return claimed.values()
+            if found.leaving or found.former_space:
+                await self.synchronize(record.call_id)  # finish an earlier request first
+                raise RowChanged
+            if admit is not None and found.proven_at > record.proven_at:
+                await admit()
+            return claimed.replacing(found).values()
+
+        await change_row(self._records, record.call_id, RECORD_ROW, change)
+        return previous
+
+    async def take_back(self, call_id: str, change_id: str) -> bool:
+        """Restore what Teams accepted last, after it has refused a change of a meeting.
+
+        Args:
+            change_id: of the refused record; a record that others wrote since stays.
+
+        Returns:
+            False if nothing was shared before, and so nothing was restored.
+        """
+        had_fallback = True
+
+        def restore(found: SharedCallRecord) -> SharedCallRecord:
+            nonlocal had_fallback
+            if found.change_id != change_id:
+                return found
+            before = fallback_of(found)
+            had_fallback = before is not None
+            if before is None:
+                return found
+            return replace(before, change_id=uuid.uuid4().hex).replacing(found)
+
+        await self.change(call_id, restore)
+        if had_fallback:
+            await self.synchronize(call_id)
+        return had_fallback
 
     async def end(
         self, call_id: str, condition: Callable[[SharedCallRecord], bool] | None = None
@@ -109,19 +116,39 @@ class SharedCalls:
         Args:
             condition: whether to end the record that was found; None ends any record.
         """
-        for _ in range(_TRIES):
-            found = await self.find(call_id)
-            if found is None or found.row is None or (condition and not condition(found)):
-                return
-            try:
-                if found.content is not None:
-                    ended = replace(found, content=None, details=None, change_id=uuid.uuid4().hex)
-                    await self._records.replace(found.row, ended.values())
-            except RowChanged:
-                continue
+        is_ended = False
+
+        def change(row: Row | None) -> Mapping[str, Value] | None:
+            nonlocal is_ended
+            found = _record(row)
+            if found is None or (condition and not condition(found)):
+                return None
+            is_ended = True
+            return None if found.content is None else found.ended(uuid.uuid4().hex).values()
+
+        await change_row(self._records, call_id, RECORD_ROW, change)
+        if is_ended:
             await self.synchronize(call_id)
+
+    async def end_change(self, call_id: str, change_id: str) -> None:
+        """Stop sharing a call as `end` does, unless others have changed it since that change."""
+        await self.end(call_id, lambda found: found.change_id == change_id)
+
+    async def give_back(self, record: SharedCallRecord) -> None:
+        """Give back the place that was taken for a record, if that was not written; repeatable."""
+
+        def without_place(row: Row | None) -> Mapping[str, Value] | None:
+            found = None if row is None else Invitation.of(row)
+            if found is None or all(one.change_id != record.change_id for one in found.places):
+                return None
+            return found.without_place(record.change_id).values()
+
+        changed = await change_row(self._listings, record.owner, record.call_id, without_place)
+        pointer = None if changed.now is None else Invitation.of(changed.now)
+        if pointer is None or pointer.content is not None or pointer.places:
             return
-        raise Conflict
+        if await self.find(record.call_id) is None:
+            await self.remove_row(pointer)
 
     async def finish(self, owner: str, call_id: str) -> None:
         """Finish a request of the owner's that was killed; does nothing if there is none."""
@@ -138,6 +165,12 @@ class SharedCalls:
                 await self._listings.remove_unchanged(pointer)
             await self.synchronize(call_id)
 
+    async def settle(self, owner: str, call_id: str) -> None:
+        """Bring all rows of an owner's call in line with its record, if there is one."""
+        record = await self.find(call_id)
+        if record is not None and record.owner == owner:
+            await self.synchronize(call_id)
+
     async def remove_orphans(self, call_id: str, partitions: Iterable[str]) -> None:
         """Remove the rows of a call that has no record, which a killed request may leave."""
 
@@ -146,7 +179,7 @@ class SharedCalls:
             # Row first, then record: a new sharing writes its record before its rows, so that its
             # row is not taken for an orphan.
             if row is not None and await self.find(call_id) is None:
-                await self._remove_unchanged(Invitation.of(row))
+                await self.remove_row(Invitation.of(row))
 
         await for_each(partitions, remove)
 
@@ -157,7 +190,7 @@ class SharedCalls:
             The record; None if the call had ended, and then the record is removed.
         """
         touched = set[str]()
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             record = await self.find(call_id)
             if record is None:
                 if not touched:
@@ -171,7 +204,6 @@ class SharedCalls:
                 lacking_consent = await self._consents.find_lacking(
                     record.owner, record.consent, record.invitees
                 )
-                await self._remove(lacking_consent, call_id)
             current = await self.find(call_id)
             if current is None or current.row is None or current != record:
                 continue  # other requests changed it, perhaps before we wrote the rows
@@ -181,17 +213,19 @@ class SharedCalls:
                 if record.content is None:
                     # The record first: an erasure finds it by the owner's row.
                     pointer = await self._listings.find(record.owner, call_id)
-                    await self._records.remove_unchanged(current.row)
+                    await self.remove_record(current)
                     if pointer is not None:
                         with contextlib.suppress(RowChanged):
                             await self._listings.remove_unchanged(pointer)
                     return None
                 if synchronized != current:
-                    return SharedCallRecord.of(
+                    current = SharedCallRecord.of(
                         await self._records.replace(current.row, synchronized.values())
                     )
             except RowChanged:
                 continue
+            # Last, because an erasure of theirs finds the record by their row alone.
+            await self._remove(lacking_consent, call_id)
             return current
         raise Conflict
 
@@ -206,17 +240,22 @@ class SharedCalls:
         Raises:
             Conflict: the call is no longer shared.
         """
-        for _ in range(_TRIES):
-            record = await self.find(call_id)
-            if record is None or record.row is None or record.content is None:
-                break
+        details: JoinDetails | None = None
+
+        async def change(row: Row | None) -> Mapping[str, Value] | None:
+            nonlocal details
+            record, details = _record(row), None
+            if record is None or record.content is None:
+                return None
             details = await update(record)
             # Requests that changed the record meanwhile may have updated Teams before this one
-            # did, so that Teams has our older content: then update it again.
-            with contextlib.suppress(RowChanged):
-                await self._records.replace(record.row, replace(record, details=details).values())
-                return details
-        raise Conflict
+            # did, so that Teams has our older content: then it is updated again.
+            return replace(record, details=details, fallback=None).values()
+
+        await change_row(self._records, call_id, RECORD_ROW, change)
+        if details is None:
+            raise Conflict
+        return details
 
     async def uninvite(self, invitation: Invitation) -> None:
         """Remove somebody from a call's invitees; repeatable.
@@ -225,42 +264,21 @@ class SharedCalls:
         both. A record that still named somebody without a row would name them after their erasure.
         """
         invitee = frozenset({invitation.partition})
-
-        def forget(record: SharedCallRecord) -> SharedCallRecord:
-            left = record.leaving - invitee
-            return replace(record, invitees=record.invitees - invitee, leaving=left)
-
-        await self.change(invitation.call_id, forget)
+        await self.change(invitation.call_id, lambda record: record.without(invitee))
         # If another request has written the row again, it reads the record after that.
-        await self._remove_unchanged(invitation)
+        await self.remove_row(invitation)
 
     async def change(
         self, call_id: str, change: Callable[[SharedCallRecord], SharedCallRecord]
     ) -> None:
         """Change a record; does nothing if there is none, or if `change` returns it as it is."""
-        for _ in range(_TRIES):
-            found = await self.find(call_id)
-            if found is None or found.row is None or (changed := change(found)) == found:
-                return
-            with contextlib.suppress(RowChanged):
-                await self._records.replace(found.row, changed.values())
-                return
-        raise Conflict
 
-    async def remove_ended(self, ended: list[Invitation]) -> None:
-        """Remove some rows of ended calls from one listing.
+        def changed_values(row: Row | None) -> Mapping[str, Value] | None:
+            found = _record(row)
+            changed = None if found is None else change(found)
+            return None if changed is None or changed == found else changed.values()
 
-        If the call is the listed person's own, its rows in other listings go too, and its record.
-        """
-        own = [invitation for invitation in ended if invitation.role is Role.OWNER]
-        others = [invitation for invitation in ended if invitation.role is not Role.OWNER]
-        others = others[:_MOST_REMOVED]
-        await for_each(others, self._remove_ended_invitation)
-        remaining = _MOST_REMOVED - len(others)
-        for invitation in own:
-            if remaining <= 0:
-                return
-            remaining -= await self._remove_ended_call(invitation, remaining)
+        await change_row(self._records, call_id, RECORD_ROW, changed_values)
 
     async def _write_rows(self, record: SharedCallRecord, touched: set[str]) -> None:
         """Write the rows of the audience, and remove rows of people who are not in it.
@@ -277,69 +295,40 @@ class SharedCalls:
 
         async def write(partition: str) -> None:
             invitation = record.invitation_for(partition, roles[partition])
-            await self._listings.put(partition, record.call_id, invitation.values())
+            if partition == record.owner:
+                await self._write_owners_row(record, invitation)
+            else:
+                await self._listings.put(partition, record.call_id, invitation.values())
 
         former = {*record.other_partitions, *touched}
         touched.update(roles)
         await self._remove(former - roles.keys() - {record.owner}, record.call_id)
         await for_each(roles, write)
 
-    async def _remove_ended_call(self, own: Invitation, limit: int) -> int:
-        """Remove rows of an ended call, and after the last of them its record.
+    async def _write_owners_row(self, record: SharedCallRecord, invitation: Invitation) -> None:
+        """Write the row in which requests take their places: this record's is taken by now."""
 
-        Args:
-            own: the owner's row.
-            limit: how many other rows to remove at most.
+        def change(row: Row | None) -> Mapping[str, Value]:
+            places = () if row is None else Invitation.of(row).places
+            own = replace(invitation, places=standing(places, self._now()))
+            return own.without_place(record.change_id).values()
 
-        Returns:
-            How many rows it has worked on.
-        """
-        record = await self.find(own.call_id)
-        if record is None or record.row is None:
-            await self._remove_unchanged(own)
-            return 1
-        if record.is_live(self._now()):
-            return 0  # the owner shared it again just now
-        partitions = sorted(record.other_partitions)[:limit]
-        shared_at = record.content.shared_at if record.content else self._now()
-        await for_each(
-            partitions, lambda partition: self._remove_ended_row(partition, own.call_id, shared_at)
-        )
-        with contextlib.suppress(RowChanged):
-            if len(partitions) == limit:
-                await self._records.replace(record.row, record.without(partitions).values())
-            else:
-                await self._records.remove_unchanged(record.row)
-                await self._remove_unchanged(own)
-        return len(partitions) + 1
+        await change_row(self._listings, record.owner, record.call_id, change)
 
-    async def _remove_ended_row(self, partition: str, call_id: str, shared_at: datetime) -> None:
-        """Remove a row of an ended sharing, or of one no later than `shared_at`."""
-        row = await self._listings.find(partition, call_id)
-        if row is not None:
-            invitation = Invitation.of(row)
-            content = invitation.content
-            if content and (content.gone_at <= self._now() or content.shared_at <= shared_at):
-                await self._remove_unchanged(invitation)
+    async def remove_record(self, record: SharedCallRecord) -> None:
+        """Remove a record. Raises RowChanged if somebody has written it since it was read."""
+        if record.row is not None:
+            await self._records.remove_unchanged(record.row)
 
-    async def _remove_ended_invitation(self, invitation: Invitation) -> None:
-        """Remove a row of an ended call.
-
-        The invitee is removed from the record first: an erasure of the invitee finds the record by
-        this row alone.
-        """
-        if invitation.role is Role.INVITEE:
-            invitee, now = {invitation.partition}, self._now()
-            await self.change(
-                invitation.call_id,
-                lambda record: record if record.is_live(now) else record.without(invitee),
-            )
-        await self._remove_unchanged(invitation)
-
-    async def _remove_unchanged(self, invitation: Invitation) -> None:
+    async def remove_row(self, invitation: Invitation) -> None:
+        """Remove a row of a listing, unless somebody has written it since it was read."""
         if invitation.row is not None:
             with contextlib.suppress(RowChanged):
                 await self._listings.remove_unchanged(invitation.row)
 
     async def _remove(self, partitions: Iterable[str], call_id: str) -> None:
         await for_each(partitions, lambda partition: self._listings.remove(partition, call_id))
+
+
+def _record(row: Row | None) -> SharedCallRecord | None:
+    return None if row is None else SharedCallRecord.of(row)

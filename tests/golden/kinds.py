@@ -45,7 +45,8 @@ PROPERTIES: dict[str, dict[str, str]] = {
         "theirsVersion": L,
         "state": S,
     },
-    "invitation": {"role": S, "owner": S, "consent": S, **SHARED},
+    # Earlier versions stored the locator, too.
+    "invitation": {"role": S, "owner": S, "consent": S, "space": S, "places": S, **SHARED},
     "record of a shared call": {
         "sharing": S,
         "owner": S,
@@ -57,8 +58,12 @@ PROPERTIES: dict[str, dict[str, str]] = {
         "leaving": S,
         "space": S,
         "formerSpace": S,
+        "spaceName": S,
+        "revision": N,
+        "fallback": S,
         "details": S,
     },
+    "meeting id": {"callId": S},
     "meeting": {
         "making": S,
         "organizer": S,
@@ -101,6 +106,8 @@ def kind_of(table: str, row: StoredRow) -> str:
             return "reverse"
         case "identities":
             return "tombstone" if row.types.keys() == {"erasedAt"} else "mapping"
+        case "meetings":
+            return "meeting id" if row.row_key.startswith("x-") else "meeting"
         case "calls" if row.row_key == "call":
             return "record of a call"
         case "calls":
@@ -109,7 +116,6 @@ def kind_of(table: str, row: StoredRow) -> str:
         "friends": "friendship",
         "invitations": "invitation",
         "sharedcalls": "record of a shared call",
-        "meetings": "meeting",
     }[table]
 
 

@@ -66,16 +66,16 @@ async def test_who_comes_after_an_erasure_keeps_what_they_share(world: World) ->
 
 async def test_a_removal_that_died_half_way_hides_the_call_at_once(world: World) -> None:
     await world.alone(Wish("share", ANN, audience="friends"))
-    claimed_and_copied = 2
-    await world.alone(Wish("remove", ANN, BEN, stop_after=claimed_and_copied))
+    begun_claimed_and_copied = 3
+    await world.alone(Wish("remove", ANN, BEN, stop_after=begun_claimed_and_copied))
 
     assert (await world.alone(Wish("list", BEN))).listed == []
     assert isinstance((await world.alone(Wish("open", BEN, ANN))).refused, NotFound)
 
 
 async def test_a_refused_repetition_finishes_what_a_kill_has_left(world: World) -> None:
-    pointer_and_record = 2
-    await world.alone(Wish("share", ANN, audience="1", stop_after=pointer_and_record))
+    intent_pointer_and_record = 3
+    await world.alone(Wish("share", ANN, audience="1", stop_after=intent_pointer_and_record))
     await world.alone(Wish("remove", BEN, ANN))
 
     refused = await world.alone(Wish("share", ANN, audience="1"))
@@ -88,7 +88,8 @@ async def test_a_refused_repetition_finishes_what_a_kill_has_left(world: World) 
 
 
 async def test_a_refused_repetition_removes_a_beginning_that_came_to_nothing(world: World) -> None:
-    await world.alone(Wish("share", ANN, audience="1", stop_after=1))
+    intent_and_pointer = 2
+    await world.alone(Wish("share", ANN, audience="1", stop_after=intent_and_pointer))
     await world.alone(Wish("remove", BEN, ANN))
     await world.alone(Wish("share", ANN, audience="1"))
 

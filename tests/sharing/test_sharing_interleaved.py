@@ -29,7 +29,7 @@ sharings = st.builds(
     Wish,
     kind=st.sampled_from(["share", "share", "share", "unshare"]),
     who=st.sampled_from([0, 0, 0, 1]),
-    stop_after=st.sampled_from([0, 0, 0, *range(1, 9)]),
+    stop_after=st.sampled_from([0, 0, 0, *range(1, 12)]),
     audience=st.sampled_from(["friends", "friends", "space", "1", "12", "2"]),
 )
 partings = st.builds(
@@ -37,7 +37,7 @@ partings = st.builds(
     kind=st.sampled_from(["remove", "block", "add", "forget"]),
     who=st.integers(0, 2),
     whom=st.integers(0, 2),
-    stop_after=st.sampled_from([0, 0, 0, *range(1, 10)]),
+    stop_after=st.sampled_from([0, 0, 0, *range(1, 12)]),
 ).filter(lambda wish: wish.who != wish.whom)
 looks = st.builds(
     Wish,

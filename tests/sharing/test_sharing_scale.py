@@ -20,13 +20,28 @@ OPENING_OF_FRIENDS = {"get": 5}
 def costs(friends: int) -> dict[str, dict[str, int]]:
     """What each request asks of storage for somebody with so many friends, who share with all."""
     return {
-        # Who am I, and am I still: 2. The record: 3. Each friend's word: N. My friends, my calls,
-        # and whom I say yes to: 3. The record: 1. The pointer to it, and all rows: N + 2.
-        "share": {"get": 5 + friends, "query": 3, "insert": 1, "update": 2 + friends},
-        # The record is written over, and there is a pointer to it.
-        "share again": {"get": 5 + friends, "query": 3, "update": 2 + friends},
-        # Who am I: 1. The record: 4. My row: 2. That says so, and goes with all rows: N + 2.
-        "unshare": {"get": 7, "update": 1, "remove": 2 + friends},
+        # Who am I, and am I still: 2. The record: 3. My row: 2. Each friend's word: N. My friends,
+        # my calls, and whom I say yes to: 3. The intent, which goes in the end, my row, and the
+        # record: 3. All rows: N + 1.
+        "share": {
+            "get": 7 + friends,
+            "query": 3,
+            "insert": 3,
+            "update": 1 + friends,
+            "remove": 1,
+        },
+        # My row takes the place of the new sharing, which needs no count, and the record is
+        # written over.
+        "share again": {
+            "get": 7 + friends,
+            "query": 2,
+            "insert": 1,
+            "update": 3 + friends,
+            "remove": 1,
+        },
+        # Who am I: 1. The record: 4. My row: 2. The intent. That says so, and goes with all rows
+        # and the intent: N + 3.
+        "unshare": {"get": 7, "insert": 1, "update": 1, "remove": 3 + friends},
         # Who am I, and one friend too many; whether a request that was killed has left anything.
         "refuse": {"get": 3, "query": 1},
     }

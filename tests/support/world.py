@@ -173,7 +173,7 @@ class World:
             friendships = Friendships(table(FRIENDS), now)
             listings = table(INVITATIONS)
             calls = SharedCalls(listings, table(SHARED_CALLS), friendships, identities, now)
-            return friendships, Invitations(listings, calls, friendships, identities, now)
+            return friendships, Invitations(listings, calls, friendships, identities, intents, now)
 
         def named(stores: tuple[Friendships, Invitations]) -> dict[str, PersonalDataStore]:
             return dict(zip(("friends", "invitations"), stores, strict=True))
@@ -198,7 +198,7 @@ class World:
             100,
             sleep=no_wait,
         )
-        friends = Friends(friendships, identities, tokens, invitations, "resource", now)
+        friends = Friends(friendships, identities, tokens, invitations, intents, "resource", now)
         group_calls = GroupCalls(invitations, now)
         return Service(friends, friendships, identities, tokens, people, invitations, group_calls)
 

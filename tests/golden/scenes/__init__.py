@@ -11,6 +11,7 @@ from tests.golden.scenes.calls import place_calls
 from tests.golden.scenes.friends import make_friends
 from tests.golden.scenes.identities import enrol_people
 from tests.golden.scenes.meetings import schedule_meetings
+from tests.golden.scenes.places import take_places
 from tests.golden.scenes.sharing import share_calls
 from tests.golden.stage import Stage
 
@@ -22,4 +23,5 @@ SCENES: dict[str, Callable[[Stage], Awaitable[None]]] = {
     "calls": place_calls,
     "bot_calls": answer_calls_to_bots,
     "afternoon": do_the_same_later,
+    "places": take_places,
 }

@@ -1,5 +1,6 @@
 """Teams meetings are scheduled, shared by their link, and cancelled."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -80,5 +81,5 @@ async def _cancel_and_die(stage: Stage) -> None:
     await stage.killed(Step("tables", "update", "after"), stage.app.meetings.cancel(tom, str(lost)))
 
 
-async def _exported_meetings(stage: Stage, who: Any) -> list[dict[str, Any]]:
+async def _exported_meetings(stage: Stage, who: Any) -> list[Mapping[str, Any]]:
     return list((await stage.app.personal_data.export(who))["meetings"])

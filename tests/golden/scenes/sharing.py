@@ -5,6 +5,7 @@ from datetime import timedelta
 from shared.app import App
 from shared.principals import Caller
 from shared.sharing.audiences import Audience
+from shared.sharing.rows import CallKind, call_key
 from tests.golden.product import START
 from tests.golden.stage import Stage, Step
 
@@ -89,11 +90,7 @@ async def _unshared(
         await stage.app.group_calls.share(owen, group(number), "Over", None, None, first)
     else:
         await _reshared(stage, owen, number, first, second)
-    call = next(
-        one.call_id
-        for one in await stage.app.invitations.list_for(owen, None)
-        if one.content.locator == {"groupId": group(number)}
-    )
+    call = call_key(owen.principal, CallKind.GROUP_CALL, group(number))
     await stage.killed(Step("tables", "update", "after"), stage.app.group_calls.unshare(owen, call))
 
 

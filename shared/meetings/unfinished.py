@@ -1,0 +1,89 @@
+"""Ends what requests to schedule and to cancel have begun and not ended, for the timer `Tidy`."""
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+
+from shared.intents import Finisher, Intent
+from shared.meetings.rows import CANCEL, MAKE, ScheduledMeeting
+from shared.meetings.scheduled_meetings import ScheduledMeetings
+from shared.meetings.teams_updates import TeamsUpdates
+from shared.problems import Conflict, MeetingRefused
+from shared.sharing.rows import SharedCallRecord
+from shared.sharing.shared_calls import SharedCalls
+
+logger = logging.getLogger(__name__)
+
+
+class UnfinishedMeetings:
+    """Brings Teams in line with our records, and deletes there what nobody shares or knows of."""
+
+    def __init__(
+        self, scheduled: ScheduledMeetings, calls: SharedCalls, updates: TeamsUpdates
+    ) -> None:
+        self._scheduled = scheduled
+        self._calls = calls
+        self._updates = updates
+
+    @property
+    def finishers(self) -> Mapping[str, Finisher]:
+        return {MAKE: self._finish_making, CANCEL: self._finish_cancelling}
+
+    async def _finish_making(self, intent: Intent) -> None:
+        """Settle a meeting from its record; delete it in Teams if it is not shared.
+
+        Graph may have created the meeting long after the request gave up, and after another
+        request cancelled it: then no row knows of it.
+        """
+        scheduled = await self._find(intent)
+        if scheduled is None:
+            await self._delete_if_made(intent)
+            return
+        record = await self._calls.find(intent.subject)
+        is_shared = record is not None and record.content is not None
+        if scheduled.cancelling or scheduled.graph_id is None or not is_shared:
+            await self._cancel(scheduled, record)
+            return
+        await self._calls.settle(scheduled.owner, intent.subject)
+        try:
+            await self._updates.settle(scheduled)
+        except MeetingRefused:
+            logger.warning("a change that Teams refuses is taken back")
+        except Conflict:
+            # It was deleted in Teams, and a request of its owner's makes it anew; or it was
+            # cancelled just now.
+            return
+
+    async def _finish_cancelling(self, intent: Intent) -> None:
+        """Cancel a meeting, unless its owner has shared it again since."""
+        scheduled = await self._find(intent)
+        if scheduled is None:
+            if not intent.details["isMade"]:
+                await self._delete_if_made(intent)
+            return
+        record = await self._calls.find(intent.subject)
+        change_id = "" if record is None else record.change_id
+        if scheduled.cancelling or change_id == intent.details["change"]:
+            await self._cancel(scheduled, record)
+
+    async def _find(self, intent: Intent) -> ScheduledMeeting | None:
+        """The meeting that an intent is about; None if its row is another meeting's by now."""
+        scheduled = await self._scheduled.find(str(intent.details["owner"]), intent.subject)
+        if scheduled is None or scheduled.external_id != intent.details["externalId"]:
+            return None
+        return scheduled if scheduled.organizer == intent.details["organizer"] else None
+
+    async def _cancel(self, scheduled: ScheduledMeeting, record: SharedCallRecord | None) -> None:
+        marked = await self._scheduled.mark_cancelling(scheduled.owner, scheduled.call_id)
+        if marked is None or marked.creation_id != scheduled.creation_id:
+            return  # others have cancelled it, or made it anew
+        if record is not None:
+            await self._calls.end_change(scheduled.call_id, record.change_id)
+        await self._scheduled.delete(marked)
+
+    async def _delete_if_made(self, intent: Intent) -> None:
+        details, ends_at = intent.details, intent.details["endsAt"]
+        assert isinstance(ends_at, datetime)  # noqa: S101
+        await self._scheduled.delete_if_made(
+            str(details["organizer"]), str(details["externalId"]), ends_at
+        )

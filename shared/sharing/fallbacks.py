@@ -1,0 +1,44 @@
+"""What a meeting goes back to if Teams refuses a change of it.
+
+A change is in our record before Teams is asked. Until Teams has accepted it, the record holds what
+Teams accepted last: so of several changes that are refused none is taken for what was there before,
+and whoever finishes the change of a request that was killed can take it back too.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from shared.sharing.rows import SharedCallRecord
+from shared.tables import Row
+
+_TIMES = ("provenAt", "sharedAt", "startsAt", "endsAt")
+
+
+def with_fallback(record: SharedCallRecord, previous: SharedCallRecord | None) -> SharedCallRecord:
+    """A record that Teams has yet to accept, in the place of `previous`."""
+    if previous is None or previous.content is None:
+        return replace(record, fallback="")
+    if previous.fallback is not None:
+        return replace(record, fallback=previous.fallback)
+    return replace(record, fallback=_text(previous))
+
+
+def fallback_of(record: SharedCallRecord) -> SharedCallRecord | None:
+    """What Teams accepted last; None if that was nothing."""
+    if not record.fallback:
+        return None
+    values: dict[str, Any] = json.loads(record.fallback)
+    times = {name: datetime.fromisoformat(values[name]) for name in _TIMES if name in values}
+    return SharedCallRecord.of(Row(record.call_id, "", {**values, **times}, ""))
+
+
+def _text(record: SharedCallRecord) -> str:
+    # The audience of 350 is 22,400 characters, and a property holds 32,768.
+    values: Mapping[str, Any] = {**record.values(), "leaving": ""}
+    return json.dumps(
+        {name: value.isoformat() if name in _TIMES else value for name, value in values.items()},
+        ensure_ascii=False,
+    )
