@@ -21,11 +21,12 @@ from shared.friends.rows import State
 from shared.problems import NotFound
 from shared.tables import FRIENDS
 from shared.upstream.clients import Upstream
+from tests.support.deeds import Wish
 from tests.support.interleaving import Schedule
 from tests.support.memory_tables import memory_clients
 from tests.support.stack import Stack
 from tests.support.storage import azurite_clients
-from tests.support.world import Wish, World, searching
+from tests.support.world import World, searching
 
 EXAMPLES = int(os.environ.get("FRIENDS_EXAMPLES", "60"))
 AZURITE_EXAMPLES = 3

@@ -32,6 +32,8 @@ PROPERTIES: dict[str, dict[str, str]] = {
         "erasedAt": T,
     },
     "tombstone": {"erasedAt": T},
+    "mark of an erasure": {"kind": S, "realm": S, "id": S, "state": S, "erasedAt": T},
+    "spare": {"communicationUserId": S, "createdAt": T, "reaping": B},
     "reverse": {"principal": S, "communicationUserId": S, "createdAt": T},
     "friendship": {
         "friendId": S,
@@ -102,10 +104,8 @@ PROPERTIES: dict[str, dict[str, str]] = {
 def kind_of(table: str, row: StoredRow) -> str:
     """What a row is, by its keys and by what is stored."""
     match table:
-        case "identities" if row.row_key == "principal":
-            return "reverse"
         case "identities":
-            return "tombstone" if row.types.keys() == {"erasedAt"} else "mapping"
+            return _kind_of_identity_row(row)
         case "meetings":
             return "meeting id" if row.row_key.startswith("x-") else "meeting"
         case "calls" if row.row_key == "call":
@@ -117,6 +117,16 @@ def kind_of(table: str, row: StoredRow) -> str:
         "invitations": "invitation",
         "sharedcalls": "record of a shared call",
     }[table]
+
+
+def _kind_of_identity_row(row: StoredRow) -> str:
+    if row.row_key == "principal":
+        return "reverse"
+    if row.row_key.startswith("spare-"):
+        return "spare"
+    if "communicationUserId" in row.types:
+        return "mapping"
+    return "tombstone" if row.types.keys() == {"erasedAt"} else "mark of an erasure"
 
 
 def golden_by_kind() -> dict[str, list[StoredRow]]:

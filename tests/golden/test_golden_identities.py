@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from shared.app import App
+from shared.keys import principal_key
 from shared.principals import Kind, Principal
 from tests.golden.client import Client, Json, acs, mapping, owner, refusal
 from tests.golden.conftest import Changing, SignIn
@@ -30,6 +31,8 @@ JOB = Principal(Kind.SERVICE, REALM, "nightly-job")
 # PartitionKeys of mappings: the product's own names of people.
 ADA = "851fa36d48c59cf9a06716de8b4360aea584c02be79eaee94221b7387c1726ad"
 HAL = "6913b02cb427283ac0ffa2537d92ef0236933ba34a7bb4cbec1534b859b1bfc8"
+OZ = "92b9761d89bfe3aedf5cc9d71a35caa1d458cb778bbee2b0505d31fcca2705f2"
+PIP = "98338e2dd1463284ac7f63f36c2ac7f25b63b6173d8ddb0bfce57ce86023bcaf"
 IDA = "8b6946c7307d84ce76a31b49e851e92a9d4376c7829de9fff3e69fd3b517bf7c"
 
 NOON, ONE, TWO = (f"2026-11-28T{hour}:00:00+00:00" for hour in (12, 13, 14))
@@ -166,6 +169,41 @@ async def test_an_erasure_that_a_kill_cut_off_is_finished_by_its_repetition(
     assert await mapping(app, "hal") is None
     assert await refusal(Client(app, hal).user()) == "unauthenticated"
     assert golden.of("identities", HAL)[0].types == {"erasedAt": "Edm.DateTime"}
+
+
+@pytest.mark.parametrize("who", ["moe", "nan"])
+async def test_the_spare_of_an_enrolment_that_a_kill_cut_off_is_reaped_by_the_next(
+    app: App, changing: Changing, who: str
+) -> None:
+    golden = changing("identities")
+    partition = principal_key(user(who))
+
+    identity, _ = await app.tokens.issue(signed_in(who, at=READ), None, None)
+
+    [row] = golden.of("identities", partition)
+    assert row.properties["communicationUserId"][1] == identity.communication_user_id
+
+
+async def test_a_spare_that_somebody_was_deleting_goes_with_an_erasure(
+    app: App, changing: Changing
+) -> None:
+    golden = changing("identities")
+
+    await app.personal_data.erase(signed_in("oz", at=READ))
+
+    assert [row.types.keys() for row in golden.of("identities", OZ)] == [{"erasedAt"}]
+    assert await owner(app, acs("2137-e2d5-688889194252")) is None
+
+
+async def test_an_erasure_of_somebody_without_an_identity_is_finished_by_its_repetition(
+    app: App, sign_in: SignIn, changing: Changing
+) -> None:
+    golden, pip = changing("identities"), signed_in("pip", at=READ)
+    assert await refusal(sign_in("pip").user()) == "being-erased"
+
+    await app.personal_data.erase(pip)
+
+    assert [row.types.keys() for row in golden.of("identities", PIP)] == [{"erasedAt"}]
 
 
 @pytest.mark.parametrize("who", ["ida", "kay", "jon"])

@@ -17,9 +17,10 @@ from shared.identity.rows import is_tombstone
 from shared.principals import Kind, Principal
 from shared.problems import BeingErased
 from shared.tables import FRIENDS, IDENTITIES, INVITATIONS, SHARED_CALLS, Row
+from tests.support.deeds import Wish
 from tests.support.interleaving import Schedule
 from tests.support.memory_tables import memory_clients
-from tests.support.world import Wish, World
+from tests.support.world import World
 
 ANN, BEN = 0, 1
 # The requests to storage before an erasure is marked: its intent, reading the mapping, the mark.

@@ -23,9 +23,10 @@ from shared.sharing.rows import (
 )
 from shared.sharing.shared_calls import SharedCalls
 from shared.tables import INVITATIONS, SHARED_CALLS
+from tests.support.deeds import Wish
 from tests.support.interleaving import Schedule
 from tests.support.memory_tables import memory_clients
-from tests.support.world import GROUP, SPACE, Wish, World
+from tests.support.world import GROUP, SPACE, World
 
 ANN, BEN = 0, 1
 FRIENDS = Audience(friends=True)

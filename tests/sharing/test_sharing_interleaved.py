@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from shared.sharing.rows import RECORD_ROW, Role, SharedCallRecord, space_key
 from shared.tables import INVITATIONS, SHARED_CALLS
 from shared.upstream.clients import Upstream
+from tests.support.deeds import Deed, Wish
 from tests.support.interleaving import Schedule
 from tests.support.memory_tables import memory_clients
 from tests.support.stack import Stack
 from tests.support.storage import azurite_clients
-from tests.support.world import SPACE, Deed, Wish, World, searching
+from tests.support.world import SPACE, World, searching
 
 EXAMPLES = int(os.environ.get("SHARING_EXAMPLES", "60"))
 AZURITE_EXAMPLES = 3

@@ -10,6 +10,7 @@ from tests.golden.scenes.bot_calls import answer_calls_to_bots
 from tests.golden.scenes.calls import place_calls
 from tests.golden.scenes.friends import make_friends
 from tests.golden.scenes.identities import enrol_people
+from tests.golden.scenes.interrupted import die_half_way
 from tests.golden.scenes.meetings import schedule_meetings
 from tests.golden.scenes.places import take_places
 from tests.golden.scenes.sharing import share_calls
@@ -23,5 +24,6 @@ SCENES: dict[str, Callable[[Stage], Awaitable[None]]] = {
     "calls": place_calls,
     "bot_calls": answer_calls_to_bots,
     "afternoon": do_the_same_later,
+    "interrupted": die_half_way,
     "places": take_places,
 }
