@@ -32,6 +32,7 @@ sharings = st.builds(
     who=st.sampled_from([0, 0, 0, 1]),
     stop_after=st.sampled_from([0, 0, 0, *range(1, 12)]),
     audience=st.sampled_from(["friends", "friends", "space", "1", "12", "2"]),
+    lose_after=st.sampled_from([0, 0, 0, 0, *range(1, 9)]),
 )
 partings = st.builds(
     Wish,
@@ -51,6 +52,7 @@ looks = st.builds(
 
 @searching(EXAMPLES)
 @given(data=st.data())
+@pytest.mark.usefixtures("no_pauses")
 @pytest.mark.timeout(0 if EXAMPLES > 100 else 240)
 def test_everyone_sees_what_the_records_say_and_nobody_else_ever_saw_anything(
     data: st.DataObject,
@@ -60,6 +62,7 @@ def test_everyone_sees_what_the_records_say_and_nobody_else_ever_saw_anything(
 
 @searching(AZURITE_EXAMPLES)
 @given(data=st.data())
+@pytest.mark.usefixtures("no_pauses")
 def test_everyone_sees_it_on_azurite_too(stack: Stack, data: st.DataObject) -> None:
     asyncio.run(_run_on_azurite(stack, data))
 
