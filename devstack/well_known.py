@@ -55,3 +55,6 @@ TEAMS_APP_ID = "acde0000-0000-4000-8000-00000007ea35"
 MANAGED_IDENTITY_ID = "acde0000-0000-4000-8000-0000000001d0"
 MANAGED_IDENTITY_CLIENT_ID = "acde0000-0000-4000-8000-0000000001dc"
 IDENTITY_HEADER = "devstack-well-known-identity-header"
+
+# When the stack's timer runs; at Azure, too, each app has to set it.
+TIDY_SCHEDULE = "0 */5 * * * *"

@@ -26,6 +26,7 @@ from devstack.well_known import (
     IDENTITY_HEADER,
     SPEECH_ENDPOINT,
     TEAMS_APP_ID,
+    TIDY_SCHEDULE,
 )
 
 # The user whose Teams token is in stack.json.
@@ -108,9 +109,8 @@ class Plan:
             "CALLBACK_BASE_URL": f"http://127.0.0.1:{self.ports['host']}",
             "CALLBACK_JWKS_URL": f"{self.acs}{ACS_CALLBACK_KEYS_PATH}",
             "EVENT_GRID_KEY": EVENT_KEY,
-            # At Azure, too, each app has to set it.
-            "TIDY_SCHEDULE": "0 */5 * * * *",
             # Examples: the environment may replace them, also by an empty text for none.
+            "TIDY_SCHEDULE": os.environ.get("TIDY_SCHEDULE", TIDY_SCHEDULE),
             "BOT_GREETING": os.environ.get("BOT_GREETING", BOT_GREETING),
             "BOT_MENU": os.environ.get("BOT_MENU", BOT_MENU),
             # Graph has no keys, so the app needs a managed identity even if it has a key for ACS.

@@ -102,7 +102,7 @@ class App(SignInParts, SharingParts, CallParts):
 
     def _sweepers(self) -> "Iterable[Sweeps]":
         """What is kept for a while only; whatever stores such rows joins here."""
-        return (self.call_records,)
+        return (self.call_records, self.meeting_retention)
 
     @cached_property
     def health(self) -> "Health":

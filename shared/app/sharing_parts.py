@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from shared.friends.friends import Friends
     from shared.meetings.graph import GraphApi
     from shared.meetings.meetings import Meetings
+    from shared.meetings.retention import MeetingRetention
     from shared.meetings.scheduled_meetings import ScheduledMeetings
     from shared.sharing.group_calls import GroupCalls
     from shared.sharing.invitations import Invitations
@@ -86,6 +87,13 @@ class SharingParts(IdentityParts):
 
         table = self._table(tables.MEETINGS)
         return ScheduledMeetings(table, self.graph, self.intents, self._now)
+
+    @cached_property
+    def meeting_retention(self) -> "MeetingRetention":
+        from shared.meetings.retention import MeetingRetention
+
+        table = self._table(tables.MEETINGS)
+        return MeetingRetention(table, self.shared_calls, self.intents, self._now)
 
     @cached_property
     def graph(self) -> "GraphApi | None":

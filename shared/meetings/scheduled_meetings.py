@@ -36,7 +36,7 @@ from shared.upstream.concurrency import for_each
 logger = logging.getLogger(__name__)
 
 # How long after its end a meeting's row is kept. The meeting itself stays in Teams.
-_KEPT_AFTER_END = timedelta(days=1)
+KEPT_AFTER_END = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -290,7 +290,7 @@ class ScheduledMeetings:
         if not wanted.organizers:
             raise NotConfigured("MEETING_ORGANIZER_ID is not set, and Entra did not sign you in.")
         meetings = meetings_among(await self._table.list_for(wanted.owner))
-        oldest_kept = self._now() - _KEPT_AFTER_END
+        oldest_kept = self._now() - KEPT_AFTER_END
         old = [meeting for meeting in meetings if meeting.ends_at < oldest_kept]
         await for_each(old, self._ids.remove)
         new = ScheduledMeeting(

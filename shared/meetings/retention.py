@@ -1,0 +1,56 @@
+"""Sweeping the table `meetings`: rows of meetings that are over, and meetings that nobody shares.
+
+Requests end what they have begun, and their intents what they did not. This is for what neither
+will find: rows of owners who schedule nothing any more, and what earlier versions left half done.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from shared.intents import Intents
+from shared.meetings.meeting_ids import MeetingIds, meetings_among
+from shared.meetings.rows import MAKE, ScheduledMeeting
+from shared.meetings.scheduled_meetings import KEPT_AFTER_END
+from shared.sharing.shared_calls import SharedCalls
+from shared.tables import Table
+from shared.upstream.concurrency import for_each
+
+# A row that was written so recently may be of a request that is under way, or that has an intent.
+_SETTLED = timedelta(hours=1)
+# Rows that were written before that were looked at by an earlier sweep.
+_LOOKED_AT = timedelta(days=3)
+
+
+class MeetingRetention:
+    """Removes rows of meetings that are over; has those that nobody shares cancelled."""
+
+    def __init__(
+        self,
+        table: Table,
+        calls: SharedCalls,
+        intents: Intents,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._table = table
+        self._ids = MeetingIds(table)
+        self._calls = calls
+        self._intents = intents
+        self._now = now
+
+    async def sweep(self) -> None:
+        """Remove and cancel what there is. Reads the whole table."""
+        now = self._now()
+        over = {"oldest": now - KEPT_AFTER_END}
+        async for rows in self._table.scan("endsAt lt @oldest", over):
+            # The meeting itself stays in Teams.
+            await for_each(meetings_among(rows), self._ids.remove)
+        written = {"since": now - _LOOKED_AT, "until": now - _SETTLED, "now": now}
+        recent = "Timestamp ge @since and Timestamp lt @until and endsAt gt @now"
+        async for rows in self._table.scan(recent, written):
+            await for_each(meetings_among(rows), self._cancel_unless_shared)
+
+    async def _cancel_unless_shared(self, scheduled: ScheduledMeeting) -> None:
+        """Begin an intent, whose finisher looks again, and deletes the meeting in Teams."""
+        record = await self._calls.find(scheduled.call_id)
+        if scheduled.cancelling or record is None or record.content is None:
+            await self._intents.begin(MAKE, scheduled.call_id, scheduled.intent_details())
