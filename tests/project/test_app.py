@@ -65,3 +65,15 @@ async def test_an_app_is_wired_and_closed_without_a_connection(
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
     await app.upstream.close()
+
+
+async def test_every_kind_of_intent_has_one_finisher() -> None:
+    app = App(
+        load({name: value.format("127.0.0.1:1") for name, value in {**BY_KEY, **COMMON}.items()})
+    )
+    parts = (app.personal_data, app.call_settling, app.friends, app.invitations, app.meetings)
+
+    finishers = app._finishers()
+
+    assert len(finishers) == sum(len(part.finishers) for part in parts) > len(parts)
+    await app.upstream.close()
