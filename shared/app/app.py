@@ -72,7 +72,14 @@ class App(SignInParts, SharingParts, CallParts):
             "friends": friendships,
             "invitations": Invitations(listings, shared_calls, friendships, people, now),
             "meetings": ScheduledMeetings(table(tables.MEETINGS), self.graph, now),
-            "calls": Calls(call_records, self._call_automation, people, settings, self.intents),
+            "calls": Calls(
+                call_records,
+                self._call_automation,
+                people,
+                settings,
+                self.intents,
+                self._reconciling_of(call_records),
+            ),
         }
 
     @cached_property
@@ -94,7 +101,7 @@ class App(SignInParts, SharingParts, CallParts):
 
     def _sweepers(self) -> "Iterable[Sweeps]":
         """What is kept for a while only; whatever stores such rows joins here."""
-        return (self.call_records,)
+        return (self.call_reconciling,)
 
     @cached_property
     def health(self) -> "Health":

@@ -15,6 +15,7 @@ from shared.calls.acs_types import PlaySource, RepeatabilityHeaders, ToneRecogni
 from shared.calls.calls import Calls
 from shared.calls.dialling import Dialling, Target
 from shared.calls.participants import Participant, participant_id
+from shared.calls.reconciling import CallReconciling
 from shared.calls.rows import MOST_ACTIONS, Action, ActionState, Call, CallState
 from shared.keys import key
 from shared.principals import Caller
@@ -35,11 +36,13 @@ class CallActions:
         calls: Calls,
         acs: CallAutomationApi,
         dialling: Dialling,
+        reconciling: CallReconciling,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._calls = calls
         self._acs = acs
         self._dialling = dialling
+        self._reconciling = reconciling
         self._now = now
 
     async def invite(
@@ -164,6 +167,7 @@ class CallActions:
                 call, lambda found: found.with_failed_action(action.id, message, at)
             )
             if isinstance(refused, CallGone):
+                await self._reconciling.reconcile_if_possible(call)
                 raise CallEnded from refused
             raise
         return action

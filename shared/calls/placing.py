@@ -4,6 +4,7 @@ Each call is recorded before ACS is asked, because calls cost money: if a respon
 dies or the same request comes again, it is still one call.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from shared.calls.calls import Calls, CallView
 from shared.calls.dialling import Dialling, Target
 from shared.calls.limits import CallLimit
 from shared.calls.participants import Participant
+from shared.calls.reconciling import FIRST_LOOK
 from shared.calls.records import CallRecords
 from shared.calls.rows import REPEATABLE, Call, CallState
 from shared.calls.settling import PLACE
@@ -28,6 +30,7 @@ from shared.problems import (
     CallRefused,
     NotConfigured,
     NotFound,
+    StorageUnavailable,
     Throttled,
     TooManyCalls,
     Unauthenticated,
@@ -108,9 +111,18 @@ class CallPlacing:
             if not begun:
                 await note(call.call_id)
             view = await self._place(caller, call, tuple(names), group_id, begun)
-        # Whatever failed before this keeps its intent, so that Tidy settles the call.
-        await self._end(begun)
+        # Whatever failed before this keeps its intent as it is, so that Tidy settles the call soon.
+        for intent in begun:
+            await self._look_later(intent, view.call)
         return view
+
+    async def _look_later(self, intent: Intent, call: Call) -> None:
+        """Leave an intent to Tidy until the call has ended, in case its end is lost."""
+        if call.state is CallState.DISCONNECTED:
+            await self._intents.end(intent)
+            return
+        with contextlib.suppress(StorageUnavailable):  # then Tidy looks earlier
+            await self._intents.postpone(intent, call.created_at + FIRST_LOOK)
 
     async def _place(
         self,

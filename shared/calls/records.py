@@ -135,6 +135,18 @@ class CallRecords(CallRemoval):
         )
         return None if changed.now is None else Call.of(changed.now)
 
+    async def replace_unchanged(self, found: Call, changed: Call) -> Call | None:
+        """Replace a record, as it was read, by another; None if somebody has written it since.
+
+        It may have been this same request, if its answer was lost.
+        """
+        if found.row is None:
+            return None
+        try:
+            return Call.of(await self._table.replace(found.row, changed.values()))
+        except RowChanged:
+            return None
+
     async def apply(self, call: Call, event: CallEvent) -> bool:
         """Apply an event once, even if it comes again: its row and its effect are one batch.
 

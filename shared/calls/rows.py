@@ -130,6 +130,7 @@ class Call:
         is_refused: whether the last attempt to make or answer the call was refused, or never
             confirmed. Until ACS reports a connection after all, the call does not count against its
             caller's limit.
+        reconciled_at: when ACS was last asked whether the call goes on; None if it never was.
         bot_state: what the bot does, in a call to a bot; None in a call that the service places.
     """
 
@@ -151,6 +152,7 @@ class Call:
     salt: str = ""
     own_id: str | None = None
     is_refused: bool = False
+    reconciled_at: datetime | None = None
     bot_state: BotCallState | None = None
     row: Row | None = field(default=None, compare=False)
 
@@ -218,6 +220,7 @@ class Call:
             "groupId": self.group_id,
             "ownId": self.own_id,
             "salt": self.salt or None,
+            "reconciledAt": self.reconciled_at,
             "attendance": None if self.bot_state is None else self.bot_state.text(),
         }
         return {
@@ -255,6 +258,7 @@ class Call:
             salt=values.get("salt", ""),
             own_id=values.get("ownId"),
             is_refused=values["isRefused"],
+            reconciled_at=values.get("reconciledAt"),
             bot_state=BotCallState.of(values["attendance"]) if "attendance" in values else None,
             row=row,
         )
