@@ -125,7 +125,8 @@ class Attendant:
         if following.step is Step.HANG_UP:
             return changed
         kind = _KINDS[following.step]
-        return changed.with_action(Action(turn.action, kind, key("wish", kind, ""), now))
+        with_room = changed.with_room(now) or changed
+        return with_room.with_action(Action(turn.action, kind, key("wish", kind, ""), now))
 
     def _with_takeover(
         self, found: Call, bot_state: BotCallState, turn: BotTurn, request_id: str

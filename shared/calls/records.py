@@ -53,6 +53,8 @@ class CallRecords(CallRemoval):
         fingerprint: str,
         bot_caller: Principal | None = None,
         before_writing: Callable[[str], Awaitable[object]] | None = None,
+        *,
+        earlier_fingerprint: str = "",
     ) -> Call:
         """Find the call that an earlier request with the same key created, or create it.
 
@@ -63,6 +65,7 @@ class CallRecords(CallRemoval):
             bot_caller: the person who calls, if the creator is a bot. Their index row is written
                 before the record holds anything about them.
             before_writing: takes the id of a new call, before anything of it is stored.
+            earlier_fingerprint: what an earlier version has stored for the same request.
 
         Raises:
             KeyReused: the key came before with another fingerprint.
@@ -89,7 +92,7 @@ class CallRecords(CallRemoval):
                         owner, {request: entry, index_row(created_at, call_id): index}
                     )
                 continue
-            if found.values["wish"] != fingerprint:
+            if found.values["wish"] not in (fingerprint, earlier_fingerprint):
                 raise KeyReused
             call_id, placed_at = str(found.values["callId"]), moment(found, "createdAt")
             if bot_caller is not None:
