@@ -147,6 +147,14 @@ class TooManyCalls(Problem):
     title = "The caller has too many calls."
 
 
+class TooManyActions(Problem):
+    """64 actions of a call go on, or are invitations that may still be repeated."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    code = "too-many-actions"
+    title = "Too many actions of the call go on; wait until some have ended."
+
+
 class NotConfigured(Problem):
     status = HTTPStatus.NOT_IMPLEMENTED
     code = "not-configured"

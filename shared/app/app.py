@@ -74,7 +74,14 @@ class App(SignInParts, SharingParts, CallParts):
                 listings, shared_calls, friendships, people, self.intents, now
             ),
             "meetings": ScheduledMeetings(table(tables.MEETINGS), self.graph, self.intents, now),
-            "calls": Calls(call_records, self._call_automation, people, settings, self.intents),
+            "calls": Calls(
+                call_records,
+                self._call_automation,
+                people,
+                settings,
+                self.intents,
+                self._reconciling_of(call_records),
+            ),
         }
 
     @cached_property
@@ -102,7 +109,7 @@ class App(SignInParts, SharingParts, CallParts):
 
     def _sweepers(self) -> "Iterable[Sweeps]":
         """What is kept for a while only; whatever stores such rows joins here."""
-        return (self.call_records, self.meeting_retention)
+        return (self.call_reconciling, self.meeting_retention)
 
     @cached_property
     def health(self) -> "Health":

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from shared.calls.dialling import Dialling
     from shared.calls.limits import CallLimit
     from shared.calls.placing import CallPlacing
+    from shared.calls.reconciling import CallReconciling
     from shared.calls.records import CallRecords
     from shared.calls.settling import CallSettling
 
@@ -32,6 +33,7 @@ class CallParts(IdentityParts):
             self.identities,
             self.settings.calls,
             self.intents,
+            self.call_reconciling,
         )
 
     @cached_property
@@ -55,13 +57,26 @@ class CallParts(IdentityParts):
     def call_settling(self) -> "CallSettling":
         from shared.calls.settling import CallSettling
 
-        return CallSettling(self.call_records, self.intents, self._now)
+        return CallSettling(
+            self.call_records, self.intents, self._now, reconciling=self.call_reconciling
+        )
+
+    @cached_property
+    def call_reconciling(self) -> "CallReconciling":
+        return self._reconciling_of(self.call_records)
+
+    def _reconciling_of(self, records: "CallRecords") -> "CallReconciling":
+        from shared.calls.reconciling import CallReconciling
+
+        return CallReconciling(records, self._call_automation, self._now)
 
     @cached_property
     def call_actions(self) -> "CallActions":
         from shared.calls.actions import CallActions
 
-        return CallActions(self.calls, self._call_automation, self._dialling, self._now)
+        return CallActions(
+            self.calls, self._call_automation, self._dialling, self.call_reconciling, self._now
+        )
 
     @cached_property
     def incoming_calls(self) -> "IncomingCalls":
@@ -75,7 +90,8 @@ class CallParts(IdentityParts):
             self._call_limit,
             self.settings.bot_calls,
             self.settings.upstream.resource_id,
-            self._now,
+            intents=self.intents,
+            now=self._now,
         )
 
     @cached_property
@@ -88,6 +104,7 @@ class CallParts(IdentityParts):
             self.identities,
             self.settings.bot_calls,
             self._now,
+            reconcile=self.call_reconciling.reconcile_if_possible,
         )
 
     @cached_property
@@ -101,7 +118,7 @@ class CallParts(IdentityParts):
         from shared.calls.limits import CallLimit
 
         max_calls = self.settings.calls.max_live_calls
-        return CallLimit(self.call_records, self._call_automation, max_calls, self._now)
+        return CallLimit(self.call_reconciling.reconcile, max_calls, self._now)
 
     @cached_property
     def _dialling(self) -> "Dialling":

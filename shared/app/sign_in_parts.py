@@ -34,7 +34,12 @@ class SignInParts(Base):
         from shared.auth.webhooks import EventGridVerifier
 
         bots = self.settings.bot_calls
-        keys = self._keys_at(bots.entra_keys_url, "Entra, for Event Grid", "EVENT_GRID_TENANT")
+        keys = self._keys_at(
+            bots.entra_keys_url,
+            "Entra, for Event Grid",
+            "EVENT_GRID_TENANT",
+            judges_at_once=False,  # Event Grid does not come again after a refusal
+        )
         return EventGridVerifier(
             bots.event_grid_keys, keys, bots.event_grid_tenant, bots.event_grid_audiences
         )
@@ -46,7 +51,15 @@ class SignInParts(Base):
         session = self.upstream.session
         return {one.url: keys_of(one, session) for one in self.settings.auth.issuers}
 
-    def _keys_at(self, url: str, issuer: str, setting: str) -> "IssuerKeys":
+    def _keys_at(
+        self, url: str, issuer: str, setting: str, *, judges_at_once: bool = True
+    ) -> "IssuerKeys":
         from shared.auth.issuer_keys import IssuerKeys
 
-        return IssuerKeys(issuer, self.upstream.session, keys_url=url, setting=setting)
+        return IssuerKeys(
+            issuer,
+            self.upstream.session,
+            keys_url=url,
+            setting=setting,
+            judges_at_once=judges_at_once,
+        )

@@ -70,12 +70,16 @@ class IssuerKeys:
         keys_url: str = "",
         metadata_url: str = "",
         setting: str = "AUTH_ISSUER",
+        judges_at_once: bool = True,
     ) -> None:
         """
         Args:
             keys_url: where the keys are; by default the issuer's discovery document says it.
             metadata_url: where that document is; by default at the usual place below the issuer.
             setting: the name of the setting that says who the issuer is.
+            judges_at_once: whether a key counts as absent while its absence is only believed. If
+                not, KeysUnavailable is raised: a sender who never comes again after a refusal comes
+                again after that, and then the key may have been published.
         """
         self._issuer_url = issuer_url
         self._session = session
@@ -83,6 +87,7 @@ class IssuerKeys:
         self._keys_url = keys_url
         self._metadata_url = metadata_url or f"{issuer_url.rstrip('/')}{_WELL_KNOWN}"
         self._setting = setting
+        self._judges_at_once = judges_at_once
         self._key_set = KeySet()
         self._fetched_at = self._tried_at = float("-inf")
         self._fresh_for = _FRESH
@@ -143,7 +148,10 @@ class IssuerKeys:
         """
         now = self._clock()
         if self._fetching is None and not self._failed:
-            if self._absent.get(key_id, now) > now:
+            believed_until = self._absent.get(key_id, now)
+            if believed_until > now and not self._judges_at_once:
+                raise KeysUnavailable(retry_after=believed_until - now)
+            if believed_until > now:
                 return
             if len(self._lookups) == _MOST_LOOKUPS and now - self._lookups[0] < _LOOKUP_SECONDS:
                 raise KeysUnavailable(retry_after=self._lookups[0] + _LOOKUP_SECONDS - now)

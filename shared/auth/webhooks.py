@@ -16,7 +16,12 @@ from shared.auth.bearer import MAX_TOKEN_LENGTH
 from shared.auth.claims import LEEWAY_SECONDS
 from shared.auth.issuer_keys import KeySource
 from shared.auth.signatures import decode_with_any
-from shared.problems import NotConfigured, Unauthenticated
+from shared.problems import (
+    IssuerMisconfigured,
+    KeysUnavailable,
+    NotConfigured,
+    Unauthenticated,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +72,11 @@ class CallbackVerifier:
 
 
 class EventGridVerifier:
-    """Verifies that Event Grid sent an event, such as that of an incoming call."""
+    """Verifies that Event Grid sent an event, such as that of an incoming call.
+
+    Event Grid drops an event for good after 400, 401, 403 and 413, so these are for what will never
+    pass. Whatever may be judged otherwise later is KeysUnavailable.
+    """
 
     def __init__(
         self, shared_keys: Sequence[str], keys: KeySource, tenant: str, audiences: Sequence[str]
@@ -100,7 +109,11 @@ class EventGridVerifier:
             f"https://login.microsoftonline.com/{self._tenant}/v2.0",
             f"https://login.microsoftonline.us/{self._tenant}/v2.0",
         ]
-        claims = await _claims(headers, self._keys, issuers, self._audiences, _EVENT_GRID)
+        try:
+            claims = await _claims(headers, self._keys, issuers, self._audiences, _EVENT_GRID)
+        except IssuerMisconfigured as wrong:
+            # The operator can mend that, and then Event Grid has to deliver the event again.
+            raise KeysUnavailable from wrong
         # Any app of the tenant can get a token for our audience, so the app has to be Event Grid.
         app = claims.get("appid", claims.get("azp"))
         if not isinstance(app, str) or app not in EVENT_GRID_APPS:

@@ -13,8 +13,9 @@ import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
+from shared.bot_calls.acs import Acs
 from shared.bot_calls.settings import BotCallSettings, Connect, Say, is_url
 from shared.bot_calls.turns import NextTurn, next_turn
 from shared.calls import reasons
@@ -22,6 +23,7 @@ from shared.calls.acs import CallGone
 from shared.calls.acs_types import PlaySource, RepeatabilityHeaders, ToneRecognition
 from shared.calls.bot_state import BotCallState, BotTurn, Step
 from shared.calls.calls import AppliedEvents
+from shared.calls.reconciling import Reconcile
 from shared.calls.records import CallRecords
 from shared.calls.rows import Action, Call, CallState
 from shared.identity.identities import Identities
@@ -43,46 +45,6 @@ _RECOGNITION = ToneRecognition(
 _KINDS = {Step.GREET: "play", Step.SAY: "play", Step.LISTEN: "tones", Step.CONNECT: "invite"}
 
 
-class Acs(Protocol):
-    """The methods of `CallAutomationApi` that are used here, with the same exceptions."""
-
-    async def play(
-        self,
-        connection_id: str,
-        source: PlaySource,
-        to: str | None,
-        *,
-        loop: bool,
-        context: str,
-        interrupts: bool = False,
-    ) -> None: ...
-
-    async def collect(
-        self,
-        connection_id: str,
-        raw_id: str,
-        recognition: ToneRecognition,
-        prompt: PlaySource | None,
-        *,
-        context: str,
-        interrupts: bool = False,
-    ) -> None: ...
-
-    async def add_participant(
-        self,
-        connection_id: str,
-        raw_id: str,
-        *,
-        caller_id: str | None,
-        context: str,
-        repeatability: RepeatabilityHeaders,
-    ) -> None: ...
-
-    async def hang_up(self, connection_id: str) -> None: ...
-
-    async def leave(self, connection_id: str) -> None: ...
-
-
 class Attendant:
     """Takes the bot's next turn in a call, after each event about the call."""
 
@@ -93,12 +55,19 @@ class Attendant:
         identities: Identities,
         settings: BotCallSettings,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        *,
+        reconcile: Reconcile | None = None,
     ) -> None:
+        """
+        Args:
+            reconcile: asks ACS whether a call goes on, after ACS did nothing in it.
+        """
         self._records = records
         self._acs = acs
         self._identities = identities
         self._settings = settings
         self._now = now
+        self._reconcile = reconcile
 
     async def continue_call(self, applied_events: AppliedEvents) -> None:
         """Take the turn that follows from the events, unless another request takes it.
@@ -156,7 +125,8 @@ class Attendant:
         if following.step is Step.HANG_UP:
             return changed
         kind = _KINDS[following.step]
-        return changed.with_action(Action(turn.action, kind, key("wish", kind, ""), now))
+        with_room = changed.with_room(now) or changed
+        return with_room.with_action(Action(turn.action, kind, key("wish", kind, ""), now))
 
     def _with_takeover(
         self, found: Call, bot_state: BotCallState, turn: BotTurn, request_id: str
@@ -196,6 +166,8 @@ class Attendant:
         except (CallGone, CallRefused) as refused:
             message = refused.detail if isinstance(refused, CallRefused) else reasons.CALL_GONE
             await self._record_response(call, turn, message)
+            if isinstance(refused, CallGone) and self._reconcile is not None:
+                await self._reconcile(call)
             return False
         except (Problem, TimeoutError):
             with contextlib.suppress(Problem):

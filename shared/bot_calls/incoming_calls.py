@@ -19,9 +19,12 @@ from shared.calls.bot_state import BotCallState
 from shared.calls.calls import Calls
 from shared.calls.limits import CallLimit
 from shared.calls.reasons import Reason
+from shared.calls.reconciling import FIRST_LOOK
 from shared.calls.records import CallRecords
 from shared.calls.rows import Call, CallState
+from shared.calls.settling import PLACE
 from shared.identity.identities import Identities
+from shared.intents import Intents
 from shared.keys import key
 from shared.principals import Kind, Principal
 from shared.problems import CallRefused, NotConfigured, NotFound, Problem
@@ -47,6 +50,8 @@ class IncomingCalls:
         limit: CallLimit,
         settings: BotCallSettings,
         resource_id: str,
+        *,
+        intents: Intents,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """
@@ -59,6 +64,7 @@ class IncomingCalls:
         self._identities = identities
         self._limit = limit
         self._settings = settings
+        self._intents = intents
         self._now = now
         # The public cloud, and two clouds of the US government (reference: raw ids).
         clouds = ("acs", "gcch-acs", "dod-acs")
@@ -123,7 +129,12 @@ class IncomingCalls:
         erasure: either the erasure of the bot or the caller sees the call, or we see the erasure.
         """
         idempotency_key = key("incoming call", ringing.context)
-        call = await self._records.begin(bot, idempotency_key, "", caller)
+
+        async def note(call_id: str) -> None:
+            """Lead Tidy to the call, in case its end is lost."""
+            await self._intents.begin(PLACE, call_id, due_at=self._now() + FIRST_LOOK)
+
+        call = await self._records.begin(bot, idempotency_key, "", caller, before_writing=note)
         try:
             result = await self._continue(bot, caller, call, ringing)
         except NotFound:

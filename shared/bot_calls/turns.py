@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from shared.bot_calls.settings import Connect, HangUp, Menu, Say
 from shared.calls.bot_state import BotTurn, Step
-from shared.calls.rows import MOST_ACTIONS, ActionState, Call, CallState
+from shared.calls.rows import ActionState, Call, CallState
 
 # The bot hangs up after so many times without a choice of the menu, or without reaching the person.
 MOST_MISSES = 3
@@ -43,7 +43,8 @@ def _turn_after(menu: Menu, call: Call, turn: BotTurn) -> NextTurn | None:
     are_connected = turn.step is Step.CONNECT and action.state is ActionState.SUCCEEDED
     if are_connected or not action.state.is_final:
         return None
-    if turn.number >= MOST_TURNS or len(call.actions) >= MOST_ACTIONS:
+    latest = max(one.asked_at for one in call.actions.values())
+    if turn.number >= MOST_TURNS or call.with_room(latest) is None:
         return NextTurn(Step.HANG_UP)
     if turn.step in (Step.GREET, Step.SAY):
         return NextTurn(Step.LISTEN, misses=turn.misses) if menu.choices else NextTurn(Step.HANG_UP)

@@ -32,11 +32,14 @@ from shared.upstream.settings import UpstreamSettings
 if TYPE_CHECKING:
     from azure.communication.callautomation.aio import CallAutomationClient, CallConnectionClient
 
-_GONE = (HTTPStatus.NOT_FOUND, HTTPStatus.PRECONDITION_FAILED)
-
 
 class CallGone(Exception):
-    """ACS has no such call: it has ended, or nobody has answered it yet."""
+    """ACS cannot do this in the call: the call has ended or is not connected yet, or who was meant
+    is not in it."""
+
+
+class NotInAcs(CallGone):
+    """ACS has no such thing. Only of a question for the call itself does it mean that it ended."""
 
 
 def call_automation_client(
@@ -233,15 +236,20 @@ class CallAutomationApi:
             )
         )
 
-    async def hang_up(self, connection_id: str) -> None:
+    async def hang_up(self, connection_id: str) -> bool:
         """End a call for everyone. If it has ended already, this does nothing: it may be repeated
-        without RepeatabilityHeaders."""
+        without RepeatabilityHeaders.
+
+        Returns:
+            Whether ACS had the call.
+        """
         try:
             await self._send(
                 lambda: self._connection_client(connection_id).hang_up(is_for_everyone=True)
             )
         except CallGone:
-            return
+            return False
+        return True
 
     async def leave(self, connection_id: str) -> None:
         """Leave a call, which goes on for the others. If it has ended, this does nothing."""
@@ -266,8 +274,10 @@ class CallAutomationApi:
         """Does ACS still have the call?"""
         try:
             await self._send(lambda: self._connection_client(connection_id).get_call_properties())
-        except CallGone:
+        except NotInAcs:
             return False
+        except CallGone:
+            return True
         return True
 
     @cached_property
@@ -292,7 +302,10 @@ async def _errors_as_problems() -> AsyncIterator[None]:
     try:
         yield
     except AzureError as error:
-        if isinstance(error, HttpResponseError) and error.status_code in _GONE:
+        status = error.status_code if isinstance(error, HttpResponseError) else None
+        if status == HTTPStatus.NOT_FOUND:
+            raise NotInAcs from error
+        if status == HTTPStatus.PRECONDITION_FAILED:
             raise CallGone from error
         problem = problem_of(error, ACS)
         if is_rejected(error):

@@ -15,10 +15,11 @@ from shared.calls.acs_types import PlaySource, RepeatabilityHeaders, ToneRecogni
 from shared.calls.calls import Calls
 from shared.calls.dialling import Dialling, Target
 from shared.calls.participants import Participant, participant_id
-from shared.calls.rows import MOST_ACTIONS, Action, ActionState, Call, CallState
+from shared.calls.reconciling import CallReconciling
+from shared.calls.rows import INVITE, REPEATABLE, TOO_OLD, Action, ActionState, Call, CallState
 from shared.keys import key
 from shared.principals import Caller
-from shared.problems import CallEnded, CallRefused, KeyReused, NotFound
+from shared.problems import CallEnded, CallRefused, KeyReused, NotFound, TooManyActions
 
 
 class CallActions:
@@ -27,7 +28,8 @@ class CallActions:
     Raises:
         NotFound: the call or the participant does not exist, or the caller may not see the call.
         CallEnded: the call has ended, or is not connected yet.
-        CallRefused: ACS does not accept the action, or the call had too many.
+        CallRefused: ACS does not accept the action.
+        TooManyActions: too many actions of the call go on.
     """
 
     def __init__(
@@ -35,11 +37,13 @@ class CallActions:
         calls: Calls,
         acs: CallAutomationApi,
         dialling: Dialling,
+        reconciling: CallReconciling,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._calls = calls
         self._acs = acs
         self._dialling = dialling
+        self._reconciling = reconciling
         self._now = now
 
     async def invite(
@@ -51,10 +55,15 @@ class CallActions:
         [raw_id] = names
         caller_id = self._dialling.caller_id(names, None)
         connection_id = _connection_id_of(call)
-        action = self._action("invite", key("invite", call_id, idempotency_key)[:32], raw_id)
-        action = await self._record(call, action)
+        # By name, because a person whose identity is replaced gets another raw id.
+        name = names[raw_id] or raw_id
+        id_ = key(INVITE, call_id, idempotency_key)[:32]
+        earlier = self._action(INVITE, id_, raw_id).fingerprint
+        action = await self._record(call, self._action(INVITE, id_, name), earlier)
         if action.state is not ActionState.REQUESTED:
             return action
+        if self._now() - action.asked_at >= REPEATABLE:
+            raise CallEnded(TOO_OLD)
         return await self._send(
             call,
             action,
@@ -127,27 +136,32 @@ class CallActions:
             ),
         )
 
-    def _action(self, kind: str, id_: str, raw_id: str) -> Action:
-        return Action(
-            id=id_, kind=kind, fingerprint=key("wish", kind, raw_id), asked_at=self._now()
-        )
+    def _action(self, kind: str, id_: str, whom: str) -> Action:
+        return Action(id=id_, kind=kind, fingerprint=key("wish", kind, whom), asked_at=self._now())
 
-    async def _record(self, call: Call, action: Action) -> Action:
+    async def _record(self, call: Call, action: Action, earlier_fingerprint: str = "") -> Action:
         """Record an action before ACS is asked.
+
+        Args:
+            earlier_fingerprint: what an earlier version has stored for the same request.
 
         Returns:
             The recorded action: that of an earlier request if its id came before.
+
+        Raises:
+            TooManyActions: no recorded action may make room. Removing somebody is never refused.
         """
 
         def add_action(found: Call) -> Call:
             if action.id in found.actions:
                 return found
-            if len(found.actions) >= MOST_ACTIONS:
-                raise CallRefused(f"A call takes {MOST_ACTIONS} actions.")
-            return found.with_action(action)
+            with_room = found.with_room(self._now(), is_urgent=action.kind == "remove")
+            if with_room is None:
+                raise TooManyActions
+            return with_room.with_action(action)
 
         recorded = (await self._calls.change(call, add_action)).actions[action.id]
-        if recorded.fingerprint != action.fingerprint:
+        if recorded.fingerprint not in (action.fingerprint, earlier_fingerprint):
             raise KeyReused
         return recorded
 
@@ -164,6 +178,7 @@ class CallActions:
                 call, lambda found: found.with_failed_action(action.id, message, at)
             )
             if isinstance(refused, CallGone):
+                await self._reconciling.reconcile_if_possible(call)
                 raise CallEnded from refused
             raise
         return action

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from shared.auth.roles import CALLS_MANAGE
 from shared.calls.acs import CallAutomationApi
 from shared.calls.events import CallEvent
+from shared.calls.reconciling import CallReconciling
 from shared.calls.records import CallRecords
 from shared.calls.rows import Call, LoggedEvent
 from shared.calls.settings import CallSettings
@@ -71,12 +72,14 @@ class Calls:
         identities: Identities,
         settings: CallSettings,
         intents: Intents,
+        reconciling: CallReconciling,
     ) -> None:
         self._records = records
         self._acs = acs
         self._identities = identities
         self._settings = settings
         self._intents = intents
+        self._reconciling = reconciling
 
     async def get(self, caller: Caller, call_id: str) -> CallView:
         """One call, with its events and the names of its participants.
@@ -86,6 +89,7 @@ class Calls:
         """
         call = await self.find_for(caller, call_id)
         events = await self._records.events_of(call_id)
+        await self._reconciling.reconcile_if_quiet(call, events)
         # Read the call again, so that it shows what these events changed.
         call = await self._records.find(call_id) or call
         names = dict[str, str]()
@@ -147,7 +151,8 @@ class Calls:
         call = await self.find_for(caller, call_id)
         if call.connection_id is None:
             raise CallEnded
-        await self._end(call)
+        if not await self._end(call):
+            await self._reconciling.reconcile_if_possible(call)
 
     async def apply(self, call_id: str, events: Sequence[CallEvent]) -> AppliedEvents:
         """Apply the events of a callback.
@@ -176,9 +181,9 @@ class Calls:
         ]
         for call in live:
             await self._end(call)
-        await self._records.erase(principal)
-        for call in live:
+            # Before the record goes, by which a repetition of the erasure finds the call.
             await self._intents.end_all(PLACE, call.call_id)
+        await self._records.erase(principal)
 
     async def export(self, principal: Principal) -> list[dict[str, Value]]:
         """The calls that a person placed, and those that they made to bots."""
@@ -200,15 +205,16 @@ class Calls:
                 return call
         raise NotFound(_NO_CALL)
 
-    async def _end(self, call: Call) -> None:
-        """End a call in ACS, if its connection id is known.
+    async def _end(self, call: Call) -> bool:
+        """End a call in ACS, if its connection id is known; False if ACS had no such call.
 
         If ACS's response was lost, nobody knows the id, or whether there is a call. Then its first
         event ends it (`apply`), once the record is gone. Asking ACS again for the id could place
         the call, and ring at people.
         """
         if call.is_ongoing and call.connection_id is not None:
-            await self._acs.hang_up(call.connection_id)
+            return await self._acs.hang_up(call.connection_id)
+        return True
 
     async def _call_of(self, call_id: str, event: CallEvent) -> Call:
         if not _CALL_ID.fullmatch(call_id):

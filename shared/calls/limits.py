@@ -1,13 +1,10 @@
 """The limit on how many calls of one caller go on at the same time."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from shared.calls.acs import CallAutomationApi
-from shared.calls.records import CallRecords
-from shared.calls.rows import UNCONFIRMED, Call, CallState
-from shared.problems import CallRefused
+from shared.calls.reconciling import Reconcile
+from shared.calls.rows import UNCONFIRMED, Call
 
 # ACS gives up a call to one of our bots after 30 s.
 _STALE_RINGING = timedelta(seconds=35)
@@ -18,13 +15,11 @@ class CallLimit:
 
     def __init__(
         self,
-        records: CallRecords,
-        acs: CallAutomationApi,
+        reconcile: Reconcile,
         max_calls: int,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._records = records
-        self._acs = acs
+        self._reconcile = reconcile
         self.max_calls = max_calls
         self._now = now
 
@@ -56,17 +51,4 @@ class CallLimit:
             # Perhaps ACS never made it. If it did, its first event, or a repetition of the request,
             # still brings the connection id.
             return not (call.is_refused or is_stale)
-        if not is_stale or await self._exists(call.connection_id):
-            return True
-        await self._records.change(call.call_id, _ended)
-        return False
-
-    async def _exists(self, connection_id: str) -> bool:
-        try:
-            return await self._acs.exists(connection_id)
-        except CallRefused:  # ACS does not say, so it may exist
-            return True
-
-
-def _ended(found: Call) -> Call:
-    return replace(found, state=CallState.DISCONNECTED, ended_at=found.ended_at or found.created_at)
+        return not is_stale or (await self._reconcile(call)).is_ongoing

@@ -4,6 +4,7 @@ Each call is recorded before ACS is asked, because calls cost money: if a respon
 dies or the same request comes again, it is still one call.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,8 +16,9 @@ from shared.calls.calls import Calls, CallView
 from shared.calls.dialling import Dialling, Target
 from shared.calls.limits import CallLimit
 from shared.calls.participants import Participant
+from shared.calls.reconciling import FIRST_LOOK
 from shared.calls.records import CallRecords
-from shared.calls.rows import REPEATABLE, Call, CallState
+from shared.calls.rows import REPEATABLE, TOO_OLD, Call, CallState
 from shared.calls.settling import PLACE
 from shared.identity.identities import Identities
 from shared.intents import Intent, Intents
@@ -28,6 +30,7 @@ from shared.problems import (
     CallRefused,
     NotConfigured,
     NotFound,
+    StorageUnavailable,
     Throttled,
     TooManyCalls,
     Unauthenticated,
@@ -95,22 +98,41 @@ class CallPlacing:
         await self._ensure_identity(caller)
         names = await self._dialling.resolve(creator.realm, targets, "to.{}.")
         number = self._dialling.caller_id(names, caller_id)
-        fingerprint = key("call", *sorted(names), number or "", group_id or "")
+        # By names, because a person whose identity is replaced gets another raw id.
+        people = [name or raw_id for raw_id, name in names.items()]
+        fingerprint, earlier_fingerprint = (
+            key("call", *sorted(one), number or "", group_id or "") for one in (people, names)
+        )
         begun: list[Intent] = []
 
         async def note(call_id: str) -> None:
             begun.append(await self._intents.begin(PLACE, call_id))
 
-        call = await self._records.begin(creator, idempotency_key, fingerprint, before_writing=note)
+        call = await self._records.begin(
+            creator,
+            idempotency_key,
+            fingerprint,
+            before_writing=note,
+            earlier_fingerprint=earlier_fingerprint,
+        )
         if call.state is not CallState.PLACING and not self._is_missed(call):
             view = CallView(await self._with_own_id(call))
         else:
             if not begun:
                 await note(call.call_id)
             view = await self._place(caller, call, tuple(names), group_id, begun)
-        # Whatever failed before this keeps its intent, so that Tidy settles the call.
-        await self._end(begun)
+        # Whatever failed before this keeps its intent as it is, so that Tidy settles the call soon.
+        for intent in begun:
+            await self._look_later(intent, view.call)
         return view
+
+    async def _look_later(self, intent: Intent, call: Call) -> None:
+        """Leave an intent to Tidy until the call has ended, in case its end is lost."""
+        if call.state is CallState.DISCONNECTED:
+            await self._intents.end(intent)
+            return
+        with contextlib.suppress(StorageUnavailable):  # then Tidy looks earlier
+            await self._intents.postpone(intent, call.created_at + FIRST_LOOK)
 
     async def _place(
         self,
@@ -131,7 +153,7 @@ class CallPlacing:
             await self._records.tidy(creator)
             call = await self._record_targets(call, targets, group_id)
         elif not self._is_repeatable(call):
-            raise CallEnded("The request is too old to be repeated: use another Idempotency-Key.")
+            raise CallEnded(TOO_OLD)
         elif call.is_refused:  # so it did not count until now, and counts from here on
             call = await self._calls.change(call, Call.revived)
             await self._check_limit(creator, call, was_refused=True)

@@ -53,6 +53,8 @@ class CallRecords(CallRemoval):
         fingerprint: str,
         bot_caller: Principal | None = None,
         before_writing: Callable[[str], Awaitable[object]] | None = None,
+        *,
+        earlier_fingerprint: str = "",
     ) -> Call:
         """Find the call that an earlier request with the same key created, or create it.
 
@@ -63,6 +65,7 @@ class CallRecords(CallRemoval):
             bot_caller: the person who calls, if the creator is a bot. Their index row is written
                 before the record holds anything about them.
             before_writing: takes the id of a new call, before anything of it is stored.
+            earlier_fingerprint: what an earlier version has stored for the same request.
 
         Raises:
             KeyReused: the key came before with another fingerprint.
@@ -89,7 +92,7 @@ class CallRecords(CallRemoval):
                         owner, {request: entry, index_row(created_at, call_id): index}
                     )
                 continue
-            if found.values["wish"] != fingerprint:
+            if found.values["wish"] not in (fingerprint, earlier_fingerprint):
                 raise KeyReused
             call_id, placed_at = str(found.values["callId"]), moment(found, "createdAt")
             if bot_caller is not None:
@@ -134,6 +137,18 @@ class CallRecords(CallRemoval):
             self._table, call_id, RECORD_ROW, changed_values, tries=_TRIES, rest=self._back_off
         )
         return None if changed.now is None else Call.of(changed.now)
+
+    async def replace_unchanged(self, found: Call, changed: Call) -> Call | None:
+        """Replace a record, as it was read, by another; None if somebody has written it since.
+
+        It may have been this same request, if its answer was lost.
+        """
+        if found.row is None:
+            return None
+        try:
+            return Call.of(await self._table.replace(found.row, changed.values()))
+        except RowChanged:
+            return None
 
     async def apply(self, call: Call, event: CallEvent) -> bool:
         """Apply an event once, even if it comes again: its row and its effect are one batch.

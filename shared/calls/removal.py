@@ -1,6 +1,6 @@
 """Removing the rows of calls: of who is erased, what was never placed, and what is too old."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 from shared.calls.rows import RECORD_ROW, Call, bot_caller_index_row, index_row
@@ -76,11 +76,17 @@ class CallRemoval:
             if call is None or not call.is_ongoing:
                 await self._remove(owner, row)
 
-    async def sweep(self) -> None:
-        """Remove all calls of everybody that are too old to be kept. Reads the whole table."""
+    async def sweep(self, reconcile: Callable[[Call], Awaitable[Call]] | None = None) -> None:
+        """Remove all calls of everybody that are too old to be kept. Reads the whole table.
+
+        Args:
+            reconcile: tells of a call without an end whether it has one after all.
+        """
 
         async def remove(row: Row) -> None:
             call = await self.find(str(row.values["callId"]))
+            if call is not None and call.is_ongoing and reconcile is not None:
+                call = await reconcile(call)
             if call is None or not call.is_ongoing:
                 await self._remove(row.partition_key, row)
 

@@ -28,9 +28,10 @@ _REVIVABLE = timedelta(minutes=5)
 # ACS gives up a call that nobody answers after at most 180 s (reference: invitation timeout): of a
 # call that it has not told about for so long, it knows nothing.
 UNCONFIRMED = timedelta(minutes=5)
-# How long a request that places a call may be repeated. After a day ACS forgets its
-# Repeatability-Request-ID, and would place a second call.
+# How long a request that places a call, or invites somebody, may be repeated. After a day ACS
+# forgets its Repeatability-Request-ID, and would place a second call, or ring a second time.
 REPEATABLE = timedelta(hours=12)
+TOO_OLD = "The request is too old to be repeated: use another Idempotency-Key."
 # Users, bots and phone numbers that one request may call.
 MOST_TARGETS = 50
 # One property holds all actions of a call: an action takes up to 450 of its 32,768 characters.
@@ -48,6 +49,10 @@ class CallState(StrEnum):
     @property
     def rank(self) -> int:
         return list(CallState).index(self)
+
+
+# The kind of action that costs money, and that a request may repeat.
+INVITE = "invite"
 
 
 class ActionState(StrEnum):
@@ -130,6 +135,7 @@ class Call:
         is_refused: whether the last attempt to make or answer the call was refused, or never
             confirmed. Until ACS reports a connection after all, the call does not count against its
             caller's limit.
+        reconciled_at: when ACS was last asked whether the call goes on; None if it never was.
         bot_state: what the bot does, in a call to a bot; None in a call that the service places.
     """
 
@@ -151,6 +157,7 @@ class Call:
     salt: str = ""
     own_id: str | None = None
     is_refused: bool = False
+    reconciled_at: datetime | None = None
     bot_state: BotCallState | None = None
     row: Row | None = field(default=None, compare=False)
 
@@ -195,6 +202,32 @@ class Call:
     def with_action(self, action: Action) -> "Call":
         return replace(self, actions={**self.actions, action.id: action})
 
+    def with_room(self, now: datetime, *, is_urgent: bool = False) -> "Call | None":
+        """The call with room for another action; None if no recorded one may make room.
+
+        The oldest finished action goes, but no invitation whose request may still be repeated, and
+        not the bot's latest.
+
+        Args:
+            is_urgent: whether an action may go whose end was never told, and if none can, whether
+                there may be one more.
+        """
+        if len(self.actions) < MOST_ACTIONS:
+            return self
+        turn = None if self.bot_state is None else self.bot_state.turn
+        removable = [
+            action
+            for action in self.actions.values()
+            if (action.kind != INVITE or now - action.asked_at >= REPEATABLE)
+            and (action.state.is_final or is_urgent)
+            and (turn is None or action.id != turn.action)
+        ]
+        if not removable:
+            return self if is_urgent and len(self.actions) == MOST_ACTIONS else None
+        oldest = min(removable, key=lambda one: (not one.state.is_final, one.asked_at, one.id))
+        others = {id_: one for id_, one in self.actions.items() if id_ != oldest.id}
+        return replace(self, actions=others)
+
     def with_failed_action(self, action_id: str, message: str, at: datetime) -> "Call":
         """The call after ACS refused the request for an action.
 
@@ -218,6 +251,7 @@ class Call:
             "groupId": self.group_id,
             "ownId": self.own_id,
             "salt": self.salt or None,
+            "reconciledAt": self.reconciled_at,
             "attendance": None if self.bot_state is None else self.bot_state.text(),
         }
         return {
@@ -255,6 +289,7 @@ class Call:
             salt=values.get("salt", ""),
             own_id=values.get("ownId"),
             is_refused=values["isRefused"],
+            reconciled_at=values.get("reconciledAt"),
             bot_state=BotCallState.of(values["attendance"]) if "attendance" in values else None,
             row=row,
         )

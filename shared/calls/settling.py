@@ -1,7 +1,6 @@
-"""Settling calls whose placing has begun and did not end, because it failed or its host died.
+"""Settling calls that have begun: those whose request failed or died, and those whose end was lost.
 
-What is settled is what the record says: nothing here asks ACS for a call, so that no call is placed
-that nobody waits for any more.
+Nothing here asks ACS to make a call, so that no call is placed that nobody waits for any more.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,27 +9,36 @@ from http import HTTPStatus
 
 from shared.calls import reasons
 from shared.calls.reasons import Reason
+from shared.calls.reconciling import CallReconciling
 from shared.calls.records import CallRecords
 from shared.calls.rows import UNCONFIRMED, Call, CallState
 from shared.intents import Finisher, Intent, Intents
 
-# The kind of intent that a request to place a call writes; its subject is the id of the call.
+# The kind of intent of a call that has begun; its subject is the id of the call. It stays until the
+# record says that the call has ended.
 PLACE = "place"
 _NEVER_CONFIRMED = Reason(HTTPStatus.REQUEST_TIMEOUT, 0, reasons.NEVER_CONFIRMED)
 
 
 class CallSettling:
-    """The finisher of intents to place a call."""
+    """The finisher of intents of calls."""
 
     def __init__(
         self,
         records: CallRecords,
         intents: Intents,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        *,
+        reconciling: CallReconciling | None = None,
     ) -> None:
+        """
+        Args:
+            reconciling: looks at calls that go on; without it they are left as they are.
+        """
         self._records = records
         self._intents = intents
         self._now = now
+        self._reconciling = reconciling
 
     @property
     def finishers(self) -> Mapping[str, Finisher]:
@@ -43,6 +51,11 @@ class CallSettling:
         an event or a repetition of the request come later all the same, the call is revived.
         """
         call = await self._records.find(intent.subject)
+        if call is not None and call.is_ongoing and self._reconciling is not None:
+            call, next_look = await self._reconciling.look_at(call)
+            if next_look is not None:
+                await self._intents.postpone(intent, next_look)
+            return
         if call is None or call.state is not CallState.PLACING or call.connection_id is not None:
             return
         if not call.may_have_reached_acs:

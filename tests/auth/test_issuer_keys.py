@@ -82,6 +82,22 @@ async def test_an_id_that_was_looked_for_just_now_is_absent_without_a_request(
     assert await find(keys, "forged") is not None
 
 
+async def test_who_would_not_come_again_is_not_refused_for_an_absence_that_is_only_believed(
+    provider: Provider, clock: Clock
+) -> None:
+    async with aiohttp.ClientSession() as session:
+        keys = IssuerKeys(provider.url, session, clock, judges_at_once=False)
+        assert await find(keys, "new") is None  # all keys have just been fetched
+        clock.now += 3
+        with pytest.raises(KeysUnavailable) as unjudged:
+            await find(keys, "new")
+        provider.keys.append({**OTHER, "kid": "new"})
+        clock.now += 3
+
+        assert await find(keys, "new") is not None
+    assert unjudged.value.retry_after == pytest.approx(2)
+
+
 async def test_a_new_key_is_found_by_all_who_come_at_once_right_after_a_fetch(
     keys: IssuerKeys, provider: Provider
 ) -> None:

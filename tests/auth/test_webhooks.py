@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from shared.auth.webhooks import EVENT_GRID_APPS, KEY_HEADER, CallbackVerifier, EventGridVerifier
-from shared.problems import KeysUnavailable, NotConfigured, Unauthenticated
+from shared.problems import IssuerMisconfigured, KeysUnavailable, NotConfigured, Unauthenticated
 
 ISSUER, RESOURCE = "https://acs.example", "acde0000-0000-4000-8000-000000007073"
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -24,12 +24,15 @@ DAY = 24 * 3600
 class Keys:
     """One key, named so."""
 
-    def __init__(self, *, reachable: bool = True) -> None:
+    def __init__(self, *, reachable: bool = True, misconfigured: bool = False) -> None:
         self._reachable = reachable
+        self._misconfigured = misconfigured
 
     async def find(self, key_id: str | None, algorithm: str) -> list[jwt.PyJWK]:
         if not self._reachable:
             raise KeysUnavailable
+        if self._misconfigured:
+            raise IssuerMisconfigured("EVENT_GRID_TENANT", "no such document")
         return [PUBLIC] if key_id == "one" else []
 
     async def look_again(self, key_id: str | None) -> bool:
@@ -187,3 +190,10 @@ async def test_without_a_setting_nobody_knows_who_event_grid_is() -> None:
         await grid(tenant=TENANT, reachable=False).verify(
             {"authorization": f"Bearer {entra_token()}"}
         )
+
+
+async def test_keys_of_entra_that_cannot_be_had_make_event_grid_come_again() -> None:
+    for keys in (Keys(reachable=False), Keys(misconfigured=True)):
+        verifier = EventGridVerifier([], keys, TENANT, [AUDIENCE])
+        with pytest.raises(KeysUnavailable):
+            await verifier.verify({"authorization": f"Bearer {entra_token()}"})

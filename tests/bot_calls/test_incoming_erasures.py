@@ -21,8 +21,8 @@ __all__ = ["alice", "line"]
 
 STEPS = [
     Step("tables", "batch", 0, "before"),
-    Step("tables", "insert", 0, "before"),
     Step("tables", "insert", 1, "before"),
+    Step("tables", "insert", 2, "before"),
     Step("tables", "update", 0, "before"),
     Step("acs", "answerCall", 0, "before"),
     Step("acs", "answerCall", 0, "after"),
@@ -32,8 +32,8 @@ STEPS = [
 # The erasure finds the call by the bot's index, or by the caller's, and removes what it is known
 # by before there is a record that would say so: Event Grid is to tell of it again.
 OVERTAKEN = {
-    "bot": [Step("tables", "insert", 0, "before"), Step("tables", "insert", 1, "before")],
-    "caller": [Step("tables", "insert", 1, "before")],
+    "bot": [Step("tables", "insert", 1, "before"), Step("tables", "insert", 2, "before")],
+    "caller": [Step("tables", "insert", 2, "before")],
 }
 
 

@@ -26,9 +26,10 @@ from tests.support.table_proxy import TableProxy
 __all__ = ["carol", "line"]
 
 ANSWERING = around(
+    ("tables", "insert", 0),  # the intent
     ("tables", "batch", 0),  # what it is known by, and the bot's index
-    ("tables", "insert", 0),  # the caller's index
-    ("tables", "insert", 1),  # the record
+    ("tables", "insert", 1),  # the caller's index
+    ("tables", "insert", 2),  # the record
     ("tables", "update", 0),  # the same, with who calls
     ("acs", "answerCall", 0),
     ("tables", "update", 1),  # the record, with ACS's id of the call

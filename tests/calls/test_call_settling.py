@@ -213,7 +213,7 @@ async def test_tidy_of_another_host_settles_what_a_killed_one_was_placing(
         [
             (Step("tables", "update", 0, "before"), place(unasked, target)),
             (Step("acs", "createCall", 0, "before"), place(unconfirmed, target, key="key")),
-            (Step("tables", "remove", 0, "before"), place(placed, target)),
+            (Step("tables", "batch", 1, "before"), place(placed, target)),
         ]
     )
     assert len((await unasked.ask("/calls")).json["calls"]) == 1
@@ -227,7 +227,7 @@ async def test_tidy_of_another_host_settles_what_a_killed_one_was_placing(
     [made] = (await placed.ask("/calls")).json["calls"]
     await watched(placed, made["id"], lambda now: is_connected(now) and has(1)(now))
     left = {row["subject"] for row in await intents_of(stack, PLACE)}
-    assert left & {waiting["id"], made["id"]} == {waiting["id"]}
+    assert left >= {waiting["id"], made["id"]}  # until they have ended
     assert len((await acs.state())["calls"]) == before + 1
 
     async with table(stack, CALLS) as rows:

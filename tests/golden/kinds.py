@@ -93,6 +93,7 @@ PROPERTIES: dict[str, dict[str, str]] = {
         "actions": S,
         "attendance": S,
         "salt": S,
+        "reconciledAt": T,
     },
     "event": {"kind": S, "at": T},
     "index": {"callId": S, "request": S, "live": B, "guest": S},
