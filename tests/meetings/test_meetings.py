@@ -52,14 +52,32 @@ def call_of(meeting: dict[str, Any]) -> str:
     return str(meeting.get("externalId") or "").partition(".")[0]
 
 
-async def deleted_in_teams(client: aiohttp.ClientSession, stack: Stack, meeting: str) -> None:
-    """As its organizer does it; here by another app."""
+def of_organizer(stack: Stack) -> tuple[str, dict[str, str]]:
+    """The URL of the organizer's meetings in Graph, and the headers of another app than ours."""
     key = issuer_key(stack.issuer.key_file)
     token = managed_identity_token(key, issuer=stack.issuer.url, resource=GRAPH)
-    path = f"/v1.0/users/{object_id(ORGANIZER)}/onlineMeetings/{meeting}"
-    headers = {"Authorization": f"Bearer {token}"}
-    async with client.delete(stack.values["graph"] + path, headers=headers) as response:
+    url = f"{stack.values['graph']}/v1.0/users/{object_id(ORGANIZER)}/onlineMeetings"
+    return url, {"Authorization": f"Bearer {token}"}
+
+
+async def deleted_in_teams(client: aiohttp.ClientSession, stack: Stack, meeting: str) -> None:
+    """As its organizer does it; here by another app."""
+    url, headers = of_organizer(stack)
+    async with client.delete(f"{url}/{meeting}", headers=headers) as response:
         assert response.status == 204
+
+
+async def made_in_teams(client: aiohttp.ClientSession, stack: Stack, external_id: str) -> None:
+    """As a request makes it that Graph has left lying for long; here by another app."""
+    url, headers = of_organizer(stack)
+    body = {
+        "externalId": external_id,
+        "subject": "Late",
+        "startDateTime": NOON.isoformat(),
+        "endDateTime": (NOON + timedelta(hours=1)).isoformat(),
+    }
+    async with client.post(f"{url}/createOrGet", headers=headers, json=body) as response:
+        assert response.status == 201
 
 
 async def test_a_meeting_is_scheduled_joined_changed_and_cancelled(

@@ -11,14 +11,14 @@ from tests.support.stack import Host, Stack
 from tests.support.storage import mapping_key
 
 # The mapping and its reverse; each friend's row about the other; the records of two calls of hers
-# and one that invites her; her rows of the three and the friend's of hers; the meeting; the call
-# that she has placed, its key and its index.
+# and one that invites her; her rows of the three and the friend's of hers; the meeting, and what
+# leads to it; the call that she has placed, its key and its index.
 STORED = {
     "identities": 2,
     "friends": 2,
     "sharedcalls": 3,
     "invitations": 5,
-    "meetings": 1,
+    "meetings": 2,
     "calls": 3,
     "intents": 0,
 }

@@ -77,6 +77,22 @@ async def test_a_calendar_reads_the_event(one_host: Host, people: People) -> Non
     assert event.summary.value == title
     assert group in event.description.value
     assert event.dtend.value - event.dtstart.value == timedelta(hours=2)
+    event = (await alice.calendar(untimed.json["id"])).vevent
+    assert event.dtend.value - event.dtstart.value == timedelta(hours=1)
+
+
+async def test_a_calendar_takes_each_change_for_newer(one_host: Host, people: People) -> None:
+    [alice] = people(one_host, "alice")
+    group, revisions = str(uuid.uuid4()), list[int]()
+
+    for title in ("One", "Two", "Three"):
+        call = (await alice.share(group, FRIENDS, title=title)).json["id"]
+        event = (await alice.calendar(call)).vevent
+        assert event.summary.value == title
+        revisions.append(int(event.sequence.value))
+
+    assert revisions == sorted(set(revisions))
+    assert revisions[-1] < 2**31
 
 
 WRONG = [

@@ -65,6 +65,17 @@ async def test_who_comes_after_an_erasure_keeps_what_they_share(world: World) ->
     assert await _stored(world, GROUP) == [SHARED_CALLS, "owner"]
 
 
+async def test_a_call_that_is_shared_anew_is_newer_than_it_was(world: World) -> None:
+    revisions = []
+    for kind in ("share", "share", "share", "unshare", "share"):
+        await world.alone(Wish(kind, ANN, audience="friends"))
+        opened = await world.alone(Wish("open", ANN, ANN))
+        revisions += [shared.revision for shared in opened.listed or ()]
+
+    assert len(revisions) == 4
+    assert revisions == sorted(set(revisions))
+
+
 async def test_a_removal_that_died_half_way_hides_the_call_at_once(world: World) -> None:
     await world.alone(Wish("share", ANN, audience="friends"))
     begun_claimed_and_copied = 3

@@ -252,7 +252,10 @@ class World(Decisions):
     async def quietly[T](self, request: Awaitable[T]) -> T:
         """The result of something that goes through an instance, while nothing else goes on."""
         task = asyncio.ensure_future(request)
-        await self.schedule.drain()
+        while not task.done():
+            await self.schedule.drain()
+            # A request that has lost an answer pauses before it asks again.
+            await asyncio.wait({task}, timeout=0.01)
         return await task
 
     async def interleave(self, todo: list[Wish], data: st.DataObject) -> None:
@@ -269,7 +272,7 @@ class World(Decisions):
                 running.add(asyncio.ensure_future(self.fulfil(coming.pop(0))))
                 await self.schedule.settle()
         for request in running:
-            await request
+            await self.quietly(request)
 
     def quiet(self) -> Service:
         """A service for `quietly`."""
