@@ -10,9 +10,10 @@ from shared.problems import TooManyShared
 from shared.sharing.audiences import MOST_IN_SPACE, Audience
 from shared.sharing.rows import Invitation, Role
 from shared.tables import INVITATIONS
+from tests.support.deeds import Wish
 from tests.support.interleaving import Schedule
 from tests.support.memory_tables import memory_clients
-from tests.support.world import SPACE, Wish, World
+from tests.support.world import SPACE, World
 
 ANN, BEN = 0, 1
 # The intent, the owner's row, the record, and the rows of owner and space.

@@ -7,9 +7,10 @@ from shared.intents import Intents
 from shared.operate.tidy import Tidy
 from shared.sharing.rows import RECORD_ROW, SharedCallRecord
 from shared.tables import FRIENDS, INTENTS, INVITATIONS, SHARED_CALLS
+from tests.support.deeds import Wish
 from tests.support.interleaving import Schedule
 from tests.support.memory_tables import memory_clients
-from tests.support.world import Wish, World
+from tests.support.world import World
 
 ANN, BEN, CAT = 0, 1, 2
 
