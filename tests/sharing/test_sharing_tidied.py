@@ -4,7 +4,6 @@ says. Until then no listing says how to join."""
 import pytest
 
 from shared.intents import Intents
-from shared.operate.tidy import Tidy
 from shared.sharing.rows import RECORD_ROW, SharedCallRecord
 from shared.tables import FRIENDS, INTENTS, INVITATIONS, SHARED_CALLS
 from tests.support.deeds import Wish
@@ -23,15 +22,6 @@ async def world() -> World:
         await world.alone(Wish("add", ANN, friend))
         await world.alone(Wish("add", friend, ANN))
     return world
-
-
-async def tidied(world: World) -> None:
-    """Run Tidy five minutes later, with the finishers of what this world's requests begin."""
-    world.wait(minutes=5)
-    service = world.quiet()
-    finishers = {**service.friends.finishers, **service.invitations.finishers}
-    intents = Intents(world.table(INTENTS), lambda: world.caller(ANN).issued_at)
-    await world.quietly(Tidy(intents, lambda: finishers).run())
 
 
 async def stored(world: World) -> tuple[SharedCallRecord | None, dict[int, object]]:
@@ -61,7 +51,7 @@ async def test_a_killed_unsharing_is_ended(world: World, stop: int) -> None:
     assert await opens(world, BEN) == (stop < said)
     listed = (await world.alone(Wish("list", BEN))).listed or []
     assert all(not one.content.locator for one in listed)
-    await tidied(world)
+    await world.tidy()
 
     assert await stored(world) == (None, {})
     assert not await opens(world, BEN)
@@ -73,7 +63,7 @@ async def test_a_call_that_was_shared_again_after_a_killed_unsharing_stays(world
     await world.alone(Wish("unshare", ANN, stop_after=only_intent))
     await world.alone(Wish("share", ANN, audience="friends", title="Tea"))
 
-    await tidied(world)
+    await world.tidy()
 
     assert (await stored(world))[1] == {ANN: "Tea", BEN: "Tea", CAT: "Tea"}
 
@@ -86,7 +76,7 @@ async def test_a_killed_change_of_the_audience_is_as_its_record_says(
     await world.alone(Wish("share", ANN, audience="friends", title="All"))
 
     await world.alone(Wish("share", ANN, stop_after=stop, audience="1", title="Ben"))
-    await tidied(world)
+    await world.tidy()
 
     record, listed = await stored(world)
     assert record is not None
@@ -108,7 +98,7 @@ async def test_a_killed_change_of_the_audience_is_as_its_record_says(
 @pytest.mark.parametrize("stop", range(1, 7))
 async def test_a_killed_first_sharing_is_whole_or_gone(world: World, stop: int) -> None:
     await world.alone(Wish("share", ANN, stop_after=stop, audience="friends", title="New"))
-    await tidied(world)
+    await world.tidy()
 
     record, listed = await stored(world)
     has_record = 3
@@ -136,7 +126,7 @@ async def test_what_an_erased_owner_has_shared_is_ended(world: World) -> None:
     assert service.invitations.finishers
     assert erased.issued_at < record.proven_at
 
-    await tidied(world)
+    await world.tidy()
 
     assert await stored(world) == (None, {})
 
@@ -150,7 +140,7 @@ async def test_a_killed_parting_leaves_neither_name_nor_call_with_the_other(
     await world.alone(Wish("share", ANN, audience="friends", title="Coffee"))
 
     await world.alone(Wish(kind, ANN, BEN, stop_after=stop))
-    await tidied(world)
+    await world.tidy()
 
     theirs = await world.quietly(world.table(FRIENDS).find(world.key_of(BEN), world.key_of(ANN)))
     assert theirs is not None
@@ -172,7 +162,7 @@ async def test_friends_who_made_up_after_a_killed_parting_keep_each_other(world:
     await world.alone(Wish("add", ANN, BEN))
     await world.alone(Wish("share", ANN, audience="friends", title="Again"))
 
-    await tidied(world)
+    await world.tidy()
 
     assert (await stored(world))[1] == {ANN: "Again", BEN: "Again", CAT: "Again"}
     seen = (await world.alone(Wish("resolve", BEN, ANN))).seen

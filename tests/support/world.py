@@ -237,12 +237,15 @@ class World(Decisions):
     async def tidy(self) -> None:
         """End what has begun and not ended, as the timer does."""
         self.wait(minutes=2)
-        people, intents = self.quiet().people, Intents(self.table(INTENTS), lambda: self._now)
-        ours = {self.key_of(who) for who in range(len(WHO))}
+        service, intents = self.quiet(), Intents(self.table(INTENTS), lambda: self._now)
+        parts = (service.people, service.friends, service.invitations)
+        finishers = {kind: end for part in parts for kind, end in part.finishers.items()}
+        everybody = range(len(WHO))
+        ours = {*map(self.key_of, everybody), *map(self.call_of, everybody)}
         for shard in SHARDS:
             for intent in await self.quietly(intents.due(shard, 1000)):
                 if intent.subject in ours:
-                    await self.quietly(people.finishers[intent.kind](intent))
+                    await self.quietly(finishers[intent.kind](intent))
                     await self.quietly(intents.end(intent))
 
     async def alone(self, wish: Wish) -> Deed:
