@@ -25,15 +25,11 @@ def command(*, port: int, folder: Path, service: str = "table") -> list[str]:
     main = NODE_FOLDER / "node_modules" / "azurite" / "dist" / "src" / service / "main.js"
     return [
         *[str(node), "--require", str(NODE_FOLDER / "stop-with-stdin.cjs"), str(main)],
-        *["--silent", "--disableTelemetry"],
-        *[
-            "--location",
-            str(folder),
-            f"--{service}Host",
-            "127.0.0.1",
-            f"--{service}Port",
-            str(port),
-        ],
+        *["--silent", "--disableTelemetry", "--location", str(folder)],
+        *[f"--{service}Host", "127.0.0.1", f"--{service}Port", str(port)],
+        # By default it closes a connection after 5 idle seconds, and resets a request that comes
+        # at that moment; clients keep theirs for longer.
+        *[f"--{service}KeepAliveTimeout", "120"],
     ]
 
 

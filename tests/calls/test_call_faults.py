@@ -1,7 +1,9 @@
 """Calls where ACS's answers get lost, and many at a time: one call each, and no event lost."""
 
 import asyncio
+import uuid
 from collections import Counter
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -120,8 +122,11 @@ async def test_fifty_calls_at_once_over_two_hosts_lose_no_event(
     before = len((await acs.state())["calls"])
 
     async def one_call(manager: Person, n: int) -> tuple[Person, str]:
-        placed = await place(manager, {"phoneNumber": f"+142555501{n:02}"})
-        assert placed.status == 201, placed
+        placed, key = None, uuid.uuid4().hex
+        # A busy machine may not answer fifty at once in time: then clients repeat the request.
+        while placed is None or placed.status == HTTPStatus.SERVICE_UNAVAILABLE:
+            placed = await place(manager, {"phoneNumber": f"+142555501{n:02}"}, key=key)
+        assert placed.status in (HTTPStatus.CREATED, HTTPStatus.OK), placed
         call = str(placed.json["id"])
         await watched(manager, call, lambda now: is_connected(now) and has(1)(now))
         assert (await manager.ask(f"/calls/{call}", "DELETE")).status == 204
