@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from shared.calls.placing import CallPlacing
     from shared.calls.reconciling import CallReconciling
     from shared.calls.records import CallRecords
+    from shared.calls.rows import Call
     from shared.calls.settling import CallSettling
 
 
@@ -58,8 +59,15 @@ class CallParts(IdentityParts):
         from shared.calls.settling import CallSettling
 
         return CallSettling(
-            self.call_records, self.intents, self._now, reconciling=self.call_reconciling
+            self.call_records,
+            self.intents,
+            self._now,
+            reconciling=self.call_reconciling,
+            resume=self._resume_bot,
         )
+
+    async def _resume_bot(self, call: "Call") -> None:
+        await self.attendant.resume(call)  # which is built when a bot's call is resumed
 
     @cached_property
     def call_reconciling(self) -> "CallReconciling":

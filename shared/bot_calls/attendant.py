@@ -9,10 +9,12 @@ call is ended once.
 import asyncio
 import contextlib
 import logging
+import random
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from shared.bot_calls.acs import Acs
@@ -29,7 +31,7 @@ from shared.calls.rows import Action, Call, CallState
 from shared.identity.identities import Identities
 from shared.keys import key
 from shared.principals import Kind, Principal
-from shared.problems import BeingErased, CallRefused, Problem, Unavailable
+from shared.problems import BeingErased, CallRefused, Problem, Throttled, Unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +39,8 @@ logger = logging.getLogger(__name__)
 # differ by that much; then another request may take over. It is short, because the caller hears
 # silence meanwhile.
 _LEASE, _MARGIN = timedelta(seconds=5), timedelta(seconds=1)
+# Seconds before the second and the third request for a turn, plus or minus half.
+_PAUSES = (0.3, 0.9)
 # Long enough for a person to think, and to find the key.
 _RECOGNITION = ToneRecognition(
     max_tones=1, stop_tones="", initial_silence_timeout=10, inter_tone_timeout=2
@@ -57,6 +61,7 @@ class Attendant:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         *,
         reconcile: Reconcile | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """
         Args:
@@ -68,20 +73,22 @@ class Attendant:
         self._settings = settings
         self._now = now
         self._reconcile = reconcile
+        self._sleep = sleep
 
     async def continue_call(self, applied_events: AppliedEvents) -> None:
         """Take the turn that follows from the events, unless another request takes it.
 
         Raises:
-            Unavailable: ACS failed, or another request has claimed the turn that these events led
-                to, and may have died. ACS has to deliver the events again.
+            Unavailable, Throttled: ACS failed several times, or another request has claimed the
+                turn that these events led to, and may have died. If ACS does not deliver the events
+                again, Tidy takes the turn.
         """
         if applied_events.call.bot_state is None:
             return
-        request_id = uuid.uuid4().hex
+        request_id, failures, ends_at = uuid.uuid4().hex, 0, self._now() + _LEASE - _MARGIN
         while True:
             call = await self._records.change(
-                applied_events.call.call_id, lambda found: self._with_claim(found, request_id)
+                applied_events.call.call_id, partial(self._with_claim, request_id)
             )
             turn = call.bot_state.turn if call is not None and call.bot_state else None
             if call is None or turn is None or turn.has_response:
@@ -90,10 +97,28 @@ class Attendant:
                 if call.state is CallState.CONNECTED and _may_have_led_to(applied_events, turn):
                     raise Unavailable("Another request is at this; it may have died.")
                 return
-            if await self._perform(call, turn):
-                return
+            try:
+                if await self._perform(call, turn):
+                    return
+            except (Unavailable, Throttled) as failed:
+                # Nobody promises that ACS delivers the events again, so it is asked again here.
+                wait = failed.retry_after or 0.0
+                if failures == len(_PAUSES) or self._now() + timedelta(seconds=wait) > ends_at:
+                    raise
+                pause = max(wait, _PAUSES[failures] * random.uniform(0.5, 1.5))  # noqa: S311
+                await self._sleep(pause)
+                failures += 1
+                # As another request, it takes over the turn, which may have been sent already.
+                request_id = uuid.uuid4().hex
 
-    def _with_claim(self, found: Call, request_id: str) -> Call:
+    async def resume(self, call: Call) -> None:
+        """Take a turn that nobody has taken, because its request failed or died.
+
+        Raises as `continue_call`.
+        """
+        await self.continue_call(AppliedEvents(call, has_new_events=False))
+
+    def _with_claim(self, request_id: str, found: Call) -> Call:
         """The call with a turn that this request claims; unchanged if there is none to claim."""
         bot_state = found.bot_state
         if bot_state is None:

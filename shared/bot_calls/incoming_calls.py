@@ -190,7 +190,7 @@ class IncomingCalls:
             return await self._record_missed(call, reason)
         audit.record("call-answered", caller, bot, call=call.call_id)
         try:
-            await self._calls.change(call, connection.bind)
+            await self._calls.bind(call, connection)
         except NotFound:
             await self._hang_up(connection.id)
             raise

@@ -78,12 +78,17 @@ class EstablishedCall:
     own_id: str | None
 
     def bind(self, call: Call) -> Call:
-        """The call after ACS's response. An event may have come before it: what that set stays."""
+        """The call after ACS's response. An event may have come before it: what that set stays.
+
+        A call that is bound to another connection stays as it is: this is a second call of ACS's.
+        """
+        if call.connection_id not in (None, self.id):
+            return call
         call = call.revived()
         return replace(
             call,
             state=call.state if call.state is not CallState.PLACING else CallState.CONNECTING,
-            connection_id=call.connection_id or self.id,
+            connection_id=self.id,
             server_call_id=call.server_call_id or self.server_call_id,
             own_id=self.own_id or call.own_id,
         )

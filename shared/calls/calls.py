@@ -3,12 +3,15 @@
 `placing` places calls, and `actions` is about what happens inside an ongoing call.
 """
 
+import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from shared.auth.roles import CALLS_MANAGE
 from shared.calls.acs import CallAutomationApi
+from shared.calls.acs_types import EstablishedCall
 from shared.calls.events import CallEvent
 from shared.calls.reconciling import CallReconciling
 from shared.calls.records import CallRecords
@@ -19,9 +22,11 @@ from shared.identity.identities import Identities
 from shared.intents import Intents
 from shared.keys import principal_key
 from shared.principals import Caller, Kind, Principal
-from shared.problems import BeingErased, CallEnded, Forbidden, NotFound
+from shared.problems import BeingErased, CallEnded, Forbidden, NotFound, Problem
 from shared.tables import Value
 from shared.upstream.concurrency import for_each
+
+logger = logging.getLogger(__name__)
 
 # Calls on one page of a list.
 PAGE = 50
@@ -158,7 +163,7 @@ class Calls:
         """Apply the events of a callback.
 
         If the call has no record any more, it is ended in ACS: its creator was erased while the
-        response that names its connection was lost.
+        response that names its connection was lost. So is a second call of ACS's for one request.
 
         Args:
             events: from a callback that was verified as ACS's; at least one.
@@ -170,7 +175,11 @@ class Calls:
         has_new_events = False
         for event in events:
             call = await self._call_of(call_id, event)
-            has_new_events |= await self._records.apply(call, event)
+            try:
+                has_new_events |= await self._records.apply(call, event)
+            except Forbidden:
+                await self._end_if_ours(call_id, event.data.call_connection_id)
+                raise
         return AppliedEvents(call, has_new_events)
 
     async def erase(self, principal: Principal) -> None:
@@ -221,16 +230,37 @@ class Calls:
             raise NotFound(_NO_CALL)
         call = await self._records.find(call_id)
         if call is None:
-            await self._end_without_record(call_id, event.data.call_connection_id)
+            await self._end_if_ours(call_id, event.data.call_connection_id)
             raise NotFound(_NO_CALL)
         return call
 
-    async def _end_without_record(self, call_id: str, connection_id: str) -> None:
-        """End a call that has no record, but only if ACS confirms that its events come to this URL.
+    async def bind(self, call: Call, connection: EstablishedCall) -> Call:
+        """Record ACS's answer to a request to make or answer a call.
+
+        ACS may have forgotten an earlier request for the same, and have made a second call. The
+        record keeps the first, and the second is ended: nobody could steer it.
+
+        Raises:
+            NotFound: the record was removed.
+        """
+        bound = await self.change(call, connection.bind)
+        if bound.connection_id != connection.id:
+            logger.warning("ACS has made a second call for one request, which is ended")
+            try:
+                await self._acs.hang_up(connection.id)
+            except Problem as failed:  # its next event ends it
+                logger.warning("a second call of ACS's is not ended yet: %s", failed.code)
+        return bound
+
+    async def _end_if_ours(self, call_id: str, connection_id: str) -> None:
+        """End a call of ACS's to which no record is bound, but only if ACS confirms that its events
+        come to this path, which nobody can guess.
 
         Else an attacker who saw a token of ACS could end any call by naming its connection.
         """
-        if await self._acs.callback_url_of(connection_id) == self.callback_url(call_id):
+        url = await self._acs.callback_url_of(connection_id)
+        if url is not None and urlsplit(url).path == urlsplit(self.callback_url(call_id)).path:
+            logger.warning("a call of ACS's to which no record is bound is ended")
             await self._acs.hang_up(connection_id)
 
     @property

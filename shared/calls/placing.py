@@ -162,7 +162,7 @@ class CallPlacing:
         try:
             # Record the connection first, then look for an erasure: either the erasure sees the
             # connection and ends the call, or we see the erasure.
-            call = await self._calls.change(call, connection.bind)
+            call = await self._calls.bind(call, connection)
             await self._identities.admit(caller)
         except (NotFound, Unauthenticated, BeingErased):
             await self._acs.hang_up(connection.id)
@@ -187,9 +187,9 @@ class CallPlacing:
             return call
         try:
             connection = await self._request(call)
-        except (CallRefused, CallGone, Unavailable, Throttled):
+            return await self._calls.bind(call, connection)
+        except (CallRefused, CallGone, NotFound, Unavailable, Throttled):
             return call
-        return await self._records.change(call.call_id, connection.bind) or call
 
     async def _connect(self, call: Call) -> EstablishedCall:
         """Ask ACS to make the call.

@@ -3,7 +3,7 @@
 Nothing here asks ACS to make a call, so that no call is placed that nobody waits for any more.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 
@@ -30,15 +30,18 @@ class CallSettling:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         *,
         reconciling: CallReconciling | None = None,
+        resume: Callable[[Call], Awaitable[None]] | None = None,
     ) -> None:
         """
         Args:
             reconciling: looks at calls that go on; without it they are left as they are.
+            resume: takes up what a bot has left undone in a call that goes on.
         """
         self._records = records
         self._intents = intents
         self._now = now
         self._reconciling = reconciling
+        self._resume = resume
 
     @property
     def finishers(self) -> Mapping[str, Finisher]:
@@ -55,6 +58,8 @@ class CallSettling:
             call, next_look = await self._reconciling.look_at(call)
             if next_look is not None:
                 await self._intents.postpone(intent, next_look)
+                if call.bot_state is not None and self._resume is not None:
+                    await self._resume(call)
             return
         if call is None or call.state is not CallState.PLACING or call.connection_id is not None:
             return

@@ -134,7 +134,12 @@ class World:
         self._seconds = 0
 
     def host(self, settings: BotCallSettings = SETTINGS) -> Attendant:
-        return Attendant(self.records, self.acs, self._identities, settings, self.clock)
+        return Attendant(
+            self.records, self.acs, self._identities, settings, self.clock, sleep=self._sleep
+        )
+
+    async def _sleep(self, seconds: float) -> None:
+        self.clock.pass_seconds(seconds)
 
     async def answered(self) -> None:
         bot = Principal(Kind.BOT, self._realm, "bot")

@@ -16,7 +16,7 @@ from shared.calls.acs import CallGone
 from shared.calls.calls import AppliedEvents
 from shared.calls.records import CallRecords
 from shared.calls.rows import ActionState, Call
-from shared.problems import CallRefused, CommunicationUnavailable, Unavailable
+from shared.problems import CallRefused, CommunicationUnavailable, Problem, Throttled, Unavailable
 from tests.bot_calls.attendant_world import (
     BOT,
     CALLER,
@@ -120,7 +120,7 @@ async def test_whom_a_dead_host_may_have_rung_is_rung_by_the_same_request(world:
 
 
 async def test_who_could_not_ask_leaves_it_to_the_next_at_once(world: World) -> None:
-    world.acs.failures = [CommunicationUnavailable()]
+    world.acs.failures = [CommunicationUnavailable()] * 3
     told = world.event("CallConnected")
 
     with pytest.raises(CommunicationUnavailable):
@@ -128,7 +128,42 @@ async def test_who_could_not_ask_leaves_it_to_the_next_at_once(world: World) -> 
     world.clock.pass_seconds(0.001)
     await world.tell(world.host(), told)
 
-    assert world.asked == ["play", "play"]
+    assert world.asked == ["play"] * 4
+
+
+@pytest.mark.parametrize("failure", [CommunicationUnavailable(), Throttled(retry_after=1)])
+async def test_a_bot_hangs_up_although_acs_fails_once_and_tells_nothing_again(
+    world: World, failure: Problem
+) -> None:
+    await world.tell(world.host(), world.event("CallConnected"))
+    await world.tell(world.host(), world.done("PlayCompleted"))
+    world.acs.failures = [failure]
+
+    await world.tell(world.host(), world.pressed("zero"))
+
+    assert world.asked == ["play", "listen", "hang up", "hang up"]
+    assert await world.is_asked()
+
+
+async def test_a_bot_waits_no_longer_than_another_request_would(world: World) -> None:
+    world.acs.failures = [Throttled(retry_after=7)]
+
+    with pytest.raises(Throttled):
+        await world.tell(world.host(), world.event("CallConnected"))
+
+    assert world.asked == ["play"]
+
+
+async def test_tidy_takes_the_turn_that_all_requests_failed_at(world: World) -> None:
+    world.acs.failures = [CommunicationUnavailable()] * 3
+    with pytest.raises(CommunicationUnavailable):
+        await world.tell(world.host(), world.event("CallConnected"))
+
+    await world.host().resume(await world.call())
+    await world.host().resume(await world.call())
+
+    assert world.asked == ["play"] * 4
+    assert await world.is_asked()
 
 
 async def test_a_host_that_is_back_too_late_changes_nothing_of_who_took_over(

@@ -9,6 +9,7 @@ from datetime import timedelta
 import aiohttp
 import pytest
 
+from shared.calls.bot_state import BotCallState
 from shared.calls.reconciling import FIRST_LOOK, CallReconciling
 from shared.calls.records import CallRecords
 from shared.calls.rows import Call, CallState
@@ -182,6 +183,29 @@ async def test_tidy_looks_after_5_minutes_10_20_and_then_hourly_until_the_call_h
     assert {later - earlier for earlier, later in itertools.pairwise(looks[4:])} == {60}
     assert len(fake.asked) == len(looks) + 1
     assert await records.live_calls(alice) == []
+
+
+async def test_tidy_resumes_what_a_bot_has_left_undone_in_a_call_that_goes_on(
+    records: CallRecords, alice: Principal, intents: Intents, reconciling: CallReconciling,
+    fake: FakeAcs, clock: Clock,
+) -> None:  # fmt: skip
+    resumed = list[str]()
+
+    async def resume(call: Call) -> None:
+        resumed.append(call.call_id)
+
+    settling = CallSettling(records, intents, clock, reconciling=reconciling, resume=resume)
+    call = await connected(records, alice)
+    await intents.begin(PLACE, call.call_id, due_at=clock.now + FIRST_LOOK)
+    bots = BotCallState(("8:acs:alice",))
+    await records.change(call.call_id, lambda found: replace(found, bot_state=bots))
+    run = Tidy(intents, lambda: settling.finishers, now=clock).run
+    for has_call in (True, False):
+        fake.has_call = has_call
+        clock.now += timedelta(minutes=6)
+        await run()
+
+    assert resumed == [call.call_id]
 
 
 async def test_a_run_of_tidy_asks_about_fifty_calls(
