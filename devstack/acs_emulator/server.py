@@ -22,6 +22,7 @@ from devstack.acs_emulator.wire.access_key import AccessKey
 from devstack.acs_emulator.wire.answers import fault_body
 from devstack.acs_emulator.wire.gate import Gate, supported_versions, time_requests
 from devstack.acs_emulator.wire.limits import DOCUMENTED, Limits
+from devstack.acs_emulator.wire.retired import retired_routes
 from devstack.acs_emulator.wire.signing_key import SigningKey
 from devstack.emulation.bearer import TrustedIssuer
 from devstack.emulation.database import Database
@@ -114,6 +115,7 @@ def build_app(settings: Settings) -> web.Application:
         [
             *identity_api.routes(gate),
             *calls.routes(gate),
+            *retired_routes(),
             *inspection.routes(),
             *TokenInspection(store=identities, key=key).routes(),
             *faults.routes(),

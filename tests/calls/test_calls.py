@@ -191,7 +191,7 @@ async def test_only_managers_place_calls_and_only_who_may_sees_them(
 
 
 @pytest.mark.parametrize(
-    ("answer", "code"), [("busy", 486), ("decline", 487), ("none", 487), ("unreachable", 480)]
+    ("answer", "code"), [("busy", 486), ("decline", 200), ("none", 487), ("unreachable", 480)]
 )
 async def test_who_does_not_answer_ends_the_call(
     manager: Person, acs: Control, answer: str, code: int

@@ -24,10 +24,12 @@ from devstack.acs_emulator.calls.bodies import (
     RedirectCall,
     RejectCall,
     RemoveParticipant,
+    TransferToParticipant,
     read_body,
 )
 from devstack.acs_emulator.calls.connections import Call, CallConnection, Participant
 from devstack.acs_emulator.calls.incoming_calls import IncomingCalls
+from devstack.acs_emulator.calls.invitations import Invitations
 from devstack.acs_emulator.calls.participants import Participants
 from devstack.acs_emulator.calls.repeatability import Repeatability
 from devstack.acs_emulator.calls.switchboard import Switchboard
@@ -52,12 +54,14 @@ class CallsApi:
         *,
         switchboard: Switchboard,
         participants: Participants,
+        invitations: Invitations,
         incoming: IncomingCalls,
         repeatability: Repeatability,
         caller_id: str,
     ) -> None:
         self._switchboard = switchboard
         self._participants = participants
+        self._invitations = invitations
         self._incoming = incoming
         self._once = repeatability.once
         self._caller_id = caller_id
@@ -73,6 +77,7 @@ class CallsApi:
             web.get(CONNECTION, guard("getCall", self.get), allow_head=False),
             web.delete(CONNECTION, guard("hangUp", self.hang_up)),
             web.post(f"{CONNECTION}:terminate", guard("terminateCall", self.terminate)),
+            web.post(f"{CONNECTION}:transferToParticipant", guard("transferCall", self.transfer)),
             web.get(
                 PARTICIPANTS, guard("listParticipants", self.list_participants), allow_head=False
             ),
@@ -97,7 +102,7 @@ class CallsApi:
         def effect() -> web.Response:
             self._check_caller_id(body.targets, body.source_caller_id_number)
             connection = self._switchboard.create(body)
-            self._participants.call_targets(connection)
+            self._invitations.call_targets(connection)
             properties = connection.properties()
             del properties["serverCallId"]  # recorded: the answer has none yet
             return _call_answer(HTTPStatus.CREATED, connection, properties)
@@ -111,7 +116,9 @@ class CallsApi:
         def effect() -> web.Response:
             incoming = self._incoming.take(body.incoming_call_context)
             connection = self._switchboard.answer(body, incoming)
-            return _call_answer(HTTPStatus.OK, connection, connection.properties())
+            properties = connection.properties()  # not connected yet, as recorded
+            self._invitations.answer(incoming, connection)
+            return _call_answer(HTTPStatus.OK, connection, properties)
 
         return await self._once(request, effect)
 
@@ -127,14 +134,24 @@ class CallsApi:
         return await self._once(request, effect)
 
     async def redirect(self, request: web.Request) -> web.Response:
-        """POST /calling/callConnections:redirect; it does not ring at the target."""
+        """POST /calling/callConnections:redirect"""
         body = await read_body(request, RedirectCall)
-        return await self._once(request, lambda: self._end_ringing(body.incoming_call_context))
+
+        def effect() -> web.Response:
+            self._invitations.redirect(self._incoming.take(body.incoming_call_context), body.target)
+            return web.Response(status=HTTPStatus.NO_CONTENT)
+
+        return await self._once(request, effect)
 
     async def reject(self, request: web.Request) -> web.Response:
         """POST /calling/callConnections:reject"""
         body = await read_body(request, RejectCall)
-        return await self._once(request, lambda: self._end_ringing(body.incoming_call_context))
+
+        def effect() -> web.Response:
+            self._invitations.reject(self._incoming.take(body.incoming_call_context))
+            return web.Response(status=HTTPStatus.NO_CONTENT)
+
+        return await self._once(request, effect)
 
     async def get(self, request: web.Request) -> web.Response:
         """GET /calling/callConnections/{id}"""
@@ -152,6 +169,25 @@ class CallsApi:
         def effect() -> web.Response:
             self._switchboard.terminate(self._connection_of(request))
             return web.Response(status=HTTPStatus.NO_CONTENT)
+
+        return await self._once(request, effect)
+
+    async def transfer(self, request: web.Request) -> web.Response:
+        """POST /calling/callConnections/{id}:transferToParticipant"""
+        body = await read_body(request, TransferToParticipant)
+
+        def effect() -> web.Response:
+            connection = self._established(request)
+            self._check_caller_id([body.target_participant], body.source_caller_id_number)
+            transferee = body.transferee or _only_other(connection)
+            if transferee not in connection.call.participants:
+                raise participant_not_found()
+            if connection.call.leg_of(transferee) is not None:
+                raise not_emulated("the transfer of a participant who is an app")
+            self._invitations.transfer(
+                connection, body.model_copy(update={"transferee": transferee})
+            )
+            return _accepted({}, body.operation_context)
 
         return await self._once(request, effect)
 
@@ -178,7 +214,7 @@ class CallsApi:
             connection = self._established(request)
             added = body.participant_to_add
             self._check_caller_id([added], body.source_caller_id_number)
-            invitation = self._participants.add(connection, body)
+            invitation = self._invitations.add(connection, body)
             answer: dict[str, JsonValue] = {
                 "participant": Participant(added).as_json(),
                 "invitationId": invitation.id,
@@ -230,10 +266,6 @@ class CallsApi:
     def _established(self, request: web.Request) -> CallConnection:
         return self._switchboard.established(request.match_info["id"])
 
-    def _end_ringing(self, context: str) -> web.Response:
-        self._incoming.take(context)
-        return web.Response(status=HTTPStatus.NO_CONTENT)
-
     def _check_caller_id(self, targets: list[str], caller_id: str | None) -> None:
         """Only calls to phone numbers need a caller id: the resource's own number."""
         if not any(is_phone(target) for target in targets):
@@ -255,6 +287,14 @@ class CallsApi:
             case "roomCallLocator":
                 raise not_emulated("rooms")
         raise invalid_field("callLocator")
+
+
+def _only_other(connection: CallConnection) -> str:
+    """The one participant besides the app. [assumed] With several, a transfer has to name one."""
+    others = connection.call.participants.keys() - {connection.app_raw_id}
+    if len(others) != 1:
+        raise invalid_field("transferee", "There is not exactly one other participant.")
+    return others.pop()
 
 
 def _call_answer(

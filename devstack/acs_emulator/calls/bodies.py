@@ -13,7 +13,7 @@ from aiohttp import web
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from devstack.acs_emulator.calls.answers import bad_request, invalid_field
+from devstack.acs_emulator.calls.answers import bad_request, invalid_field, not_emulated
 from devstack.acs_emulator.wire.answers import unsupported_media_type
 from devstack.acs_emulator.wire.identifiers import checked_number, raw_id_of
 from devstack.acs_emulator.wire.webhooks import checked_webhook_url
@@ -33,6 +33,14 @@ TONES = {
     **{letter: letter.lower() for letter in "ABCD"},
     "#": "pound",
     "*": "asterisk",
+}
+
+# What requests may ask for that is not emulated, by the way to the field.
+NOT_EMULATED_FIELDS = {
+    ("mediaStreamingOptions",): "media streaming",
+    ("transcriptionOptions",): "transcription",
+    ("teamsAppSource",): "a Teams app as the source of a call",
+    ("customCallingContext", "teamsPhoneCallDetails"): "details of Teams phone calls",
 }
 
 
@@ -132,6 +140,13 @@ class Operation(Part):
     operation_callback_uri: CallbackUrl | None = None
 
 
+class CustomCallingContext(Part):
+    """What the event of an incoming call tells about it."""
+
+    voip_headers: dict[str, str] = Field(default_factory=dict)
+    sip_headers: dict[str, str] = Field(default_factory=dict)
+
+
 class AddParticipant(Operation):
     participant_to_add: RawId
     source_caller_id_number: PhoneNumber | None = None
@@ -139,6 +154,16 @@ class AddParticipant(Operation):
     invitation_timeout_in_seconds: Annotated[int, Field(ge=0, le=MAX_INVITATION_SECONDS)] | None = (
         None
     )
+    custom_calling_context: CustomCallingContext = CustomCallingContext()
+
+
+class TransferToParticipant(Operation):
+    """Without `transferee`, the only other participant is transferred."""
+
+    target_participant: RawId
+    transferee: RawId | None = None
+    source_caller_id_number: PhoneNumber | None = None
+    custom_calling_context: CustomCallingContext = CustomCallingContext()
 
 
 class RemoveParticipant(Operation):
@@ -225,6 +250,15 @@ class ContinuousDtmf(Operation):
     target_participant: RawId
 
 
+class Hold(Operation):
+    target_participant: RawId
+    play_source_info: PlaySource | None = None
+
+
+class Unhold(Operation):
+    target_participant: RawId
+
+
 class SendDtmf(Operation):
     target_participant: RawId
     tones: Annotated[list[Tone], Field(min_length=1)]
@@ -234,7 +268,7 @@ async def read_body[B: Part](request: web.Request, kind: type[B]) -> B:
     """The body as `kind`.
 
     Raises:
-        AcsError: with the first mistake.
+        AcsError: with the first mistake, or 501 with the name of what is not emulated.
     """
     raw = await request.read()
     if raw and request.content_type != "application/json":
@@ -242,7 +276,9 @@ async def read_body[B: Part](request: web.Request, kind: type[B]) -> B:
     try:
         content = json.loads(raw or b"{}")
         json.dumps(content, ensure_ascii=False).encode()  # .NET refuses lone surrogates
-        return kind.model_validate(_without_nulls(content))
+        given = _without_nulls(content)
+        _refuse_not_emulated(given)
+        return kind.model_validate(given)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         if not first["loc"]:
@@ -252,6 +288,16 @@ async def read_body[B: Part](request: web.Request, kind: type[B]) -> B:
         raise invalid_field(str(first["loc"][0]), f"({why})") from None
     except (ValueError, RecursionError):
         raise bad_request("The request body is not valid JSON.") from None
+
+
+def _refuse_not_emulated(content: object) -> None:
+    """A client must not believe that it gets what is never sent."""
+    for path, feature in NOT_EMULATED_FIELDS.items():
+        part = content
+        for name in path:
+            part = part.get(name) if isinstance(part, dict) else None
+        if part is not None:
+            raise not_emulated(feature)
 
 
 def _without_nulls(value: object) -> object:

@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from pydantic import JsonValue
 
-from devstack.acs_emulator.calls.bodies import Operation
+from devstack.acs_emulator.calls.bodies import Operation, TransferToParticipant
 from devstack.acs_emulator.calls.results import ResultInformation
 from devstack.acs_emulator.wire.identifiers import identifier_json
 
@@ -39,13 +39,14 @@ class Participant:
 
     raw_id: str
     is_muted: bool = False
+    is_on_hold: bool = False
     presses: list[list[str]] = field(default_factory=list)
 
     def as_json(self) -> dict[str, JsonValue]:
         return {
             "identifier": identifier_json(self.raw_id),
             "isMuted": self.is_muted,
-            "isOnHold": False,
+            "isOnHold": self.is_on_hold,
         }
 
 
@@ -75,6 +76,22 @@ class Call:
         """The participants without the app."""
         return self.participants.keys() - {connection.app_raw_id for connection in self.connections}
 
+    def leg_of(self, raw_id: str) -> "CallConnection | None":
+        """The connection by which the app is that participant, or None if it is not."""
+        return next((leg for leg in self.connections if leg.app_raw_id == raw_id), None)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody is left to talk to, and nobody is being called. The app talks to itself
+        where it is both legs; connections that were only added to a call do not count as legs.
+
+        A group call is never over: people may still join it.
+        """
+        if self.group_id is not None or self.people() or self.invitations():
+            return False
+        legs = [leg for leg in self.connections if not leg.is_added]
+        return len(legs) <= 1
+
     def invitations(self) -> list["Invitation"]:
         return [
             invitation
@@ -88,9 +105,10 @@ class Invitation:
     """Somebody who is being called.
 
     Args:
-        addition: the request that adds them to a connected call; None: they are called by
-            createCall.
-        reaction: how they react, if inspection decides it.
+        addition: the request that adds them to a connected call, or that transfers somebody to
+            them; None: they are called by createCall.
+        reaction: how they react, if inspection or an app decides it.
+        is_announced: whether Event Grid tells an app about it, which may then answer for them.
         ringing: the task that waits for their reaction.
     """
 
@@ -99,7 +117,13 @@ class Invitation:
     addition: Operation | None
     reaction: Future[str]
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    is_announced: bool = False
     ringing: Task[None] | None = None
+
+    @property
+    def transfer(self) -> TransferToParticipant | None:
+        """The request that transfers somebody to them, or None."""
+        return self.addition if isinstance(self.addition, TransferToParticipant) else None
 
     def stop_ringing(self) -> None:
         if self.ringing is not None:
@@ -112,6 +136,7 @@ class CallConnection:
 
     Args:
         app_raw_id: the raw id of the app among the participants.
+        is_added: whether the app connected to a call that others had begun.
         end: why it ended; None: it has not.
     """
 
@@ -126,6 +151,7 @@ class CallConnection:
     caller_id: str | None = None
     display_name: str | None = None
     answered_by: str | None = None
+    is_added: bool = False
     invitations: dict[str, Invitation] = field(default_factory=dict)
     end: ResultInformation | None = None
     id: str = field(default_factory=lambda: str(uuid.uuid4()))

@@ -12,6 +12,7 @@ from devstack.acs_emulator.calls.events import CallEvents
 from devstack.acs_emulator.calls.far_ends import FarEnds
 from devstack.acs_emulator.calls.incoming_calls import IncomingCalls
 from devstack.acs_emulator.calls.inspection import CallInspection
+from devstack.acs_emulator.calls.invitations import Invitations
 from devstack.acs_emulator.calls.media_api import MediaApi
 from devstack.acs_emulator.calls.participants import Participants
 from devstack.acs_emulator.calls.repeatability import Repeatability
@@ -35,6 +36,7 @@ CALL_OPERATIONS = (
     "getCall",
     "hangUp",
     "terminateCall",
+    "transferCall",
     "listParticipants",
     "getParticipant",
     "addParticipant",
@@ -47,6 +49,8 @@ CALL_OPERATIONS = (
     "startContinuousDtmf",
     "stopContinuousDtmf",
     "sendDtmf",
+    "hold",
+    "unhold",
     "notEmulated",
 )
 
@@ -90,23 +94,33 @@ class CallAutomationEmulator:
         participants = Participants(
             database=database, switchboard=self._switchboard, events=events, far_ends=far_ends
         )
-        incoming = IncomingCalls(far_ends)
+        incoming = IncomingCalls(far_ends, self._event_grid)
+        invitations = Invitations(
+            database=database,
+            switchboard=self._switchboard,
+            events=events,
+            far_ends=far_ends,
+            incoming=incoming,
+        )
         self._calls_api = CallsApi(
             switchboard=self._switchboard,
             participants=participants,
+            invitations=invitations,
             incoming=incoming,
             repeatability=self._repeatability,
             caller_id=caller_id,
         )
         self._media_api = MediaApi(
-            switchboard=self._switchboard, events=events, repeatability=self._repeatability
+            switchboard=self._switchboard,
+            participants=participants,
+            events=events,
+            repeatability=self._repeatability,
         )
         self._inspection = CallInspection(
             switchboard=self._switchboard,
             participants=participants,
             far_ends=far_ends,
             incoming=incoming,
-            event_grid=self._event_grid,
         )
 
     def routes(self, gate: Gate) -> list[web.RouteDef]:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from devstack.acs_emulator.calls.bodies import TONES
+from devstack.acs_emulator.calls.bodies import TONES, PlaySource
 from devstack.acs_emulator.calls.connections import Invitation
 from devstack.acs_emulator.calls.results import (
     BAD_FORMAT,
@@ -66,6 +66,8 @@ class FarEndSpec(Spec):
 
     Args:
         answer: with `ring`, it rings until inspection decides.
+            So it does by default at an identity that never had a token for calls, and so has no
+            client, while Event Grid has a subscription: only an app answers for it.
         after_ms: how long it rings before they react. With `none`, it stops ringing then.
         tones: the keys that they press whenever the app begins to collect tones from them.
         tone_ms: how long it takes to press a key.
@@ -119,8 +121,9 @@ class FarEnds:
     def play_seconds(self) -> float:
         return self.spec.play_ms / 1000
 
-    def source_error(self, source_url: str) -> ResultInformation | None:
-        name = self.spec.sources.get(source_url)
+    def error_of(self, source: PlaySource) -> ResultInformation | None:
+        """Why a source cannot be played, or None. Speech always can."""
+        name = self.spec.sources.get(source.file.uri) if source.file is not None else None
         return None if name is None else SOURCE_ERRORS[name]
 
     async def reaction(self, invitation: Invitation) -> ResultInformation | None:
@@ -129,10 +132,10 @@ class FarEnds:
         An ACS user who does not exist has no endpoint, so it cannot be reached.
         """
         target = invitation.target
-        if target.startswith(ACS_USER) and not self._has_user(target):
+        if target.startswith(ACS_USER) and not self.has_user(target):
             return UNREACHABLE
         spec, limit = self.of(target), self.seconds(invitation.timeout_seconds)
-        keeps_ringing = spec.answer == "ring"
+        keeps_ringing = spec.answer == "ring" or self._only_apps_answer(invitation)
         seconds = limit if keeps_ringing else min(limit, spec.after_ms / 1000)
         await asyncio.wait([invitation.reaction], timeout=seconds)
         if invitation.reaction.done():
@@ -143,5 +146,16 @@ class FarEnds:
             reaction = spec.answer
         return FAILURES.get(reaction)
 
-    def _has_user(self, raw_id: str) -> bool:
+    def _only_apps_answer(self, invitation: Invitation) -> bool:
+        """Whether nobody is there but an app that Event Grid tells: without a token, an identity
+        has no client. What a test says of the far end counts more."""
+        target = invitation.target
+        return (
+            invitation.is_announced
+            and target not in self.spec.far_ends
+            and not self._identities.can_call(target)
+        )
+
+    def has_user(self, raw_id: str) -> bool:
+        """Whether it is an identity of this resource."""
         return raw_id.startswith(self._identity_prefix) and self._identities.has_identity(raw_id)

@@ -4,16 +4,15 @@ from http import HTTPStatus
 from typing import Annotated
 
 from aiohttp import web
-from pydantic import AfterValidator, Field, JsonValue
+from pydantic import AfterValidator, Field
 
 from devstack.acs_emulator.calls.connections import Call
 from devstack.acs_emulator.calls.far_ends import FarEnds, FarEndsSpec, Keys, Reaction
-from devstack.acs_emulator.calls.incoming_calls import IncomingCall, IncomingCalls
+from devstack.acs_emulator.calls.incoming_calls import IncomingCalls
 from devstack.acs_emulator.calls.participants import Participants
 from devstack.acs_emulator.calls.switchboard import Switchboard
-from devstack.acs_emulator.event_grid.delivery import EventGrid
 from devstack.acs_emulator.wire.answers import AcsError
-from devstack.acs_emulator.wire.identifiers import checked_raw_id, identifier_json
+from devstack.acs_emulator.wire.identifiers import checked_raw_id
 from devstack.emulation.specs import Spec, mistake, read_spec
 
 type RawId = Annotated[str, AfterValidator(checked_raw_id)]
@@ -54,13 +53,11 @@ class CallInspection:
         participants: Participants,
         far_ends: FarEnds,
         incoming: IncomingCalls,
-        event_grid: EventGrid,
     ) -> None:
         self._switchboard = switchboard
         self._participants = participants
         self._far_ends = far_ends
         self._incoming = incoming
-        self._event_grid = event_grid
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -117,31 +114,18 @@ class CallInspection:
 
     async def _ring(self, request: web.Request) -> web.Response:
         spec = await read_spec(request, IncomingCallSpec)
-        call = self._incoming.ring(
+        call, event_id = self._incoming.ring(
             caller=spec.caller,
             callee=spec.callee,
             display_name=spec.display_name,
             presses=spec.presses,
         )
-        data = _event_data(call)
-        subject = f"/caller/{call.caller}/recipient/{call.callee}"
-        event_id = self._event_grid.publish("Microsoft.Communication.IncomingCall", subject, data)
-        return web.json_response({**data, "eventId": event_id}, status=HTTPStatus.CREATED)
+        return web.json_response(
+            {**call.event_data(), "eventId": event_id}, status=HTTPStatus.CREATED
+        )
 
     def _call_of(self, request: web.Request) -> Call:
         try:
             return self._switchboard.connection(request.match_info["id"]).call
         except AcsError:
             raise web.HTTPNotFound from None
-
-
-def _event_data(incoming: IncomingCall) -> dict[str, JsonValue]:
-    """The data of an IncomingCall event."""
-    return {
-        "to": identifier_json(incoming.callee),
-        "from": identifier_json(incoming.caller),
-        "serverCallId": incoming.call.server_call_id,
-        "callerDisplayName": incoming.display_name,
-        "incomingCallContext": incoming.context,
-        "correlationId": incoming.call.correlation_id,
-    }

@@ -14,14 +14,17 @@ from devstack.acs_emulator.calls.answers import (
 from devstack.acs_emulator.calls.api import CONNECTION, PARTICIPANTS
 from devstack.acs_emulator.calls.bodies import (
     ContinuousDtmf,
+    Hold,
     Play,
     PlaySource,
     Recognize,
     SendDtmf,
+    Unhold,
     read_body,
 )
 from devstack.acs_emulator.calls.connections import CallConnection
 from devstack.acs_emulator.calls.events import CallEvents
+from devstack.acs_emulator.calls.participants import Participants
 from devstack.acs_emulator.calls.repeatability import Repeatability
 from devstack.acs_emulator.calls.switchboard import Switchboard
 from devstack.acs_emulator.wire.answers import json_answer
@@ -30,16 +33,13 @@ from devstack.emulation.front_door import Handler
 
 # They are answered 501, because a 404 would not say that the emulator is the reason.
 NOT_EMULATED = {
-    f"{CONNECTION}:transferToParticipant": "transfer",
     f"{PARTICIPANTS}:moveHere": "moving participants",
-    f"{CONNECTION}:hold": "hold",
-    f"{CONNECTION}:unhold": "hold",
     f"{CONNECTION}:startTranscription": "transcription",
     f"{CONNECTION}:stopTranscription": "transcription",
     f"{CONNECTION}:updateTranscription": "transcription",
     f"{CONNECTION}:startMediaStreaming": "media streaming",
     f"{CONNECTION}:stopMediaStreaming": "media streaming",
-    "/calling/recordings": "recording",
+    "/calling/recordings{rest:.*}": "recording",
 }
 
 
@@ -47,9 +47,15 @@ class MediaApi:
     """The operations, for requests that the gate has admitted."""
 
     def __init__(
-        self, *, switchboard: Switchboard, events: CallEvents, repeatability: Repeatability
+        self,
+        *,
+        switchboard: Switchboard,
+        participants: Participants,
+        events: CallEvents,
+        repeatability: Repeatability,
     ) -> None:
         self._switchboard = switchboard
+        self._participants = participants
         self._events = events
         self._once = repeatability.once
 
@@ -70,8 +76,10 @@ class MediaApi:
                 guard("stopContinuousDtmf", self.stop_continuous),
             ),
             web.post(f"{CONNECTION}:sendDtmfTones", guard("sendDtmf", self.send_tones)),
+            web.post(f"{CONNECTION}:hold", guard("hold", self.hold)),
+            web.post(f"{CONNECTION}:unhold", guard("unhold", self.unhold)),
             *(
-                web.post(path, guard("notEmulated", _not_emulated_handler(feature)))
+                web.route("*", path, guard("notEmulated", _not_emulated_handler(feature)))
                 for path, feature in NOT_EMULATED.items()
             ),
         ]
@@ -132,6 +140,23 @@ class MediaApi:
             )
 
         return await self._once(request, effect)
+
+    async def hold(self, request: web.Request) -> web.Response:
+        """POST ...:hold"""
+        body = await read_body(request, Hold)
+        connection = self._established(request)
+        _check_sources(connection, [body.play_source_info] if body.play_source_info else [])
+        _check_is_participant(connection, body.target_participant)
+        self._participants.hold(connection, body)
+        return web.Response(status=HTTPStatus.OK)
+
+    async def unhold(self, request: web.Request) -> web.Response:
+        """POST ...:unhold"""
+        body = await read_body(request, Unhold)
+        connection = self._established(request)
+        _check_is_participant(connection, body.target_participant)
+        self._participants.unhold(connection, body)
+        return web.Response(status=HTTPStatus.OK)
 
     def _established(self, request: web.Request) -> CallConnection:
         return self._switchboard.established(request.match_info["id"])

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
-from devstack.acs_emulator.calls.bodies import Operation, Play, PlaySource, Recognize
+from devstack.acs_emulator.calls.bodies import Operation, Play, Recognize
 from devstack.acs_emulator.calls.connections import CallConnection
 from devstack.acs_emulator.calls.events import NO_FIELDS, CallEvents
 from devstack.acs_emulator.calls.far_ends import FarEnds
@@ -64,12 +64,15 @@ class PlayOperation:
         self._far_ends = far_ends
 
     async def perform(self) -> None:
-        self._report.send("PlayStarted")
+        is_started = False
         while True:
             for index, source in enumerate(self._request.play_sources):
-                if error := source_error(source, self._far_ends):
+                if error := self._far_ends.error_of(source):
                     self._report.send("PlayFailed", error, {"failedPlaySourceIndex": index})
                     return
+                if not is_started:  # recorded: where the first source is bad, nothing has started
+                    self._report.send("PlayStarted")
+                    is_started = True
                 await asyncio.sleep(self._far_ends.play_seconds)
             if not self._request.play_options.loop:
                 break
@@ -110,7 +113,7 @@ class RecognizeOperation:
 
     async def perform(self) -> None:
         for index, source in enumerate(self._request.prompts):
-            if source_error(source, self._far_ends):
+            if self._far_ends.error_of(source):
                 self._report.send(
                     "RecognizeFailed", PROMPT_FAILED, {"failedPlaySourceIndex": index}
                 )
@@ -166,8 +169,3 @@ class RecognizeOperation:
         collected: dict[str, JsonValue] = {"tones": [*tones]}
         fields: dict[str, JsonValue] = {"recognitionType": "dtmf", "dtmfResult": collected}
         self._report.send("RecognizeCompleted", result, fields)
-
-
-def source_error(source: PlaySource, far_ends: FarEnds) -> ResultInformation | None:
-    """Why a source cannot be played. Speech always can."""
-    return far_ends.source_error(source.file.uri) if source.file is not None else None

@@ -1,6 +1,7 @@
 """How calls, invitations and media operations end: the `resultInformation` of callback events.
 
-The numbers are documented or recorded, except where a comment says that they are assumed. The
+The numbers are documented or recorded, except where a comment says that they are assumed.
+Recordings are those that Microsoft keeps with the tests of its SDKs for .NET and JavaScript. The
 messages are ours, except for the recorded form `The conversation has ended. DiagCode: ...`.
 """
 
@@ -42,7 +43,10 @@ NO_SUCH_INVITATION = ResultInformation(
 ENDED_BY_APP = _ended(7000)
 ENDED_BY_PHONE = _ended(560000)
 ENDED_BY_USER = _ended(0)  # assumed: it is documented only for what clients see
-ENDED_BY_REMOVAL = _ended(5300)
+ENDED_BY_REMOVAL = _ended(5300)  # recorded, for the leg of the participant who is removed
+# Recorded, for the leg that stays alone when the last other participant is removed, and when an
+# app terminates a call with several legs (in 2025 also as 5001), or rejects it (before as 603/0).
+ENDED_WITH_CALL = _ended(5002)
 ENDED_BY_RESTART = _ended(8500, code=500, diagnosis=500)  # assumed
 NOT_IN_CALL = ResultInformation(404, 8500, "There is no such participant in the call.")  # assumed
 

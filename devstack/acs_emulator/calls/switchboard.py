@@ -19,7 +19,12 @@ from devstack.acs_emulator.calls.events import CallEvents
 from devstack.acs_emulator.calls.far_ends import FarEnds
 from devstack.acs_emulator.calls.incoming_calls import IncomingCall
 from devstack.acs_emulator.calls.player import Player
-from devstack.acs_emulator.calls.results import ENDED_BY_APP, ENDED_BY_RESTART, ResultInformation
+from devstack.acs_emulator.calls.results import (
+    ENDED_BY_APP,
+    ENDED_BY_RESTART,
+    ENDED_WITH_CALL,
+    ResultInformation,
+)
 from devstack.acs_emulator.calls.store import CallStore
 from devstack.acs_emulator.wire.identifiers import ACS_USER
 from devstack.emulation.background import BackgroundTasks
@@ -132,14 +137,17 @@ class Switchboard:
             state=CallConnectionState.CONNECTING,
             operation_context=request.operation_context,
             speech_endpoint=request.speech_endpoint,
+            is_added=True,
         )
         self._open(connection)
-        self.background.spawn(self._establish_soon(connection))
+        self.establish_soon(connection)
         return connection
 
     def answer(self, request: AnswerCall, incoming: IncomingCall) -> CallConnection:
-        caller = Participant(incoming.caller, presses=incoming.presses)
-        incoming.call.participants[incoming.caller] = caller
+        """The app's leg of a call that rang at it; the caller has to establish it."""
+        if incoming.call.leg_of(incoming.caller) is None:  # else the app called itself
+            caller = Participant(incoming.caller, presses=incoming.presses)
+            incoming.call.participants[incoming.caller] = caller
         connection = CallConnection(
             call=incoming.call,
             callback_uri=request.callback_uri,
@@ -153,8 +161,10 @@ class Switchboard:
             answered_by=request.answered_by or incoming.callee,
         )
         self._open(connection)
-        self.background.spawn(self._establish_soon(connection))
         return connection
+
+    def establish_soon(self, connection: CallConnection) -> None:
+        self.background.spawn(self._establish_soon(connection))
 
     def establish(self, connection: CallConnection) -> None:
         """Connect the app. The caller then has to report the participants."""
@@ -172,21 +182,34 @@ class Switchboard:
     # How connections end
 
     def hang_up(self, connection: CallConnection) -> None:
-        """The app leaves. A group call with people or with other connections goes on."""
+        """The app leaves. A group call goes on, and a call with people and other connections."""
         call = connection.call
         with self._database.transaction():
             self.end(connection, ENDED_BY_APP)
             if call.connections:
-                self.report_participants(call)
+                self.end_or_report(call, ENDED_WITH_CALL)
         is_empty = not call.connections and not call.participants
         if is_empty and call.group_id is not None:
             del self._group_calls[call.group_id]
 
     def terminate(self, connection: CallConnection) -> None:
-        """The call ends for everybody."""
-        self.end_call(connection.call, ENDED_BY_APP)
+        """The call ends for everybody. Other connections see that the call ended under them."""
+        with self._database.transaction():
+            self.end(connection, ENDED_BY_APP)
+            self._end_call(connection.call, ENDED_WITH_CALL)
 
-    def end_call(self, call: Call, result: ResultInformation) -> None:
+    def end_if_over(self, call: Call, result: ResultInformation) -> bool:
+        """[assumed] End a call that is over, see `Call.is_over`; returns whether it has ended."""
+        if call.is_over:
+            self._end_call(call, result)
+        return not call.connections
+
+    def end_or_report(self, call: Call, result: ResultInformation) -> None:
+        """After somebody left: end the call if it is over, else report who is still there."""
+        if not self.end_if_over(call, result):
+            self.report_participants(call)
+
+    def _end_call(self, call: Call, result: ResultInformation) -> None:
         call.participants.clear()
         with self._database.transaction():
             for connection in list(call.connections):

@@ -56,6 +56,13 @@ class IdentityStore:
         found = self._database.execute("SELECT 1 FROM identities WHERE id = ?", (identity,))
         return found.fetchone() is not None
 
+    def can_call(self, identity: str) -> bool:
+        """Whether the identity has ever had a token with a scope for calls."""
+        found = self._database.execute(
+            "SELECT 1 FROM tokens WHERE identity = ? AND scopes LIKE '%voip%'", (identity,)
+        )
+        return found.fetchone() is not None
+
     def revoke_tokens(self, identity: str, now: int) -> None:
         with self._database.transaction():
             self._revoke(identity, now)

@@ -45,6 +45,15 @@ def phone(raw_id: str = PHONE) -> dict[str, Any]:
     return {"kind": "phoneNumber", "phoneNumber": {"value": raw_id.removeprefix("4:")}}
 
 
+def how_they_ended(receiver: "Receiver") -> dict[str, tuple[int, int]]:
+    """The code and the subcode with which each connection ended."""
+    results = {
+        event["data"]["callConnectionId"]: event["data"]["resultInformation"]
+        for event in receiver.named("CallDisconnected")
+    }
+    return {id_: (result["code"], result["subCode"]) for id_, result in results.items()}
+
+
 def name_of(event: Event) -> str:
     return str(event["type"]).removeprefix(PREFIX)
 

@@ -180,11 +180,6 @@ async def test_a_call_that_is_not_there_is_not_found(
     assert refused.error == (404, "8522", "Call not found.", None)
 
 
-@pytest.mark.parametrize("action", ["transferToParticipant", "hold", "startTranscription"])
-async def test_what_is_not_emulated_says_so(calls: CallsCaller, action: str) -> None:
-    assert (await calls.ask("POST", f"/any:{action}", {})).error[:2] == (501, "NotEmulated")
-
-
 class TestFaults:
     async def test_a_status_stands_in_for_the_effect(
         self, calls: CallsCaller, receiver: Receiver

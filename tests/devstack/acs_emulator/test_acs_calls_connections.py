@@ -16,6 +16,7 @@ from tests.devstack.acs_emulator.call_fixtures import (
     CallsCaller,
     Receiver,
     calls,
+    how_they_ended,
     new_call,
     phone,
     receiver,
@@ -113,7 +114,7 @@ async def test_until_somebody_answers_only_the_end_can_be_had(
     ("answer", "code", "sub_code"),
     [
         ("busy", 486, 560486),
-        ("decline", 487, 10024),
+        ("decline", 200, 5002),
         ("none", 487, 10004),
         ("unreachable", 480, 10037),
     ],
@@ -124,10 +125,10 @@ async def test_a_call_that_nobody_takes_fails(
     await calls.far_ends({"+14255550123": {"answer": answer, "afterMs": 5}})
     connection = await calls.place(receiver, PHONE, operationContext="mine")
 
-    ended = await receiver.event("CallDisconnected")
+    await receiver.event("CreateCallFailed")
 
-    assert receiver.names == ["CreateCallFailed", "CallDisconnected"]
-    for event in (receiver.events[0], ended):
+    assert receiver.names == ["CallDisconnected", "CreateCallFailed"]
+    for event in receiver.events:
         result = event["data"]["resultInformation"]
         assert (result["code"], result["subCode"]) == (code, sub_code)
         assert event["data"]["operationContext"] == "mine"
@@ -283,4 +284,5 @@ class TestGroupCalls:
 
         await calls.ask("POST", f"/{joined}:terminate")
         await receiver.event("CallDisconnected", 2)
+        assert how_they_ended(receiver) == {joined: (200, 7000), connection: (200, 5002)}
         assert (await calls.ask("POST", ":connect", body)).error == GONE

@@ -128,7 +128,20 @@ async def test_a_file_that_cannot_be_played_is_named(
     assert failed["failedPlaySourceIndex"] == 1
     result = failed["resultInformation"]
     assert (result["code"], result["subCode"]) == (code, sub_code)
-    assert "PlayCompleted" not in receiver.names
+    assert receiver.names == ["PlayStarted", "PlayFailed"]
+
+
+async def test_what_fails_at_its_first_source_has_not_started(
+    calls: CallsCaller, receiver: Receiver, connection: str
+) -> None:
+    await calls.far_ends(sources={BAD["file"]["uri"]: "badFormat"}, playMs=0)  # type: ignore[index]
+    await calls.play(connection, playSources=[BAD, FILE])
+    await receiver.event("PlayFailed")
+    await calls.play(connection, playSources=[FILE])
+    await receiver.event("PlayCompleted")
+
+    assert receiver.names == ["PlayFailed", "PlayStarted", "PlayCompleted"]
+    assert receiver.events[0]["data"]["failedPlaySourceIndex"] == 0
 
 
 @pytest.mark.parametrize("source", [TEXT, SSML])
