@@ -13,6 +13,7 @@ from tests.golden.scenes.identities import enrol_people
 from tests.golden.scenes.interrupted import die_half_way
 from tests.golden.scenes.meetings import schedule_meetings
 from tests.golden.scenes.places import take_places
+from tests.golden.scenes.quiet_calls import ask_about_a_quiet_call
 from tests.golden.scenes.sharing import share_calls
 from tests.golden.stage import Stage
 
@@ -26,4 +27,5 @@ SCENES: dict[str, Callable[[Stage], Awaitable[None]]] = {
     "afternoon": do_the_same_later,
     "interrupted": die_half_way,
     "places": take_places,
+    "quiet_calls": ask_about_a_quiet_call,
 }
