@@ -9,6 +9,10 @@ from azure.data.tables import EdmType, EntityProperty
 
 type Value = str | int | float | bool | datetime
 
+# Table Storage keeps texts as UTF-16, and a property of at most 64 KiB (documented: "Understanding
+# the Table service data model").
+MOST_BYTES = 64 * 1024
+
 
 @dataclass(frozen=True)
 class Row:

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field, JsonValue, TypeAdapter, ValidationError
+from pydantic import Field, JsonValue, ValidationError
 
-from shared.calls.events import EventPart, Identifier, Moment, Name
+from shared.calls.events import EventPart, Identifier, Moment, Name, read_each
 from shared.problems import InvalidRequest
 
 logger = logging.getLogger(__name__)
@@ -97,17 +97,20 @@ class GridEvent(EventPart):
         )
 
 
-_EVENTS = TypeAdapter(Annotated[list[GridEvent], Field(min_length=1, max_length=100)])
+# Stands for an event that cannot be read, so that the others of its delivery are handled.
+_UNREADABLE = GridEvent.model_construct(
+    event_type="", event_time=datetime(1, 1, 1, tzinfo=UTC), data=None
+)
 
 
 def read_grid_events(body: bytes) -> list[GridEvent]:
-    """The events of a delivery.
+    """The events of a delivery. One that cannot be read is like one of another type.
 
     Raises:
-        InvalidRequest: the body is something else. The error does not quote the body, which may
-            hold anything.
+        InvalidRequest: none can be read. The error does not quote the body, which may hold
+            anything.
     """
-    try:
-        return _EVENTS.validate_json(body)
-    except ValidationError:
-        raise InvalidRequest("The body is no array of events in Event Grid's schema.") from None
+    events = read_each(body, GridEvent)
+    if not any(events):
+        raise InvalidRequest("The body is no array of events in Event Grid's schema.")
+    return [event or _UNREADABLE for event in events]

@@ -5,8 +5,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from shared import audit
@@ -36,6 +36,29 @@ _RINGING_TIME = timedelta(seconds=30)
 _NOT_RINGING = Reason(404, 0, reasons.NOT_RINGING)
 _REFUSED = Reason(400, 0, reasons.NOT_ANSWERED)
 _BUSY = Reason(486, 0, reasons.CALLER_BUSY)
+
+
+@dataclass(frozen=True)
+class _RecordedCall:
+    """A call that rings, and its record."""
+
+    bot: Principal
+    caller: Principal
+    ringing: RingingCall
+    call: Call
+
+
+class _LiveCalls:
+    """The calls to bots that go on, read once for each caller of a delivery."""
+
+    def __init__(self, read: Callable[[Principal], Coroutine[None, None, list[Call]]]) -> None:
+        self._read = read
+        self._reading: dict[Principal, asyncio.Task[list[Call]]] = {}
+
+    async def of(self, caller: Principal) -> list[Call]:
+        if caller not in self._reading:
+            self._reading[caller] = asyncio.create_task(self._read(caller))
+        return await self._reading[caller]
 
 
 class IncomingCalls:
@@ -91,20 +114,41 @@ class IncomingCalls:
                 same event. Event Grid has to deliver the events again; calls that were answered
                 stay answered.
         """
-        results = await asyncio.gather(*map(self._handle, events), return_exceptions=True)
+        # All are recorded before the calls of any caller are counted, which needs one look for all.
+        recorded = await asyncio.gather(*map(self._record, events), return_exceptions=True)
+        live = _LiveCalls(self._read_live)
+        results = await asyncio.gather(
+            *(self._handle(one, live) for one in recorded), return_exceptions=True
+        )
+        bots = {one.bot for one in recorded if isinstance(one, _RecordedCall)}
+        await asyncio.gather(*map(self._records.tidy, bots))
         for result in results:
             if isinstance(result, BaseException):
                 raise result
         return [result for result in results if isinstance(result, IncomingCallResult)]
 
-    async def _handle(self, event: GridEvent) -> IncomingCallResult:
+    async def _record(self, event: GridEvent) -> "IncomingCallResult | _RecordedCall":
         ringing = event.ringing
-        result = IncomingCallResult.IGNORED if ringing is None else await self._route(ringing)
+        return IncomingCallResult.IGNORED if ringing is None else await self._route(ringing)
+
+    async def _handle(
+        self, recorded: "IncomingCallResult | _RecordedCall | BaseException", live: "_LiveCalls"
+    ) -> IncomingCallResult:
+        if isinstance(recorded, BaseException):
+            raise recorded
+        result = (
+            await self._answer_once(recorded, live)
+            if isinstance(recorded, _RecordedCall)
+            else recorded
+        )
         logger.info("an event of Event Grid: %s", result)
         return result
 
-    async def _route(self, ringing: RingingCall) -> IncomingCallResult:
-        """Find the bot and the caller; answer the call if both are of one realm and it rings."""
+    async def _read_live(self, caller: Principal) -> list[Call]:
+        return await self._limit.going_on(await self._records.live_calls_to_bots(caller))
+
+    async def _route(self, ringing: RingingCall) -> "IncomingCallResult | _RecordedCall":
+        """Find the bot and the caller; record the call if both are of one realm and it rings."""
         # Raw ids hold the resource's guid; the topic of the event would only name the resource.
         if not ringing.to.startswith(self._raw_id_prefixes):
             return IncomingCallResult.NO_BOT
@@ -121,8 +165,8 @@ class IncomingCalls:
 
     async def _begin(
         self, bot: Principal, caller: Principal, ringing: RingingCall
-    ) -> IncomingCallResult:
-        """Record the call and answer it, or continue what an earlier delivery began.
+    ) -> "_RecordedCall":
+        """Record the call, or find what an earlier delivery began.
 
         The key of the record is the context, with which a call can be answered only once: the ids
         of events may differ between deliveries. The call is recorded first, then we look for an
@@ -135,35 +179,39 @@ class IncomingCalls:
             await self._intents.begin(PLACE, call_id, due_at=self._now() + FIRST_LOOK)
 
         call = await self._records.begin(bot, idempotency_key, "", caller, before_writing=note)
+        return _RecordedCall(bot, caller, ringing, call)
+
+    async def _answer_once(
+        self, recorded: "_RecordedCall", live: "_LiveCalls"
+    ) -> IncomingCallResult:
+        """Answer a recorded call, or continue what an earlier delivery began."""
+        bot, caller = recorded.bot, recorded.caller
+        ringing, call = recorded.ringing, recorded.call
         try:
-            result = await self._continue(bot, caller, call, ringing)
+            result = await self._continue(recorded, live)
         except NotFound:
             result = IncomingCallResult.MISSED
         except Problem:
             await self._discard_if_erased(bot, caller, call, ringing)
             raise
         result_of_erasure = await self._discard_if_erased(bot, caller, call, ringing)
-        if result_of_erasure is not None:
-            return result_of_erasure
-        await self._records.tidy(bot)
-        return result
+        return result if result_of_erasure is None else result_of_erasure
 
-    async def _continue(
-        self, bot: Principal, caller: Principal, call: Call, ringing: RingingCall
-    ) -> IncomingCallResult:
+    async def _continue(self, recorded: "_RecordedCall", live: "_LiveCalls") -> IncomingCallResult:
         """Do what has not been done for the call yet.
 
         Raises:
             NotFound: the call was removed meanwhile.
         """
+        call, ringing = recorded.call, recorded.ringing
         if call.state is not CallState.PLACING:
             return IncomingCallResult.MISSED if call.is_refused else IncomingCallResult.ANSWERED
         if call.bot_state is None:
-            live = await self._records.live_calls_to_bots(caller)
-            if await self._limit.count_others(call, live) >= self._limit.max_calls:
+            going_on = await live.of(recorded.caller)
+            if self._limit.count(call, going_on) >= self._limit.max_calls:
                 return await self._reject(call, ringing)
             call = await self._record_raw_ids(call, ringing)
-        return await self._answer(bot, caller, call, ringing)
+        return await self._answer(recorded.bot, recorded.caller, call, ringing)
 
     async def _record_raw_ids(self, call: Call, ringing: RingingCall) -> Call:
         """Record who calls which bot, before the call is answered."""

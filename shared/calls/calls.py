@@ -170,17 +170,19 @@ class Calls:
 
         Raises:
             NotFound: there is no such call.
-            Forbidden: an event is about another call of the resource.
+            Forbidden: all events are about another call of the resource.
         """
-        has_new_events = False
+        applied, foreign = list[AppliedEvents](), None
         for event in events:
             call = await self._call_of(call_id, event)
             try:
-                has_new_events |= await self._records.apply(call, event)
-            except Forbidden:
+                applied.append(AppliedEvents(call, await self._records.apply(call, event)))
+            except Forbidden as refused:
                 await self._end_if_ours(call_id, event.data.call_connection_id)
-                raise
-        return AppliedEvents(call, has_new_events)
+                foreign = refused
+        if not applied:
+            raise foreign or NotFound(_NO_CALL)
+        return AppliedEvents(applied[-1].call, any(one.has_new_events for one in applied))
 
     async def erase(self, principal: Principal) -> None:
         """End and remove every call that a person placed, or made to a bot. May be repeated."""

@@ -4,18 +4,30 @@ The order in which the events come makes no difference to the result. Events are
 unknown type changes nothing, unknown fields are ignored, and what is too long is refused.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from shared.calls.participants import Participant
 from shared.calls.reasons import Reason
 from shared.calls.rows import Action, ActionState, Call, CallState
 from shared.problems import InvalidRequest
+
+logger = logging.getLogger(__name__)
 
 _TYPE_PREFIX = "Microsoft.Communication."
 # ACS allows so many participants in a call.
@@ -38,6 +50,14 @@ class EventPart(BaseModel):
     """A part of an event: external input, in ACS's field names; unknown fields are ignored."""
 
     model_config = ConfigDict(alias_generator=to_camel)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, content: object) -> object:
+        """A field that is null is missing: ACS's services write both."""
+        if not isinstance(content, dict):
+            return content
+        return {name: value for name, value in content.items() if value is not None}
 
 
 class ResultInformation(EventPart):
@@ -89,20 +109,40 @@ class CallEvent(EventPart):
 
 
 # ACS sends one event in each request, in an array (reference D.3).
-_EVENTS = TypeAdapter(Annotated[list[CallEvent], Field(min_length=1, max_length=100)])
+_EVENTS = TypeAdapter(Annotated[list[JsonValue], Field(min_length=1, max_length=100)])
 
 
 def read_events(body: bytes) -> list[CallEvent]:
-    """The events of a callback.
+    """The events of a callback. Those that cannot be read are left out, if any can be.
 
     Raises:
-        InvalidRequest: the body is something else. The error does not quote the body, which may
-            hold anything.
+        InvalidRequest: none can be read. The error does not quote the body, which may hold
+            anything.
     """
+    events = [event for event in read_each(body, CallEvent) if event is not None]
+    if not events:
+        raise InvalidRequest("The body is no array of events about a call.")
+    return events
+
+
+def read_each[E: EventPart](body: bytes, kind: type[E]) -> list[E | None]:
+    """The events of an array, each read by itself; None in the place of one that cannot be read.
+
+    Returns:
+        An empty list if the body is no array of 1 to 100 elements.
+    """
+
+    def read(content: JsonValue) -> E | None:
+        try:
+            return kind.model_validate(content)
+        except ValidationError:
+            logger.warning("an event of no shape that is known here is left out")
+            return None
+
     try:
-        return _EVENTS.validate_json(body)
+        return [read(content) for content in _EVENTS.validate_json(body)]
     except ValidationError:
-        raise InvalidRequest("The body is no array of events about a call.") from None
+        return []
 
 
 def apply_event(call: Call, event: CallEvent) -> Call:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from shared.calls.reconciling import Reconcile
 from shared.calls.rows import UNCONFIRMED, Call
+from shared.upstream.concurrency import for_each
 
 # ACS gives up a call to one of our bots after 30 s.
 _STALE_RINGING = timedelta(seconds=35)
@@ -26,7 +27,22 @@ class CallLimit:
     async def count_others(
         self, call: Call, live_calls: Iterable[Call], *, include_later: bool = False
     ) -> int:
-        """Count the live calls besides this one.
+        """Count the live calls besides this one, as `count` does."""
+        return self.count(call, await self.going_on(live_calls), include_later=include_later)
+
+    async def going_on(self, live_calls: Iterable[Call]) -> list[Call]:
+        """Those of the calls whose end is not recorded that go on, also as ACS says."""
+        going_on = list[Call]()
+
+        async def look(call: Call) -> None:
+            if await self._is_live(call):
+                going_on.append(call)
+
+        await for_each(live_calls, look)
+        return going_on
+
+    def count(self, call: Call, going_on: Iterable[Call], *, include_later: bool = False) -> int:
+        """Count the calls that go on besides this one.
 
         Of two calls that begin at the same time only the later counts the other, so that not both
         are refused; but a call that ACS may know of already always counts.
@@ -35,12 +51,10 @@ class CallLimit:
             include_later: count every other call.
         """
         count = 0
-        for other in live_calls:
+        for other in going_on:
             is_later = (other.created_at, other.call_id) >= (call.created_at, call.call_id)
             is_ignored = is_later and not (include_later or other.may_have_reached_acs)
-            if other.call_id == call.call_id or is_ignored:
-                continue
-            if await self._is_live(other):
+            if other.call_id != call.call_id and not is_ignored:
                 count += 1
         return count
 

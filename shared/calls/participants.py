@@ -1,10 +1,14 @@
 """Participants of calls: as they are stored, and as answers show them."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from shared.keys import key
+from shared.stored_rows import MOST_BYTES, Value
 
 _RAW_PHONE = "4:"
+_PROPERTIES = ("members", "members2")
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,6 @@ class Participant:
     is_on_hold: bool = False
 
     def text(self) -> str:
-        # 350 participants with ids of 79 characters take 29,000 of a property's 32,768 characters.
         return f"{self.raw_id} {self.is_muted:d}{self.is_on_hold:d}"
 
     @classmethod
@@ -31,6 +34,32 @@ class Participant:
     @property
     def phone_number(self) -> str | None:
         return self.raw_id[len(_RAW_PHONE) :] if self.raw_id.startswith(_RAW_PHONE) else None
+
+
+def stored_participants(participants: Iterable[Participant]) -> dict[str, Value]:
+    """The properties that hold participants: as many lines in each as its bytes allow.
+
+    350 participants whose ids have 116 characters, as those of guests from Teams have, need two.
+    Whoever does not fit into both is left out: the call goes on, and its record can be written.
+    """
+    properties, n, size = [list[str]() for _ in _PROPERTIES], 0, 0
+    for line in (one.text() for one in participants):
+        needed = len(f"{line}\n".encode("utf-16-le"))
+        if size + needed > MOST_BYTES:
+            n, size = n + 1, 0
+        if n == len(_PROPERTIES):
+            break
+        properties[n].append(line)
+        size += needed
+    texts = ["\n".join(lines) for lines in properties]
+    named = dict(zip(_PROPERTIES, texts, strict=True))
+    return {name: text for name, text in named.items() if text or name == _PROPERTIES[0]}
+
+
+def read_participants(values: Mapping[str, Any]) -> tuple[Participant, ...]:
+    """The participants of a stored record."""
+    lines = [line for name in _PROPERTIES for line in values.get(name, "").splitlines()]
+    return tuple(map(Participant.of, lines))
 
 
 def participant_id(call_id: str, salt: str, raw_id: str) -> str:

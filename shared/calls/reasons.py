@@ -81,9 +81,14 @@ class Reason:
     message: str = ""
 
     @property
+    def is_ours(self) -> bool:
+        """Is the message one that this service writes?"""
+        return self.message in _OURS or _REFUSAL.fullmatch(self.message) is not None
+
+    @property
     def words(self) -> str:
         """What clients are told: our own words, with no raw id and no number."""
-        if self.message in _OURS or _REFUSAL.fullmatch(self.message):
+        if self.is_ours:
             return self.message
         if self.code >= HTTPStatus.INTERNAL_SERVER_ERROR and self.code not in _BY_CODE:
             return _FAILED

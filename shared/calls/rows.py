@@ -7,7 +7,7 @@ the bot; the person who called has an index of their calls to bots.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,9 +15,10 @@ from http import HTTPStatus
 from typing import Any, Self
 
 from shared.calls.bot_state import BotCallState
-from shared.calls.participants import Participant
+from shared.calls.participants import Participant, read_participants, stored_participants
 from shared.calls.reasons import Reason
 from shared.keys import key, milliseconds
+from shared.stored_rows import MOST_BYTES
 from shared.tables import Row, Value
 
 RECORD_ROW = "call"
@@ -260,10 +261,10 @@ class Call:
             "createdAt": self.created_at,
             "state": self.state,
             "sequence": self.sequence,
-            "members": "\n".join(one.text() for one in self.participants),
             "targets": _compact_json(self.targets),
             "isRefused": self.is_refused,
-            "actions": _compact_json([action.stored() for action in self.actions.values()]),
+            "actions": _actions_text(self.actions.values()),
+            **stored_participants(self.participants),
             **{name: value for name, value in optional.items() if value is not None},
         }
 
@@ -282,7 +283,7 @@ class Call:
             connected_at=values.get("connectedAt"),
             ended_at=values.get("endedAt"),
             sequence=int(values["sequence"]),
-            participants=tuple(Participant.of(line) for line in values["members"].splitlines()),
+            participants=read_participants(values),
             targets=tuple(json.loads(values["targets"])),
             actions={one["id"]: Action.of(one) for one in json.loads(values["actions"])},
             group_id=values.get("groupId"),
@@ -326,6 +327,21 @@ def request_row(idempotency_key: str) -> str:
 def event_row(event_id: str) -> str:
     """The RowKey of an event that was applied."""
     return f"event-{key('event', event_id)}"
+
+
+def _actions_text(actions: Iterable[Action]) -> str:
+    """The actions, as they fit into one property.
+
+    Rows of earlier versions may hold long texts of ACS's, which are never shown; these make room.
+    """
+    listed = list(actions)
+    text = _compact_json([action.stored() for action in listed])
+    if len(text.encode("utf-16-le")) <= MOST_BYTES:
+        return text
+    for n, action in enumerate(listed):
+        if action.reason is not None and not action.reason.is_ours:
+            listed[n] = replace(action, reason=replace(action.reason, message=""))
+    return _compact_json([action.stored() for action in listed])
 
 
 def _compact_json(content: object) -> str:

@@ -82,6 +82,13 @@ def test_a_handshake_has_a_code() -> None:
             _ = read({**CALL, "eventType": kind, "data": wrong}).validation_code
 
 
+def test_an_event_that_cannot_be_read_does_not_keep_the_others_from_it() -> None:
+    events = read_grid_events(json.dumps([7, CALL, {**CALL, "eventTime": "yesterday"}]).encode())
+
+    assert [one.ringing is not None for one in events] == [False, True, False]
+    assert {one.validation_code for one in events} == {None}
+
+
 @pytest.mark.parametrize(
     "body",
     [

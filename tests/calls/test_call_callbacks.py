@@ -156,6 +156,19 @@ async def test_events_about_another_call_are_refused(
     assert await state_of(manager, call) == before
 
 
+async def test_a_foreign_event_does_not_keep_the_others_of_its_batch_from_being_applied(
+    manager: Person, call: str, acs: Control, acs_itself: Acs
+) -> None:
+    foreign, own = event(str(uuid.uuid4())), event(await connection_of(acs, call), "PlayStarted")
+
+    reply = await acs_itself.tell(call, [foreign, own, 7])
+
+    assert reply.status == 200
+    seen = (await manager.ask(f"/calls/{call}")).json
+    assert seen["state"] == "connected"
+    assert "PlayStarted" in {one["type"] for one in seen["events"]}
+
+
 async def test_a_call_that_nobody_can_see_any_more_ends(
     stack: Stack, call: str, acs: Control, acs_itself: Acs
 ) -> None:

@@ -141,10 +141,64 @@ def test_a_record_is_stored_and_read_as_it_is() -> None:
     row = Row(stored.call_id, "call", stored.values(), "etag")
 
     assert Call.of(row) == stored
-    fullest = replace(
-        CALL, participants=tuple(Participant(f"8:acs:{n:075}", True) for n in range(350))
-    )
-    assert len(str(fullest.values()["members"])) < 32_768
+
+
+def stored_bytes(call: Call) -> list[int]:
+    return [len(one.encode("utf-16-le")) for one in call.values().values() if isinstance(one, str)]
+
+
+def test_350_people_with_the_longest_ids_of_acs_are_stored() -> None:
+    people = tuple(Participant(f"8:acs:{n:0110}", True) for n in range(350))
+    call = replace(CALL, participants=people)
+
+    assert max(stored_bytes(call)) <= 64 * 1024
+    assert Call.of(Row(call.call_id, "call", call.values(), "etag")).participants == people
+
+
+def test_whoever_does_not_fit_is_left_out_and_the_record_can_be_written() -> None:
+    told = event("ParticipantsUpdated", 1, sequenceNumber=1,
+                 participants=there(*(f"8:acs:{n:0250}" for n in range(350))))  # fmt: skip
+    call = after([told])
+
+    assert max(stored_bytes(call)) <= 64 * 1024
+    read = Call.of(Row(call.call_id, "call", call.values(), "etag")).participants
+    assert 200 < len(read) < 350
+    assert read == call.participants[: len(read)]
+
+
+def test_texts_of_acs_that_earlier_versions_have_stored_make_room_for_actions() -> None:
+    odd = Reason(400, 8500, "\x01" * 120)
+    actions = {
+        str(n): Action(f"{n:032}", "play", "f" * 64, NOON, ActionState.FAILED, NOON, odd)
+        for n in range(64)
+    }
+    call = replace(CALL, actions=actions)
+
+    assert max(stored_bytes(call)) <= 64 * 1024
+    read = Call.of(Row(call.call_id, "call", call.values(), "etag")).actions
+    assert {one.reason for one in read.values()} == {Reason(400, 8500)}
+
+
+def test_a_field_that_is_null_is_missing() -> None:
+    told = event("ParticipantsUpdated", 1, sequenceNumber=None, participants=None,
+                 resultInformation=None, dtmfResult={"tones": None})  # fmt: skip
+    failed = event("PlayFailed", 2, operationContext="one",
+                   resultInformation={"code": 400, "subCode": None, "message": None})  # fmt: skip
+    one = {"identifier": {"rawId": BOB, "kind": None}, "isMuted": None, "isOnHold": None}
+    listed = event("ParticipantsUpdated", 3, sequenceNumber=1, participants=[one])
+
+    call = after([told, failed, listed])
+
+    assert call.participants == (Participant(BOB),)
+    assert call.actions["one"].reason == Reason(400, 0)
+
+
+def test_an_odd_event_does_not_keep_the_others_of_its_batch_from_being_read() -> None:
+    odd: list[Any] = [7, None, {**GOOD, "time": "yesterday"}, {**GOOD, "data": {}}]
+
+    read = read_events(json.dumps([*odd, GOOD, *odd]).encode())
+
+    assert [one.id for one in read] == [GOOD["id"]]
 
 
 GOOD = event("CallConnected", 1)

@@ -86,6 +86,7 @@ PROPERTIES: dict[str, dict[str, str]] = {
         "endedAt": T,
         "sequence": f"{N} {L}",
         "members": S,
+        "members2": S,
         "targets": S,
         "groupId": S,
         "ownId": S,

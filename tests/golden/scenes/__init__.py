@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from tests.golden.scenes.afternoon import do_the_same_later
 from tests.golden.scenes.bot_calls import answer_calls_to_bots
 from tests.golden.scenes.calls import place_calls
+from tests.golden.scenes.crowded_calls import crowd_a_call
 from tests.golden.scenes.friends import make_friends
 from tests.golden.scenes.identities import enrol_people
 from tests.golden.scenes.interrupted import die_half_way
@@ -28,4 +29,5 @@ SCENES: dict[str, Callable[[Stage], Awaitable[None]]] = {
     "interrupted": die_half_way,
     "places": take_places,
     "quiet_calls": ask_about_a_quiet_call,
+    "crowded_calls": crowd_a_call,
 }
