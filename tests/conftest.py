@@ -20,6 +20,7 @@ from tests.support.collection import (
 )
 from tests.support.control import Control
 from tests.support.kills import kill_all, kill_at
+from tests.support.part_errors import PART_ERRORS
 from tests.support.people import People, Person
 from tests.support.ports import free_port
 from tests.support.stack import Host, Issuer, Stack, StartHost
@@ -36,9 +37,21 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack = Stack(tmp_path_factory.mktemp("stack") / "state")
     stack.start()
     _stacks.append(stack)
+    emulators = [path for path in stack.logs if path.name in ("acs.log", "graph.log")]
+    for log in emulators:
+        PART_ERRORS.watch(log)
     yield stack
+    for log in emulators:
+        PART_ERRORS.forget(log)
     _stacks.remove(stack)
     stack.stop()
+
+
+@pytest.fixture(autouse=True)
+def no_errors_of_parts() -> Iterator[None]:
+    """Fails a test during which something failed in the background of an emulator."""
+    yield
+    assert PART_ERRORS.new() == []
 
 
 @pytest.fixture

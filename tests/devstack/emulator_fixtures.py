@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 from yarl import URL
 
+from tests.support.part_errors import PART_ERRORS
 from tests.support.part_process import PartProcess
 from tests.support.ports import free_port
 
@@ -218,10 +219,13 @@ async def session_for(emulator: EmulatorProcess) -> AsyncIterator[aiohttp.Client
 @contextmanager
 def running[E: EmulatorProcess](emulator: E) -> Iterator[E]:
     """Start it, and end it however the test ends."""
+    log = emulator.folder / "emulator.log"
+    PART_ERRORS.watch(log)
     try:
         emulator.start()
         yield emulator
     finally:
+        PART_ERRORS.forget(log)
         print(emulator.log)  # pytest shows it where a test failed
         if emulator.process is not None and emulator.process.returncode is None:
             emulator.stop(None)

@@ -16,11 +16,13 @@ from devstack.acs_emulator.callbacks.modes import CallbackMode, ReleaseSpec
 from devstack.acs_emulator.callbacks.store import CallbackEvent, EventStore
 from devstack.acs_emulator.callbacks.tokens import CallbackTokens
 from devstack.acs_emulator.wire.webhooks import WebhookClient
-from devstack.emulation.background import BackgroundTasks
+from devstack.emulation.background import BackgroundTasks, report_failure
 from devstack.emulation.holding import HeldCount
 
 # [assumed] How long the service waits for an answer.
 ANSWER_SECONDS = 5
+# How many events may wait for their delivery, be held, or wait for another attempt.
+MAX_WAITING = 10_000
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +30,13 @@ type Queue = asyncio.Queue[tuple[float, CallbackEvent]]  # with the time when it
 
 
 class CallbackDelivery:
-    def __init__(self, store: EventStore, tokens: CallbackTokens) -> None:
+    """Keeps at most `max_waiting` events that are on their way; it gives up what comes beside."""
+
+    def __init__(
+        self, store: EventStore, tokens: CallbackTokens, max_waiting: int = MAX_WAITING
+    ) -> None:
+        self._max_waiting = max_waiting
+        self._waiting = 0
         self._store = store
         self._tokens = tokens
         self._client = WebhookClient(ANSWER_SECONDS)
@@ -60,7 +68,7 @@ class CallbackDelivery:
         """Start to deliver, beginning with the events that an earlier process did not deliver."""
         await self._client.start()
         for event in self._store.waiting():
-            self._schedule(event)
+            self._accept(event)
 
     async def stop(self) -> None:
         await self._background.stop()
@@ -68,9 +76,21 @@ class CallbackDelivery:
 
     def send(self, *, connection_id: str, id: str, type: str, url: str, body: str) -> None:  # noqa: A002
         """Store an event; its delivery starts in the next turn of the event loop."""
-        self._schedule(
+        self._accept(
             self._store.add(connection_id=connection_id, id=id, type=type, url=url, body=body)
         )
+
+    def _accept(self, event: CallbackEvent) -> None:
+        self._waiting += 1
+        if self._waiting > self._max_waiting:
+            report_failure(f"{event.type} of call {event.connection_id} is one event too many")
+            self._settle(event, "given up")
+        else:
+            self._schedule(event)
+
+    def _settle(self, event: CallbackEvent, state: str) -> None:
+        self._waiting -= 1
+        self._store.set_state(event, state)
 
     async def release(self, spec: ReleaseSpec) -> int:
         """Send held events one after the other; returns their number after the first attempts."""
@@ -132,7 +152,7 @@ class CallbackDelivery:
         """Make the first attempt; if it fails, the others follow in the background, or the event is
         held until a test releases it."""
         if await self._attempt(event):
-            self._store.set_state(event, "taken")
+            self._settle(event, "taken")
         elif self._mode.hold_again:
             self._hold([*self._held, event])
         else:
@@ -143,10 +163,10 @@ class CallbackDelivery:
         for number in range(mode.attempts - 1):
             await asyncio.sleep(mode.retry_ms / 1000 * 2**number)
             if await self._attempt(event):
-                self._store.set_state(event, "taken")
+                self._settle(event, "taken")
                 return
         log.warning("%s of call %s was given up", event.type, event.connection_id)
-        self._store.set_state(event, "given up")
+        self._settle(event, "given up")
 
     async def _attempt(self, event: CallbackEvent) -> bool:
         """Post an event once; returns whether it was accepted, that is, answered 2xx."""

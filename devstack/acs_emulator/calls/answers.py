@@ -66,5 +66,11 @@ def bad_repeatability(why: str) -> AcsError:
     return AcsError(400, "400", why, headers={"Repeatability-Result": "rejected"})
 
 
+def too_many_operations() -> AcsError:
+    # The documented answer to too much; that there is a limit of waiting operations is assumed.
+    message = "Too many media operations wait in this call."
+    return AcsError(429, "TooManyRequests", message, headers={"Retry-After": "1"})
+
+
 def not_emulated(feature: str) -> AcsError:
     return AcsError(501, "NotEmulated", f"The emulator does not know {feature}.")

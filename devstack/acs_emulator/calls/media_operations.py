@@ -20,9 +20,12 @@ from devstack.acs_emulator.calls.results import (
     SUCCESS,
     ResultInformation,
 )
+from devstack.emulation.background import report_failure
 
 # Playing may take no time at all here; a loop has to give way to other tasks.
 LOOP_PAUSE_SECONDS = 0.01
+# How many tones may wait until they are collected.
+MAX_TONES_WAITING = 1000
 
 
 class MediaOperation(Protocol):
@@ -107,7 +110,7 @@ class RecognizeOperation:
         self._report = report
         self._far_ends = far_ends
         self._press_keys = press_keys
-        self._tones: asyncio.Queue[str] = asyncio.Queue()
+        self._tones: asyncio.Queue[str] = asyncio.Queue(MAX_TONES_WAITING)
         self._accepts_tones = self._options.interrupt_prompt
         self._pressed = asyncio.Event()
 
@@ -132,6 +135,9 @@ class RecognizeOperation:
 
     def receive_tone(self, raw_id: str, tone: str) -> None:
         if self._accepts_tones and raw_id == self._options.target_participant:
+            if self._tones.full():
+                report_failure(f"{tone} of {raw_id} is one tone too many to wait")
+                return
             self._tones.put_nowait(tone)
             self._pressed.set()
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from pydantic import JsonValue
 
+from devstack.acs_emulator.calls.answers import too_many_operations
 from devstack.acs_emulator.calls.bodies import ContinuousDtmf, Operation, Play, Recognize
 from devstack.acs_emulator.calls.connections import CallConnection
 from devstack.acs_emulator.calls.events import CallEvents
@@ -17,6 +18,9 @@ from devstack.acs_emulator.calls.media_operations import (
     RecognizeOperation,
 )
 from devstack.emulation.background import BackgroundTasks
+
+# [assumed] How many operations one connection may have in progress and waiting.
+MAX_OPERATIONS = 100
 
 
 class Player:
@@ -44,6 +48,8 @@ class Player:
         self._work: asyncio.Task[None] | None = None
         self._continuous_dtmf: dict[str, ContinuousDtmf] = {}  # by raw id
         self._received = 0  # tones, by continuous recognition
+
+    # Both raise AcsError if too many operations wait.
 
     def play(self, request: Play) -> None:
         self._add(
@@ -103,6 +109,8 @@ class Player:
     def _add(self, operation: MediaOperation, *, interrupt: bool) -> None:
         if interrupt:
             self.cancel_all()
+        if len(self._operations) >= MAX_OPERATIONS:
+            raise too_many_operations()
         self._operations.append(operation)
         if self._work is None:
             self._work = self._background.spawn(self._perform_all())

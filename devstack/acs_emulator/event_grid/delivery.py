@@ -14,6 +14,7 @@ from http import HTTPStatus
 from pydantic import JsonValue
 
 from devstack.acs_emulator.event_grid.subscription import (
+    MAX_DELIVERIES,
     MAX_SHOWN_ANSWER,
     RETRY_PAUSES,
     EventDelivery,
@@ -22,6 +23,7 @@ from devstack.acs_emulator.event_grid.subscription import (
 )
 from devstack.acs_emulator.wire.times import dotnet_time
 from devstack.acs_emulator.wire.webhooks import WebhookAnswer, WebhookClient
+from devstack.emulation.background import report_failure
 from devstack.well_known import TENANT_ID
 
 # Documented: how long it waits for an answer, and which answers accept an event.
@@ -95,7 +97,12 @@ class EventGrid:
         event = _event(event_type, subject, data)
         delivery = EventDelivery(str(event["id"]), event_type, json.dumps([event]))
         subscription.deliveries.append(delivery)
-        subscription.background.spawn(self._deliver(subscription, delivery))
+        if subscription.waiting >= MAX_DELIVERIES:
+            report_failure(f"{event_type} is one event too many for Event Grid")
+            delivery.state = "dropped"
+        else:
+            subscription.waiting += 1
+            subscription.background.spawn(self._deliver_counted(subscription, delivery))
         return delivery.id
 
     def _initial_subscription(self) -> Subscription | None:
@@ -106,6 +113,12 @@ class EventGrid:
         if ended is not None:
             # Its webhook may be gone, and another program may listen at that address.
             await ended.background.stop()
+
+    async def _deliver_counted(self, subscription: Subscription, delivery: EventDelivery) -> None:
+        try:
+            await self._deliver(subscription, delivery)
+        finally:
+            subscription.waiting -= 1
 
     async def _deliver(self, subscription: Subscription, delivery: EventDelivery) -> None:
         spec = subscription.spec

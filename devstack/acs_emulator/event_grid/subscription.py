@@ -1,6 +1,7 @@
 """The one subscription of the emulated Event Grid, and the events on their way to its webhook."""
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -16,6 +17,8 @@ RETRY_PAUSES = (1, 3, 6, 30, 60)
 MAX_HEADERS = 10
 MAX_HEADER_LENGTH = 4096
 MAX_SHOWN_ANSWER = 500
+# How many deliveries a subscription remembers, and how many may wait.
+MAX_DELIVERIES = 10_000
 
 type HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
 type HeaderValue = Annotated[str, Field(pattern=r"^[ -~]*$", max_length=MAX_HEADER_LENGTH)]
@@ -78,10 +81,13 @@ class Subscription:
 
     Args:
         is_validated: whether the webhook has made the handshake.
+        deliveries: the latest, oldest first.
+        waiting: how many of all are neither taken nor dropped.
     """
 
     spec: SubscriptionSpec
     is_validated: bool
     validating: asyncio.Lock = field(default_factory=asyncio.Lock)
-    deliveries: list[EventDelivery] = field(default_factory=list)
+    deliveries: deque[EventDelivery] = field(default_factory=lambda: deque(maxlen=MAX_DELIVERIES))
+    waiting: int = 0
     background: BackgroundTasks = field(default_factory=BackgroundTasks)

@@ -177,3 +177,16 @@ async def test_what_is_no_source_is_refused(
 
     assert refused.error[:2] == (400, "400")
     assert refused.error[2].startswith("The field PlaySources is invalid.")
+
+
+async def test_so_many_operations_wait_and_others_are_refused(
+    calls: CallsCaller, connection: str
+) -> None:
+    await calls.far_ends(playMs=60_000)
+
+    answers = [await calls.play(connection) for _ in range(101)]
+    instead = await calls.play(connection, interruptCallMediaOperation=True)
+
+    assert [answer.status for answer in answers] == [202] * 100 + [429]
+    assert instead.status == 202
+    await calls.ask("DELETE", f"/{connection}")

@@ -14,6 +14,7 @@ from tests.devstack.acs_emulator.call_fixtures import (
     phone,
     receiver,
 )
+from tests.support.part_errors import PART_ERRORS
 
 __all__ = ["calls", "emulator", "issuer", "receiver"]
 
@@ -207,3 +208,17 @@ async def test_tones_are_sent(calls: CallsCaller, receiver: Receiver, connection
     assert (answer.status, answer.json) == (202, {"operationContext": "pin"})
     sent = await receiver.event("SendDtmfTonesCompleted")
     assert sent["data"]["operationContext"] == "pin"
+
+
+async def test_so_many_tones_wait_and_others_fail_the_test(
+    calls: CallsCaller, receiver: Receiver
+) -> None:
+    connection = await calls.connected(receiver, PHONE)
+    await calls.recognize(connection, dtmf={"maxTonesToCollect": 5000})
+    assert PART_ERRORS.new() == []
+
+    await calls.does(connection, "press", participant=PHONE, tones="1" * 1002)
+
+    [told] = PART_ERRORS.new()  # else this test would fail
+    assert "one tone too many" in told
+    await calls.ask("DELETE", f"/{connection}")
