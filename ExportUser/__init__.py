@@ -4,14 +4,14 @@ from datetime import UTC, datetime
 
 import azure.functions as func
 
-from shared.auth.roles import STORED_ABOUT_APPS
+from shared.auth.roles import MEETINGS_SCHEDULE
 from shared.bodies import Body, Query
 from shared.http import Request, serve
 from shared.privacy.contract import ExportAnswer
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    return await serve(req, context, export_user, service_role=STORED_ABOUT_APPS)
+    return await serve(req, context, export_user, service_role=MEETINGS_SCHEDULE)
 
 
 async def export_user(request: Request[Query, Body]) -> ExportAnswer:

@@ -2,13 +2,13 @@
 
 import azure.functions as func
 
-from shared.auth.roles import STORED_ABOUT_APPS
+from shared.auth.roles import MEETINGS_SCHEDULE
 from shared.bodies import Body, Query
 from shared.http import Request, serve
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    return await serve(req, context, forget_user, service_role=STORED_ABOUT_APPS)
+    return await serve(req, context, forget_user, service_role=MEETINGS_SCHEDULE)
 
 
 async def forget_user(request: Request[Query, Body]) -> None:

@@ -9,6 +9,3 @@ BOTS_OPERATE = "Bots.Operate"
 MEETINGS_SCHEDULE = "Meetings.Schedule"
 # Place and steer calls, see all calls of the realm, invite anybody in the realm to a shared call.
 CALLS_MANAGE = "Calls.Manage"
-
-# Those with which an app that signs in as itself has something stored about it.
-STORED_ABOUT_APPS = frozenset({TOKENS_ISSUE, MEETINGS_SCHEDULE, CALLS_MANAGE})

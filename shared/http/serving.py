@@ -30,7 +30,7 @@ async def serve[Q: Query, B: Body](
     query: type[Q] = Query,  # type: ignore[assignment]
     body: type[B] = Body,  # type: ignore[assignment]
     role: str | None = None,
-    service_role: str | frozenset[str] | None = None,
+    service_role: str | None = None,
 ) -> func.HttpResponse:
     """Answer a request of a signed-in user.
 
@@ -38,8 +38,8 @@ async def serve[Q: Query, B: Body](
         query: what the query string may hold; by default nothing.
         body: what the body may hold; by default nothing. A missing body is read as `{}`.
         role: the app role that every caller needs, users and apps alike.
-        service_role: without `role`, the app role that admits an app-only caller besides users, or
-            several, of which one is enough; by default no app is admitted.
+        service_role: without `role`, the app role that admits an app-only caller besides users;
+            by default no app is admitted.
     """
 
     async def admit_and_handle() -> Result:
@@ -72,18 +72,14 @@ async def serve_public[Q: Query](
     return await answer(req, context, read_and_handle)
 
 
-def _admit(caller: Caller, role: str | None, service_role: str | frozenset[str] | None) -> None:
-    needed: str | frozenset[str] | None = role
+def _admit(caller: Caller, role: str | None, service_role: str | None) -> None:
+    needed_role = role
     if role is None and caller.principal.kind is Kind.SERVICE:
-        needed = service_role
-        if needed is None:
+        needed_role = service_role
+        if needed_role is None:
             raise Forbidden("This is for signed-in users; the token is an app's own.")
-    if needed is None:
-        return
-    roles = frozenset({needed}) if isinstance(needed, str) else needed
-    if not roles & caller.roles:
-        what = "the app role" if len(roles) == 1 else "one of the app roles"
-        raise Forbidden(f"This needs {what} {', '.join(sorted(roles))}.")
+    if needed_role is not None and needed_role not in caller.roles:
+        raise Forbidden(f"This needs the app role {needed_role}.")
 
 
 async def answer(

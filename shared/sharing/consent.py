@@ -24,7 +24,7 @@ class ConsentChecks:
     ) -> frozenset[str]:
         """The invitees whom the owner may not invite, or no longer."""
         lacking = set[str]()
-        candidates = list(invitees)
+        candidates = sorted(invitees)
         if not candidates:
             return frozenset()
         accepted_by_owner = (

@@ -288,7 +288,7 @@ class SharedCalls:
         """
         roles: dict[str, Role] = {}
         if record.content is not None:
-            roles = dict.fromkeys(record.invitees, Role.INVITEE)
+            roles = dict.fromkeys(sorted(record.invitees), Role.INVITEE)
             roles[record.owner] = Role.OWNER
             if record.space:
                 roles[record.space] = Role.SPACE
@@ -327,7 +327,9 @@ class SharedCalls:
                 await self._listings.remove_unchanged(invitation.row)
 
     async def _remove(self, partitions: Iterable[str], call_id: str) -> None:
-        await for_each(partitions, lambda partition: self._listings.remove(partition, call_id))
+        await for_each(
+            sorted(partitions), lambda partition: self._listings.remove(partition, call_id)
+        )
 
 
 def _record(row: Row | None) -> SharedCallRecord | None:
