@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
+from shared import audit
 from shared.calls import reasons
 from shared.calls.acs import CallAutomationApi, CallGone
 from shared.calls.acs_types import PlaySource, RepeatabilityHeaders, ToneRecognition
@@ -59,7 +60,11 @@ class CallActions:
         name = names[raw_id] or raw_id
         id_ = key(INVITE, call_id, idempotency_key)[:32]
         earlier = self._action(INVITE, id_, raw_id).fingerprint
-        action = await self._record(call, self._action(INVITE, id_, name), earlier)
+        requested = self._action(INVITE, id_, name)
+        action = await self._record(call, requested, earlier)
+        if action == requested and caller_id is not None:  # it costs, and it is no repetition
+            who = caller.principal
+            audit.record("number-invited", who, who, call=call_id, invitation=id_)
         if action.state is not ActionState.REQUESTED:
             return action
         if self._now() - action.asked_at >= REPEATABLE:

@@ -236,23 +236,28 @@ class Calls:
             raise NotFound(_NO_CALL)
         return call
 
-    async def bind(self, call: Call, connection: EstablishedCall) -> Call:
+    async def bind(self, call: Call, connection: EstablishedCall) -> tuple[Call, bool]:
         """Record ACS's answer to a request to make or answer a call.
 
         ACS may have forgotten an earlier request for the same, and have made a second call. The
         record keeps the first, and the second is ended: nobody could steer it.
 
+        Returns:
+            The call, and whether this request was the first to record an answer.
+
         Raises:
             NotFound: the record was removed.
         """
-        bound = await self.change(call, connection.bind)
+        bound, is_first = await self._records.change_once(call.call_id, connection.bind)
+        if bound is None:
+            raise NotFound(_NO_CALL)
         if bound.connection_id != connection.id:
             logger.warning("ACS has made a second call for one request, which is ended")
             try:
                 await self._acs.hang_up(connection.id)
             except Problem as failed:  # its next event ends it
                 logger.warning("a second call of ACS's is not ended yet: %s", failed.code)
-        return bound
+        return bound, is_first
 
     async def _end_if_ours(self, call_id: str, connection_id: str) -> None:
         """End a call of ACS's to which no record is bound, but only if ACS confirms that its events

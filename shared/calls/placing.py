@@ -116,7 +116,7 @@ class CallPlacing:
             earlier_fingerprint=earlier_fingerprint,
         )
         if call.state is not CallState.PLACING and not self._is_missed(call):
-            view = CallView(await self._with_own_id(call))
+            view = CallView(await self._with_own_id(creator, call))
         else:
             if not begun:
                 await note(call.call_id)
@@ -158,13 +158,13 @@ class CallPlacing:
             call = await self._calls.change(call, Call.revived)
             await self._check_limit(creator, call, was_refused=True)
         connection = await self._connect(call)
-        audit.record("call-placed", creator, creator, call=call.call_id)
         try:
             # Record the connection first, then look for an erasure: either the erasure sees the
             # connection and ends the call, or we see the erasure.
-            call = await self._calls.bind(call, connection)
+            call = await self._bind(creator, call, connection)
             await self._identities.admit(caller)
         except (NotFound, Unauthenticated, BeingErased):
+            audit.record("call-placed", creator, creator, call=call.call_id)
             await self._acs.hang_up(connection.id)
             await self._records.discard(call)
             await self._identities.admit(caller)  # raises the reason why the record is gone
@@ -179,7 +179,14 @@ class CallPlacing:
         """Was it recorded as missed because ACS had not confirmed it, and may be asked again?"""
         return call.is_refused and call.connection_id is None and self._is_repeatable(call)
 
-    async def _with_own_id(self, call: Call) -> Call:
+    async def _bind(self, creator: Principal, call: Call, connection: EstablishedCall) -> Call:
+        """Record ACS's answer. The first request that does so writes the audit line of the call."""
+        bound, is_first = await self._calls.bind(call, connection)
+        if is_first:
+            audit.record("call-placed", creator, creator, call=call.call_id)
+        return bound
+
+    async def _with_own_id(self, creator: Principal, call: Call) -> Call:
         """Events came before ACS's answer, which was lost: only that says who the service is in the
         call. A repetition of the request gets the same answer; without it, the service would be
         shown as a participant. The call goes on also if ACS does not answer now."""
@@ -187,7 +194,7 @@ class CallPlacing:
             return call
         try:
             connection = await self._request(call)
-            return await self._calls.bind(call, connection)
+            return await self._bind(creator, call, connection)
         except (CallRefused, CallGone, NotFound, Unavailable, Throttled):
             return call
 

@@ -150,6 +150,25 @@ class CallRecords(CallRemoval):
         except RowChanged:
             return None
 
+    async def change_once(
+        self, call_id: str, change: Callable[[Call], Call]
+    ) -> tuple[Call | None, bool]:
+        """Change a record as `change` does, and tell whether this request has done it.
+
+        Of several requests that make the same change at the same time one is told so. None is if
+        storage has lost the answer to that one.
+        """
+        for attempt in range(_TRIES):
+            found = await self.find(call_id)
+            changed = None if found is None else change(found)
+            if found is None or changed is None or changed == found:
+                return found, False
+            replaced = await self.replace_unchanged(found, changed)
+            if replaced is not None:
+                return replaced, True
+            await self._back_off(attempt)
+        raise Conflict
+
     async def apply(self, call: Call, event: CallEvent) -> bool:
         """Apply an event once, even if it comes again: its row and its effect are one batch.
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.calls.test_calls import PHONE, is_connected, place, watched
+from tests.calls.test_calls import PHONE, invite, is_connected, place, watched
 from tests.support.control import Control
 from tests.support.people import People, Person
 from tests.support.stack import Host, StartHost
@@ -111,3 +111,22 @@ async def test_of_who_is_being_erased_a_caller_learns_nothing(
     assert (refused.status, refused.json["errors"][0]["message"]) == (400, "has no identity here")
     assert "gets an identity with their first GET /token" in refused.json["detail"]
     assert (await erasing).status == 204
+
+
+async def test_a_placed_call_and_an_invited_number_have_one_line_in_the_audit_log_each(
+    manager: Person, one_host: Host
+) -> None:
+    placed = await asyncio.gather(
+        *(place(manager, {"phoneNumber": PHONE}, key="key") for _ in range(10))
+    )
+    [call] = {reply.json["id"] for reply in placed}
+    await watched(manager, call, is_connected)
+    other = {"phoneNumber": "+14255550124"}
+    invited = await asyncio.gather(*(invite(manager, call, other, "key") for _ in range(5)))
+    assert {reply.status for reply in invited} == {202}
+
+    log = [line for line in one_host.log.read_text().splitlines() if f"call={call}" in line]
+
+    assert [line.count("call-placed by user:") for line in log] == [1, 0]
+    assert [line.count("number-invited by user:") for line in log] == [0, 1]
+    assert "5550124" not in "".join(log)
