@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from shared import audit
 from shared.changes import TRIES
 from shared.identity.identities import Identities
 from shared.intents import Finisher, Intent, Intents
@@ -212,6 +213,9 @@ class Meetings:
                 await self._end(begun)  # Teams and the record are as they were, or as others said
                 raise
             await self._end(begun)
+            _, _, is_new = made
+            if is_new:
+                audit.record("meeting-scheduled", caller.principal, caller.principal, call=call_id)
             return made
         raise Conflict
 

@@ -118,6 +118,7 @@ async def test_a_meeting_is_scheduled_joined_changed_and_cancelled(
 
     changed = await schedule(doctor, "visit 1", subject="Second visit", lobby="organization")
     assert (changed.status, changed.json["id"]) == (200, call)
+    assert one_host.log.read_text().count(f"call={call}") == 1  # in the audit log
     [in_teams] = await meetings(graph, call)
     assert in_teams["subject"] == "Second visit"
     assert in_teams["lobbyBypassSettings"]["scope"] == "organization"
