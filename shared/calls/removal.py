@@ -1,5 +1,6 @@
 """Removing the rows of calls: of who is erased, what was never placed, and what is too old."""
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
@@ -38,17 +39,39 @@ class CallRemoval:
     async def abandon(self, call: Call) -> None:
         """Remove a call that ACS was not asked for, so that its key may be used for another.
 
-        The call stays if a repetition of its request has prepared to ask ACS meanwhile.
+        The request row goes first, as `begin` expects: else a repetition could insert the record
+        anew, ask ACS, and lose it to the rest of this removal. The call stays if a repetition has
+        prepared to ask ACS meanwhile.
         """
         row = await self._table.find(call.call_id, RECORD_ROW)
         if row is not None:
             if Call.of(row).may_have_reached_acs:
                 return
+            request = await self._request_of(call)
             try:
+                if request is not None:
+                    await self._table.remove_unchanged(request)
                 await self._table.remove_unchanged(row)
             except RowChanged:
+                if request is not None:
+                    await self._table.insert_if_absent(
+                        request.partition_key, request.row_key, request.values
+                    )
                 return
         await self.discard(call)
+
+    async def _request_of(self, call: Call) -> Row | None:
+        """The row of the request that placed a call; None if there is none, or it is another's."""
+        index = await self._table.find(call.creator, index_row(call.created_at, call.call_id))
+        if index is None:
+            return None
+        return await self._find_request(call.creator, index)
+
+    async def _find_request(self, owner: str, index: Row) -> Row | None:
+        request = await self._table.find(owner, str(index.values["request"]))
+        if request is None or request.values["callId"] != index.values["callId"]:
+            return None  # the key was used for another call since
+        return request
 
     async def discard(self, call: Call, bot_caller: Principal | None = None) -> None:
         """Remove a call, or what is left of it; `bot_caller` as for `begin`."""
@@ -121,7 +144,10 @@ class CallRemoval:
         """Remove a call of an index. The request row goes first, as `begin` expects; the index row
         goes last, so that a removal that dies is found and repeated."""
         call_id, bot_caller_key = str(index.values["callId"]), index.values.get("guest")
-        await self._table.remove(owner, str(index.values["request"]))
+        request = await self._find_request(owner, index)
+        if request is not None:
+            with contextlib.suppress(RowChanged):
+                await self._table.remove_unchanged(request)
         await self._remove_partition(call_id)
         if bot_caller_key is not None:
             await self._table.remove(str(bot_caller_key), bot_caller_index_row(call_id))

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import batched
 
 from shared.intents import (
     LONGEST_BACKOFF,
@@ -22,15 +24,21 @@ from shared.intents import (
     Sweeps,
     backoff,
 )
+from shared.keys import key
 from shared.operate.overdue import OVERDUE
 from shared.problems import Problem
+from shared.upstream.concurrency import for_each
 
 logger = logging.getLogger(__name__)
 
 # For one run; the next one, five minutes later, goes on.
 _SECONDS = 60.0
-# Intents of one shard that one run works on.
+# For one finisher: twice what a request has by default. It asks services that may take a request
+# and never answer, and an erasure must not wait behind those.
+_FINISHER_SECONDS = 20.0
+# Intents of one shard that one run works on, and those at a time.
 _MOST_OF_A_SHARD = 50
+_AT_ONCE = 4
 # A sweep looks through whole tables, so it is not for every run.
 _SWEPT_EVERY = timedelta(days=1)
 
@@ -67,18 +75,21 @@ class Tidy:
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         seconds: float = _SECONDS,
+        finisher_seconds: float = _FINISHER_SECONDS,
     ) -> None:
         """
         Args:
             finishers: gives the finisher of each kind of intent, once something is due.
             sweepers: gives what has to be swept, once it is time for that.
             seconds: for one run, in all.
+            finisher_seconds: for one finisher; then its intent is due again later.
         """
         self._intents = intents
         self._finishers = finishers
         self._sweepers = sweepers
         self._now = now
         self._seconds = seconds
+        self._finisher_seconds = finisher_seconds
 
     async def run(self) -> Report:
         """Work on what is due now. If nothing is, this costs 16 queries and one write.
@@ -120,22 +131,27 @@ class Tidy:
             page = await self._intents.due_page(shard, left, after)
             is_last, report.note = page.is_last, page.note or report.note
             finishers = self._finishers() if page.intents else {}
-            for intent in page.intents:
-                after = intent.row.row_key
-                finisher = finishers.get(intent.kind)
-                if finisher is None:
-                    # A newer version may have written it: it is left alone, and passed over, so
-                    # that it keeps nothing else from its turn.
-                    report.unknown += 1
-                    continue
-                left -= 1
-                claimed = await self._intents.claim(intent)
-                if claimed is not None:
-                    await self._finish(claimed, finisher, report)
+            known = [intent for intent in page.intents if intent.kind in finishers]
+            # A newer version may have written the others: they are left alone, and passed over, so
+            # that they keep nothing else from its turn.
+            report.unknown += len(page.intents) - len(known)
+            left -= len(known)
+            after = page.intents[-1].row.row_key if page.intents else after
+            work = partial(self._claim, finishers=finishers, report=report)
+            for some in batched(known, _AT_ONCE, strict=False):
+                await for_each(some, work)
+
+    async def _claim(
+        self, intent: Intent, finishers: Mapping[str, Finisher], report: Report
+    ) -> None:
+        claimed = await self._intents.claim(intent)
+        if claimed is not None:
+            await self._finish(claimed, finishers[claimed.kind], report)
 
     async def _finish(self, intent: Intent, finisher: Finisher, report: Report) -> None:
         try:
-            await finisher(intent)
+            async with asyncio.timeout(self._finisher_seconds):
+                await finisher(intent)
             await self._intents.end(intent)
         except Exception as error:  # whatever it is, it must not keep others from their turn
             report.failed += 1
@@ -145,7 +161,7 @@ class Tidy:
                 level,
                 "tidy: %s of %s, begun at %s, failed for the %d. time (%s); again in %s",
                 intent.kind,
-                intent.subject,
+                _pseudonym(intent),
                 intent.begun_at.isoformat(timespec="seconds"),
                 intent.attempts,
                 _outcome(error),
@@ -153,7 +169,7 @@ class Tidy:
             )
         else:
             report.ended += 1
-            logger.info("tidy: ended %s of %s", intent.kind, intent.subject)
+            logger.info("tidy: ended %s of %s", intent.kind, _pseudonym(intent))
 
     def _log(self, report: Report, seconds: float) -> None:
         """One line for each run: an alert on its absence tells that the timer has stopped."""
@@ -169,6 +185,12 @@ class Tidy:
             ", swept" if report.is_swept else "",
             "never" if since is None else f"{since.total_seconds():.0f} s ago",
         )
+
+
+def _pseudonym(intent: Intent) -> str:
+    """What the log calls a subject. The subject itself may be the id of a call in a space, by which
+    everybody of the realm can open the call."""
+    return key("log", intent.subject)[:12]
 
 
 def _outcome(error: Exception) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -21,6 +21,7 @@ from shared.settings import load
 from shared.tables import CALLS, Table, table_client
 from shared.upstream.clients import Upstream
 from tests.support.interleaving import Instance, Schedule
+from tests.support.memory_tables import memory_clients
 from tests.support.stack import Stack
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -233,3 +234,41 @@ async def test_calls_go_when_their_time_is_over(
     assert [call.call_id for call in await records.live_calls(alice)] == [young.call_id]
     assert await table.list_for(old.call_id) == []
     assert (await records.begin(alice, "old", "another wish")).call_id != old.call_id
+
+
+async def test_a_call_that_is_abandoned_leaves_alone_what_a_repetition_places(
+    clock: Clock, alice: Principal
+) -> None:
+    """Tidy abandons a call whose request died; wherever it is held, a repetition places one."""
+    schedule, client = Schedule(), memory_clients()[CALLS]
+
+    def another_host() -> CallRecords:
+        return CallRecords(Table(Instance(schedule).client(client)), 30, clock)  # type: ignore[arg-type]
+
+    async def alone[T](request: Awaitable[T]) -> T:
+        task = asyncio.ensure_future(request)
+        await schedule.drain()
+        return await task
+
+    for hold in range(30):
+        key = f"held at {hold}"
+        died = await alone(another_host().begin(alice, key, "wish"))
+        abandoning = asyncio.ensure_future(another_host().abandon(died))
+        await schedule.settle()
+        for _ in range(hold):
+            if not abandoning.done():
+                await schedule.step(0)
+        if abandoning.done():
+            break
+        held, schedule.waiting = schedule.waiting, []
+
+        host = another_host()
+        placed = await alone(host.begin(alice, key, "wish"))
+        await alone(host.change(placed.call_id, lambda call: replace(call, targets=("bob",))))
+        schedule.waiting = held
+        await schedule.drain()
+        await abandoning
+
+        assert await alone(another_host().find(placed.call_id)) is not None, hold
+        assert (await alone(another_host().begin(alice, key, "wish"))).call_id == placed.call_id
+    assert hold > 5, "it was never held"

@@ -5,10 +5,12 @@ import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from shared.intents import SHARDS, Intent, Intents, RunNote, backoff
+from shared.keys import key
 from shared.operate.tidy import Tidy
 from shared.problems import GraphUnavailable, StorageUnavailable
 from shared.settings import load
@@ -21,6 +23,12 @@ from tests.support.table_proxy import TableProxy
 pytestmark = pytest.mark.emulators
 
 LATER = timedelta(minutes=1, milliseconds=1)
+
+
+def in_first_shard(kind: str, most: int) -> list[str]:
+    """Subjects whose intents of this kind are in the first of the shards."""
+    subjects = map(str, range(1000))
+    return [one for one in subjects if int(key(kind, one)[:8], 16) % len(SHARDS) == 0][:most]
 
 
 class Clock:
@@ -105,9 +113,8 @@ def sweeper() -> Sweeper:
 
 @pytest.fixture
 def tidy_of(sweeper: Sweeper, clock: Clock) -> MakeTidy:
-    def make(intents: Intents, finishers: Finishers, seconds: float = 60) -> Tidy:
-        sweepers = lambda: [sweeper]  # noqa: E731
-        return Tidy(intents, finishers, sweepers, now=clock, seconds=seconds)  # type: ignore[arg-type]
+    def make(intents: Intents, finishers: Any, **seconds: float) -> Tidy:
+        return Tidy(intents, finishers, lambda: [sweeper], now=clock, **seconds)
 
     return make
 
@@ -199,11 +206,11 @@ async def test_a_failure_is_an_error_in_the_log_once_it_comes_again_daily_only(
     await intents.begin("share", "hopeless")
     finishers.failing = {"hopeless": GraphUnavailable()}
     clock.now += LATER
-    levels = []
+    levels = list[int]()
     for attempts in range(11):
         caplog.clear()
         assert (await tidy_of(intents, finishers).run()).failed == 1
-        levels += [record.levelno for record in caplog.records if "hopeless" in record.message]
+        levels += [record.levelno for record in caplog.records if "share of " in record.message]
         clock.now += backoff(attempts) + timedelta(milliseconds=1)
 
     assert levels == [logging.WARNING] * 9 + [logging.ERROR] * 2
@@ -225,6 +232,42 @@ async def test_a_kind_that_is_not_known_here_is_left_alone_and_keeps_nobody_wait
     assert report.unknown == 51
     left = await intents.due(known.partition_key, 100)
     assert {one.row.etag for one in left} == {row.etag for row in begun.values()}
+
+
+async def test_what_never_answers_keeps_nothing_else_waiting(
+    tidy_of: MakeTidy, intents: Intents, finishers: Finishers, clock: Clock
+) -> None:
+    endless, [person] = in_first_shard("never", 9), in_first_shard("erase", 1)
+    shards = {(await intents.begin("never", one)).row.partition_key for one in endless}
+    clock.now += timedelta(milliseconds=1)
+    shards.add((await intents.begin("erase", person)).row.partition_key)
+    assert shards == {SHARDS[0]}
+    clock.now += LATER
+
+    report = await tidy_of(intents, finishers, finisher_seconds=0.05).run()
+
+    assert finishers.ended == [("erase", person)]
+    assert (report.ended, report.failed, report.is_cut_short) == (1, len(endless), False)
+
+
+async def test_no_subject_is_in_the_log_since_it_may_open_a_call(
+    tidy_of: MakeTidy,
+    intents: Intents,
+    finishers: Finishers,
+    clock: Clock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    for subject in ("an id of a call", "another id"):
+        await intents.begin("share", subject)
+    finishers.failing = {"another id": GraphUnavailable()}
+    clock.now += LATER
+
+    await tidy_of(intents, finishers).run()
+
+    assert caplog.text.count("share of ") == 2
+    assert "id of a call" not in caplog.text
+    assert "another id" not in caplog.text
 
 
 async def test_a_run_ends_when_its_time_is_over_and_what_was_under_way_comes_again(
