@@ -9,10 +9,11 @@ No rule of access rests on this: a timer may stop for good.
 """
 
 import contextlib
+import json
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -67,6 +68,10 @@ class Intent:
         )
 
 
+type Places = dict[str, str]
+"""The PartitionKey that each scan of a sweep has come to, by the scan's name."""
+
+
 @dataclass(frozen=True)
 class RunNote:
     """What Tidy notes at the end of a run.
@@ -74,17 +79,20 @@ class RunNote:
     Attributes:
         at: when that was.
         swept_at: when a run last removed what is too old to be kept.
+        places: how far a sweep has come that was cut short; see `Sweeps`. Empty if none was.
     """
 
     at: datetime
     swept_at: datetime
+    places: Places = field(default_factory=dict)
 
     @classmethod
     def of(cls, row: Row) -> "RunNote":
         at, swept_at = row.values["at"], row.values["sweptAt"]
         if not isinstance(at, datetime) or not isinstance(swept_at, datetime):
             raise TypeError("a note of a run without its times")
-        return cls(at.astimezone(UTC), swept_at.astimezone(UTC))
+        places = json.loads(str(row.values.get("places", "{}")))
+        return cls(at.astimezone(UTC), swept_at.astimezone(UTC), places)
 
 
 @dataclass(frozen=True)
@@ -117,8 +125,13 @@ class EndsIntents(Protocol):
 class Sweeps(Protocol):
     """Something that stores what is kept for a while only."""
 
-    async def sweep(self) -> None:
-        """Remove what is too old to be kept; may be ended at any time, and is repeated daily."""
+    async def sweep(self, places: Places) -> None:
+        """Remove what is too old to be kept; may be ended at any time, and is repeated daily.
+
+        Args:
+            places: where to go on. What it comes to is noted here, for the next run to go on if
+                this one is cut short.
+        """
 
 
 class Intents:
@@ -232,9 +245,12 @@ class Intents:
         with contextlib.suppress(RowChanged, RowExists):
             await self._table.insert_with(intent.row.partition_key, inserted, removed=intent.row)
 
-    async def note_run(self, swept_at: datetime) -> None:
-        """Note that Tidy has run now, and when it swept last. One write."""
-        await self._table.put(_NOTED_IN, _LAST_RUN, {"at": self._now(), "sweptAt": swept_at})
+    async def note_run(self, swept_at: datetime, places: Places | None = None) -> None:
+        """Note that Tidy has run now, when it swept last, and how far it has come since."""
+        note: dict[str, Value] = {"at": self._now(), "sweptAt": swept_at}
+        if places:
+            note["places"] = json.dumps(places)
+        await self._table.put(_NOTED_IN, _LAST_RUN, note)
 
     async def last_run(self) -> "RunNote | None":
         """What Tidy's last run has noted; None if it never ran. One point read."""

@@ -150,16 +150,21 @@ class Table:
         return rows, bool(token)
 
     async def scan(
-        self, row_filter: str, parameters: Mapping[str, str | datetime]
+        self, row_filter: str, parameters: Mapping[str, str | datetime], since: str = ""
     ) -> AsyncIterator[list[Row]]:
         """Rows of all partitions, some at a time; arguments as for `page`.
 
-        Storage reads the whole table for this: it is for rare work that nobody waits for.
+        Storage reads the whole table for this: it is for rare work that nobody waits for. Rows come
+        by ascending PartitionKey, from `since` on.
         """
-        rows, token = await self._rows(row_filter, parameters, PAGE_ROWS, None)
+        parameters, query = (
+            {**parameters, "since": since},
+            f"PartitionKey ge @since and {row_filter}",
+        )
+        rows, token = await self._rows(query, parameters, PAGE_ROWS, None)
         yield rows
         while token:
-            rows, token = await self._rows(row_filter, parameters, PAGE_ROWS, token)
+            rows, token = await self._rows(query, parameters, PAGE_ROWS, token)
             yield rows
 
     async def _rows(

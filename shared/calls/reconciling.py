@@ -17,6 +17,7 @@ from shared.calls import reasons
 from shared.calls.reasons import Reason
 from shared.calls.records import CallRecords
 from shared.calls.rows import Call, CallState, LoggedEvent
+from shared.intents import Places
 from shared.problems import CallRefused, Conflict, Throttled, Unavailable
 
 logger = logging.getLogger(__name__)
@@ -97,13 +98,13 @@ class CallReconciling:
             return call
         return await self.reconcile_if_possible(call)
 
-    async def sweep(self) -> None:
+    async def sweep(self, places: Places | None = None) -> None:
         """As `CallRecords.sweep`, also for calls whose end was lost."""
 
         async def ask(call: Call) -> Call:
             return await self.reconcile_if_possible(call) if self._may_ask() else call
 
-        await self._records.sweep(ask)
+        await self._records.sweep(places, ask)
 
     async def look_at(self, call: Call) -> tuple[Call, datetime | None]:
         """What Tidy does about a call that may go on.

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 from shared.calls.rows import RECORD_ROW, Call, bot_caller_index_row, index_row
+from shared.intents import Places
 from shared.keys import principal_key
 from shared.principals import Principal
 from shared.tables import PAGE_ROWS, Row, RowChanged, Table
@@ -99,10 +100,15 @@ class CallRemoval:
             if call is None or not call.is_ongoing:
                 await self._remove(owner, row)
 
-    async def sweep(self, reconcile: Callable[[Call], Awaitable[Call]] | None = None) -> None:
+    async def sweep(
+        self,
+        places: Places | None = None,
+        reconcile: Callable[[Call], Awaitable[Call]] | None = None,
+    ) -> None:
         """Remove all calls of everybody that are too old to be kept. Reads the whole table.
 
         Args:
+            places: as for `Sweeps`.
             reconcile: tells of a call without an end whether it has one after all.
         """
 
@@ -115,8 +121,11 @@ class CallRemoval:
 
         oldest = index_row(self._now() - self._retention, "")
         expired = {**bounds(CREATOR_INDEX), "first": oldest}
-        async for rows in self._table.scan(ROWS_BETWEEN, expired):
+        places = {} if places is None else places
+        async for rows in self._table.scan(ROWS_BETWEEN, expired, places.get("calls", "")):
             await for_each(rows, remove)
+            if rows:
+                places["calls"] = rows[-1].partition_key
 
     async def erase(self, principal: Principal) -> None:
         """Remove every call that a person placed, or made to a bot, or that a bot answered, with

@@ -4,10 +4,10 @@ Requests end what they have begun, and their intents what they did not. This is 
 will find: rows of owners who schedule nothing any more, and what earlier versions left half done.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
-from shared.intents import Intents
+from shared.intents import Intents, Places
 from shared.meetings.meeting_ids import MeetingIds, meetings_among
 from shared.meetings.rows import MAKE, ScheduledMeeting
 from shared.meetings.scheduled_meetings import KEPT_AFTER_END
@@ -37,17 +37,28 @@ class MeetingRetention:
         self._intents = intents
         self._now = now
 
-    async def sweep(self) -> None:
-        """Remove and cancel what there is. Reads the whole table."""
-        now = self._now()
+    async def sweep(self, places: Places | None = None) -> None:
+        """Remove and cancel what there is. Reads the whole table. `places` as for `Sweeps`."""
+        now, places = self._now(), {} if places is None else places
+        # The meetings themselves stay in Teams.
         over = {"oldest": now - KEPT_AFTER_END}
-        async for rows in self._table.scan("endsAt lt @oldest", over):
-            # The meeting itself stays in Teams.
-            await for_each(meetings_among(rows), self._ids.remove)
-        written = {"since": now - _LOOKED_AT, "until": now - _SETTLED, "now": now}
-        recent = "Timestamp ge @since and Timestamp lt @until and endsAt gt @now"
-        async for rows in self._table.scan(recent, written):
-            await for_each(meetings_among(rows), self._cancel_unless_shared)
+        await self._scan("meetings over", "endsAt lt @oldest", over, self._ids.remove, places)
+        written = {"oldest": now - _LOOKED_AT, "until": now - _SETTLED, "now": now}
+        recent = "Timestamp ge @oldest and Timestamp lt @until and endsAt gt @now"
+        await self._scan("new meetings", recent, written, self._cancel_unless_shared, places)
+
+    async def _scan(
+        self,
+        name: str,
+        row_filter: str,
+        parameters: Mapping[str, datetime],
+        work: Callable[[ScheduledMeeting], Awaitable[None]],
+        places: Places,
+    ) -> None:
+        async for rows in self._table.scan(row_filter, parameters, places.get(name, "")):
+            await for_each(meetings_among(rows), work)
+            if rows:
+                places[name] = rows[-1].partition_key
 
     async def _cancel_unless_shared(self, scheduled: ScheduledMeeting) -> None:
         """Begin an intent, whose finisher looks again, and deletes the meeting in Teams."""

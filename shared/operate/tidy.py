@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import batched
@@ -20,6 +20,7 @@ from shared.intents import (
     Finisher,
     Intent,
     Intents,
+    Places,
     RunNote,
     Sweeps,
     backoff,
@@ -41,6 +42,8 @@ _MOST_OF_A_SHARD = 50
 _AT_ONCE = 4
 # A sweep looks through whole tables, so it is not for every run.
 _SWEPT_EVERY = timedelta(days=1)
+# Sweeps of large tables take several runs, but not days: then operators are told.
+_SWEEP_LATE = timedelta(days=2)
 
 
 @dataclass
@@ -54,6 +57,7 @@ class Report:
         is_cut_short: whether the time was over before the work was.
         is_swept: whether what is too old to be kept was removed.
         note: what the run before has noted; None if there was none.
+        places: how far its sweep has come; see `Sweeps`.
     """
 
     ended: int = 0
@@ -62,6 +66,7 @@ class Report:
     is_cut_short: bool = False
     is_swept: bool = False
     note: RunNote | None = None
+    places: Places = field(default_factory=dict)
 
 
 class Tidy:
@@ -108,18 +113,20 @@ class Tidy:
             # What was under way is due again after its backoff; a sweep goes on in the next run.
             report.is_cut_short, report.is_swept = True, False
         # The first run ever begins to count the days.
-        before = None if report.is_swept else report.note
-        await self._intents.note_run(self._now() if before is None else before.swept_at)
+        if report.is_swept or report.note is None:
+            await self._intents.note_run(self._now())
+        else:
+            await self._intents.note_run(report.note.swept_at, report.places)
         self._log(report, time.monotonic() - began)
         return report
 
     async def _sweep_if_it_is_time(self, report: Report) -> None:
         if report.note is None or self._now() - report.note.swept_at < _SWEPT_EVERY:
             return
-        report.is_swept = True
+        report.is_swept, report.places = True, dict(report.note.places)
         for sweeper in self._sweepers():
             try:
-                await sweeper.sweep()
+                await sweeper.sweep(report.places)
             except Exception as error:  # the next run sweeps again
                 report.is_swept = False
                 name, outcome = type(sweeper).__name__, _outcome(error)
@@ -173,10 +180,15 @@ class Tidy:
 
     def _log(self, report: Report, seconds: float) -> None:
         """One line for each run: an alert on its absence tells that the timer has stopped."""
-        since = None if report.note is None else self._now() - report.note.at
+        note, now = report.note, self._now()
+        since = None if note is None else now - note.at
+        is_late = note is not None and (
+            now - note.at > OVERDUE or now - note.swept_at > _SWEEP_LATE
+        )
         logger.log(
-            logging.WARNING if since is not None and since > OVERDUE else logging.INFO,
-            "tidy: ended %d, failed %d, of unknown kinds %d, %s after %d ms%s; the last run was %s",
+            logging.WARNING if is_late else logging.INFO,
+            "tidy: ended %d, failed %d, of unknown kinds %d, %s after %d ms%s;"
+            " the last run was %s%s",
             report.ended,
             report.failed,
             report.unknown,
@@ -184,6 +196,7 @@ class Tidy:
             seconds * 1000,
             ", swept" if report.is_swept else "",
             "never" if since is None else f"{since.total_seconds():.0f} s ago",
+            "" if note is None else f", the last sweep {(now - note.swept_at).days} days ago",
         )
 
 

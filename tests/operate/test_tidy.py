@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from shared.intents import SHARDS, Intent, Intents, RunNote, backoff
+from shared.intents import SHARDS, Intent, Intents, Places, RunNote, backoff
 from shared.keys import key
 from shared.operate.tidy import Tidy
 from shared.problems import GraphUnavailable, StorageUnavailable
@@ -65,10 +65,17 @@ class Finishers:
 class Sweeper:
     def __init__(self) -> None:
         self.sweeps = 0
+        self.began_at: list[str] = []
+        self.is_slow = False
         self.failure: Exception | None = None
 
-    async def sweep(self) -> None:
+    async def sweep(self, places: Places) -> None:
+        """In two parts; it hangs, or fails, in the second."""
         self.sweeps += 1
+        self.began_at.append(places.get("rows", ""))
+        places["rows"] = "half"
+        if self.is_slow:
+            await asyncio.Event().wait()
         if self.failure is not None:
             raise self.failure
 
@@ -347,6 +354,38 @@ async def test_a_sweep_that_fails_comes_again_in_the_next_run(
     assert (failed.is_swept, repeated.is_swept, sweeper.sweeps) == (False, True, 2)
     assert "Sweeper is not swept: ValueError" in caplog.text
     assert "a secret" not in caplog.text
+
+
+async def test_a_sweep_that_is_cut_short_is_gone_on_with_by_the_next_run(
+    tidy_of: MakeTidy, intents: Intents, finishers: Finishers, clock: Clock, sweeper: Sweeper
+) -> None:
+    await intents.note_run(clock.now - timedelta(days=1))
+    sweeper.is_slow = True
+    assert (await tidy_of(intents, finishers, seconds=0.5).run()).is_cut_short
+    sweeper.is_slow = False
+    assert (await tidy_of(intents, finishers).run()).is_swept
+    clock.now += timedelta(days=1)
+    await tidy_of(intents, finishers).run()
+
+    assert sweeper.began_at == ["", "half", ""]
+
+
+async def test_a_sweep_that_is_not_done_for_days_is_warned_of(
+    tidy_of: MakeTidy,
+    intents: Intents,
+    finishers: Finishers,
+    clock: Clock,
+    sweeper: Sweeper,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    sweeper.failure = StorageUnavailable()
+    await intents.note_run(clock.now - timedelta(days=3))
+
+    await tidy_of(intents, finishers).run()
+
+    *_, line = caplog.records
+    assert line.levelno == logging.WARNING
+    assert line.message.endswith("the last sweep 3 days ago")
 
 
 @pytest.mark.parametrize(("minutes", "level"), [(30, logging.INFO), (31, logging.WARNING)])
