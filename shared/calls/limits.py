@@ -10,6 +10,9 @@ from shared.upstream.concurrency import for_each
 # ACS gives up a call to one of our bots after 30 s.
 _STALE_RINGING = timedelta(seconds=35)
 
+# A request has ended after this time, or it never will (`shared.intents`).
+_ABOUT_TO_ASK = timedelta(minutes=1)
+
 
 class CallLimit:
     """Counts the calls that go on. If a call's last event seems to be lost, ACS is asked."""
@@ -61,6 +64,9 @@ class CallLimit:
     async def _is_live(self, call: Call) -> bool:
         age = self._now() - call.created_at
         is_stale = age > (UNCONFIRMED if call.bot_state is None else _STALE_RINGING)
+        if not call.may_have_reached_acs:
+            # Its request is about to ask ACS, or has died; perhaps while it removed a refused call.
+            return age <= _ABOUT_TO_ASK
         if call.connection_id is None:
             # Perhaps ACS never made it. If it did, its first event, or a repetition of the request,
             # still brings the connection id.
