@@ -293,7 +293,7 @@ async def test_other_versions_are_refused(acs: AcsCaller, issuer: TokenIssuer, q
 
 
 async def test_what_is_no_operation_is_answered_in_the_same_shape(acs: AcsCaller) -> None:
-    missing = await acs.call("GET", "/rooms")
+    missing = await acs.call("GET", "/nothing")
     wrong_method = await acs.call("GET", "/identities")
 
     assert missing.error[:2] == (404, "NotFound")
