@@ -307,7 +307,7 @@ async def test_reading_finds_that_the_call_has_ended_and_asks_once(
 async def test_tidy_finds_that_the_call_has_ended(
     manager: Person, forgotten: str, stack: Stack, client: aiohttp.ClientSession, one_host: Host
 ) -> None:
-    await make_due(stack, PLACE)
+    await make_due(stack, PLACE, subject=forgotten)
     await tidy(client, stack, one_host)
 
     assert await stored_state(stack, forgotten) == "disconnected"

@@ -23,10 +23,16 @@ async def intents_of(stack: Stack, *kinds: str) -> list[dict[str, Any]]:
         return [dict(row) async for row in rows.list_entities() if row.get("kind") in kinds]
 
 
-async def make_due(stack: Stack, *kinds: str) -> None:
-    """Have intents of these kinds be due, as if they had begun an hour earlier."""
+async def make_due(stack: Stack, *kinds: str, subject: str | None = None) -> None:
+    """Have intents of these kinds be due, as if they had begun an hour earlier.
+
+    Args:
+        subject: of which; None for all, also those that other tests have left.
+    """
     async with table(stack, INTENTS) as rows:
         for row in await intents_of(stack, *kinds):
+            if subject not in (None, row["subject"]):
+                continue
             earlier = {
                 **row,
                 "RowKey": LONG_DUE + row["RowKey"][len(LONG_DUE) :],
