@@ -1,8 +1,6 @@
 """Ann and her meetings, in tables in memory and a Graph in memory, for tests that hold requests."""
 
-import asyncio
 import itertools
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -148,23 +146,3 @@ class MeetingWorld(World):
 
     async def ann_meeting_rows(self) -> list[Any]:
         return await self.quietly(self.table(MEETINGS).list_for(self.key_of(ANN)))
-
-    async def held_at[T](
-        self, request: Awaitable[T], step: int, meanwhile: Callable[[], Awaitable[object]]
-    ) -> asyncio.Future[T]:
-        """Hold a request before one of its storage requests, while something else happens.
-
-        Returns:
-            The request, which has ended.
-        """
-        task = asyncio.ensure_future(request)
-        await self.schedule.settle()
-        for _ in range(step):
-            if self.schedule.waiting:
-                await self.schedule.step(0)
-        held, self.schedule.waiting = self.schedule.waiting, []
-        await meanwhile()
-        self.schedule.waiting += held
-        await self.schedule.drain()
-        await asyncio.wait([task])
-        return task

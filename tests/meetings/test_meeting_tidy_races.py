@@ -76,7 +76,7 @@ async def test_tidy_deletes_no_meeting_that_is_shared_meanwhile(
     async def repetition() -> None:
         calls.append(await world.schedules())
 
-    finished = await world.held_at(finish(intent), step, repetition)
+    finished = await world.schedule.hold(finish(intent), step, repetition)
     assert isinstance(finished.exception(), Conflict | None)
 
     assert calls
