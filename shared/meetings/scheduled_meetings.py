@@ -136,7 +136,7 @@ class ScheduledMeetings:
                 )
             except MeetingGone:  # somebody deleted it in Teams, or another request cancels it
                 creation_id = uuid.uuid4().hex
-                await self._write(
+                await self.write(
                     scheduled, replace(scheduled, graph_id=None, creation_id=creation_id)
                 )
                 raise RowChanged from None
@@ -163,7 +163,7 @@ class ScheduledMeetings:
                 ends_at=max(scheduled.ends_at, wanted.plan.ends_at),
             )
             try:
-                return await self._write(scheduled, changed), meeting
+                return await self.write(scheduled, changed), meeting
             except RowChanged:
                 await self._delete_superseded(scheduled, meeting)
                 raise
@@ -242,7 +242,7 @@ class ScheduledMeetings:
         if scheduled is not None and scheduled.proven_at <= proven_at:
             # If the row changed, the new person has it, or the erasure is deleting the meeting.
             with contextlib.suppress(RowChanged):
-                await self.delete(await self._write(scheduled, replace(scheduled, cancelling=True)))
+                await self.delete(await self.write(scheduled, replace(scheduled, cancelling=True)))
 
     async def erase(self, principal: Principal) -> None:
         """Delete every meeting that a person scheduled and whose row is kept; repeatable."""
@@ -323,7 +323,7 @@ class ScheduledMeetings:
             await self._remove_never_created(scheduled)
             return False
         with contextlib.suppress(RowChanged):  # another request did the same
-            await self._write(scheduled, replace(scheduled, organizer=remaining[0]))
+            await self.write(scheduled, replace(scheduled, organizer=remaining[0]))
         return True
 
     async def _delete_superseded(self, scheduled: ScheduledMeeting, meeting: OnlineMeeting) -> None:
@@ -339,9 +339,10 @@ class ScheduledMeetings:
         if scheduled.graph_id is None:
             await self._ids.remove(scheduled)
 
-    async def _write(
+    async def write(
         self, scheduled: ScheduledMeeting, changed: ScheduledMeeting
     ) -> ScheduledMeeting:
+        """Write a meeting that has changed. Raises RowChanged if others wrote it since."""
         if scheduled.row is None or changed == scheduled:
             return scheduled
         return ScheduledMeeting.of(await self._table.replace(scheduled.row, changed.values()))

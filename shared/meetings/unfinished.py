@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from shared.intents import Finisher, Intent
@@ -11,6 +12,7 @@ from shared.meetings.teams_updates import TeamsUpdates
 from shared.problems import Conflict, MeetingRefused
 from shared.sharing.rows import SharedCallRecord
 from shared.sharing.shared_calls import SharedCalls
+from shared.tables import RowChanged
 
 logger = logging.getLogger(__name__)
 
@@ -74,12 +76,40 @@ class UnfinishedMeetings:
         return scheduled if scheduled.organizer == intent.details["organizer"] else None
 
     async def _cancel(self, scheduled: ScheduledMeeting, record: SharedCallRecord | None) -> None:
-        marked = await self._scheduled.mark_cancelling(scheduled.owner, scheduled.call_id)
-        if marked is None or marked.creation_id != scheduled.creation_id:
-            return  # others have cancelled it, or made it anew
+        """Delete a meeting in Teams, and its row, unless its owner has shared it since it was read.
+
+        Args:
+            record: of its call, as it was read after `scheduled`.
+
+        Raises:
+            Conflict: its owner has scheduled it since, or does so now; look again later.
+        """
+        if scheduled.cancelling:
+            marked = await self._scheduled.find(scheduled.owner, scheduled.call_id)
+            if marked is None or marked.creation_id != scheduled.creation_id:
+                return  # others have cancelled it, or made it anew
+        else:
+            marked = await self._mark(scheduled, "" if record is None else record.change_id)
         if record is not None:
             await self._calls.end_change(scheduled.call_id, record.change_id)
         await self._scheduled.delete(marked)
+
+    async def _mark(self, scheduled: ScheduledMeeting, change_id: str) -> ScheduledMeeting:
+        """Mark a meeting as cancelling. Whoever schedules it writes the record and reads the row
+        after that; this writes the row and reads the record after that. So one sees the other.
+
+        Raises:
+            Conflict: the record is another one than that of the change, so the mark is taken back.
+        """
+        try:
+            marked = await self._scheduled.write(scheduled, replace(scheduled, cancelling=True))
+            current = await self._calls.find(scheduled.call_id)
+            if current is None or current.content is None or current.change_id == change_id:
+                return marked
+            await self._scheduled.write(marked, replace(marked, cancelling=False))
+        except RowChanged:
+            pass
+        raise Conflict
 
     async def _delete_if_made(self, intent: Intent) -> None:
         details, ends_at = intent.details, intent.details["endsAt"]

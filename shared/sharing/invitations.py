@@ -213,9 +213,15 @@ class Invitations:
             if pointer is not None:
                 await self._calls.finish(owner, call_id)
         elif record.owner == owner and (record.content is None or record.content.kind is kind):
+            if record.proven_at > caller.issued_at:  # a new person of the same name may share it
+                await self._admit(caller, call_id)
             details = {"owner": owner, "change": record.change_id}
             async with self._intents.around(UNSHARE, call_id, details):
-                await self._calls.end(call_id)
+                # Nor does this end what such a person has shared since.
+                latest = max(record.proven_at, caller.issued_at)
+                await self._calls.end(
+                    call_id, lambda found: found.content is None or found.proven_at <= latest
+                )
 
     async def open(self, caller: Caller, call_id: str) -> SharedCallView:
         """Open one call that the caller may join. An app opens what it shares, and nothing else.

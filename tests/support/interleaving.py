@@ -47,6 +47,29 @@ class Schedule:
         while self.waiting:
             await self.step(0)
 
+    async def hold[T](
+        self, request: Awaitable[T], step: int, meanwhile: Callable[[], Awaitable[object]]
+    ) -> asyncio.Future[T]:
+        """Hold a request before one of its storage requests, while something else happens.
+
+        Args:
+            step: how many storage requests it makes before; if it makes no more, it ends first.
+
+        Returns:
+            The request, which has ended.
+        """
+        task = asyncio.ensure_future(request)
+        await self.settle()
+        for _ in range(step):
+            if self.waiting:
+                await self.step(0)
+        held, self.waiting = self.waiting, []
+        await meanwhile()
+        self.waiting += held
+        await self.drain()
+        await asyncio.wait([task])
+        return task
+
     async def turn[T](self, call: Callable[[], Awaitable[T]]) -> T:
         turn = asyncio.get_running_loop().create_future()
         self.waiting.append(turn)
