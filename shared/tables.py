@@ -157,10 +157,8 @@ class Table:
         Storage reads the whole table for this: it is for rare work that nobody waits for. Rows come
         by ascending PartitionKey, from `since` on.
         """
-        parameters, query = (
-            {**parameters, "since": since},
-            f"PartitionKey ge @since and {row_filter}",
-        )
+        parameters = {**parameters, "since": since}
+        query = f"PartitionKey ge @since and {row_filter}"
         rows, token = await self._rows(query, parameters, PAGE_ROWS, None)
         yield rows
         while token:
