@@ -1,9 +1,8 @@
 """A host that dies while a call is placed, steered, told of, ended or erased leaves nothing, here
 or in ACS, that a repetition does not finish: whoever asked asks again, and so does ACS.
 
-Each test holds one request at every step, each of another caller, and kills the host once. Steps
-are all writes and whatever ACS is asked; a read leaves nothing behind. Events are held wherever
-they would make the steps of a request others."""
+Each test holds one request at every step (a write, or a question to ACS), each of another caller,
+and kills the host once."""
 
 import asyncio
 from collections import Counter
@@ -102,8 +101,7 @@ def hang_up(caller: Person, call: str) -> Awaitable[Reply]:
 
 
 async def told_in_vain(acs: Control, request: Awaitable[Reply], number: int) -> Reply:
-    """While the host is dead, which starts again when its requests have ended, ACS tells the events
-    that it holds, so many."""
+    """While the host is dead, until its requests have ended, ACS tells the events that it holds."""
     try:
         return await request
     finally:

@@ -3,133 +3,26 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
 
-from shared.intents import SHARDS, Intent, Intents, Places, RunNote, backoff
-from shared.keys import key
-from shared.operate.tidy import Tidy
+from shared.intents import SHARDS, Intents, backoff
 from shared.problems import GraphUnavailable, StorageUnavailable
-from shared.settings import load
-from shared.tables import INTENTS, Table, table_client
-from shared.upstream.clients import Upstream
+from shared.tables import Table
+from tests.operate.tidy_world import (
+    LATER,
+    Clock,
+    Finishers,
+    MakeTidy,
+    in_first_shard,
+    noted,
+)
 from tests.support.control import Control
-from tests.support.stack import Stack
 from tests.support.table_proxy import TableProxy
 
 pytestmark = pytest.mark.emulators
-
-LATER = timedelta(minutes=1, milliseconds=1)
-
-
-def in_first_shard(kind: str, most: int) -> list[str]:
-    """Subjects whose intents of this kind are in the first of the shards."""
-    subjects = map(str, range(1000))
-    return [one for one in subjects if int(key(kind, one)[:8], 16) % len(SHARDS) == 0][:most]
-
-
-class Clock:
-    """In the past, where no other test's intents are due."""
-
-    def __init__(self) -> None:
-        self.now = datetime(1990, 1, 1, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-class Finishers:
-    """Of kind "share", "erase" and "never"; notes what they end, and fails where it is told to."""
-
-    def __init__(self) -> None:
-        self.ended: list[tuple[str, str]] = []
-        self.failing: dict[str, Exception] = {}
-        self.started = asyncio.Event()
-
-    def __call__(self) -> dict[str, object]:
-        return {"share": self.end, "erase": self.end, "never": self.hang}
-
-    async def end(self, intent: Intent) -> None:
-        if intent.subject in self.failing:
-            raise self.failing[intent.subject]
-        self.ended.append((intent.kind, intent.subject))
-
-    async def hang(self, intent: Intent) -> None:
-        self.started.set()
-        await asyncio.Event().wait()
-
-
-class Sweeper:
-    def __init__(self) -> None:
-        self.sweeps = 0
-        self.began_at: list[str] = []
-        self.is_slow = False
-        self.failure: Exception | None = None
-
-    async def sweep(self, places: Places) -> None:
-        """In two parts; it hangs, or fails, in the second."""
-        self.sweeps += 1
-        self.began_at.append(places.get("rows", ""))
-        places["rows"] = "half"
-        if self.is_slow:
-            await asyncio.Event().wait()
-        if self.failure is not None:
-            raise self.failure
-
-
-type MakeTidy = Callable[..., Tidy]
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def finishers() -> Finishers:
-    return Finishers()
-
-
-@pytest.fixture
-async def table(stack: Stack, tables: TableProxy) -> AsyncIterator[Table]:
-    upstream = Upstream()
-    settings = load(stack.with_tables(tables.connection_string).settings).upstream
-    yield Table(table_client(settings, upstream, INTENTS))
-    await upstream.close()
-
-
-@pytest.fixture
-async def intents(table: Table, clock: Clock) -> AsyncIterator[Intents]:
-    intents = Intents(table, clock)
-    yield intents
-    clock.now += timedelta(days=3)
-    for shard in SHARDS:
-        for left in await intents.due(shard, 1000):
-            await intents.end(left)
-    # The next test begins as if there had been no run.
-    await table.remove(SHARDS[0], "!last run")
-
-
-@pytest.fixture
-def sweeper() -> Sweeper:
-    return Sweeper()
-
-
-@pytest.fixture
-def tidy_of(sweeper: Sweeper, clock: Clock) -> MakeTidy:
-    def make(intents: Intents, finishers: Any, **seconds: float) -> Tidy:
-        return Tidy(intents, finishers, lambda: [sweeper], now=clock, **seconds)
-
-    return make
-
-
-async def noted(intents: Intents) -> RunNote:
-    note = await intents.last_run()
-    assert note is not None
-    return note
+pytest_plugins = ("tests.operate.tidy_fixtures",)
 
 
 async def test_a_run_with_nothing_to_do_costs_16_queries_and_the_note(
@@ -322,91 +215,6 @@ async def test_what_is_put_off_is_due_then_with_no_attempt_counted(
     clock.now += timedelta(milliseconds=1)
     [due] = await intents.due(shard, 50)
     assert (due.subject, due.attempts, due.begun_at) == ("not yet", 0, intent.begun_at)
-
-
-async def test_what_is_too_old_is_swept_once_a_day_whoever_runs(
-    tidy_of: MakeTidy, intents: Intents, finishers: Finishers, clock: Clock, sweeper: Sweeper
-) -> None:
-    swept = []
-    for hours in (0, 23, 1, 1, 22):  # the first run ever begins to count
-        clock.now += timedelta(hours=hours)
-        swept.append((await tidy_of(intents, finishers).run()).is_swept)
-
-    assert swept == [False, False, True, False, False]
-    assert sweeper.sweeps == 1
-    assert (await noted(intents)).swept_at == clock.now - timedelta(hours=23)
-
-
-async def test_a_sweep_that_fails_comes_again_in_the_next_run(
-    tidy_of: MakeTidy,
-    intents: Intents,
-    finishers: Finishers,
-    clock: Clock,
-    sweeper: Sweeper,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    await intents.note_run(clock.now - timedelta(days=2))
-    sweeper.failure = ValueError("a secret")
-    failed = await tidy_of(intents, finishers).run()
-    sweeper.failure = None
-    repeated = await tidy_of(intents, finishers).run()
-
-    assert (failed.is_swept, repeated.is_swept, sweeper.sweeps) == (False, True, 2)
-    assert "Sweeper is not swept: ValueError" in caplog.text
-    assert "a secret" not in caplog.text
-
-
-async def test_a_sweep_that_is_cut_short_is_gone_on_with_by_the_next_run(
-    tidy_of: MakeTidy, intents: Intents, finishers: Finishers, clock: Clock, sweeper: Sweeper
-) -> None:
-    await intents.note_run(clock.now - timedelta(days=1))
-    sweeper.is_slow = True
-    assert (await tidy_of(intents, finishers, seconds=0.5).run()).is_cut_short
-    sweeper.is_slow = False
-    assert (await tidy_of(intents, finishers).run()).is_swept
-    clock.now += timedelta(days=1)
-    await tidy_of(intents, finishers).run()
-
-    assert sweeper.began_at == ["", "half", ""]
-
-
-async def test_a_sweep_that_is_not_done_for_days_is_warned_of(
-    tidy_of: MakeTidy,
-    intents: Intents,
-    finishers: Finishers,
-    clock: Clock,
-    sweeper: Sweeper,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    sweeper.failure = StorageUnavailable()
-    await intents.note_run(clock.now - timedelta(days=3))
-
-    await tidy_of(intents, finishers).run()
-
-    *_, line = caplog.records
-    assert line.levelno == logging.WARNING
-    assert line.message.endswith("the last sweep 3 days ago")
-
-
-@pytest.mark.parametrize(("minutes", "level"), [(30, logging.INFO), (31, logging.WARNING)])
-async def test_a_run_that_is_late_says_so(
-    tidy_of: MakeTidy,
-    intents: Intents,
-    finishers: Finishers,
-    clock: Clock,
-    caplog: pytest.LogCaptureFixture,
-    minutes: int,
-    level: int,
-) -> None:
-    caplog.set_level(logging.INFO, "shared.operate.tidy")
-    await tidy_of(intents, finishers).run()
-    clock.now += timedelta(minutes=minutes)
-    await tidy_of(intents, finishers).run()
-
-    first, second = caplog.records
-    assert "the last run was never" in first.message
-    assert f"the last run was {60 * minutes} s ago" in second.message
-    assert (first.levelno, second.levelno) == (logging.INFO, level)
 
 
 async def test_the_intents_of_what_is_gone_go_and_no_others(intents: Intents, clock: Clock) -> None:
