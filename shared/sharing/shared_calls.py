@@ -172,14 +172,16 @@ class SharedCalls:
             await self.synchronize(call_id)
 
     async def remove_orphans(self, call_id: str, partitions: Iterable[str]) -> None:
-        """Remove the rows of a call that has no record, which a killed request may leave."""
+        """Remove the rows of a call that no record names, which a killed request may leave."""
 
         async def remove(partition: str) -> None:
             row = await self._listings.find(partition, call_id)
             # Row first, then record: a new sharing writes its record before its rows, so that its
             # row is not taken for an orphan.
-            if row is not None and await self.find(call_id) is None:
-                await self.remove_row(Invitation.of(row))
+            if row is not None:
+                record = await self.find(call_id)
+                if record is None or partition not in {record.owner, *record.other_partitions}:
+                    await self.remove_row(Invitation.of(row))
 
         await for_each(partitions, remove)
 
