@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Callable
 from datetime import datetime
 
+from shared.sharing.fallbacks import without
 from shared.sharing.rows import Invitation, Role
 from shared.sharing.shared_calls import SharedCalls
 from shared.tables import RowChanged, Table
@@ -61,7 +62,7 @@ class EndedCalls:
             if len(partitions) == limit:
                 await self._calls.change(
                     own.call_id,
-                    lambda found: found.without(partitions) if found == record else found,
+                    lambda found: without(found, partitions) if found == record else found,
                 )
             else:
                 await self._calls.remove_record(record)
@@ -87,6 +88,6 @@ class EndedCalls:
             invitee, now = {invitation.partition}, self._now()
             await self._calls.change(
                 invitation.call_id,
-                lambda record: record if record.is_live(now) else record.without(invitee),
+                lambda record: record if record.is_live(now) else without(record, invitee),
             )
         await self._calls.remove_row(invitation)

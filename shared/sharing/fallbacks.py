@@ -6,7 +6,7 @@ and whoever finishes the change of a request that was killed can take it back to
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -33,6 +33,15 @@ def fallback_of(record: SharedCallRecord) -> SharedCallRecord | None:
     values: dict[str, Any] = json.loads(record.fallback)
     times = {name: datetime.fromisoformat(values[name]) for name in _TIMES if name in values}
     return SharedCallRecord.of(Row(record.call_id, "", {**values, **times}, ""))
+
+
+def without(record: SharedCallRecord, partitions: Iterable[str]) -> SharedCallRecord:
+    """A record after the rows in some partitions were removed: it does not go back to them."""
+    removed, before = frozenset(partitions), fallback_of(record)
+    left = record.without(removed)
+    if before is None or removed.isdisjoint(before.other_partitions):
+        return left
+    return replace(left, fallback=_text(before.without(removed)))
 
 
 def _text(record: SharedCallRecord) -> str:

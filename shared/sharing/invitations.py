@@ -42,7 +42,7 @@ from shared.sharing.rows import (
     space_key,
 )
 from shared.sharing.shared_calls import SharedCalls
-from shared.sharing.unfinished import SHARE, UNSHARE, UnfinishedSharings
+from shared.sharing.unfinished import SHARE, UNSHARE, UnfinishedSharings, sharing_details
 from shared.tables import Table
 from shared.upstream.concurrency import for_each
 
@@ -156,7 +156,7 @@ class Invitations:
             space=invited.space,
             space_name=audience.space,
         )
-        intent = await self._intents.begin(SHARE, call_id, {"owner": owner})
+        intent = await self._intents.begin(SHARE, call_id, sharing_details(draft))
         try:
             await self._crowds.take_place(draft)
             yield draft

@@ -277,8 +277,8 @@ class SharedCallRecord:
             "realm": self.realm,
             "provenAt": self.proven_at,
             "consent": self.consent,
-            "invitees": _packed(self.invitees),
-            "leaving": _packed(self.leaving),
+            "invitees": packed(self.invitees),
+            "leaving": packed(self.leaving),
             "space": self.space,
             "formerSpace": self.former_space,
             **({} if self.space_name is None else {"spaceName": self.space_name}),
@@ -299,8 +299,8 @@ class SharedCallRecord:
             proven_at=values["provenAt"],
             consent=Consent(values["consent"]),
             content=Content.of(values) if "kind" in values else None,
-            invitees=_unpacked(values["invitees"]),
-            leaving=_unpacked(values["leaving"]),
+            invitees=unpacked(values["invitees"]),
+            leaving=unpacked(values["leaving"]),
             space=values["space"],
             former_space=values["formerSpace"],
             space_name=values.get("spaceName"),
@@ -336,10 +336,11 @@ def space_key(realm: str, name: str) -> str:
     return key("space", realm, name)
 
 
-def _packed(keys: frozenset[str]) -> str:
+def packed(keys: frozenset[str]) -> str:
+    """Keys as one property."""
     # 64 characters each: 350 are 22,400, and a property holds 32,768.
     return "".join(sorted(keys))
 
 
-def _unpacked(text: str) -> frozenset[str]:
+def unpacked(text: str) -> frozenset[str]:
     return frozenset(text[n : n + 64] for n in range(0, len(text), 64))

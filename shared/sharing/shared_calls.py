@@ -20,7 +20,7 @@ from shared.friends.friendships import Friendships
 from shared.identity.identities import Identities
 from shared.problems import Conflict
 from shared.sharing.consent import ConsentChecks
-from shared.sharing.fallbacks import fallback_of, with_fallback
+from shared.sharing.fallbacks import fallback_of, with_fallback, without
 from shared.sharing.join_details import JoinDetails
 from shared.sharing.places import standing
 from shared.sharing.rows import RECORD_ROW, Invitation, Role, SharedCallRecord
@@ -172,14 +172,16 @@ class SharedCalls:
             await self.synchronize(call_id)
 
     async def remove_orphans(self, call_id: str, partitions: Iterable[str]) -> None:
-        """Remove the rows of a call that has no record, which a killed request may leave."""
+        """Remove the rows of a call that no record names, which a killed request may leave."""
 
         async def remove(partition: str) -> None:
             row = await self._listings.find(partition, call_id)
             # Row first, then record: a new sharing writes its record before its rows, so that its
             # row is not taken for an orphan.
-            if row is not None and await self.find(call_id) is None:
-                await self.remove_row(Invitation.of(row))
+            if row is not None:
+                record = await self.find(call_id)
+                if record is None or partition not in {record.owner, *record.other_partitions}:
+                    await self.remove_row(Invitation.of(row))
 
         await for_each(partitions, remove)
 
@@ -209,8 +211,8 @@ class SharedCalls:
             current = await self.find(call_id)
             if current is None or current.row is None or current != record:
                 continue  # other requests changed it, perhaps before we wrote the rows
-            invitees = current.invitees - lacking_consent
-            synchronized = replace(current, invitees=invitees, leaving=frozenset(), former_space="")
+            consented = without(current, lacking_consent)
+            synchronized = replace(consented, leaving=frozenset(), former_space="")
             try:
                 if record.content is None:
                     # The record first: an erasure finds it by the owner's row.
@@ -264,7 +266,7 @@ class SharedCalls:
         both. A record that still named somebody without a row would name them after their erasure.
         """
         invitee = frozenset({invitation.partition})
-        await self.change(invitation.call_id, lambda record: record.without(invitee))
+        await self.change(invitation.call_id, lambda record: without(record, invitee))
         # If another request has written the row again, it reads the record after that.
         await self.remove_row(invitation)
 
@@ -276,7 +278,10 @@ class SharedCalls:
         def changed_values(row: Row | None) -> Mapping[str, Value] | None:
             found = _record(row)
             changed = None if found is None else change(found)
-            return None if changed is None or changed == found else changed.values()
+            if changed is None or found is None:
+                return None
+            is_same = (changed, changed.fallback) == (found, found.fallback)
+            return None if is_same else changed.values()
 
         await change_row(self._records, call_id, RECORD_ROW, changed_values)
 

@@ -5,13 +5,21 @@ from collections.abc import Mapping
 from shared.identity.identities import Identities
 from shared.identity.rows import is_erased_since, is_erasing
 from shared.intents import Finisher, Intent
-from shared.sharing.rows import SharedCallRecord
+from shared.sharing.rows import SharedCallRecord, packed, unpacked
 from shared.sharing.shared_calls import SharedCalls
+from shared.tables import Value
 
 # Kinds of intents, whose subject is a call id. Their details are `owner`, the PartitionKey of the
-# owner's mapping, and of UNSHARE also `change`, which names the record that was to be unshared.
+# owner's mapping; of UNSHARE also `change`, which names the record that was to be unshared; of
+# SHARE also those of `sharing_details`, which earlier versions did not write.
 SHARE = "share"
 UNSHARE = "unshare"
+
+
+def sharing_details(draft: SharedCallRecord) -> dict[str, Value]:
+    """What an intent to share keeps: also where it puts rows, since it may do so after others have
+    removed the record, and then nothing else leads to these rows."""
+    return {"owner": draft.owner, "invitees": packed(draft.invitees), "space": draft.space}
 
 
 class UnfinishedSharings:
@@ -32,6 +40,9 @@ class UnfinishedSharings:
         if record is not None and record.owner == owner and await self._is_erased(record):
             await self._calls.end_change(intent.subject, record.change_id)
         await self._calls.finish(owner, intent.subject)
+        invitees, space = (str(intent.details.get(name, "")) for name in ("invitees", "space"))
+        partitions = unpacked(invitees) | ({space} - {""})
+        await self._calls.remove_orphans(intent.subject, partitions)
 
     async def _finish_unsharing(self, intent: Intent) -> None:
         """Unshare the call, unless the owner has shared it again since."""

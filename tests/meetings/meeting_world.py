@@ -20,7 +20,7 @@ from tests.support.interleaving import Schedule
 from tests.support.memory_tables import memory_clients
 from tests.support.world import World
 
-ANN, BEN = 0, 1
+ANN, BEN, CAT = 0, 1, 2
 VISIT = "visit"
 STARTS_AT = datetime(2026, 1, 2, tzinfo=UTC)
 PLAN = MeetingPlan("Visit", STARTS_AT, STARTS_AT + timedelta(hours=1), None)
@@ -31,12 +31,14 @@ class FakeGraph:
 
     Attributes:
         refusal: what it answers to everything; None to do what it is asked.
+        refused_update: what it answers to changes only.
         is_lossy: whether it creates a meeting and does not answer.
     """
 
     def __init__(self) -> None:
         self.living: dict[str, OnlineMeeting] = {}
         self.refusal: Problem | None = None
+        self.refused_update: Problem | None = None
         self.is_lossy = False
         self._ids: dict[str, str] = {}
         self._serial = itertools.count(1)
@@ -78,6 +80,8 @@ class FakeGraph:
         return self.living[meeting_id]
 
     async def update(self, organizer: str, meeting_id: str, _plan: MeetingPlan) -> OnlineMeeting:
+        if self.refused_update is not None:
+            raise self.refused_update
         return await self.get(organizer, meeting_id)
 
     async def delete(self, _organizer: str, meeting_id: str) -> None:

@@ -2,14 +2,14 @@
 
 import pytest
 
-from shared.sharing.rows import RECORD_ROW, SharedCallRecord
-from shared.tables import SHARED_CALLS
+from shared.sharing.rows import RECORD_ROW, SharedCallRecord, space_key
+from shared.tables import INVITATIONS, SHARED_CALLS
 from tests.support.deeds import Wish
 from tests.support.interleaving import Schedule
 from tests.support.memory_tables import memory_clients
-from tests.support.world import World
+from tests.support.world import SPACE, World
 
-ANN = 0
+ANN, BEN, CAT = 0, 1, 2
 
 
 @pytest.fixture
@@ -35,3 +35,44 @@ async def test_a_slow_unsharing_leaves_the_call_of_a_new_person_of_the_same_name
     content = SharedCallRecord.of(row).content
     assert content is not None
     assert content.title == "New"
+
+
+FORGET = Wish("forget", ANN)
+ANEW = Wish("share", ANN, audience="1", title="Anew")
+
+
+# The intent, the owner's place, the record, and after them the rows.
+@pytest.mark.parametrize("stop", [4, 5, 6])
+@pytest.mark.parametrize("step", range(6, 12))
+@pytest.mark.parametrize("audience", ["friends", "space"])
+@pytest.mark.parametrize(
+    "meanwhile",
+    [[FORGET], [Wish("unshare", ANN)], [ANEW], [FORGET, Wish("share", ANN, audience="space")]],
+    ids=["erased", "unshared", "anew", "a new person"],
+)
+async def test_rows_that_come_late_of_a_killed_sharing_are_removed(
+    world: World, meanwhile: list[Wish], audience: str, step: int, stop: int
+) -> None:
+    for friend in (BEN, CAT):
+        await world.alone(Wish("add", ANN, friend))
+        await world.alone(Wish("add", friend, ANN))
+    late = Wish("share", ANN, audience=audience, title="Late", stop_after=stop)
+
+    async def happens() -> None:
+        for wish in meanwhile:
+            assert (await world.alone(wish)).refused is None
+
+    await world.schedule.hold(world.fulfil(late), step, happens)
+    await world.tidy()
+
+    call = world.call_of(ANN)
+    row = await world.quietly(world.table(SHARED_CALLS).find(call, RECORD_ROW))
+    record = None if row is None else SharedCallRecord.of(row)
+    named = {record.owner, *record.other_partitions} if record else set()
+    everybody = {*map(world.key_of, (ANN, BEN, CAT)), space_key(world.realm, SPACE)}
+    listed = {
+        partition
+        for partition in everybody
+        if await world.quietly(world.table(INVITATIONS).find(partition, call))
+    }
+    assert listed == named
