@@ -204,6 +204,8 @@ class SharedCalls:
                 lacking_consent = await self._consents.find_lacking(
                     record.owner, record.consent, record.invitees
                 )
+                # While the record still names them: whoever finishes this finds the rows by it.
+                await self._remove(lacking_consent, call_id)
             current = await self.find(call_id)
             if current is None or current.row is None or current != record:
                 continue  # other requests changed it, perhaps before we wrote the rows
@@ -224,8 +226,6 @@ class SharedCalls:
                     )
             except RowChanged:
                 continue
-            # Last, because an erasure of theirs finds the record by their row alone.
-            await self._remove(lacking_consent, call_id)
             return current
         raise Conflict
 

@@ -6,6 +6,7 @@ As test_friends_interleaved. SHARING_EXAMPLES=2000 searches for longer.
 import asyncio
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -82,10 +83,7 @@ async def _run(clients: Mapping[str, Any], data: st.DataObject) -> None:
     drawn = data.draw(
         st.lists(st.one_of(sharings, sharings, partings, looks), min_size=2, max_size=6)
     )
-    todo = [
-        Wish(wish.kind, wish.who, wish.whom, wish.stop_after, wish.audience, f"title {n}")
-        for n, wish in enumerate(drawn)
-    ]
+    todo = [replace(wish, title=f"title {n}") for n, wish in enumerate(drawn)]
     await world.interleave(todo, data)
     await world.repeat_all_that_was_cut_off()
     for owner in range(4):
