@@ -41,6 +41,7 @@ partings = st.builds(
     who=st.integers(0, 2),
     whom=st.integers(0, 2),
     stop_after=st.sampled_from([0, 0, 0, *range(1, 12)]),
+    lose_after=st.sampled_from([0, 0, 0, 0, *range(1, 12)]),
 ).filter(lambda wish: wish.who != wish.whom)
 looks = st.builds(
     Wish,
