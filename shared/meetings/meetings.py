@@ -88,7 +88,9 @@ class Meetings:
     @property
     def finishers(self) -> Mapping[str, Finisher]:
         """What ends the intents of scheduling and cancelling."""
-        return UnfinishedMeetings(self._scheduled, self._calls, self._updates).finishers
+        return UnfinishedMeetings(
+            self._scheduled, self._calls, self._updates, self._identities, self._now
+        ).finishers
 
     async def schedule(
         self, caller: Caller, external_id: str, plan: MeetingPlan, audience: Audience

@@ -9,8 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from shared.intents import Intents, Places
 from shared.meetings.meeting_ids import MeetingIds, meetings_among
-from shared.meetings.rows import MAKE, ScheduledMeeting
-from shared.meetings.scheduled_meetings import KEPT_AFTER_END
+from shared.meetings.rows import KEPT_AFTER_END, MAKE, ScheduledMeeting
 from shared.sharing.shared_calls import SharedCalls
 from shared.tables import Table
 from shared.upstream.concurrency import for_each

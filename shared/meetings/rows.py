@@ -8,7 +8,7 @@ in a space without knowing the name of the space.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from shared.keys import key
@@ -18,6 +18,8 @@ from shared.tables import Row, Value
 # has also `change`, which names the record of the call at the beginning, or "".
 MAKE = "makeMeeting"
 CANCEL = "cancelMeeting"
+# How long after its end a meeting's row is kept. The meeting itself stays in Teams.
+KEPT_AFTER_END = timedelta(days=1)
 # Before the RowKey of a row that leads from an owner's id to ours; no call id begins like this.
 _ID_ROW_PREFIX = "x-"
 
@@ -53,6 +55,10 @@ class ScheduledMeeting:
         """The `externalId` in Graph. Each creation has another one, so that a late deletion of a
         cancelled meeting does not delete the meeting that was created after it."""
         return f"{self.call_id}.{self.creation_id}"
+
+    def is_kept(self, at: datetime) -> bool:
+        """Whether its row is kept: the meeting is not long over."""
+        return self.ends_at + KEPT_AFTER_END >= at
 
     def intent_details(self) -> dict[str, Value]:
         """What an intent keeps of it: enough to delete it in Teams when its row is gone."""

@@ -20,7 +20,7 @@ from shared.keys import principal_key
 from shared.meetings.graph import GraphApi, MeetingGone, MeetingPlan
 from shared.meetings.graph_answers import OnlineMeeting
 from shared.meetings.meeting_ids import MeetingIds, meetings_among
-from shared.meetings.rows import MAKE, ScheduledMeeting, call_id_of, is_id_row
+from shared.meetings.rows import CANCEL, MAKE, ScheduledMeeting, call_id_of, is_id_row
 from shared.principals import Principal
 from shared.problems import (
     Conflict,
@@ -34,9 +34,6 @@ from shared.tables import Row, RowChanged, Table, Value
 from shared.upstream.concurrency import for_each
 
 logger = logging.getLogger(__name__)
-
-# How long after its end a meeting's row is kept. The meeting itself stays in Teams.
-KEPT_AFTER_END = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -256,6 +253,11 @@ class ScheduledMeetings:
                 # The app may not delete the meeting any more; the erasure must not wait for that.
                 logger.error("a meeting of who is erased stays in Teams: %s", refused.code)
                 await self._ids.remove(scheduled)
+            else:
+                if scheduled.graph_id is None:
+                    return  # Graph may create it yet, for a request that gave up: Tidy looks again
+            for kind in (MAKE, CANCEL):
+                await self._intents.end_all(kind, scheduled.call_id)
 
         rows = await self._table.list_for(principal_key(principal))
         await for_each(meetings_among(rows), erase_one)
@@ -290,8 +292,7 @@ class ScheduledMeetings:
         if not wanted.organizers:
             raise NotConfigured("MEETING_ORGANIZER_ID is not set, and Entra did not sign you in.")
         meetings = meetings_among(await self._table.list_for(wanted.owner))
-        oldest_kept = self._now() - KEPT_AFTER_END
-        old = [meeting for meeting in meetings if meeting.ends_at < oldest_kept]
+        old = [meeting for meeting in meetings if not meeting.is_kept(self._now())]
         await for_each(old, self._ids.remove)
         new = ScheduledMeeting(
             owner=wanted.owner,

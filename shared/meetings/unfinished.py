@@ -1,15 +1,23 @@
 """Ends what requests to schedule and to cancel have begun and not ended, for the timer `Tidy`."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from shared.identity.identities import Identities
+from shared.identity.rows import is_erased_since, is_tombstone
 from shared.intents import Finisher, Intent
-from shared.meetings.rows import CANCEL, MAKE, ScheduledMeeting
+from shared.meetings.rows import CANCEL, KEPT_AFTER_END, MAKE, ScheduledMeeting
 from shared.meetings.scheduled_meetings import ScheduledMeetings
 from shared.meetings.teams_updates import TeamsUpdates
-from shared.problems import Conflict, MeetingRefused
+from shared.problems import (
+    Conflict,
+    GraphRefused,
+    GraphTokenRefused,
+    MeetingRefused,
+    NotConfigured,
+)
 from shared.sharing.rows import SharedCallRecord
 from shared.sharing.shared_calls import SharedCalls
 from shared.tables import RowChanged
@@ -21,15 +29,47 @@ class UnfinishedMeetings:
     """Brings Teams in line with our records, and deletes there what nobody shares or knows of."""
 
     def __init__(
-        self, scheduled: ScheduledMeetings, calls: SharedCalls, updates: TeamsUpdates
+        self,
+        scheduled: ScheduledMeetings,
+        calls: SharedCalls,
+        updates: TeamsUpdates,
+        identities: Identities,
+        now: Callable[[], datetime],
     ) -> None:
         self._scheduled = scheduled
         self._calls = calls
         self._updates = updates
+        self._identities = identities
+        self._now = now
 
     @property
     def finishers(self) -> Mapping[str, Finisher]:
-        return {MAKE: self._finish_making, CANCEL: self._finish_cancelling}
+        return {
+            MAKE: self._giving_up(self._finish_making),
+            CANCEL: self._giving_up(self._finish_cancelling),
+        }
+
+    def _giving_up(self, finish: Finisher) -> Finisher:
+        """A finisher that gives up what Graph refuses once the owner is erased or the meeting is
+        long over: an intent holds the object id of its organizer, so it must not stay for ever."""
+
+        async def finish_or_give_up(intent: Intent) -> None:
+            try:
+                await finish(intent)
+            except GraphTokenRefused:  # this may pass by itself
+                raise
+            except (GraphRefused, MeetingRefused, NotConfigured) as refused:
+                if not await self._is_past(intent):
+                    raise
+                logger.error("a meeting that nobody shares may stay in Teams: %s", refused.code)
+
+        return finish_or_give_up
+
+    async def _is_past(self, intent: Intent) -> bool:
+        if _ends_at(intent) + KEPT_AFTER_END < self._now():
+            return True
+        row = await self._identities.row_under(str(intent.details["owner"]))
+        return row is None or is_tombstone(row) or is_erased_since(row, intent.begun_at)
 
     async def _finish_making(self, intent: Intent) -> None:
         """Settle a meeting from its record; delete it in Teams if it is not shared.
@@ -112,8 +152,13 @@ class UnfinishedMeetings:
         raise Conflict
 
     async def _delete_if_made(self, intent: Intent) -> None:
-        details, ends_at = intent.details, intent.details["endsAt"]
-        assert isinstance(ends_at, datetime)  # noqa: S101
+        details = intent.details
         await self._scheduled.delete_if_made(
-            str(details["organizer"]), str(details["externalId"]), ends_at
+            str(details["organizer"]), str(details["externalId"]), _ends_at(intent)
         )
+
+
+def _ends_at(intent: Intent) -> datetime:
+    ends_at = intent.details["endsAt"]
+    assert isinstance(ends_at, datetime)  # noqa: S101
+    return ends_at

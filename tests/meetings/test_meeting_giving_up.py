@@ -1,0 +1,110 @@
+"""No intent keeps the organizer's object id of an erased person for ever."""
+
+import pytest
+
+from shared.meetings.rows import CANCEL, MAKE
+from shared.problems import (
+    GraphRefused,
+    GraphTokenRefused,
+    GraphUnavailable,
+    NotConfigured,
+    OrganizerRefused,
+    Problem,
+)
+from tests.meetings.meeting_world import ANN, MeetingWorld
+from tests.support.deeds import Wish
+
+ROLE_LOST = GraphRefused("Give the role back.")
+SIGNS_IN = Wish("rename", ANN)
+FORGET = Wish("forget", ANN)
+
+
+@pytest.fixture
+async def world() -> MeetingWorld:
+    """Ann has an identity."""
+    world = MeetingWorld()
+    await world.alone(SIGNS_IN)
+    return world
+
+
+async def time_out(world: MeetingWorld) -> None:
+    world.graph.is_lossy = True
+    with pytest.raises(GraphUnavailable):
+        await world.schedules()
+    world.graph.is_lossy = False
+
+
+async def erase(world: MeetingWorld) -> None:
+    await world.alone(FORGET)
+    await world.quietly(world.meeting_service().scheduled.erase(world.principal(ANN)))
+
+
+async def finish_all(world: MeetingWorld, *, has_graph: bool = True) -> int:
+    """As Tidy does; how many intents there were."""
+    service, intents = world.meeting_service(has_graph=has_graph), await world.intents_of(MAKE)
+    for intent in intents:
+        await world.quietly(service.meetings.finishers[intent.kind](intent))
+        await world.quietly(service.intents.end(intent))
+    return len(intents)
+
+
+@pytest.mark.parametrize("signs_in_anew", [False, True])
+@pytest.mark.parametrize("refusal", [ROLE_LOST, OrganizerRefused("No policy."), NotConfigured()])
+async def test_what_graph_refuses_is_given_up_once_the_owner_is_erased(
+    world: MeetingWorld, refusal: Problem, signs_in_anew: bool
+) -> None:
+    await time_out(world)
+    await erase(world)
+    if signs_in_anew:
+        await world.alone(SIGNS_IN)
+    world.graph.refusal = refusal
+
+    assert await finish_all(world, has_graph=not isinstance(refusal, NotConfigured)) == 1
+
+    assert await world.intents_of(MAKE, CANCEL) == []
+
+
+async def test_what_graph_refuses_is_tried_again_until_the_meeting_is_long_over(
+    world: MeetingWorld,
+) -> None:
+    await time_out(world)
+    world.graph.refusal = ROLE_LOST
+
+    with pytest.raises(GraphRefused):
+        await finish_all(world)
+    with pytest.raises(NotConfigured):
+        await finish_all(world, has_graph=False)
+    world.wait(days=3)
+
+    assert await finish_all(world) == 1
+
+
+async def test_what_may_pass_by_itself_is_tried_again(world: MeetingWorld) -> None:
+    await time_out(world)
+    await erase(world)
+    world.graph.refusal = GraphTokenRefused("Wait.")
+
+    with pytest.raises(GraphTokenRefused):
+        await finish_all(world)
+
+    world.graph.refusal = None
+    assert await finish_all(world) == 1
+    assert world.graph.links == []
+
+
+@pytest.mark.parametrize("refusal", [None, ROLE_LOST])
+async def test_an_erasure_ends_what_has_begun_with_the_meetings_that_it_finds(
+    world: MeetingWorld, refusal: Problem | None
+) -> None:
+    call = await world.schedules()
+    service = world.meeting_service()
+    scheduled = await world.quietly(service.scheduled.find(world.key_of(ANN), call))
+    assert scheduled
+    for kind in (MAKE, CANCEL):
+        details = {**scheduled.intent_details(), "change": ""}
+        await world.quietly(service.intents.begin(kind, call, details))
+    world.graph.refusal = refusal
+
+    await erase(world)
+
+    assert await world.intents_of(MAKE, CANCEL) == []
