@@ -4,7 +4,7 @@ import asyncio
 
 from shared.operate.tidy import Tidy
 from tests.meetings.test_meeting_kills import CANCELLING, IN_TEAMS, MAKING, SHARED, TAKEN_BACK
-from tests.meetings.test_meetings import call_of
+from tests.meetings.test_meetings import call_of, ids_in_teams
 from tests.meetings.visits import CHANGED, FIRST, are_as, planned
 from tests.privacy.test_erasure import rows_about
 from tests.support.control import Control
@@ -29,7 +29,7 @@ async def test_what_nobody_repeats_is_ended_by_tidy(
     steps = [*making, *changing, *cancelling]
     lost, shared = slice(0, 2), slice(2, 3)
     changed, cancelled = slice(3, 5), slice(5, None)
-    others = (await graph.state())["meetings"]
+    others = await ids_in_teams(graph)
     visits = await planned(people, counted_host, steps)
     known = visits[len(making) :]
     for visit, reply in zip(
@@ -53,7 +53,8 @@ async def test_what_nobody_repeats_is_ended_by_tidy(
     for visit in visits[shared]:
         [visit.call] = await visit.doctor.calls()
     await are_as(CHANGED, stack, graph, visits[changed])
-    left = [call_of(one) for one in (await graph.state())["meetings"] if one not in others]
+    teams = (await graph.state())["meetings"]
+    left = [call_of(one) for one in teams if one["id"] not in others]
     assert sorted(left) == sorted(visit.call for visit in (*visits[shared], *visits[changed]))
     for visit in (*visits[lost], *visits[cancelled]):
         assert await visit.doctor.calls() == []

@@ -47,6 +47,11 @@ async def meetings(graph: Control, *external_ids: str) -> list[dict[str, Any]]:
     return [one for one in state["meetings"] if call_of(one) in external_ids]
 
 
+async def ids_in_teams(graph: Control) -> set[str]:
+    """Of all meetings: what they are like may be changed by what settles other tests' requests."""
+    return {str(one["id"]) for one in (await graph.state())["meetings"]}
+
+
 def call_of(meeting: dict[str, Any]) -> str:
     """The invitation that a meeting in Teams was made for."""
     return str(meeting.get("externalId") or "").partition(".")[0]
