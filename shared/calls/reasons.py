@@ -36,6 +36,7 @@ _REFUSAL = re.compile(r"ACS does not take this \((no code|[A-Za-z]{1,64}|[0-9]{1
 
 # By ACS's subcode (documented: "Troubleshooting in Azure Communication Services").
 _BY_SUB_CODE = {
+    5002: "The others declined, or have left.",
     5300: "A participant was removed.",
     8508: "It was canceled.",
     8510: "Nobody pressed a key in time.",
