@@ -37,12 +37,13 @@ async def table(stack: Stack, tables: TableProxy) -> AsyncIterator[Table]:
 @pytest.fixture
 async def intents(table: Table, clock: Clock) -> AsyncIterator[Intents]:
     intents = Intents(table, clock)
+    # Each test begins as if there had been no run; those of other modules leave a note, too.
+    await table.remove(SHARDS[0], "!last run")
     yield intents
     clock.now += timedelta(days=3)
     for shard in SHARDS:
         for left in await intents.due(shard, 1000):
             await intents.end(left)
-    # The next test begins as if there had been no run.
     await table.remove(SHARDS[0], "!last run")
 
 
