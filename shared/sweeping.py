@@ -10,12 +10,16 @@ from shared.changes import change_row, retry_if_changed
 from shared.tables import PAGE_ROWS, Row, RowChanged, Table, Value
 
 
+class SweepEnded(Exception):
+    """The reason for a sweep has ended; what is stored now is not to be touched."""
+
+
 class SweptTable(Table):
     """A table for sweeps that may be slow: the reason for the sweep may end while it runs.
 
-    `check` raises once the reason has ended. It runs after each read, so that every row that a
-    sweep has in hand was there while the reason still stood; and every write depends on the version
-    that was read, so that a row of the time after is never changed or removed.
+    `check` raises SweepEnded once the reason has ended. It runs after each read, so that every row
+    that a sweep has in hand was there while the reason still stood; and every write depends on the
+    version that was read, so that a row of the time after is never changed or removed.
     """
 
     def __init__(self, client: TableClient, check: Callable[[], Awaitable[None]]) -> None:
@@ -50,8 +54,8 @@ class SweptTable(Table):
         stored = await super().insert_if_absent(partition_key, row_key, values)
         try:
             await self._check()
-        except Exception:
-            # The reason has ended since: nobody would find what was inserted for it.
+        except SweepEnded:
+            # Nobody would find what was inserted for the reason that is gone.
             if stored.values == values:
                 with contextlib.suppress(RowChanged):
                     await self.remove_unchanged(stored)

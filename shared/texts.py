@@ -74,7 +74,7 @@ def visible(text: str, most: int | None = None) -> str:
 def is_plain(text: str) -> bool:
     """Whether a text has no control characters, line breaks and halves of surrogate pairs.
 
-    These are no slip of who pastes a text, as marks of direction are.
+    Nobody pastes these by accident, as they do marks of direction.
     """
     return not any(
         character in _OVERRIDES or unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")

@@ -1,4 +1,4 @@
-"""Removing the rows of calls: of who is erased, what was never placed, and what is too old."""
+"""Removes the rows of calls: those of erased people, calls never placed, and calls too old."""
 
 import contextlib
 from collections.abc import Awaitable, Callable

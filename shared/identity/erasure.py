@@ -26,11 +26,12 @@ from shared.identity.spares import AcsDeletion, reap
 from shared.keys import principal_key
 from shared.principals import Kind, Principal
 from shared.problems import Conflict
+from shared.sweeping import SweepEnded
 from shared.tables import Row, RowChanged, Table, Value
 
 
-class ErasureEnded(Exception):
-    """Another request has ended this erasure; what is stored now is not to be touched."""
+class ErasureEnded(SweepEnded):
+    """Another request has ended this erasure."""
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ class WantedMeeting:
     """A meeting that an owner wants to be there.
 
     Attributes:
-        owner: PartitionKey of the mapping of who schedules it.
+        owner: PartitionKey of the scheduling person's mapping.
         external_id: the owner's own id of it.
         proven_at: when the token was issued with which the owner schedules it.
         organizers: object ids of Entra users, the preferred one first. The first whom Graph lets us

@@ -338,16 +338,3 @@ async def test_only_who_has_the_role_schedules(one_host: Host, people: People) -
     [anybody] = people(one_host, "anybody")
 
     assert (await schedule(anybody, "visit")).status == 403
-
-
-async def test_an_app_schedules_and_cancels_in_its_own_name(
-    stack: Stack, one_host: Host, people: People, graph: Control
-) -> None:
-    [app] = people(one_host, "booking")
-    app.bearer = stack.token(app.id, roles=SCHEDULER, azp=app.id)
-
-    made = await schedule(app, "visit", {"space": "clinic"})
-    assert made.status == 201
-    assert (await app.ask(f"/meetings/{made.json['id']}", "DELETE")).status == 204
-
-    assert await meetings(graph, made.json["id"]) == []

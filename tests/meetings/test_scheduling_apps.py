@@ -13,6 +13,19 @@ def as_app(stack: Stack, app: Person, *roles: str) -> Person:
     return app
 
 
+async def test_an_app_schedules_and_cancels_in_its_own_name(
+    stack: Stack, one_host: Host, people: People, graph: Control
+) -> None:
+    [app] = people(one_host, "booking")
+    as_app(stack, app, *SCHEDULER)
+
+    made = await schedule(app, "visit", {"space": "clinic"})
+    assert made.status == 201
+    assert (await app.ask(f"/meetings/{made.json['id']}", "DELETE")).status == 204
+
+    assert await meetings(graph, made.json["id"]) == []
+
+
 async def test_the_location_of_a_meeting_answers_the_app_that_scheduled_it(
     stack: Stack, one_host: Host, people: People, graph: Control
 ) -> None:

@@ -40,7 +40,7 @@ def test_every_example_works_in_the_order_of_the_page(running: DevRun) -> None:
         "\n204\n",
     ):
         assert told in done.stdout
-    # Every answer ends its line, so that the prompt of who pasted it is below.
+    # Every answer ends its line, so that the next prompt is on a line of its own.
     assert not re.search(r'[}\]]\{"', done.stdout)
     assert done.stdout.endswith("\n")
 
