@@ -13,25 +13,29 @@ from shared.identity.rows import (
 from shared.keys import principal_key
 from shared.principals import Kind, Principal
 from shared.tables import ALL, IDENTITIES
-from tests.calls.test_calls import place, watched
+from tests.bot_calls.incoming import Line
+from tests.bot_calls.incoming_fixtures import line
+from tests.calls.test_calls import is_connected, place, watched
 from tests.meetings.test_meetings import schedule
 from tests.privacy.test_erasure import rows_by_table
 from tests.support.people import FRIENDS, People, Person, befriend
 from tests.support.stack import Host, Stack
 from tests.support.storage import mapping_key, table
 
+__all__ = ["line"]
+
 # The mappings of two ACS resources and a spare, each with its reverse; each friend's row about the
 # other, those of a request that she has and of one that has no answer, and of whom she blocks; the
 # records of three calls of hers and one that invites her; her rows of the four, the friend's of
 # hers, and the space's; the meeting, and what leads to it; the call that she has placed, its key
-# and its index. Calls to bots: tests/bot_calls/test_incoming_erasures.py.
+# and its index; the call that she has made to a bot, the bot's index and hers.
 STORED = {
     "identities": 6,
     "friends": 8,
     "sharedcalls": 4,
     "invitations": 7,
     "meetings": 2,
-    "calls": 3,
+    "calls": 6,
     "intents": 0,
 }
 
@@ -54,7 +58,7 @@ async def store_earlier_identities(stack: Stack, person: Person) -> tuple[str, s
 
 
 async def test_what_every_table_tells_of_somebody_is_exported_and_erased(
-    stack: Stack, one_host: Host, people: People
+    stack: Stack, one_host: Host, people: People, line: Line
 ) -> None:
     alice, bob, carol, dan, eve = people(one_host, "alice", "bob", "carol", "dan", "eve")
     alice.sign_in("Meetings.Schedule", "Calls.Manage")
@@ -73,11 +77,14 @@ async def test_what_every_table_tells_of_somebody_is_exported_and_erased(
     kept = await store_earlier_identities(stack, alice)
     placed = (await place(alice, {"user": bob.id})).json["id"]
     await watched(alice, placed, lambda now: len(now["events"]) == 2)  # no more will come
+    rung = await line.ring(alice)
+    assert (await line.deliver(rung)).status == 200
+    to_bot = (await line.seen(is_connected))["id"]
 
     stored = rows_by_table(stack, *who, *kept)
     held = (await alice.export()).json["held"]
     erased = await alice.forget()
-    left = rows_by_table(stack, *who, *kept, shared, lounge, visit, placed)
+    left = rows_by_table(stack, *who, *kept, shared, lounge, visit, placed, to_bot)
 
     assert {table: len(rows) for table, rows in stored.items()} == STORED
     assert STORED.keys() == set(ALL)
@@ -98,7 +105,10 @@ async def test_what_every_table_tells_of_somebody_is_exported_and_erased(
         visit: ("owner", "Visit"),
     }
     assert [one["callId"] for one in held["meetings"]] == [visit]
-    assert [one["callId"] for one in held["calls"]] == [placed]
+    assert [(one["callId"], one["toBot"]) for one in held["calls"]] == [
+        (placed, False),
+        (to_bot, True),
+    ]
     assert erased.status == 204
     [tombstone] = left.pop("identities")
     assert tombstone.keys() == {"PartitionKey", "RowKey", "erasedAt"}
