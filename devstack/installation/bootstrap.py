@@ -116,7 +116,8 @@ def _make_venv(root: str, lock: int) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.remove(stamp)
     install = [python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
-    install += ["--require-hashes", "-r", requirements]
+    # Not compiled: most of it is never imported, and Python compiles the rest when it is.
+    install += ["--no-compile", "--require-hashes", "-r", requirements]
     _run(install, "installing Python packages", venv, lock, cwd=root)
     os.remove(half_made)
     _write_stamp(stamp, [requirements, os.path.join(venv, "pyvenv.cfg")])

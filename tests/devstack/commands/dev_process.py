@@ -29,11 +29,13 @@ EXPORTED = {
 }
 
 
-def until[T](answer: Callable[[], T], seconds: float, what: str) -> T:
-    """Poll until `answer` gives something true, and return that."""
+def until[T](
+    answer: Callable[[], T], seconds: float, what: str, said: Callable[[], str] = str
+) -> T:
+    """Poll until `answer` gives something true, and return that. If not, show what `said` gives."""
     deadline = time.monotonic() + seconds
     while not (found := answer()):
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}\n{said()}"
         time.sleep(0.02)
     return found
 
@@ -121,7 +123,8 @@ class DevRun:
         until(
             lambda: "The stack is ready" in self.output or self.process.poll() is not None,
             seconds,
-            f"ready; it said:\n{self.output}",
+            "ready; it said:",
+            lambda: self.output,
         )
         assert self.process.poll() is None, self.output
         return self
