@@ -1,11 +1,10 @@
-"""A row as this service reads and writes it, and as the SDK of Table Storage does."""
+"""A row as this service reads and writes it, and as the Table service sends and takes it."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
-
-from azure.data.tables import EdmType, EntityProperty
 
 type Value = str | int | float | bool | datetime
 
@@ -13,8 +12,14 @@ type Value = str | int | float | bool | datetime
 # the Table service data model").
 MOST_BYTES = 64 * 1024
 
+_TYPE = "@odata.type"
+_INT64, _DATETIME, _DOUBLE = "Edm.Int64", "Edm.DateTime", "Edm.Double"
+# What an answer with minimal metadata has beside the values. No value needs the time of the last
+# write: `etag` names the version.
+_NOT_VALUES = ("odata.metadata", "odata.etag", "PartitionKey", "RowKey", "Timestamp")
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """A stored row. `etag` names the version that was read."""
 
@@ -25,24 +30,55 @@ class Row:
 
 
 def entity_of(partition_key: str, row_key: str, values: Mapping[str, Value]) -> dict[str, Any]:
-    """An entity for the SDK, which takes integers of over 32 bits only with their type."""
-    typed = {
-        name: EntityProperty(value, EdmType.INT64) if _is_long(value) else value
-        for name, value in values.items()
-    }
-    return {"PartitionKey": partition_key, "RowKey": row_key, **typed}
+    """The JSON of an entity ("Inserting and updating entities" of the Table service). A type is
+    told where JSON has none, or too few digits.
+    """
+    entity: dict[str, Any] = {"PartitionKey": partition_key, "RowKey": row_key}
+    for name, value in values.items():
+        if isinstance(value, str | bool):
+            entity[name] = value
+        elif isinstance(value, datetime):
+            entity[name + _TYPE], entity[name] = _DATETIME, datetime_text(value)
+        elif isinstance(value, float):
+            entity[name + _TYPE], entity[name] = _DOUBLE, _double(value)
+        elif is_long(value):
+            entity[name + _TYPE], entity[name] = _INT64, str(value)
+        else:
+            entity[name] = value
+    return entity
 
 
 def row_of(entity: Mapping[str, Any]) -> Row:
-    """The row that the SDK has read."""
-    values = {
-        name: value.value if isinstance(value, EntityProperty) else value
-        for name, value in entity.items()
-        if name not in ("PartitionKey", "RowKey")
-    }
-    metadata: Mapping[str, Any] = getattr(entity, "metadata", {})
-    return Row(entity["PartitionKey"], entity["RowKey"], values, str(metadata["etag"]))
+    """The row of an entity's JSON, which was asked for with minimal metadata.
+
+    Raises:
+        LookupError, TypeError, ValueError: it is not an entity's JSON.
+    """
+    values = {name: value for name, value in entity.items() if name not in _NOT_VALUES}
+    for typed in [name for name in values if name.endswith(_TYPE)]:
+        kind, name = values.pop(typed), typed.removesuffix(_TYPE)
+        if name in _NOT_VALUES:
+            continue
+        if kind == _DATETIME:
+            values[name] = datetime.fromisoformat(values[name])
+        elif kind == _INT64:
+            values[name] = int(values[name])
+        elif kind == _DOUBLE:
+            values[name] = float(values[name])
+    return Row(entity["PartitionKey"], entity["RowKey"], values, entity["odata.etag"])
 
 
-def _is_long(value: Value) -> bool:
+def datetime_text(value: datetime) -> str:
+    """A time as the Table service takes it, in microseconds; one without a zone is of this host."""
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def is_long(value: Value) -> bool:
+    """Whether an integer is too long for JSON's type in the Table service, which has 32 bits."""
     return isinstance(value, int) and not -(2**31) <= value < 2**31
+
+
+def _double(value: float) -> float | str:
+    if math.isnan(value):
+        return "NaN"
+    return value if math.isfinite(value) else "Infinity" if value > 0 else "-Infinity"

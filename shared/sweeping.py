@@ -4,9 +4,8 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import override
 
-from azure.data.tables.aio import TableClient
-
 from shared.changes import change_row, retry_if_changed
+from shared.table_api import TableApi
 from shared.tables import PAGE_ROWS, Row, RowChanged, Table, Value
 
 
@@ -22,8 +21,8 @@ class SweptTable(Table):
     version that was read, so that a row of the time after is never changed or removed.
     """
 
-    def __init__(self, client: TableClient, check: Callable[[], Awaitable[None]]) -> None:
-        super().__init__(client)
+    def __init__(self, api: TableApi, check: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(api)
         self._check = check
 
     @override

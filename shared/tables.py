@@ -3,33 +3,28 @@
 Every access to Table Storage goes through here. What a row means, only its domain's `rows` knows.
 """
 
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
-from http import HTTPStatus
-from typing import Any
 
-from azure.core import MatchConditions
 from azure.core.exceptions import (
     AzureError,
     ResourceExistsError,
     ResourceModifiedError,
     ResourceNotFoundError,
 )
-from azure.data.tables import TableTransactionError, UpdateMode
-from azure.data.tables.aio import TableClient
 
 from shared.keys import key
 from shared.problems import OPERATOR_RETRY_AFTER, StorageUnavailable, TableMissing
-from shared.stored_rows import Row, Value, entity_of, row_of
-from shared.upstream.clients import Upstream
+from shared.stored_rows import Row, Value
+from shared.table_api import Continuation, Delete, Insert, Operation, Parameter, Replace, TableApi
 from shared.upstream.errors import error_code, problem_of
 from shared.upstream.retries import with_retries
 from shared.upstream.services import STORAGE
-from shared.upstream.settings import UpstreamSettings
 
-__all__ = ["ALL", "Row", "RowChanged", "RowExists", "Table", "Value", "table_client"]
+__all__ = ["ALL", "Row", "RowChanged", "RowExists", "Table", "Value"]
 
 logger = logging.getLogger(__name__)
 
@@ -54,21 +49,6 @@ class RowExists(Exception):
     """A row that was to be inserted exists already."""
 
 
-def table_client(settings: UpstreamSettings, upstream: Upstream, name: str) -> TableClient:
-    """A client for one table, by key or by managed identity."""
-    options = upstream.client_options()
-    if settings.tables_connection_string:
-        return TableClient.from_connection_string(
-            settings.tables_connection_string, table_name=name, **options
-        )
-    return TableClient(
-        settings.tables_endpoint,
-        table_name=name,
-        credential=upstream.managed_identity,
-        **options,
-    )
-
-
 class Table:
     """One table.
 
@@ -76,16 +56,14 @@ class Table:
     row, and a write may have happened or not.
     """
 
-    def __init__(self, client: TableClient) -> None:
-        self._client = client
+    def __init__(self, api: TableApi) -> None:
+        self._api = api
 
     async def find(self, partition_key: str, row_key: str) -> Row | None:
         """Read a row; None if there is none. One point read."""
         try:
             async with self._errors_as_problems():
-                return row_of(
-                    await with_retries(lambda: self._client.get_entity(partition_key, row_key))
-                )
+                return await with_retries(lambda: self._api.get(partition_key, row_key))
         except _RowNotFound:
             return None
 
@@ -97,12 +75,13 @@ class Table:
         Callers use the result, not their argument: another writer may have won. If an answer was
         lost and the insert is retried, the result is the row that this same insert has stored.
         """
-        entity = entity_of(partition_key, row_key, values)
         for _ in range(_INSERT_TRIES):
             try:
                 async with self._errors_as_problems():
-                    written = await with_retries(lambda: self._client.create_entity(entity))
-                    return Row(partition_key, row_key, values, str(written["etag"]))
+                    etag = await with_retries(
+                        lambda: self._api.insert(partition_key, row_key, values)
+                    )
+                    return Row(partition_key, row_key, values, etag)
             except ResourceExistsError:
                 standing = await self.find(partition_key, row_key)
                 if standing is not None:
@@ -166,19 +145,16 @@ class Table:
             yield rows
 
     async def _rows(
-        self, query: str, parameters: Mapping[str, Any], most: int, token: str | None
-    ) -> tuple[list[Row], str | None]:
-        """One answer of storage, and the token that leads to the next; None at the end."""
-
-        async def ask() -> tuple[list[Row], str | None]:
-            pages = self._client.query_entities(
-                query, parameters=dict(parameters), results_per_page=most
-            ).by_page(token)
-            rows = [row_of(entity) async for entity in await anext(pages)]
-            return rows, getattr(pages, "continuation_token", None)
-
+        self,
+        query: str,
+        parameters: Mapping[str, Parameter],
+        most: int,
+        continuation: Continuation | None,
+    ) -> tuple[list[Row], Continuation | None]:
         async with self._errors_as_problems():
-            return await with_retries(ask)
+            return await with_retries(
+                lambda: self._api.query(query, parameters, most, continuation)
+            )
 
     async def merge(self, row: Row, values: Mapping[str, Value]) -> Row:
         """Change some values of a row, if nobody else wrote it since it was read.
@@ -187,43 +163,31 @@ class Table:
             RowChanged: somebody did. It may have been this same change: if its answer was lost, a
                 retry finds the row changed.
         """
-        return await self._update(row, values, {**row.values, **values}, UpdateMode.MERGE)
+        return await self._update(row, values, merge=True)
 
     async def replace(self, row: Row, values: Mapping[str, Value]) -> Row:
         """Change a row like `merge`, but keep none of the old values."""
-        return await self._update(row, values, values, UpdateMode.REPLACE)
+        return await self._update(row, values, merge=False)
 
-    async def _update(
-        self,
-        row: Row,
-        written: Mapping[str, Value],
-        result: Mapping[str, Value],
-        mode: UpdateMode,
-    ) -> Row:
-        entity = entity_of(row.partition_key, row.row_key, written)
+    async def _update(self, row: Row, values: Mapping[str, Value], *, merge: bool) -> Row:
         try:
             async with self._errors_as_problems():
-                metadata = await with_retries(
-                    lambda: self._client.update_entity(
-                        entity,
-                        mode=mode,
-                        **_if_as(row),
-                    )
-                )
+                etag = await with_retries(lambda: self._api.update(row, values, merge=merge))
         except (_RowNotFound, ResourceModifiedError):
             raise RowChanged from None
-        return Row(row.partition_key, row.row_key, result, str(metadata["etag"]))
+        result = {**row.values, **values} if merge else values
+        return Row(row.partition_key, row.row_key, result, etag)
 
     async def put(self, partition_key: str, row_key: str, values: Mapping[str, Value]) -> None:
         """Store a row in place of any other. The last writer wins: callers have to allow for it."""
-        entity = entity_of(partition_key, row_key, values)
         async with self._errors_as_problems():
-            await with_retries(lambda: self._client.upsert_entity(entity, mode=UpdateMode.REPLACE))
+            await with_retries(lambda: self._api.upsert(partition_key, row_key, values))
 
     async def remove(self, partition_key: str, row_key: str) -> None:
-        """Remove a row; does nothing if there is none (or no table: the SDK hides every 404)."""
-        async with self._errors_as_problems():
-            await with_retries(lambda: self._client.delete_entity(partition_key, row_key))
+        """Remove a row; does nothing if there is none."""
+        with contextlib.suppress(_RowNotFound):
+            async with self._errors_as_problems():
+                await with_retries(lambda: self._api.delete(partition_key, row_key))
 
     async def remove_unchanged(self, row: Row) -> None:
         """Remove a row, if nobody else wrote it since it was read; does nothing if there is none.
@@ -234,13 +198,11 @@ class Table:
         try:
             async with self._errors_as_problems():
                 await with_retries(
-                    lambda: self._client.delete_entity(
-                        row.partition_key,
-                        row.row_key,
-                        **_if_as(row),
-                    )
+                    lambda: self._api.delete(row.partition_key, row.row_key, row.etag)
                 )
-        except (_RowNotFound, ResourceModifiedError):
+        except _RowNotFound:
+            return
+        except ResourceModifiedError:
             raise RowChanged from None
 
     async def insert_with(
@@ -269,20 +231,16 @@ class Table:
                 may have been this same transaction.
         """
         stored = dict(inserted)
-        operations: list[Any] = [
-            ("create", entity_of(partition_key, row_key, row)) for row_key, row in inserted.items()
-        ]
+        operations: list[Operation] = [Insert(row_key, row) for row_key, row in inserted.items()]
         if replaced is not None:
             stored[replaced.row_key] = values or {}
-            entity = entity_of(partition_key, replaced.row_key, values or {})
-            operations.append(("update", entity, {"mode": UpdateMode.REPLACE, **_if_as(replaced)}))
+            operations.append(Replace(replaced, values or {}))
         if removed is not None:
-            entity = entity_of(partition_key, removed.row_key, {})
-            operations.append(("delete", entity, _if_as(removed)))
-        written = await self._submit(operations)
+            operations.append(Delete(removed))
+        etags = await self._transact(partition_key, operations)
         return {
-            row_key: Row(partition_key, row_key, row, str(metadata.get("etag", "")))
-            for (row_key, row), metadata in zip(stored.items(), written, strict=False)
+            row_key: Row(partition_key, row_key, row, etag)
+            for (row_key, row), etag in zip(stored.items(), etags, strict=False)
         }
 
     async def remove_together(self, rows: Iterable[Row]) -> None:
@@ -291,21 +249,18 @@ class Table:
         Raises:
             RowChanged: somebody did. It may have been this same transaction.
         """
-        await self._submit(
-            [("delete", entity_of(row.partition_key, row.row_key, {}), _if_as(row)) for row in rows]
-        )
+        together = list(rows)
+        if together:
+            await self._transact(together[0].partition_key, list(map(Delete, together)))
 
-    async def _submit(self, operations: list[Any]) -> list[Mapping[str, Any]]:
-        async with self._errors_as_problems():
-            try:
-                return list(await with_retries(lambda: self._client.submit_transaction(operations)))
-            except TableTransactionError as error:
-                if error.status_code == HTTPStatus.CONFLICT:
-                    raise RowExists from None
-                changed = error.status_code == HTTPStatus.PRECONDITION_FAILED
-                if changed or error_code(error) in _ROW_NOT_FOUND_CODES:
-                    raise RowChanged from None
-                raise
+    async def _transact(self, partition_key: str, operations: list[Operation]) -> list[str]:
+        try:
+            async with self._errors_as_problems():
+                return await with_retries(lambda: self._api.transact(partition_key, operations))
+        except ResourceExistsError:
+            raise RowExists from None
+        except (_RowNotFound, ResourceModifiedError):
+            raise RowChanged from None
 
     async def check(self) -> None:
         """Raise a problem if the table is missing or we may not read it. One point read."""
@@ -328,7 +283,7 @@ class Table:
             logger.error(
                 "storage: table '%s' is missing (%s). Create it:"
                 " python -m shared.operate.provision",
-                self._client.table_name,
+                self._api.table_name,
                 error_code(error),
             )
             raise TableMissing(retry_after=OPERATOR_RETRY_AFTER) from error
@@ -343,8 +298,3 @@ class _RowNotFound(Exception):
 _INSERT_TRIES = 3
 # A missing row, in Azure and in Azurite; the code of a missing table is "TableNotFound".
 _ROW_NOT_FOUND_CODES = frozenset({"ResourceNotFound", "EntityNotFound"})
-
-
-def _if_as(row: Row) -> dict[str, Any]:
-    """The condition that nobody else wrote a row since it was read."""
-    return {"etag": row.etag, "match_condition": MatchConditions.IfNotModified}

@@ -8,7 +8,8 @@ from shared import tables
 from shared.app.call_parts import CallParts
 from shared.app.sharing_parts import SharingParts
 from shared.app.sign_in_parts import SignInParts
-from shared.tables import Table, table_client
+from shared.table_api import TableApi
+from shared.tables import Table
 
 if TYPE_CHECKING:
     from shared.identity.bots import Bots
@@ -44,7 +45,7 @@ class App(SignInParts, SharingParts, CallParts):
         from shared.sweeping import SweptTable
 
         def table(name: str) -> Table:
-            client = table_client(self.settings.upstream, self.upstream, name)
+            client = TableApi(name, self.settings.upstream, self.upstream)
             return SweptTable(client, check)
 
         return Swept(self._stores_on(table), table(tables.IDENTITIES))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from shared import tables
 from shared.settings import Settings
-from shared.tables import Table, table_client
+from shared.table_api import TableApi
+from shared.tables import Table
 from shared.upstream.clients import Upstream
 
 if TYPE_CHECKING:
@@ -37,4 +38,4 @@ class Base:
         return Intents(self._table(tables.INTENTS), self._now)
 
     def _table(self, name: str) -> Table:
-        return Table(table_client(self.settings.upstream, self.upstream, name))
+        return Table(TableApi(name, self.settings.upstream, self.upstream))

@@ -62,6 +62,6 @@ class IdentityParts(Base):
 
     @cached_property
     def _acs_identity(self) -> "IdentityApi":
-        from shared.identity.acs import IdentityApi, identity_client
+        from shared.identity.acs import IdentityApi
 
-        return IdentityApi(identity_client(self.settings.upstream, self.upstream), self._now)
+        return IdentityApi(self.settings.upstream, self.upstream, self._now)

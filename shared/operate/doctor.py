@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from shared import tables
 from shared.auth.issuer_keys import IssuerKeys, keys_of
 from shared.bot_calls.settings import BotCallSettings
-from shared.identity.acs import IdentityApi, identity_client
+from shared.identity.acs import IdentityApi
 from shared.intents import Intents
 from shared.meetings.graph import graph_api
 from shared.meetings.settings import MeetingSettings
@@ -31,7 +31,7 @@ from shared.problems import (
 )
 from shared.settings import Settings, load
 from shared.settings_reader import SettingsError
-from shared.tables import table_client
+from shared.table_api import TableApi
 from shared.upstream.clients import Upstream
 
 # For one check; a managed identity's first token may take a few seconds.
@@ -117,10 +117,10 @@ def _notes_on_bots(settings: Settings) -> list[str]:
 
 
 def _checks(settings: Settings, upstream: Upstream) -> dict[str, Check]:
-    acs = IdentityApi(identity_client(settings.upstream, upstream))
+    acs = IdentityApi(settings.upstream, upstream)
     return {
         **{
-            f"table {name}": tables.Table(table_client(settings.upstream, upstream, name)).check
+            f"table {name}": tables.Table(TableApi(name, settings.upstream, upstream)).check
             for name in tables.ALL
         },
         f"communication {settings.upstream.communication_endpoint}": acs.check,
@@ -165,7 +165,7 @@ def _event_grid_check(settings: BotCallSettings, upstream: Upstream) -> dict[str
 
 async def _overdue(settings: Settings, upstream: Upstream) -> Finding | None:
     """Tidy, if it should have run; what keeps the tables from being read is told of them."""
-    intents = Intents(tables.Table(table_client(settings.upstream, upstream, tables.INTENTS)))
+    intents = Intents(tables.Table(TableApi(tables.INTENTS, settings.upstream, upstream)))
     with contextlib.suppress(Problem, TimeoutError):
         async with asyncio.timeout(_CHECK_SECONDS):
             if (since := await overdue_for(intents, datetime.now(UTC))) is not None:

@@ -15,7 +15,7 @@ from azure.core.exceptions import AzureError, ResourceExistsError
 from shared import tables
 from shared.settings import Settings, load
 from shared.settings_reader import SettingsError
-from shared.tables import table_client
+from shared.table_api import TableApi
 from shared.upstream.clients import Upstream
 from shared.upstream.errors import refusal_of
 from shared.upstream.retries import with_retries
@@ -39,7 +39,7 @@ async def provision(settings: Settings) -> list[str]:
         async with asyncio.timeout(_SECONDS):
             for name in tables.ALL:
                 with contextlib.suppress(ResourceExistsError):
-                    await with_retries(table_client(settings.upstream, upstream, name).create_table)
+                    await with_retries(TableApi(name, settings.upstream, upstream).sdk.create_table)
                     created.append(name)
     finally:
         await upstream.close()

@@ -19,6 +19,7 @@ from azure.core.exceptions import AzureError
 from azure.core.pipeline.transport import AioHttpTransport
 
 from shared.upstream.errors import NoAccessToken
+from shared.upstream.signing import BearerToken
 
 if TYPE_CHECKING:  # it costs 115 ms, and apps with keys never need it
     from azure.identity.aio import DefaultAzureCredential
@@ -37,11 +38,16 @@ class Upstream:
         self.session = aiohttp.ClientSession(
             cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=0)
         )
+        self._tokens: dict[str, BearerToken] = {}
 
     @cached_property
-    def managed_identity(self) -> AsyncTokenCredential:
+    def managed_identity(self) -> "ManagedIdentity":
         """This app's own credential in Azure; on a laptop that of the signed-in developer."""
         return ManagedIdentity(self._transport())
+
+    def token_for(self, scope: str) -> BearerToken:
+        """This app's access token for one service, which all its clients share."""
+        return self._tokens.setdefault(scope, BearerToken(self.managed_identity, scope))
 
     def client_options(self) -> dict[str, Any]:
         """Keyword arguments for every Azure SDK client. Its retries are off: see `retries`."""

@@ -9,6 +9,24 @@ from shared.urls import hostname, is_safe_url
 
 
 @dataclass(frozen=True)
+class TablesAddress:
+    """Where the tables are, and how requests to them are signed.
+
+    Attributes:
+        origin: scheme and host.
+        path: what stands before the name of a table; empty in Azure.
+        key: the account's key, or empty.
+        signature: a shared access signature, or empty. Without both, a managed identity signs.
+    """
+
+    origin: str
+    path: str
+    account: str = ""
+    key: str = field(default="", repr=False)
+    signature: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
 class UpstreamSettings:
     """The endpoints in Azure, and this service's credentials for them. Keys and connection strings
     stay out of the repr.
@@ -28,6 +46,22 @@ class UpstreamSettings:
     tables_connection_string: str = field(repr=False)
     tables_endpoint: str
     timeout: float
+
+    @property
+    def tables(self) -> TablesAddress:
+        parts = _pairs(self.tables_connection_string)
+        account = parts.get("accountname", "")
+        protocol = parts.get("defaultendpointsprotocol", "https")
+        suffix = parts.get("endpointsuffix", "core.windows.net")
+        endpoint = self.tables_endpoint or parts.get("tableendpoint", "")
+        url = urlsplit(endpoint or f"{protocol}://{account}.table.{suffix}")
+        return TablesAddress(
+            f"{url.scheme}://{url.netloc}",
+            url.path.rstrip("/"),
+            account,
+            parts.get("accountkey", ""),
+            parts.get("sharedaccesssignature", ""),
+        )
 
 
 def read_upstream_settings(reader: SettingsReader) -> UpstreamSettings:

@@ -25,7 +25,8 @@ from shared.identity.enrolment import Enrolment
 from shared.identity.identities import Identities
 from shared.principals import Kind, Principal
 from shared.settings import load
-from shared.tables import CALLS, IDENTITIES, Table, table_client
+from shared.table_api import TableApi
+from shared.tables import CALLS, IDENTITIES, Table
 from shared.upstream.clients import Upstream
 from tests.support.stack import Stack
 
@@ -202,11 +203,11 @@ class World:
 async def world(stack: Stack) -> AsyncIterator[World]:
     upstream, settings = Upstream(), load(stack.settings)
     realm = uuid.uuid4().hex
-    users = Table(table_client(settings.upstream, upstream, IDENTITIES))
+    users = Table(TableApi(IDENTITIES, settings.upstream, upstream))
     identities = Identities(users, "resource")
     enrolment = Enrolment(users, identities, FakeAcsUsers())
     await enrolment.enrol(Principal(Kind.USER, realm, "carol"), "Carol", frozenset({"voip"}), 60)
-    world = World(Table(table_client(settings.upstream, upstream, CALLS)), identities, realm)
+    world = World(Table(TableApi(CALLS, settings.upstream, upstream)), identities, realm)
     await world.answered()
     yield world
     await upstream.close()

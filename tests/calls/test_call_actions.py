@@ -7,14 +7,13 @@ import pytest
 
 from shared.calls.bot_state import BotCallState, BotTurn, Step
 from shared.calls.rows import MOST_ACTIONS, REPEATABLE, Action, ActionState, Call
-from shared.stored_rows import row_of
 from shared.tables import CALLS
 from tests.calls.test_calls import AUDIO, PHONE, has, invite, is_connected, place, watched
 from tests.identity.test_healing import delete_behind_our_back
 from tests.support.control import Control
 from tests.support.people import People, Person
 from tests.support.stack import Host, Stack
-from tests.support.storage import table
+from tests.support.storage import sdk_row, table
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 TARGET = {"phoneNumber": PHONE}
@@ -23,14 +22,14 @@ TARGET = {"phoneNumber": PHONE}
 async def store(stack: Stack, call: str, *actions: Action) -> None:
     """Have these be the actions of a call, instead of its own."""
     async with table(stack, CALLS) as rows:
-        found = Call.of(row_of(await rows.get_entity(call, "call")))
+        found = Call.of(sdk_row(await rows.get_entity(call, "call")))
         told = Call(**{**vars(found), "actions": {one.id: one for one in actions}})
         await rows.update_entity({"PartitionKey": call, "RowKey": "call", **told.values()})
 
 
 async def actions_of(stack: Stack, call: str) -> dict[str, Action]:
     async with table(stack, CALLS) as rows:
-        return dict(Call.of(row_of(await rows.get_entity(call, "call"))).actions)
+        return dict(Call.of(sdk_row(await rows.get_entity(call, "call"))).actions)
 
 
 def played(n: int, state: ActionState = ActionState.STARTED, kind: str = "play") -> Action:

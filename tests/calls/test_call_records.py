@@ -18,7 +18,8 @@ from shared.keys import principal_key
 from shared.principals import Kind, Principal
 from shared.problems import KeyReused
 from shared.settings import load
-from shared.tables import CALLS, Table, table_client
+from shared.table_api import TableApi
+from shared.tables import CALLS, Table
 from shared.upstream.clients import Upstream
 from tests.support.interleaving import Instance, Schedule
 from tests.support.memory_tables import memory_clients
@@ -43,7 +44,7 @@ def clock() -> Clock:
 @pytest.fixture
 async def table(stack: Stack) -> AsyncIterator[Table]:
     upstream = Upstream()
-    yield Table(table_client(load(stack.settings).upstream, upstream, CALLS))
+    yield Table(TableApi(CALLS, load(stack.settings).upstream, upstream))
     await upstream.close()
 
 
@@ -126,7 +127,7 @@ async def test_an_event_that_lands_during_an_erasure_leaves_nothing(
     stack: Stack, clock: Clock, table: Table
 ) -> None:
     upstream, schedule = Upstream(), Schedule()
-    client = table_client(load(stack.settings).upstream, upstream, CALLS)
+    client = TableApi(CALLS, load(stack.settings).upstream, upstream)
     stepped = [Table(Instance(schedule).client(client)) for _ in range(2)]
     erasing, telling = (CallRecords(one, 30, clock) for one in stepped)
     for steps in range(9):
@@ -243,7 +244,7 @@ async def test_a_call_that_is_abandoned_leaves_alone_what_a_repetition_places(
     schedule, client = Schedule(), memory_clients()[CALLS]
 
     def another_host() -> CallRecords:
-        return CallRecords(Table(Instance(schedule).client(client)), 30, clock)  # type: ignore[arg-type]
+        return CallRecords(Table(Instance(schedule).client(client)), 30, clock)
 
     async def alone[T](request: Awaitable[T]) -> T:
         task = asyncio.ensure_future(request)

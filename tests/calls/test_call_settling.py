@@ -16,7 +16,8 @@ from shared.keys import principal_key
 from shared.operate.tidy import Report, Tidy
 from shared.principals import Kind, Principal
 from shared.settings import load
-from shared.tables import CALLS, INTENTS, Table, table_client
+from shared.table_api import TableApi
+from shared.tables import CALLS, INTENTS, Table
 from shared.upstream.clients import Upstream
 from tests.calls.test_call_kills import callers, id_of
 from tests.calls.test_call_records import events
@@ -51,7 +52,7 @@ def clock() -> Clock:
 @pytest.fixture
 async def tables_of(stack: Stack) -> AsyncIterator[Callable[[str], Table]]:
     upstream, settings = Upstream(), load(stack.settings).upstream
-    yield lambda name: Table(table_client(settings, upstream, name))
+    yield lambda name: Table(TableApi(name, settings, upstream))
     await upstream.close()
 
 

@@ -13,7 +13,8 @@ import pytest
 from shared.calls.settling import PLACE
 from shared.intents import SHARDS, Intent, Intents, RunNote
 from shared.settings import load
-from shared.tables import INTENTS, Row, Table, table_client
+from shared.table_api import TableApi
+from shared.tables import INTENTS, Row, Table
 from shared.upstream.clients import Upstream
 from tests.golden.rows import StoredRow, golden_rows
 from tests.support.stack import Stack
@@ -25,7 +26,7 @@ NOON = datetime(2026, 11, 28, 12, 0, 0, 250_000, UTC)
 @pytest.fixture
 async def intents_table(stack: Stack) -> AsyncIterator[Table]:
     upstream = Upstream()
-    yield Table(table_client(load(stack.settings).upstream, upstream, INTENTS))
+    yield Table(TableApi(INTENTS, load(stack.settings).upstream, upstream))
     await upstream.close()
 
 

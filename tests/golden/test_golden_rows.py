@@ -15,7 +15,8 @@ from shared.calls.rows import Call
 from shared.friends.rows import Friendship
 from shared.meetings.rows import ScheduledMeeting
 from shared.sharing.rows import Invitation, SharedCallRecord
-from shared.tables import Table, Value, table_client
+from shared.table_api import TableApi
+from shared.tables import Table, Value
 from tests.golden.conftest import Changing
 from tests.golden.kinds import PROPERTIES, golden_by_kind, kind_of
 from tests.golden.rows import GoldenTables, StoredRow
@@ -81,7 +82,7 @@ async def test_the_product_writes_back_all_that_it_reads_and_has_read_every_fiel
         await table.replace(found, told.values())
 
     for name, read in CLASSES.items():
-        table = Table(table_client(app.settings.upstream, app.upstream, name))
+        table = Table(TableApi(name, app.settings.upstream, app.upstream))
         rows = [row for row in golden.rows[name] if kind_of(name, row) in WITH_CLASSES]
         await asyncio.gather(*(write_back(table, read, row) for row in rows))
         now = {row.key: row for row in golden.now(name)}

@@ -12,7 +12,8 @@ from shared.identity.identities import Identities
 from shared.principals import Kind, Principal
 from shared.problems import IdentityGone, StorageUnavailable
 from shared.settings import load
-from shared.tables import IDENTITIES, Table, table_client
+from shared.table_api import TableApi
+from shared.tables import IDENTITIES, Table
 from shared.upstream.clients import Upstream
 from tests.support.control import Control
 from tests.support.stack import Stack
@@ -52,7 +53,7 @@ async def upstream() -> AsyncIterator[Upstream]:
 
 def enrolment(stack: Stack, connection_string: str, upstream: Upstream, acs: FakeAcs) -> Enrolment:
     settings = load({**stack.settings, "TABLES_CONNECTION_STRING": connection_string})
-    table = Table(table_client(settings.upstream, upstream, IDENTITIES))
+    table = Table(TableApi(IDENTITIES, settings.upstream, upstream))
     return Enrolment(table, Identities(table, "resource"), acs)
 
 

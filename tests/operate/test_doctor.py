@@ -14,7 +14,8 @@ from shared.intents import Intents
 from shared.operate.doctor import examine
 from shared.operate.provision import provision
 from shared.settings import load
-from shared.tables import ALL, INTENTS, Table, table_client
+from shared.table_api import TableApi
+from shared.tables import ALL, INTENTS, Table
 from shared.upstream.clients import Upstream
 from tests.support.control import Control
 from tests.support.own_tables import own_tables
@@ -185,7 +186,7 @@ def other_tables(stack: Stack, tmp_path: Path) -> Iterator[Stack]:
 
 async def test_it_warns_when_tidy_has_not_run_for_half_an_hour(other_tables: Stack) -> None:
     upstream = Upstream()
-    table = Table(table_client(load(other_tables.settings).upstream, upstream, INTENTS))
+    table = Table(TableApi(INTENTS, load(other_tables.settings).upstream, upstream))
     now = datetime.now(UTC)
 
     async def lines() -> list[str]:

@@ -9,7 +9,8 @@ import pytest
 from shared.intents import SHARDS, Intents
 from shared.operate.tidy import Tidy
 from shared.settings import load
-from shared.tables import INTENTS, Table, table_client
+from shared.table_api import TableApi
+from shared.tables import INTENTS, Table
 from shared.upstream.clients import Upstream
 from tests.operate.tidy_world import Clock, Finishers, MakeTidy, Sweeper
 from tests.support.stack import Stack
@@ -30,7 +31,7 @@ def finishers() -> Finishers:
 async def table(stack: Stack, tables: TableProxy) -> AsyncIterator[Table]:
     upstream = Upstream()
     settings = load(stack.with_tables(tables.connection_string).settings).upstream
-    yield Table(table_client(settings, upstream, INTENTS))
+    yield Table(TableApi(INTENTS, settings, upstream))
     await upstream.close()
 
 

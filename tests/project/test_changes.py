@@ -9,7 +9,8 @@ import pytest
 from shared.changes import TRIES, change_row, retry_if_changed
 from shared.problems import Conflict
 from shared.settings import load
-from shared.tables import CALLS, Row, RowChanged, Table, Value, table_client
+from shared.table_api import TableApi
+from shared.tables import CALLS, Row, RowChanged, Table, Value
 from shared.upstream.clients import Upstream
 from tests.support.control import Control
 from tests.support.stack import Stack
@@ -25,7 +26,7 @@ AT = datetime(2026, 11, 28, 12, 30, 15, 123456, tzinfo=UTC)
 async def table(stack: Stack, tables: TableProxy) -> AsyncIterator[Table]:
     upstream = Upstream()
     settings = {**stack.settings, "TABLES_CONNECTION_STRING": tables.connection_string}
-    table = Table(table_client(load(settings).upstream, upstream, CALLS))
+    table = Table(TableApi(CALLS, load(settings).upstream, upstream))
     yield table
     for row in await table.list_for(PARTITION):
         await table.remove(PARTITION, row.row_key)

@@ -8,7 +8,8 @@ import pytest
 
 from shared.intents import LONGEST_BACKOFF, SHARDS, Intent, Intents, backoff
 from shared.settings import load
-from shared.tables import INTENTS, Table, table_client
+from shared.table_api import TableApi
+from shared.tables import INTENTS, Table
 from shared.upstream.clients import Upstream
 from tests.support.stack import Stack
 
@@ -32,7 +33,7 @@ def clock() -> Clock:
 @pytest.fixture
 async def intents(stack: Stack, clock: Clock) -> AsyncIterator[Intents]:
     upstream = Upstream()
-    table = Table(table_client(load(stack.settings).upstream, upstream, INTENTS))
+    table = Table(TableApi(INTENTS, load(stack.settings).upstream, upstream))
     yield Intents(table, lambda: clock.now)
     await upstream.close()
 

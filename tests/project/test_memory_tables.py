@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shared.settings import load
-from shared.tables import INTENTS, Row, RowChanged, RowExists, Table, Value, table_client
+from shared.table_api import TableApi
+from shared.tables import INTENTS, Row, RowChanged, RowExists, Table, Value
 from shared.upstream.clients import Upstream
 from tests.support.memory_tables import memory_clients
 from tests.support.stack import Stack
@@ -65,7 +66,7 @@ def without_version(answer: Any) -> Any:
 async def test_tables_in_memory_and_azurite_answer_the_same(stack: Stack) -> None:
     chance = random.Random(15)
     upstream, settings = Upstream(), load(stack.settings)
-    real = Follower(Table(table_client(settings.upstream, upstream, INTENTS)), "memory tables")
+    real = Follower(Table(TableApi(INTENTS, settings.upstream, upstream)), "memory tables")
     memory: Any = memory_clients()[INTENTS]
     copy = Follower(Table(memory), "memory tables")
     seen = set()

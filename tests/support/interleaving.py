@@ -6,10 +6,11 @@ lose the answer to one that has happened.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, override
 
-from azure.data.tables.aio import TableClient
+from shared.table_api import ANY, Continuation, Operation, Parameter, TableApi
+from shared.tables import Row, Value
 
 
 class Stopped(Exception):
@@ -118,64 +119,55 @@ class Instance:
             return await self._schedule.turn(call)
         return result
 
-    def client(self, client: TableClient) -> Any:
+    def client(self, client: TableApi) -> TableApi:
         """The client, a turn at a time."""
-        return _SteppedClient(client, self)
+        return _SteppedApi(client, self)
 
 
-class _SteppedClient:
-    """What of TableClient `shared.tables` uses."""
+class _SteppedApi(TableApi):
+    """The operations on one table, a turn at a time."""
 
-    def __init__(self, client: TableClient, instance: Instance) -> None:
-        self._client = client
+    def __init__(self, api: TableApi, instance: Instance) -> None:
+        self._api = api
         self._instance = instance
-        self.table_name = client.table_name
+        self.table_name = api.table_name
 
-    async def get_entity(self, *args: Any, **options: Any) -> Any:
-        return await self._instance.do(
-            lambda: self._client.get_entity(*args, **options), write=False
-        )
+    @override
+    async def get(self, partition_key: str, row_key: str) -> Row:
+        return await self._read(lambda: self._api.get(partition_key, row_key))
 
-    async def create_entity(self, *args: Any, **options: Any) -> Any:
-        return await self._instance.do(
-            lambda: self._client.create_entity(*args, **options), write=True
-        )
+    @override
+    async def insert(self, partition_key: str, row_key: str, values: Mapping[str, Value]) -> str:
+        return await self._write(lambda: self._api.insert(partition_key, row_key, values))
 
-    async def update_entity(self, *args: Any, **options: Any) -> Any:
-        return await self._instance.do(
-            lambda: self._client.update_entity(*args, **options), write=True
-        )
+    @override
+    async def update(self, row: Row, values: Mapping[str, Value], *, merge: bool) -> str:
+        return await self._write(lambda: self._api.update(row, values, merge=merge))
 
-    async def upsert_entity(self, *args: Any, **options: Any) -> Any:
-        return await self._instance.do(
-            lambda: self._client.upsert_entity(*args, **options), write=True
-        )
+    @override
+    async def upsert(self, partition_key: str, row_key: str, values: Mapping[str, Value]) -> str:
+        return await self._write(lambda: self._api.upsert(partition_key, row_key, values))
 
-    async def delete_entity(self, *args: Any, **options: Any) -> Any:
-        return await self._instance.do(
-            lambda: self._client.delete_entity(*args, **options), write=True
-        )
+    @override
+    async def delete(self, partition_key: str, row_key: str, etag: str = ANY) -> None:
+        await self._write(lambda: self._api.delete(partition_key, row_key, etag))
 
-    async def submit_transaction(self, *args: Any, **options: Any) -> Any:
-        return await self._instance.do(
-            lambda: self._client.submit_transaction(*args, **options), write=True
-        )
+    @override
+    async def transact(self, partition_key: str, operations: Sequence[Operation]) -> list[str]:
+        return await self._write(lambda: self._api.transact(partition_key, operations))
 
-    def query_entities(self, *args: Any, **options: Any) -> "_SteppedPager":
-        return _SteppedPager(self._client.query_entities(*args, **options), self._instance)
+    @override
+    async def query(
+        self,
+        row_filter: str,
+        parameters: Mapping[str, Parameter],
+        most: int,
+        continuation: Continuation | None = None,
+    ) -> tuple[list[Row], Continuation | None]:
+        return await self._read(lambda: self._api.query(row_filter, parameters, most, continuation))
 
+    async def _read[T](self, call: Callable[[], Awaitable[T]]) -> T:
+        return await self._instance.do(call, write=False)
 
-class _SteppedPager:
-    def __init__(self, pager: Any, instance: Instance) -> None:
-        self._pager = pager
-        self._instance = instance
-
-    def by_page(self, token: Any = None) -> "_SteppedPager":
-        return _SteppedPager(self._pager.by_page(token), self._instance)
-
-    @property
-    def continuation_token(self) -> Any:
-        return self._pager.continuation_token
-
-    async def __anext__(self) -> Any:
-        return await self._instance.do(lambda: anext(self._pager), write=False)
+    async def _write[T](self, call: Callable[[], Awaitable[T]]) -> T:
+        return await self._instance.do(call, write=True)

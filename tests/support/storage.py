@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from azure.data.tables import EntityProperty, TableEntity
 from azure.data.tables.aio import TableClient
 
 from shared.friends.rows import Decision, Friendship, Profile
@@ -24,8 +25,9 @@ from shared.sharing.rows import (
     SharedCallRecord,
     call_key,
 )
-from shared.stored_rows import entity_of, row_of
-from shared.tables import ALL, FRIENDS, IDENTITIES, INVITATIONS, SHARED_CALLS, table_client
+from shared.stored_rows import Row
+from shared.table_api import TableApi, sdk_entity
+from shared.tables import ALL, FRIENDS, IDENTITIES, INVITATIONS, SHARED_CALLS
 from shared.upstream.clients import Upstream
 from tests.support.api import Reply
 from tests.support.kills import Step
@@ -72,10 +74,20 @@ async def table(stack: Stack, name: str) -> AsyncIterator[TableClient]:
         yield client
 
 
-def azurite_clients(stack: Stack, upstream: Upstream) -> dict[str, TableClient]:
+def azurite_clients(stack: Stack, upstream: Upstream) -> dict[str, TableApi]:
     """A client of each table of the stack, as the service has."""
     settings = load(stack.settings).upstream
-    return {name: table_client(settings, upstream, name) for name in ALL}
+    return {name: TableApi(name, settings, upstream) for name in ALL}
+
+
+def sdk_row(entity: TableEntity) -> Row:
+    """The row that Microsoft's SDK has read."""
+    values = {
+        name: value.value if isinstance(value, EntityProperty) else value
+        for name, value in entity.items()
+        if name not in ("PartitionKey", "RowKey")
+    }
+    return Row(entity["PartitionKey"], entity["RowKey"], values, str(entity.metadata["etag"]))
 
 
 def mapping_key(stack: Stack, user: str) -> str:
@@ -96,7 +108,7 @@ async def stored(stack: Stack, person: Person) -> Identity:
     key = {"key": mapping_key(stack, person.id)}
     async with table(stack, IDENTITIES) as rows:
         found = rows.query_entities("PartitionKey eq @key", parameters=key)
-        return identity_of(row_of(await anext(found)))
+        return identity_of(sdk_row(await anext(found)))
 
 
 async def store_friends(
@@ -119,7 +131,7 @@ async def store_friends(
 
     def entity(owner: str, friend: str, name: str, profile: Profile) -> dict[str, Any]:
         said = Friendship(owner, friend, name, Decision.YES, seq, Decision.YES, seq, profile)
-        return entity_of(owner, friend, said.values())
+        return sdk_entity(owner, friend, said.values())
 
     gate = asyncio.Semaphore(AT_ONCE)
     async with table(stack, FRIENDS) as rows:
@@ -168,10 +180,10 @@ async def store_invitations(stack: Stack, person: Person, number: int) -> list[s
 
     records = [record(n) for n in range(number)]
     async with table(stack, SHARED_CALLS) as rows:
-        await rows.create_entity(entity_of(records[0].call_id, RECORD_ROW, records[0].values()))
+        await rows.create_entity(sdk_entity(records[0].call_id, RECORD_ROW, records[0].values()))
     async with table(stack, INVITATIONS) as rows:
         listed = ((one.call_id, one.invitation_for(me, Role.INVITEE).values()) for one in records)
-        await _in_batches(rows, "create", (entity_of(me, *one) for one in listed))
+        await _in_batches(rows, "create", (sdk_entity(me, *one) for one in listed))
     return [record.call_id for record in records]
 
 

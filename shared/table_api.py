@@ -1,0 +1,310 @@
+"""Adapter to the REST API of Table Storage: one table, our rows in and out.
+
+The requests of every day go over the wire by themselves. Transactions and what only an operator
+does go through Microsoft's SDK. Errors are azure-core's: `shared.tables` makes problems of them.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from azure.core import MatchConditions
+from azure.core.exceptions import (
+    AzureError,
+    DecodeError,
+    HttpResponseError,
+    ResourceExistsError,
+)
+
+from shared.stored_rows import Row, Value, datetime_text, entity_of, is_long, row_of
+from shared.upstream.clients import Upstream
+from shared.upstream.errors import NoAccessToken, error_code
+from shared.upstream.settings import TablesAddress, UpstreamSettings
+from shared.upstream.signing import SharedKeyLite, SharedSignature, Signer
+from shared.upstream.wire import ERRORS, Answer, Wire
+
+if TYPE_CHECKING:  # it costs 30 ms, and a host that only reads never needs it
+    from azure.data.tables import TableTransactionError
+    from azure.data.tables.aio import TableClient
+
+_VERSION = {
+    "x-ms-version": "2019-02-02",
+    "DataServiceVersion": "3.0",
+    "Accept": "application/json;odata=minimalmetadata",
+}
+_WRITE = {**_VERSION, "Content-Type": "application/json", "Prefer": "return-no-content"}
+# What Microsoft's SDK asks access tokens of storage for, in every cloud.
+_SCOPE = "https://storage.azure.com/.default"
+# Whatever version is stored.
+ANY = "*"
+
+# A value in a filter: a text, a time, or an integer of 32 bits.
+type Parameter = str | datetime | int
+# Where to go on in a query: the keys of the next row. The second may be missing.
+type Continuation = tuple[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """A row to be inserted; it must not exist."""
+
+    row_key: str
+    values: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """A row to be replaced, if it is still of the version that was read."""
+
+    row: Row
+    values: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """A row to be deleted, if it is still of the version that was read."""
+
+    row: Row
+
+
+type Operation = Insert | Replace | Delete
+
+
+class TableApi:
+    """The operations of the Table service on one table.
+
+    Raises everywhere:
+        ResourceNotFoundError: there is no such row, or no such table; its error code tells.
+        ResourceExistsError: the row to be inserted exists.
+        ResourceModifiedError: the row is of another version than `etag`.
+        AzureError: everything else that fails.
+    """
+
+    def __init__(self, name: str, settings: UpstreamSettings, upstream: Upstream) -> None:
+        self.table_name = name
+        self._settings = settings
+        self._upstream = upstream
+
+    async def get(self, partition_key: str, row_key: str) -> Row:
+        answer = await self._send("GET", self._row_path(partition_key, row_key), _VERSION)
+        return answer.read(row_of)
+
+    async def insert(self, partition_key: str, row_key: str, values: Mapping[str, Value]) -> str:
+        """Returns the etag of the new row."""
+        entity = entity_of(partition_key, row_key, values)
+        return _etag(await self._send("POST", self._path, _WRITE, _json(entity)))
+
+    async def update(self, row: Row, values: Mapping[str, Value], *, merge: bool) -> str:
+        """Change a row of the version that was read.
+
+        Args:
+            merge: keep the other values of the row.
+
+        Returns:
+            Its new etag.
+        """
+        path = self._row_path(row.partition_key, row.row_key)
+        body = _json(entity_of(row.partition_key, row.row_key, values))
+        headers = {**_WRITE, "If-Match": row.etag}
+        return _etag(await self._send("PATCH" if merge else "PUT", path, headers, body))
+
+    async def upsert(self, partition_key: str, row_key: str, values: Mapping[str, Value]) -> str:
+        """Store a row in place of any other, and return its etag."""
+        body = _json(entity_of(partition_key, row_key, values))
+        path = self._row_path(partition_key, row_key)
+        return _etag(await self._send("PUT", path, _WRITE, body))
+
+    async def delete(self, partition_key: str, row_key: str, etag: str = ANY) -> None:
+        headers = {**_VERSION, "If-Match": etag}
+        await self._send("DELETE", self._row_path(partition_key, row_key), headers)
+
+    async def query(
+        self,
+        row_filter: str,
+        parameters: Mapping[str, Parameter],
+        most: int,
+        continuation: Continuation | None = None,
+    ) -> tuple[list[Row], Continuation | None]:
+        """One answer to a query, and where the next begins; None at the end.
+
+        Args:
+            row_filter: an OData filter, whose words are separated by one space each; `@name`
+                stands for a parameter.
+        """
+        wanted = quote(filled(row_filter, parameters), safe="")
+        target = f"{self._path}()?$top={most}&$filter={wanted}"
+        if continuation is not None:
+            partition_key, row_key = continuation
+            target += f"&NextPartitionKey={quote(partition_key, safe='')}"
+            target += f"&NextRowKey={quote(row_key, safe='')}" if row_key else ""
+        answer = await self._send("GET", target, _VERSION)
+        rows = answer.read(lambda page: list(map(row_of, page["value"])))
+        next_partition = answer.headers.get("x-ms-continuation-NextPartitionKey")
+        if next_partition is None:
+            return rows, None
+        return rows, (next_partition, answer.headers.get("x-ms-continuation-NextRowKey"))
+
+    async def transact(self, partition_key: str, operations: Sequence[Operation]) -> list[str]:
+        """Do all the operations on rows of one partition, or none. At most 100.
+
+        Returns:
+            The new etag for each operation; empty for a deletion.
+
+        Raises:
+            HttpResponseError: the first failure of one of them, as if it were done alone.
+        """
+        from azure.data.tables import TableTransactionError
+
+        try:
+            written = await self.sdk.submit_transaction(
+                [_sdk_operation(partition_key, operation) for operation in operations]
+            )
+        except TableTransactionError as error:
+            raise _transaction_error(error) from error
+        return [str(metadata.get("etag", "")) for metadata in written]
+
+    @cached_property
+    def sdk(self) -> "TableClient":
+        """Microsoft's client for the same table."""
+        from azure.data.tables.aio import TableClient
+
+        options = self._upstream.client_options()
+        if self._settings.tables_connection_string:
+            return TableClient.from_connection_string(
+                self._settings.tables_connection_string, table_name=self.table_name, **options
+            )
+        return TableClient(
+            self._settings.tables_endpoint,
+            table_name=self.table_name,
+            credential=self._upstream.managed_identity,
+            **options,
+        )
+
+    async def _send(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes = b""
+    ) -> Answer:
+        try:
+            return await self._wire.send(method, target, headers, body)
+        except NoAccessToken:
+            raise
+        except HttpResponseError as error:
+            raise _table_error(error) from error
+
+    @cached_property
+    def _wire(self) -> Wire:
+        return Wire(self._upstream.session, self.address.origin, self._signer())
+
+    def _signer(self) -> Signer:
+        address = self.address
+        if address.key:
+            return SharedKeyLite(address.account, address.key)
+        if address.signature:
+            return SharedSignature(address.signature)
+        return self._upstream.token_for(_SCOPE)
+
+    @cached_property
+    def address(self) -> TablesAddress:
+        return self._settings.tables
+
+    @cached_property
+    def _path(self) -> str:
+        return f"{self.address.path}/{self.table_name}"
+
+    def _row_path(self, partition_key: str, row_key: str) -> str:
+        return f"{self._path}(PartitionKey={_literal(partition_key)},RowKey={_literal(row_key)})"
+
+
+def filled(row_filter: str, parameters: Mapping[str, Parameter]) -> str:
+    """An OData filter with the parameters' values in it, so that no value can change the filter."""
+    return " ".join(
+        _filter_literal(parameters[word[1:]]) if word.startswith("@") else word
+        for word in row_filter.split(" ")
+    )
+
+
+def _filter_literal(value: Parameter) -> str:
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    if isinstance(value, datetime):
+        return f"datetime'{datetime_text(value)}'"
+    return str(value)
+
+
+def _literal(key: str) -> str:
+    """A key in a path: percent-encoded, and in quotes."""
+    return "'" + quote(key.replace("'", "''"), safe="") + "'"
+
+
+def _json(entity: Mapping[str, Any]) -> bytes:
+    return json.dumps(entity, separators=(",", ":")).encode()
+
+
+def _etag(answer: Answer) -> str:
+    try:
+        return answer.headers["ETag"]
+    except KeyError:
+        raise DecodeError(response=answer) from None
+
+
+def _table_error(error: HttpResponseError) -> HttpResponseError:
+    """The error with the code of its answer."""
+    answer: Any = error.response
+    code = _error_code(answer)
+    if isinstance(error, ResourceExistsError) and code != "EntityAlreadyExists":
+        error = HttpResponseError(response=error.response)
+    error.error_code = code  # type: ignore[attr-defined]  # as the SDK has it
+    return error
+
+
+def _error_code(answer: Answer) -> str:
+    """The error code of an answer; empty if it has none, as from a gateway."""
+    code = answer.headers.get("x-ms-error-code", "")
+    if not code:
+        with suppress(AzureError):
+            code = answer.read(lambda body: str(body["odata.error"]["code"]))
+    return code
+
+
+def _transaction_error(error: "TableTransactionError") -> HttpResponseError:
+    """The error that the operation alone would have had."""
+    kind = ERRORS.get(error.status_code or 0)
+    if kind is None:
+        return error
+    alone = kind(message=error.message)
+    alone.status_code, alone.error_code = error.status_code, error_code(error)  # type: ignore[attr-defined]
+    return alone
+
+
+def _sdk_operation(partition_key: str, operation: Operation) -> tuple[Any, ...]:
+    match operation:
+        case Insert(row_key, values):
+            return "create", sdk_entity(partition_key, row_key, values)
+        case Replace(row, values):
+            how = {"mode": "replace", **_if_as(row)}
+            return "update", sdk_entity(partition_key, row.row_key, values), how
+        case Delete(row):
+            return "delete", sdk_entity(partition_key, row.row_key, {}), _if_as(row)
+
+
+def sdk_entity(partition_key: str, row_key: str, values: Mapping[str, Value]) -> dict[str, Any]:
+    """An entity for the SDK, which takes integers of over 32 bits only with their type."""
+    from azure.data.tables import EdmType, EntityProperty
+
+    return {
+        "PartitionKey": partition_key,
+        "RowKey": row_key,
+        **{
+            name: EntityProperty(value, EdmType.INT64) if is_long(value) else value
+            for name, value in values.items()
+        },
+    }
+
+
+def _if_as(row: Row) -> dict[str, Any]:
+    """The condition that nobody else wrote a row since it was read."""
+    return {"etag": row.etag, "match_condition": MatchConditions.IfNotModified}

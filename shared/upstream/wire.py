@@ -1,0 +1,113 @@
+"""Requests to Azure without an SDK between, for what is asked most.
+
+An SDK's pipeline costs one to three times as much CPU as the HTTP request itself
+(docs/performance.md). Failures are those of azure-core, as the SDKs raise them.
+"""
+
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+import aiohttp
+from azure.core.exceptions import (
+    ClientAuthenticationError,
+    DecodeError,
+    HttpResponseError,
+    ResourceExistsError,
+    ResourceModifiedError,
+    ResourceNotFoundError,
+    ServiceRequestError,
+    ServiceResponseError,
+)
+from yarl import URL
+
+from shared.upstream.signing import Request, Signer
+
+# What a status means, with azure-core's errors.
+ERRORS: dict[int, type[HttpResponseError]] = {
+    HTTPStatus.UNAUTHORIZED: ClientAuthenticationError,
+    HTTPStatus.NOT_FOUND: ResourceNotFoundError,
+    HTTPStatus.CONFLICT: ResourceExistsError,
+    HTTPStatus.PRECONDITION_FAILED: ResourceModifiedError,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer, read to its end. Its names are those that azure-core's errors read."""
+
+    request: Request = field(repr=False)
+    status_code: int
+    reason: str
+    headers: Mapping[str, str]
+    content: bytes
+
+    def text(self, _encoding: str | None = None) -> str:
+        return self.content.decode("utf-8", "replace")
+
+    def read[T](self, read: Callable[[dict[str, Any]], T]) -> T:
+        """What `read` makes of the JSON in the body.
+
+        Raises:
+            DecodeError: the body is no JSON, or not what `read` expects.
+        """
+        try:
+            return read(json.loads(self.content))
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise DecodeError(response=self) from error
+
+
+class Wire:
+    """Sends requests to one service over the connections that all clients of this process share."""
+
+    def __init__(self, session: aiohttp.ClientSession, endpoint: str, signer: Signer) -> None:
+        """
+        Args:
+            endpoint: scheme and host; `path` of `send` follows.
+        """
+        self._session = session
+        self._endpoint = endpoint
+        self._signer = signer
+
+    async def send(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes = b""
+    ) -> Answer:
+        """Send a request once.
+
+        Args:
+            target: path and query, percent-encoded.
+
+        Raises:
+            HttpResponseError: the answer is not 2xx. A redirect is not followed.
+            ServiceRequestError: the service cannot be reached, and was not asked.
+            ServiceResponseError: no whole answer came; the service may have been asked.
+            NoAccessToken: there is no access token to ask with.
+        """
+        request = Request(method, target, dict(headers), body)
+        request.headers["x-ms-client-request-id"] = str(uuid.uuid4())
+        await self._signer.sign(request)
+        try:
+            async with self._session.request(
+                method,
+                URL(self._endpoint + request.target, encoded=True),
+                headers=request.headers,
+                data=body or None,
+                allow_redirects=False,
+            ) as response:
+                content = await response.read()
+                answer = Answer(
+                    request, response.status, response.reason or "", response.headers, content
+                )
+        except aiohttp.ClientConnectorError as error:
+            raise ServiceRequestError("no connection", error=error) from error
+        # TimeoutError: the session's own, long limit. Ours is a cancellation.
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise ServiceResponseError("no answer", error=error) from error
+        if answer.status_code >= HTTPStatus.MULTIPLE_CHOICES:
+            if answer.status_code == HTTPStatus.UNAUTHORIZED:
+                self._signer.refused()
+            raise ERRORS.get(answer.status_code, HttpResponseError)(response=answer)
+        return answer
