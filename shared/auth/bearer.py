@@ -1,9 +1,14 @@
 """Bearer tokens: signed JWTs of a configured issuer, for this service, valid now.
 
-A value whose name starts with `unverified` may have been written by anybody.
+A token that was verified is remembered, because clients send the same one for an hour. A value
+whose name starts with `unverified` may have been written by anybody.
 """
 
-from collections.abc import Mapping
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import jwt
@@ -18,12 +23,38 @@ from shared.principals import Caller
 MAX_TOKEN_LENGTH = 16 * 1024
 _TYPES = frozenset({"jwt", "at+jwt", "application/at+jwt"})
 _MAX_KEY_ID_LENGTH = 256
+_MOST_REMEMBERED = 10_000  # about 1 KiB each
+
+
+@dataclass(frozen=True, slots=True)
+class _Signed:
+    """What a token says of its signature. Anybody could have written it until it is verified."""
+
+    issuer: Issuer
+    key_id: str | None
+    algorithm: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Verified:
+    """A token that was verified: with which key, until when it is valid, and whose it is."""
+
+    signed: _Signed
+    key: jwt.PyJWK = field(repr=False)
+    expires: float
+    caller: Caller
 
 
 class BearerTokens:
     """Verifies bearer tokens of the configured issuers."""
 
-    def __init__(self, issuers: Mapping[str, Issuer], keys: Mapping[str, KeySource]) -> None:
+    def __init__(
+        self,
+        issuers: Mapping[str, Issuer],
+        keys: Mapping[str, KeySource],
+        now: Callable[[], float] = time.time,
+        most_remembered: int = _MOST_REMEMBERED,
+    ) -> None:
         """
         Args:
             issuers: by issuer URL.
@@ -31,6 +62,11 @@ class BearerTokens:
         """
         self._issuers = issuers
         self._keys = keys
+        self._now = now
+        self._most_remembered = most_remembered
+        # By the token's hash: whoever reads this memory finds no token. The one that was not sent
+        # for the longest time is dropped.
+        self._remembered: OrderedDict[bytes, _Verified] = OrderedDict()
 
     async def authenticate(self, authorization: str) -> Caller:
         """The caller of an Authorization header. Raises as `Authenticator.authenticate`."""
@@ -42,13 +78,34 @@ class BearerTokens:
             raise refusal(f"The token is longer than {MAX_TOKEN_LENGTH} characters.")
         if "," in token or " " in token:
             raise refusal("Send one Authorization header only.", error="invalid_request")
-        issuer, key_id, algorithm = self._unverified_header(token)
-        claims = await _verified_claims(token, self._keys[issuer.url], key_id, algorithm, issuer)
-        return caller_of(claims, issuer)
+        digest = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
+        verified = self._remembered.pop(digest, None)
+        if verified is None or not await self._is_still_valid(verified):
+            verified = await self._verify(token)
+        self._remembered[digest] = verified
+        if len(self._remembered) > self._most_remembered:
+            self._remembered.popitem(last=False)
+        return verified.caller
 
-    def _unverified_header(self, token: str) -> tuple[Issuer, str | None, str]:
-        """Issuer, key id and algorithm: what says which keys may verify the token's signature.
-        Nothing else of it is used until then."""
+    async def _is_still_valid(self, verified: _Verified) -> bool:
+        """Whether the token has not expired, and its issuer still has the key that signed it.
+
+        The keys are asked for as for a new token, so that they are fetched again in time.
+        """
+        if verified.expires <= self._now() - LEEWAY_SECONDS:
+            return False
+        signed = verified.signed
+        keys = await self._keys[signed.issuer.url].find(signed.key_id, signed.algorithm)
+        return any(key is verified.key for key in keys)
+
+    async def _verify(self, token: str) -> _Verified:
+        signed = self._unverified_header(token)
+        key, claims = await _verified_claims(token, self._keys[signed.issuer.url], signed)
+        return _Verified(signed, key, float(claims["exp"]), caller_of(claims, signed.issuer))
+
+    def _unverified_header(self, token: str) -> _Signed:
+        """What says which keys may verify the token's signature. Nothing else of the token is used
+        until then."""
         try:
             unverified = jwt.decode_complete(token, options={"verify_signature": False})
         except (jwt.PyJWTError, ValueError, RecursionError):
@@ -66,7 +123,7 @@ class BearerTokens:
         issuer = self._issuers.get(url) if isinstance(url, str) else None
         if issuer is None:
             raise refusal("The token's issuer (iss) is not configured here, see AUTH_ISSUER.")
-        return issuer, key_id, algorithm
+        return _Signed(issuer, key_id, algorithm)
 
 
 def _is_access_token(header: Mapping[str, Any], claims: Mapping[str, Any]) -> bool:
@@ -77,15 +134,17 @@ def _is_access_token(header: Mapping[str, Any], claims: Mapping[str, Any]) -> bo
 
 
 async def _verified_claims(
-    token: str, keys: KeySource, key_id: str | None, algorithm: str, issuer: Issuer
-) -> dict[str, Any]:
-    def decode(key: jwt.PyJWK) -> dict[str, Any]:
-        return jwt.decode(
+    token: str, keys: KeySource, signed: _Signed
+) -> tuple[jwt.PyJWK, dict[str, Any]]:
+    """The claims, and the key that signed them."""
+
+    def decode(key: jwt.PyJWK) -> tuple[jwt.PyJWK, dict[str, Any]]:
+        claims = jwt.decode(
             token,
             key,
-            algorithms=[algorithm],
-            audience=issuer.audiences,
-            issuer=issuer.url,
+            algorithms=[signed.algorithm],
+            audience=signed.issuer.audiences,
+            issuer=signed.issuer.url,
             leeway=LEEWAY_SECONDS,
             options={
                 # Without this a token that has no exp would be valid for ever.
@@ -93,9 +152,10 @@ async def _verified_claims(
                 "enforce_minimum_key_length": True,
             },
         )
+        return key, claims
 
     try:
-        claims = await decode_with_any(token, keys, key_id, algorithm, decode)
+        decoded = await decode_with_any(token, keys, signed.key_id, signed.algorithm, decode)
     except jwt.ExpiredSignatureError:
         raise refusal("The token has expired; get a new one.") from None
     except jwt.InvalidAudienceError:
@@ -108,6 +168,6 @@ async def _verified_claims(
         raise refusal("The token is not valid yet; compare the clocks.") from None
     except (jwt.PyJWTError, ValueError, TypeError):
         raise refusal("The token's signature or a claim is not valid.") from None
-    if claims is None:
+    if decoded is None:
         raise refusal("The token is signed with a key that its issuer does not have.")
-    return claims
+    return decoded
