@@ -49,7 +49,7 @@ type Moment = Annotated[AwareDatetime, Field(ge=_FIRST, le=_LAST)]
 class EventPart(BaseModel):
     """A part of an event: external input, in ACS's field names; unknown fields are ignored."""
 
-    model_config = ConfigDict(alias_generator=to_camel)
+    model_config = ConfigDict(alias_generator=to_camel, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -109,7 +109,10 @@ class CallEvent(EventPart):
 
 
 # ACS sends one event in each request, in an array (reference D.3).
-_EVENTS = TypeAdapter(Annotated[list[JsonValue], Field(min_length=1, max_length=100)])
+_EVENTS = TypeAdapter(
+    Annotated[list[JsonValue], Field(min_length=1, max_length=100)],
+    config=ConfigDict(defer_build=True),
+)
 
 
 def read_events(body: bytes) -> list[CallEvent]:
