@@ -123,7 +123,7 @@ class FarEnds:
     def play_seconds(self) -> float:
         return self.spec.play_ms / 1000
 
-    async def error_of(self, source: PlaySource) -> ResultInformation | None:
+    async def source_error(self, source: PlaySource) -> ResultInformation | None:
         """Why a source cannot be played, or None. Speech always can."""
         if source.file is None:
             return None

@@ -99,7 +99,7 @@ class Participants:
     async def _play_on_hold(
         self, connection: CallConnection, request: Hold, source: PlaySource
     ) -> None:
-        error, raw_id = await self._far_ends.error_of(source), request.target_participant
+        error, raw_id = await self._far_ends.source_error(source), request.target_participant
         is_over = connection.state is not CallConnectionState.CONNECTED
         if error is None or is_over or raw_id not in connection.call.participants:
             return

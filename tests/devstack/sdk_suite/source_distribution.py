@@ -23,27 +23,31 @@ _WRONG_FILE = "DO NOT MATCH THE HASHES"
 
 
 class IndexUnreachableError(Exception):
-    """The package index does not have the file, or does not answer; the message says what pip did."""
+    """The package index does not have the file, or does not answer; the message is pip's."""
 
 
 class WrongFileError(Exception):
     """The package index has another file than the pinned one."""
 
 
-def source_distribution(cache: Path = CACHE) -> Path:
+def source_distribution(cache: Path = CACHE, sha256: str = SHA256) -> Path:
     """The file, from the cache if it is there.
+
+    Args:
+        cache: made if absent.
+        sha256: of the only file that will do, in hexadecimal.
 
     Raises:
         IndexUnreachableError: it is not in the cache, and cannot be had.
         WrongFileError: what the index has instead; nothing of it was run.
     """
     kept = cache / FILE_NAME
-    if not _is_ours(kept):
+    if not _is_wanted(kept, sha256):
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache) as folder:
-            _download(Path(folder))
+            _download(Path(folder), sha256)
             fetched = Path(folder) / FILE_NAME
-            if not _is_ours(fetched):
+            if not _is_wanted(fetched, sha256):
                 raise WrongFileError(FILE_NAME)
             fetched.replace(kept)  # two workers may both fetch it
     return kept
@@ -59,15 +63,15 @@ def unpack_tests(archive: Path, folder: Path) -> Path:
     return folder / tests
 
 
-def _is_ours(file: Path) -> bool:
-    return file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() == SHA256
+def _is_wanted(file: Path, sha256: str) -> bool:
+    return file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() == sha256
 
 
-def _download(folder: Path) -> None:
+def _download(folder: Path, sha256: str) -> None:
     """With pip, so that the indexes, proxies and authorities of this machine count. It checks the
     hash before it runs the setup.py of the distribution, which it does to read its metadata."""
     requirement = folder / "requirement.txt"
-    requirement.write_text(f"{PACKAGE}=={VERSION} --hash=sha256:{SHA256}\n")
+    requirement.write_text(f"{PACKAGE}=={VERSION} --hash=sha256:{sha256}\n")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--retries", "1"]
     wanted = ["--no-input", "--no-deps", "--no-binary", ":all:", "--require-hashes"]
     ended = subprocess.run(

@@ -5,8 +5,8 @@ the other. What a test leaves running ends with its fork.
 """
 
 import gc
-import json
 import os
+import pickle
 import traceback
 from collections.abc import Sequence
 from typing import Any
@@ -44,8 +44,8 @@ def _fork(item: pytest.Item) -> tuple[int, int]:
         return pid, ours
     os.close(ours)
     try:
-        with os.fdopen(theirs, "w") as output:
-            json.dump(_run(item), output)
+        with os.fdopen(theirs, "wb") as output:
+            pickle.dump(_run(item), output)  # JSON has no tuples, which reports have
         os._exit(0)
     except BaseException:
         traceback.print_exc()
@@ -60,12 +60,12 @@ def _run(item: pytest.Item) -> list[Any]:
 
 def _reports(item: pytest.Item, pid: int, output: int) -> list[Any]:
     hook = item.config.hook
-    with os.fdopen(output) as file:
+    with os.fdopen(output, "rb") as file:
         written = file.read()
-    _, status = os.waitpid(pid, 0)
-    if status != 0:
-        raise RuntimeError(f"the fork of {item.nodeid} ended with {status}")
+    os.waitpid(pid, 0)
+    if not written:
+        raise RuntimeError(f"the fork of {item.nodeid} has ended without a report")
     return [
         hook.pytest_report_from_serializable(config=item.config, data=data)
-        for data in json.loads(written)
+        for data in pickle.loads(written)
     ]

@@ -1,3 +1,5 @@
 """Microsoft's tests import the asynchronous client, and do not use it."""
 
-from azure.servicebus import ServiceBusClient as ServiceBusClient
+from . import ServiceBusClient
+
+__all__ = ["ServiceBusClient"]

@@ -1,4 +1,4 @@
-"""What Microsoft's tests take from its client for phone numbers: they make one, and do not use it."""
+"""Microsoft's tests make a client for phone numbers, and do not use it."""
 
 
 class PhoneNumbersClient:
