@@ -4,7 +4,6 @@ import asyncio
 import io
 import wave
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 from aiohttp import web

@@ -43,7 +43,7 @@ EXPECTED_TO_FAIL = {
 
 
 def archive_or_skip(cache: Path = CACHE) -> Path:
-    """The distribution. Without it the suite is skipped, but not in CI: nobody would see it there."""
+    """The distribution. Without it the suite is skipped, but not in CI, where nobody sees that."""
     try:
         return source_distribution(cache)
     except IndexUnreachableError as reason:
