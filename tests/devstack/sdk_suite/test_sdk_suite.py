@@ -63,6 +63,7 @@ def environment_of(emulator: AcsEmulator, dispatcher: Dispatcher) -> dict[str, s
         "TRANSPORT_URL": dispatcher.transport_url,
         "REQUESTS_CA_BUNDLE": str(emulator.authority),
         "SSL_CERT_FILE": str(emulator.authority),
+        "no_proxy": "127.0.0.1",
     }
 
 

@@ -38,6 +38,9 @@ class TestOurs(AzureRecordedTestCase):
 
     def test_exits(self):
         raise SystemExit
+
+    def test_fails_at_its_end(self, request):
+        request.addfinalizer(lambda: 1 / 0)
 """
 
 
@@ -54,6 +57,7 @@ async def test_each_test_has_an_outcome(tmp_path: Path) -> None:
         "test_e2e_ours.test_is_skipped": "skipped",
         "test_e2e_ours.test_has_no_fixture": "failed",
         "test_e2e_ours.test_exits": "failed",
+        "test_e2e_ours.test_fails_at_its_end": "failed",
     }
     assert "assert 'ours' == 'another'" in run.output
 
