@@ -183,7 +183,7 @@ def kill_each(counted_host: Host, controls: dict[str, Control]) -> KillEach:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--installation", action="store_true", help="also install everything anew")
+    parser.addoption("--installation", action="store_true", help="also what needs a package index")
 
 
 def pytest_configure(config: pytest.Config) -> None:

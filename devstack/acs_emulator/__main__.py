@@ -68,6 +68,11 @@ def read_arguments(arguments: list[str]) -> tuple[Settings, bool]:
         default=well_known.EVENT_KEY,
         help="what it sends there in a header; default: the well-known key",
     )
+    parser.add_argument(
+        "--fetch-files",
+        action="store_true",
+        help="fetch the files that apps play, and look at their format",
+    )
     given, stop_with_stdin = read_options(parser, arguments)
     key_file: Path = given["key_file"]
     if given["callback_key_file"] is None:

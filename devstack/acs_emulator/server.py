@@ -45,6 +45,7 @@ class Settings(ProcessSettings):
         caller_id: the phone number of the resource.
         event_webhook: where Event Grid sends incoming calls, or None.
         event_key: the secret that it sends there in a header.
+        fetch_files: whether the files that apps play are fetched.
     """
 
     key_file: Path
@@ -57,6 +58,7 @@ class Settings(ProcessSettings):
     limits: bool
     event_webhook: str | None
     event_key: str
+    fetch_files: bool
 
     @property
     def subscription(self) -> SubscriptionSpec | None:
@@ -100,6 +102,7 @@ def build_app(settings: Settings) -> web.Application:
         resource_id=settings.resource_id,
         caller_id=settings.caller_id,
         subscription=settings.subscription,
+        fetch_files=settings.fetch_files,
     )
     calls.forget_before(now - CALLS_KEPT_SECONDS)
     inspection = Inspection(database=database, identities=identities, limits=limits, calls=calls)

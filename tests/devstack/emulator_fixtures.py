@@ -92,6 +92,7 @@ class EmulatorProcess:
         module: what `python -m` runs.
         folder: for its log and, in `state`, for its state.
         arguments: besides the usual ones.
+        environment: besides that of the tests, see PartProcess.
     """
 
     module: str
@@ -100,6 +101,7 @@ class EmulatorProcess:
     authority: Path
     issuer: str
     arguments: list[str] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     tls_port: int = field(default_factory=free_port)
     process: PartProcess | None = None
@@ -129,6 +131,7 @@ class EmulatorProcess:
                 ],
                 log,
                 stdout=True,
+                environment=self.environment,
             )
         assert self.process.stdout is not None
         ready = self.process.stdout.readline()

@@ -29,11 +29,11 @@ _TESTS_OF_DEV_PY = "tests/devstack/commands/"
 def describe_marks(config: pytest.Config) -> None:
     for name, (meaning, _) in TECHNIQUES.items():
         config.addinivalue_line("markers", f"{name}: {meaning}")
-    config.addinivalue_line("markers", "installation: installs what a clone needs, in a minute")
+    config.addinivalue_line("markers", "installation: takes a while, and needs a package index")
 
 
 def leave_out_installations(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """They need as long as all else of dev.py: only where they are asked for, as CI does."""
+    """They take long, and need more than this machine: only where asked for, as CI does."""
     if not config.getoption("--installation"):
         left_out = [item for item in items if item.get_closest_marker("installation")]
         config.hook.pytest_deselected(items=left_out)

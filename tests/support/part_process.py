@@ -9,10 +9,11 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any
 
 from tests.support.warm_parts import MESSAGE_BYTES
@@ -28,10 +29,17 @@ class PartProcess:
         part: such as "devstack.issuer"; one of those in `warm_parts`.
         log: where its standard error goes, and its standard output unless that is wanted.
         stdout: whether its standard output is to be read, as text.
+        environment: variables that count when they are used. What is read at an import is not.
     """
 
     def __init__(
-        self, part: str, arguments: Sequence[str], log: IO[Any], *, stdout: bool = False
+        self,
+        part: str,
+        arguments: Sequence[str],
+        log: IO[Any],
+        *,
+        stdout: bool = False,
+        environment: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.returncode: int | None = None
         their_input, our_input = os.pipe()
@@ -40,7 +48,11 @@ class PartProcess:
         theirs = [their_input, their_output, log.fileno(), their_life]
         try:
             self._warm = _warm_parts()
-            wanted = {"part": part, "arguments": list(arguments)}
+            wanted = {
+                "part": part,
+                "arguments": list(arguments),
+                "environment": dict(environment),
+            }
             self.pid: int = self._warm.ask("start", theirs, **wanted)["pid"]
         finally:
             for descriptor in (their_input, their_output, their_life):

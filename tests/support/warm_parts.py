@@ -39,6 +39,7 @@ def main() -> None:
             pid = os.fork()
             if pid == 0:
                 requests.close()
+                os.environ.update(command["environment"])
                 _become(mains[command["part"]], command["arguments"], descriptors)
             for descriptor in descriptors:
                 os.close(descriptor)

@@ -10,6 +10,7 @@ from devstack.acs_emulator.callbacks.tokens import CallbackTokens
 from devstack.acs_emulator.calls.api import CallsApi
 from devstack.acs_emulator.calls.events import CallEvents
 from devstack.acs_emulator.calls.far_ends import FarEnds
+from devstack.acs_emulator.calls.files import AudioFiles
 from devstack.acs_emulator.calls.incoming_calls import IncomingCalls
 from devstack.acs_emulator.calls.inspection import CallInspection
 from devstack.acs_emulator.calls.invitations import Invitations
@@ -62,6 +63,7 @@ class CallAutomationEmulator:
         callback_key: signs the tokens of callbacks.
         caller_id: the phone number of the resource.
         subscription: the subscription of Event Grid at the start.
+        fetch_files: whether the files that apps play are fetched.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class CallAutomationEmulator:
         resource_id: str,
         caller_id: str,
         subscription: SubscriptionSpec | None,
+        fetch_files: bool,
     ) -> None:
         self._database = database
         self._call_store = CallStore(database)
@@ -82,7 +85,8 @@ class CallAutomationEmulator:
         self._tokens = CallbackTokens(callback_key, issuer=callback_issuer, resource_id=resource_id)
         self._callbacks = CallbackDelivery(self._event_store, self._tokens)
         self._event_grid = EventGrid(subscription)
-        far_ends = FarEnds(identities, resource_id)
+        self._files = AudioFiles(are_fetched=fetch_files)
+        far_ends = FarEnds(identities, self._files, resource_id)
         events = CallEvents(self._callbacks)
         self._switchboard = Switchboard(
             database=database,
@@ -137,11 +141,13 @@ class CallAutomationEmulator:
         """Deliver the events that an earlier process did not deliver, and end its calls."""
         await self._callbacks.start()
         await self._event_grid.start()
+        await self._files.start()
         self._switchboard.end_calls_of_earlier_process()
 
     async def stop(self) -> None:
         await self._event_grid.stop()
         await self._switchboard.stop()
+        await self._files.stop()
         await self._callbacks.stop()
 
     def forget_before(self, then: int) -> None:

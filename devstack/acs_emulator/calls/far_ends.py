@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from devstack.acs_emulator.calls.bodies import TONES, PlaySource
 from devstack.acs_emulator.calls.connections import Invitation
+from devstack.acs_emulator.calls.files import AudioFiles
 from devstack.acs_emulator.calls.results import (
     BAD_FORMAT,
     BUSY,
@@ -105,9 +106,10 @@ class FarEndsSpec(Spec):
 class FarEnds:
     """Only inspection changes them, and a restart undoes the changes."""
 
-    def __init__(self, identities: IdentityStore, resource_id: str) -> None:
+    def __init__(self, identities: IdentityStore, files: AudioFiles, resource_id: str) -> None:
         self.spec = FarEndsSpec()
         self._identities = identities
+        self._files = files
         self._identity_prefix = f"{ACS_USER}{resource_id}_"
 
     def of(self, raw_id: str) -> FarEndSpec:
@@ -121,10 +123,13 @@ class FarEnds:
     def play_seconds(self) -> float:
         return self.spec.play_ms / 1000
 
-    def error_of(self, source: PlaySource) -> ResultInformation | None:
+    async def source_error(self, source: PlaySource) -> ResultInformation | None:
         """Why a source cannot be played, or None. Speech always can."""
-        name = self.spec.sources.get(source.file.uri) if source.file is not None else None
-        return None if name is None else SOURCE_ERRORS[name]
+        if source.file is None:
+            return None
+        if name := self.spec.sources.get(source.file.uri):
+            return SOURCE_ERRORS[name]
+        return await self._files.error_of(source.file.uri)
 
     async def reaction(self, invitation: Invitation) -> ResultInformation | None:
         """Wait for the far end to react; returns why it does not accept, or None if it does.

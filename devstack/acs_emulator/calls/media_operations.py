@@ -70,7 +70,7 @@ class PlayOperation:
         is_started = False
         while True:
             for index, source in enumerate(self._request.play_sources):
-                if error := self._far_ends.error_of(source):
+                if error := await self._far_ends.source_error(source):
                     self._report.send("PlayFailed", error, {"failedPlaySourceIndex": index})
                     return
                 if not is_started:  # recorded: where the first source is bad, nothing has started
@@ -116,7 +116,7 @@ class RecognizeOperation:
 
     async def perform(self) -> None:
         for index, source in enumerate(self._request.prompts):
-            if self._far_ends.error_of(source):
+            if await self._far_ends.source_error(source):
                 self._report.send(
                     "RecognizeFailed", PROMPT_FAILED, {"failedPlaySourceIndex": index}
                 )

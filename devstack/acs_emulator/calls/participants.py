@@ -4,10 +4,16 @@ from devstack.acs_emulator.calls.bodies import (
     CancelAddParticipant,
     Hold,
     MuteParticipants,
+    PlaySource,
     RemoveParticipant,
     Unhold,
 )
-from devstack.acs_emulator.calls.connections import Call, CallConnection, Participant
+from devstack.acs_emulator.calls.connections import (
+    Call,
+    CallConnection,
+    CallConnectionState,
+    Participant,
+)
 from devstack.acs_emulator.calls.events import CallEvents, participant_field
 from devstack.acs_emulator.calls.far_ends import FarEnds
 from devstack.acs_emulator.calls.results import (
@@ -87,11 +93,18 @@ class Participants:
         Recorded: if what they should hear meanwhile cannot be played, they wait for a moment only.
         """
         self._set_on_hold(connection, request.target_participant, is_on_hold=True)
-        source = request.play_source_info
-        error = self._far_ends.error_of(source) if source is not None else None
-        if error is not None:
-            self._events.send_for_operation(connection, request, "HoldFailed", error)
-            self._set_on_hold(connection, request.target_participant, is_on_hold=False)
+        if source := request.play_source_info:
+            self._switchboard.background.spawn(self._play_on_hold(connection, request, source))
+
+    async def _play_on_hold(
+        self, connection: CallConnection, request: Hold, source: PlaySource
+    ) -> None:
+        error, raw_id = await self._far_ends.source_error(source), request.target_participant
+        is_over = connection.state is not CallConnectionState.CONNECTED
+        if error is None or is_over or raw_id not in connection.call.participants:
+            return
+        self._events.send_for_operation(connection, request, "HoldFailed", error)
+        self._set_on_hold(connection, raw_id, is_on_hold=False)
 
     def unhold(self, connection: CallConnection, request: Unhold) -> None:
         """End their wait; the caller has checked that they are in the call."""

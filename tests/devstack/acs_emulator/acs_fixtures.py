@@ -105,12 +105,17 @@ async def calling(emulator: AcsEmulator) -> AsyncIterator[AcsCaller]:
 
 @contextmanager
 def running_emulator(
-    folder: Path, issuer: str, *arguments: str, new_keys: bool = False
+    folder: Path,
+    issuer: str,
+    *arguments: str,
+    new_keys: bool = False,
+    environment: dict[str, str] | None = None,
 ) -> Iterator[AcsEmulator]:
     """An emulator of the test's own.
 
     Args:
         new_keys: whether it has to make its keys, which takes as long as a hundred requests.
+        environment: see EmulatorProcess.
     """
     key_file = folder / "state" / "acs-signing-key.pem"
     if not new_keys:
@@ -125,6 +130,7 @@ def running_emulator(
         authority,
         issuer,
         ["--key-file", str(key_file), *arguments],
+        environment or {},
     )
     with running(emulator):
         yield emulator

@@ -1,0 +1,88 @@
+"""Microsoft's own end-to-end tests of the Call Automation SDK, unmodified, against the emulator.
+
+They get what they would get for Azure: a connection string, and the addresses of what they have
+around it. Nothing is set for a single one of them.
+"""
+
+import os
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from devstack.well_known import SPEECH_ENDPOINT
+from tests.devstack.acs_emulator.acs_fixtures import AcsEmulator, running_emulator
+from tests.devstack.sdk_suite.dispatcher import Dispatcher, dispatching
+from tests.devstack.sdk_suite.source_distribution import (
+    CACHE,
+    PACKAGE,
+    VERSION,
+    IndexUnreachableError,
+    source_distribution,
+    unpack_tests,
+)
+from tests.devstack.sdk_suite.suite import run_suite
+
+NO_ISSUER = "http://127.0.0.1:9"
+NUMBER_OF_TESTS = 44
+CALLS, MEDIA = "test_e2e_callautomation_client", "test_e2e_media_client"
+RECORDING = "recording is not emulated"
+STREAMING = "media streaming is not emulated"
+TRANSCRIPTION = "transcription is not emulated"
+# By file and test, with the reason. One that passes all the same has to leave this list.
+EXPECTED_TO_FAIL = {
+    f"{CALLS}.test_start_recording_with_call_connection_id": RECORDING,
+    f"{CALLS}.test_start_recording_with_server_call_id": RECORDING,
+    f"{CALLS}_async.test_start_rec_with_call_connection_id_async": RECORDING,
+    f"{CALLS}_async.test_start_recording_with_server_call_id_async": RECORDING,
+    f"{MEDIA}.test_start_stop_media_streaming_in_a_call": STREAMING,
+    f"{MEDIA}.test_start_stop_transcription_in_call": TRANSCRIPTION,
+    f"{MEDIA}_async.test_start_stop_media_streaming_in_a_call": STREAMING,
+    f"{MEDIA}_async.test_start_stop_transcription_in_call": TRANSCRIPTION,
+}
+
+
+def archive_or_skip(cache: Path = CACHE) -> Path:
+    """The distribution. Without it the suite is skipped, but not in CI, where nobody sees that."""
+    try:
+        return source_distribution(cache)
+    except IndexUnreachableError as reason:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"Microsoft's tests are not here, and cannot be fetched: {reason}")
+
+
+def environment_of(emulator: AcsEmulator, dispatcher: Dispatcher) -> dict[str, str]:
+    """What Microsoft's tests read, and who signs the emulator's certificate."""
+    return {
+        "COMMUNICATION_LIVETEST_STATIC_CONNECTION_STRING": emulator.tls_connection_string,
+        "SERVICEBUS_STRING": dispatcher.host,
+        "DISPATCHER_ENDPOINT": dispatcher.url,
+        "FILE_SOURCE_URL": dispatcher.prompt_url,
+        "COGNITIVE_SERVICE_ENDPOINT": SPEECH_ENDPOINT,
+        "TRANSPORT_URL": dispatcher.transport_url,
+        "REQUESTS_CA_BUNDLE": str(emulator.authority),
+        "SSL_CERT_FILE": str(emulator.authority),
+        "no_proxy": "127.0.0.1",
+    }
+
+
+@pytest.mark.installation
+@pytest.mark.emulators
+@pytest.mark.timeout(300)
+async def test_microsofts_own_tests_of_the_sdk_pass(tmp_path: Path) -> None:
+    tests = unpack_tests(archive_or_skip(), tmp_path)
+    assert version(PACKAGE) == VERSION, "the pinned distribution is that of the installed SDK"
+    async with dispatching() as dispatcher:
+        # The internet, as far as files come from there, is a proxy that reaches nobody.
+        proxies = {"https_proxy": dispatcher.url, "no_proxy": "127.0.0.1"}
+        webhook = ["--event-webhook", dispatcher.events_url]
+        with running_emulator(
+            tmp_path, NO_ISSUER, *webhook, "--fetch-files", environment=proxies
+        ) as emulator:
+            run = await run_suite(tests, environment_of(emulator, dispatcher))
+
+    assert len(run.outcomes) == NUMBER_OF_TESTS, run.output
+    others = {test: outcome for test, outcome in run.outcomes.items() if outcome != "passed"}
+    assert set(dispatcher.tunnels) == {"dummy.com:443"}, "a file that Microsoft's tests have not"
+    assert others == dict.fromkeys(EXPECTED_TO_FAIL, "failed"), run.output
