@@ -10,6 +10,7 @@ from devstack.well_known import ACS_CALLBACK_KEYS_PATH
 
 # Documented, like the paths; but in Azure the paths are on another host than the API.
 LIFETIME_SECONDS = 300
+SOCKET_LIFETIME_SECONDS = 24 * 3600
 DISCOVERY_PATH = "/calling/.well-known/acsopenidconfiguration"
 
 
@@ -28,6 +29,13 @@ class CallbackTokens:
 
     def issue(self) -> str:
         """A new token: every attempt to deliver an event has its own one."""
+        return self._issue(LIFETIME_SECONDS)
+
+    def issue_for_socket(self) -> str:
+        """A new token for a WebSocket to the app."""
+        return self._issue(SOCKET_LIFETIME_SECONDS)
+
+    def _issue(self, lifetime_seconds: int) -> str:
         now = int(time.time())
         return self._key.sign(
             {
@@ -35,7 +43,7 @@ class CallbackTokens:
                 "aud": self._resource_id,
                 "iat": now,
                 "nbf": now,
-                "exp": now + LIFETIME_SECONDS,
+                "exp": now + lifetime_seconds,
                 "jti": uuid.uuid4().hex,  # [assumed]
             }
         )

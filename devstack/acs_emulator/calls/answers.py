@@ -28,10 +28,10 @@ def foreign_caller_id(number: str, owned: str) -> AcsError:
     return invalid_field("sourceCallerIdNumber", why)
 
 
-def speech_without_endpoint() -> AcsError:
+def speech_without_endpoint(field: str = "playSources") -> AcsError:
     # It is documented that the endpoint is required.
-    why = "Text to speech needs cognitiveServicesEndpoint in createCall, answer or connect."
-    return invalid_field("playSources", why)
+    why = "Speech needs cognitiveServicesEndpoint in createCall, answer or connect."
+    return invalid_field(field, why)
 
 
 def call_not_found() -> AcsError:
@@ -70,6 +70,30 @@ def too_many_operations() -> AcsError:
     # The documented answer to too much; that there is a limit of waiting operations is assumed.
     message = "Too many media operations wait in this call."
     return AcsError(429, "TooManyRequests", message, headers={"Retry-After": "1"})
+
+
+def stream_not_configured() -> AcsError:
+    """Documented, among the codes of failed transcriptions; assumed is that it comes at once."""
+    message = "Request not allowed: its URL, or cognitiveServicesEndpoint, was not set before."
+    return AcsError(405, "8522", message)
+
+
+def locale_without_region(locale: str | None) -> AcsError:
+    """Documented, as above."""
+    why = "locale is missing" if locale is None else "only locales with a region are supported"
+    return AcsError(400, "8523", f"Invalid request, {why}.")
+
+
+def update_not_supported() -> AcsError:
+    """Documented, as above."""
+    message = "UpdateTranscription is not supported for a connection that was made by connect."
+    return AcsError(405, "8520", message)
+
+
+def stream_conflict(*, is_started: bool) -> AcsError:
+    # The code for two actions that contradict each other is documented; that these do is assumed.
+    state = "already in progress" if is_started else "not in progress"
+    return AcsError(409, "8519", f"The stream is {state}.")
 
 
 def not_emulated(feature: str) -> AcsError:

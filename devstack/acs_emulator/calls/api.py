@@ -103,7 +103,7 @@ class CallsApi:
             self._check_caller_id(body.targets, body.source_caller_id_number)
             connection = self._switchboard.create(body)
             self._invitations.call_targets(connection)
-            properties = connection.properties()
+            properties = connection.new_properties()
             del properties["serverCallId"]  # recorded: the answer has none yet
             return _call_answer(HTTPStatus.CREATED, connection, properties)
 
@@ -116,7 +116,7 @@ class CallsApi:
         def effect() -> web.Response:
             incoming = self._incoming.take(body.incoming_call_context)
             connection = self._switchboard.answer(body, incoming)
-            properties = connection.properties()  # not connected yet, as recorded
+            properties = connection.new_properties()  # not connected yet, as recorded
             self._invitations.answer(incoming, connection)
             return _call_answer(HTTPStatus.OK, connection, properties)
 

@@ -10,10 +10,14 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from aiohttp import web
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from devstack.acs_emulator.calls.answers import bad_request, invalid_field, not_emulated
+from devstack.acs_emulator.calls.parts import Part
+from devstack.acs_emulator.calls.streaming_options import (
+    MediaStreamingOptions,
+    TranscriptionOptions,
+)
 from devstack.acs_emulator.wire.answers import unsupported_media_type
 from devstack.acs_emulator.wire.identifiers import checked_number, raw_id_of
 from devstack.acs_emulator.wire.webhooks import checked_webhook_url
@@ -37,8 +41,6 @@ TONES = {
 
 # What requests may ask for that is not emulated, by the way to the field.
 NOT_EMULATED_FIELDS = {
-    ("mediaStreamingOptions",): "media streaming",
-    ("transcriptionOptions",): "transcription",
     ("teamsAppSource",): "a Teams app as the source of a call",
     ("customCallingContext", "teamsPhoneCallDetails"): "details of Teams phone calls",
 }
@@ -80,10 +82,6 @@ type Tone = Literal[
 ]  # fmt: skip
 
 
-class Part(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, alias_generator=to_camel)
-
-
 class CallIntelligenceOptions(Part):
     cognitive_services_endpoint: Annotated[str, AfterValidator(_https)] | None = None
 
@@ -94,6 +92,8 @@ class NewConnection(Part):
     callback_uri: CallbackUrl
     operation_context: str | None = None
     call_intelligence_options: CallIntelligenceOptions = CallIntelligenceOptions()
+    media_streaming_options: MediaStreamingOptions | None = None
+    transcription_options: TranscriptionOptions | None = None
 
     @property
     def speech_endpoint(self) -> str | None:
@@ -225,6 +225,12 @@ class DtmfOptions(Part):
     stop_tones: list[Tone] = Field(default_factory=list)
 
 
+class Choice(Part):
+    label: Annotated[str, Field(min_length=1)]
+    phrases: Annotated[list[str], Field(min_length=1)]
+    tone: Tone | None = None
+
+
 class RecognizeOptions(Part):
     target_participant: RawId
     interrupt_prompt: bool = False
@@ -232,6 +238,7 @@ class RecognizeOptions(Part):
         DEFAULT_SILENCE_SECONDS
     )
     dtmf_options: DtmfOptions = DtmfOptions()
+    choices: list[Choice] = Field(default_factory=list)
 
 
 class Recognize(Operation):
@@ -240,6 +247,14 @@ class Recognize(Operation):
     play_prompt: PlaySource | None = None
     play_prompts: list[PlaySource] = Field(default_factory=list)
     interrupt_call_media_operation: bool = False
+
+    @property
+    def hears_tones(self) -> bool:
+        return self.recognize_input_type != "speech"
+
+    @property
+    def hears_speech(self) -> bool:
+        return self.recognize_input_type != "dtmf"
 
     @property
     def prompts(self) -> list[PlaySource]:

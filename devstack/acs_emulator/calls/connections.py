@@ -16,6 +16,10 @@ from pydantic import JsonValue
 
 from devstack.acs_emulator.calls.bodies import Operation, TransferToParticipant
 from devstack.acs_emulator.calls.results import ResultInformation
+from devstack.acs_emulator.calls.subscriptions import (
+    MediaStreamingSubscription,
+    TranscriptionSubscription,
+)
 from devstack.acs_emulator.wire.identifiers import identifier_json
 
 
@@ -35,12 +39,16 @@ class Participant:
     Args:
         presses: the keys that they will press, one list for each time that the app begins to
             collect tones from them.
+        said: how often an app has begun to listen to them since a test has set their far end, which
+            `said_for` identifies.
     """
 
     raw_id: str
     is_muted: bool = False
     is_on_hold: bool = False
     presses: list[list[str]] = field(default_factory=list)
+    said: int = 0
+    said_for: object = None
 
     def as_json(self) -> dict[str, JsonValue]:
         return {
@@ -152,6 +160,8 @@ class CallConnection:
     display_name: str | None = None
     answered_by: str | None = None
     is_added: bool = False
+    media_streaming: MediaStreamingSubscription = field(default_factory=MediaStreamingSubscription)
+    transcription: TranscriptionSubscription = field(default_factory=TranscriptionSubscription)
     invitations: dict[str, Invitation] = field(default_factory=dict)
     end: ResultInformation | None = None
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -166,6 +176,8 @@ class CallConnection:
             "correlationId": self.call.correlation_id,
             "sourceDisplayName": self.display_name or "",
             "targets": [identifier_json(target) for target in self.targets],
+            "mediaStreamingSubscription": self.media_streaming.as_json(),
+            "transcriptionSubscription": self.transcription.as_json(),
         }
         if self.source is not None:
             properties["source"] = identifier_json(self.source)
@@ -173,6 +185,12 @@ class CallConnection:
             properties["sourceCallerIdNumber"] = {"value": self.caller_id}
         if self.answered_by is not None:
             properties["answeredBy"] = {"id": self.answered_by}
+        return properties
+
+    def new_properties(self) -> dict[str, JsonValue]:
+        """As the connection begins. Recorded: transcription is not among them yet."""
+        properties = self.properties()
+        del properties["transcriptionSubscription"]
         return properties
 
     def for_inspection(self) -> dict[str, JsonValue]:

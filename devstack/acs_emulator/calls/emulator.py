@@ -15,14 +15,17 @@ from devstack.acs_emulator.calls.incoming_calls import IncomingCalls
 from devstack.acs_emulator.calls.inspection import CallInspection
 from devstack.acs_emulator.calls.invitations import Invitations
 from devstack.acs_emulator.calls.media_api import MediaApi
+from devstack.acs_emulator.calls.moving_api import MovingApi
 from devstack.acs_emulator.calls.participants import Participants
 from devstack.acs_emulator.calls.repeatability import Repeatability
 from devstack.acs_emulator.calls.store import CallStore
+from devstack.acs_emulator.calls.streaming_api import StreamingApi
 from devstack.acs_emulator.calls.switchboard import Switchboard
 from devstack.acs_emulator.event_grid.delivery import EventGrid
 from devstack.acs_emulator.event_grid.inspection import EventGridInspection
 from devstack.acs_emulator.event_grid.subscription import SubscriptionSpec
 from devstack.acs_emulator.identity.store import IdentityStore
+from devstack.acs_emulator.streams.sockets import AppSockets
 from devstack.acs_emulator.wire.gate import Gate
 from devstack.acs_emulator.wire.signing_key import SigningKey
 from devstack.emulation.database import Database
@@ -52,6 +55,12 @@ CALL_OPERATIONS = (
     "sendDtmf",
     "hold",
     "unhold",
+    "startMediaStreaming",
+    "stopMediaStreaming",
+    "startTranscription",
+    "stopTranscription",
+    "updateTranscription",
+    "moveParticipants",
     "notEmulated",
 )
 
@@ -86,6 +95,7 @@ class CallAutomationEmulator:
         self._callbacks = CallbackDelivery(self._event_store, self._tokens)
         self._event_grid = EventGrid(subscription)
         self._files = AudioFiles(are_fetched=fetch_files)
+        self._sockets = AppSockets(self._tokens.issue_for_socket)
         far_ends = FarEnds(identities, self._files, resource_id)
         events = CallEvents(self._callbacks)
         self._switchboard = Switchboard(
@@ -93,6 +103,7 @@ class CallAutomationEmulator:
             store=self._call_store,
             events=events,
             far_ends=far_ends,
+            sockets=self._sockets,
             resource_id=resource_id,
         )
         participants = Participants(
@@ -120,6 +131,12 @@ class CallAutomationEmulator:
             events=events,
             repeatability=self._repeatability,
         )
+        self._streaming_api = StreamingApi(self._switchboard)
+        self._moving_api = MovingApi(
+            switchboard=self._switchboard,
+            participants=participants,
+            repeatability=self._repeatability,
+        )
         self._inspection = CallInspection(
             switchboard=self._switchboard,
             participants=participants,
@@ -131,6 +148,8 @@ class CallAutomationEmulator:
         return [
             *self._calls_api.routes(gate),
             *self._media_api.routes(gate),
+            *self._streaming_api.routes(gate),
+            *self._moving_api.routes(gate),
             *self._tokens.routes(),
             *self._inspection.routes(),
             *CallbackInspection(self._callbacks).routes(),
@@ -142,12 +161,14 @@ class CallAutomationEmulator:
         await self._callbacks.start()
         await self._event_grid.start()
         await self._files.start()
+        await self._sockets.start()
         self._switchboard.end_calls_of_earlier_process()
 
     async def stop(self) -> None:
         await self._event_grid.stop()
         await self._switchboard.stop()
         await self._files.stop()
+        await self._sockets.stop()
         await self._callbacks.stop()
 
     def forget_before(self, then: int) -> None:

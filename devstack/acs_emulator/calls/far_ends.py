@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from devstack.acs_emulator.calls.bodies import TONES, PlaySource
-from devstack.acs_emulator.calls.connections import Invitation
+from devstack.acs_emulator.calls.connections import Invitation, Participant
 from devstack.acs_emulator.calls.files import AudioFiles
 from devstack.acs_emulator.calls.results import (
     BAD_FORMAT,
@@ -21,9 +21,10 @@ from devstack.acs_emulator.calls.results import (
     UNREACHABLE,
     ResultInformation,
 )
+from devstack.acs_emulator.calls.speech import Said, Speech
 from devstack.acs_emulator.identity.store import IdentityStore
 from devstack.acs_emulator.wire.identifiers import ACS_USER, checked_raw_id
-from devstack.emulation.specs import Milliseconds, Spec
+from devstack.emulation.specs import MAX_MS, Milliseconds, Spec
 
 # [assumed] For phones the documentation says "usually two minutes"; the example in the SDKs is one
 # minute.
@@ -72,12 +73,18 @@ class FarEndSpec(Spec):
         after_ms: how long it rings before they react. With `none`, it stops ringing then.
         tones: the keys that they press whenever the app begins to collect tones from them.
         tone_ms: how long it takes to press a key.
+        says: what they say when the app begins to listen to them: the first of these the first time
+            in a call, and so on, and then nothing. None is nothing, too; then they press `tones`,
+            where the app collects these as well.
+        say_ms: how long it takes until they speak.
     """
 
     answer: Reaction | Literal["ring"] = "accept"
     after_ms: Milliseconds = 50
     tones: Keys = Field(default_factory=list)
     tone_ms: Milliseconds = 10
+    says: list[Said] = Field(default_factory=list)
+    say_ms: Milliseconds = 10
 
 
 class FarEndsSpec(Spec):
@@ -90,6 +97,10 @@ class FarEndsSpec(Spec):
         second_ms: how long a second of a time limit takes: for silence, between tones, for
             invitations and for incoming calls.
         sources: what is wrong with a file, by its URL.
+        inter_tone_timeout: how a recognition ends when the time between two tones is over. In the
+            documentation it has completed since 2023; before, and in recordings, it has failed.
+        frame_ms: how long it takes until media streaming sends the next 20 ms of sound.
+        reconnects: how often a WebSocket is opened again that an app has lost.
     """
 
     default: FarEndSpec = FarEndSpec()
@@ -101,6 +112,9 @@ class FarEndsSpec(Spec):
     sources: dict[str, Literal["badFormat", "notDownloadable", "error"]] = Field(
         default_factory=dict
     )
+    inter_tone_timeout: Literal["completed", "failed"] = "completed"
+    frame_ms: Annotated[int, Field(ge=1, le=MAX_MS)] = 20
+    reconnects: Annotated[int, Field(ge=0, le=100)] = 2
 
 
 class FarEnds:
@@ -122,6 +136,14 @@ class FarEnds:
     @property
     def play_seconds(self) -> float:
         return self.spec.play_ms / 1000
+
+    def next_speech(self, participant: Participant) -> Speech | None:
+        """What they say this time that an app begins to listen to them; None: nothing."""
+        if participant.said_for is not self.spec:  # new far ends begin anew
+            participant.said_for, participant.said = self.spec, 0
+        says = self.of(participant.raw_id).says
+        participant.said += 1
+        return says[participant.said - 1] if participant.said <= len(says) else None
 
     async def source_error(self, source: PlaySource) -> ResultInformation | None:
         """Why a source cannot be played, or None. Speech always can."""

@@ -10,6 +10,7 @@ from devstack.acs_emulator.calls.connections import Call
 from devstack.acs_emulator.calls.far_ends import FarEnds, FarEndsSpec, Keys, Reaction
 from devstack.acs_emulator.calls.incoming_calls import IncomingCalls
 from devstack.acs_emulator.calls.participants import Participants
+from devstack.acs_emulator.calls.speech import Speech
 from devstack.acs_emulator.calls.switchboard import Switchboard
 from devstack.acs_emulator.wire.answers import AcsError
 from devstack.acs_emulator.wire.identifiers import checked_raw_id
@@ -28,6 +29,10 @@ class ReactionSpec(ParticipantSpec):
 
 class KeysSpec(ParticipantSpec):
     tones: Keys
+
+
+class SpeechSpec(Speech):
+    participant: RawId
 
 
 class IncomingCallSpec(Spec):
@@ -65,6 +70,7 @@ class CallInspection:
             web.put("/_emulator/farEnds", self._set_far_ends),
             web.post("/_emulator/calls/{id}/react", self._react),
             web.post("/_emulator/calls/{id}/press", self._press),
+            web.post("/_emulator/calls/{id}/say", self._say),
             web.post("/_emulator/calls/{id}/hangUp", self._hang_up),
             web.post("/_emulator/calls/{id}/join", self._join),
             web.post("/_emulator/incomingCalls", self._ring),
@@ -94,6 +100,14 @@ class CallInspection:
             raise mistake("participant", "is not in the call")
         for tone in spec.tones:
             self._switchboard.press_key(call, spec.participant, tone)
+        return web.Response(status=HTTPStatus.NO_CONTENT)
+
+    async def _say(self, request: web.Request) -> web.Response:
+        spec = await read_spec(request, SpeechSpec)
+        call = self._call_of(request)
+        if spec.participant not in call.participants:
+            raise mistake("participant", "is not in the call")
+        self._switchboard.say(call, spec.participant, spec)
         return web.Response(status=HTTPStatus.NO_CONTENT)
 
     async def _hang_up(self, request: web.Request) -> web.Response:

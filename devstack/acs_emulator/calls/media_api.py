@@ -11,7 +11,7 @@ from devstack.acs_emulator.calls.answers import (
     participant_not_found,
     speech_without_endpoint,
 )
-from devstack.acs_emulator.calls.api import CONNECTION, PARTICIPANTS
+from devstack.acs_emulator.calls.api import CONNECTION
 from devstack.acs_emulator.calls.bodies import (
     ContinuousDtmf,
     Hold,
@@ -33,12 +33,6 @@ from devstack.emulation.front_door import Handler
 
 # They are answered 501, because a 404 would not say that the emulator is the reason.
 NOT_EMULATED = {
-    f"{PARTICIPANTS}:moveHere": "moving participants",
-    f"{CONNECTION}:startTranscription": "transcription",
-    f"{CONNECTION}:stopTranscription": "transcription",
-    f"{CONNECTION}:updateTranscription": "transcription",
-    f"{CONNECTION}:startMediaStreaming": "media streaming",
-    f"{CONNECTION}:stopMediaStreaming": "media streaming",
     "/calling/recordings{rest:.*}": "recording",
 }
 
@@ -95,11 +89,13 @@ class MediaApi:
         return web.Response(status=HTTPStatus.ACCEPTED)
 
     async def recognize(self, request: web.Request) -> web.Response:
-        """POST ...:recognize; only tones are recognized"""
+        """POST ...:recognize"""
         body = await read_body(request, Recognize)
-        if body.recognize_input_type != "dtmf":
-            raise not_emulated(f"recognition of {body.recognize_input_type}")
         connection = self._established(request)
+        if body.hears_speech and connection.speech_endpoint is None:
+            raise speech_without_endpoint("recognizeInputType")
+        if body.recognize_input_type == "choices" and not body.recognize_options.choices:
+            raise invalid_field("recognizeOptions", "There is no choice.")
         _check_sources(connection, body.prompts)
         _check_is_participant(connection, body.recognize_options.target_participant)
         self._switchboard.player(connection).recognize(body)

@@ -1,9 +1,14 @@
-"""The participants of calls: how they are muted, wait and leave; `invitations` lets them come."""
+"""The participants of calls: how they are muted, wait, leave and are moved to another call;
+`invitations` lets them come.
+"""
+
+from collections.abc import Sequence
 
 from devstack.acs_emulator.calls.bodies import (
     CancelAddParticipant,
     Hold,
     MuteParticipants,
+    Operation,
     PlaySource,
     RemoveParticipant,
     Unhold,
@@ -17,6 +22,7 @@ from devstack.acs_emulator.calls.connections import (
 from devstack.acs_emulator.calls.events import CallEvents, participant_field
 from devstack.acs_emulator.calls.far_ends import FarEnds
 from devstack.acs_emulator.calls.results import (
+    ALREADY_IN_CALL,
     CANCELED_INVITATION,
     ENDED_BY_APP,
     ENDED_BY_PHONE,
@@ -113,6 +119,41 @@ class Participants:
     def _set_on_hold(self, connection: CallConnection, raw_id: str, *, is_on_hold: bool) -> None:
         connection.call.participants[raw_id].is_on_hold = is_on_hold
         self._switchboard.report_participants(connection.call)
+
+    def move(
+        self,
+        here: CallConnection,
+        there: CallConnection,
+        request: Operation,
+        raw_ids: Sequence[str],
+    ) -> None:
+        """Move participants into the call of `here`, with an event for each.
+
+        [assumed] They keep neither mute nor hold. Their leaving ends a call which it leaves empty,
+        as their removal does.
+        """
+        moved = False
+        for raw_id in dict.fromkeys(raw_ids):
+            participant = there.call.participants.get(raw_id)
+            failure = None
+            if participant is None:
+                failure = NOT_IN_CALL
+            elif raw_id in here.call.participants:
+                failure = ALREADY_IN_CALL
+            else:
+                del there.call.participants[raw_id]
+                here.call.participants[raw_id] = Participant(raw_id, presses=participant.presses)
+                moved = True
+            self._events.send_for_operation(
+                here,
+                request,
+                "MoveParticipantFailed" if failure else "MoveParticipantSucceeded",
+                failure or SUCCESS,
+                {**participant_field(raw_id), "fromCall": there.id},
+            )
+        if moved:
+            self._switchboard.report_participants(here.call)
+            self._switchboard.end_or_report(there.call, ENDED_WITH_CALL)
 
     # What the far end does on its own
 

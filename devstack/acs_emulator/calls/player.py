@@ -15,8 +15,9 @@ from devstack.acs_emulator.calls.media_operations import (
     MediaOperation,
     OperationReport,
     PlayOperation,
-    RecognizeOperation,
 )
+from devstack.acs_emulator.calls.recognition import RecognizeOperation
+from devstack.acs_emulator.calls.speech import Speech
 from devstack.emulation.background import BackgroundTasks
 
 # [assumed] How many operations one connection may have in progress and waiting.
@@ -28,6 +29,7 @@ class Player:
 
     Args:
         press_key: called with a raw id and a tone when the far end presses a key by itself.
+        say: called with a raw id and what the far end says by itself.
     """
 
     def __init__(
@@ -36,12 +38,14 @@ class Player:
         events: CallEvents,
         far_ends: FarEnds,
         press_key: Callable[[str, str], None],
+        say: Callable[[str, Speech], None],
         background: BackgroundTasks,
     ) -> None:
         self._connection = connection
         self._events = events
         self._far_ends = far_ends
         self._press_key = press_key
+        self._say = say
         self._background = background
         # The first one is in progress.
         self._operations: deque[MediaOperation] = deque()
@@ -63,7 +67,7 @@ class Player:
                 request,
                 self._report(request),
                 self._far_ends,
-                lambda: self._background.spawn(self._press_keys(request)),
+                lambda: self._background.spawn(self._respond(request)),
             ),
             interrupt=request.interrupt_call_media_operation,
         )
@@ -100,6 +104,10 @@ class Player:
                 fields={"tone": tone, "sequenceId": self._received},
             )
 
+    def receive_speech(self, raw_id: str, speech: Speech) -> None:
+        if self._operations:
+            self._operations[0].receive_speech(raw_id, speech)
+
     def for_inspection(self) -> list[JsonValue]:
         return [operation.name for operation in self._operations]
 
@@ -121,8 +129,21 @@ class Player:
             self._operations.popleft()
         self._work = None
 
-    async def _press_keys(self, request: Recognize) -> None:
+    async def _respond(self, request: Recognize) -> None:
+        """What the far end does when it is listened to: it speaks, or else presses its keys."""
         target = request.recognize_options.target_participant
+        spec = self._far_ends.of(target)
+        participant = self._connection.call.participants.get(target)
+        if participant is not None and request.hears_speech:
+            speech = self._far_ends.next_speech(participant)
+            if speech is not None:
+                await asyncio.sleep(spec.say_ms / 1000)
+                self._say(target, speech)
+                return
+        if request.hears_tones:
+            await self._press_keys(target)
+
+    async def _press_keys(self, target: str) -> None:
         spec = self._far_ends.of(target)
         participant = self._connection.call.participants.get(target)
         tones = spec.tones

@@ -60,3 +60,16 @@ STOP_TONE = ResultInformation(200, 8514, "A stop tone was received.")
 INTER_TONE_TIMEOUT = ResultInformation(400, 8532, "The time between two tones is over.")
 INITIAL_SILENCE = ResultInformation(400, 8510, "The time for the first tone is over.")
 PROMPT_FAILED = ResultInformation(500, 8511, "The prompt could not be played.")
+# Documented, for choices and for speech; 8563 and 8569 are in the list of subcodes, without code.
+CHOICE_SPOKEN = ResultInformation(200, 8545, "A phrase of a choice was heard.")
+CHOICE_PRESSED = ResultInformation(200, 8533, "The tone of a choice was received.")
+NO_CHOICE_SPOKEN = ResultInformation(400, 8547, "What was said is no phrase of a choice.")
+NO_CHOICE_PRESSED = ResultInformation(500, 8534, "The tone is that of no choice.")
+SPEECH_RECOGNIZED = ResultInformation(200, 8569, "Speech was recognized.")
+SPEECH_NOT_RECOGNIZED = ResultInformation(400, 8563, "There were no words in what was heard.")
+
+# Streams: the first one is recorded, the others are documented or in the tests of the SDK for Java.
+STREAM_CHANGED = ResultInformation(200, 0, "Action completed successfully.")
+STREAMING_FAILED = ResultInformation(500, 8603, "There is no WebSocket connection to the app.")
+TRANSCRIPTION_FAILED = ResultInformation(500, 8578, "There is no WebSocket connection to the app.")
+NOT_CONFIGURED = ResultInformation(405, 8522, "The connection was made without what this needs.")

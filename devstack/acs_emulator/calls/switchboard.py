@@ -25,7 +25,14 @@ from devstack.acs_emulator.calls.results import (
     ENDED_WITH_CALL,
     ResultInformation,
 )
+from devstack.acs_emulator.calls.speech import Speech
 from devstack.acs_emulator.calls.store import CallStore
+from devstack.acs_emulator.calls.streams import Streams
+from devstack.acs_emulator.calls.subscriptions import (
+    MediaStreamingSubscription,
+    TranscriptionSubscription,
+)
+from devstack.acs_emulator.streams.sockets import AppSockets
 from devstack.acs_emulator.wire.identifiers import ACS_USER
 from devstack.emulation.background import BackgroundTasks
 from devstack.emulation.database import Database
@@ -45,9 +52,18 @@ class Switchboard:
         store: CallStore,
         events: CallEvents,
         far_ends: FarEnds,
+        sockets: AppSockets,
         resource_id: str,
     ) -> None:
         self.background = BackgroundTasks()
+        self.streams = Streams(
+            database=database,
+            events=events,
+            far_ends=far_ends,
+            sockets=sockets,
+            background=self.background,
+            save=self.save,
+        )
         self._database = database
         self._store = store
         self._events = events
@@ -120,6 +136,8 @@ class Switchboard:
             state=CallConnectionState.CONNECTING,
             operation_context=request.operation_context,
             speech_endpoint=request.speech_endpoint,
+            media_streaming=MediaStreamingSubscription(request.media_streaming_options),
+            transcription=TranscriptionSubscription(request.transcription_options),
             source=source,
             targets=list(dict.fromkeys(request.targets)),
             caller_id=request.source_caller_id_number,
@@ -137,6 +155,8 @@ class Switchboard:
             state=CallConnectionState.CONNECTING,
             operation_context=request.operation_context,
             speech_endpoint=request.speech_endpoint,
+            media_streaming=MediaStreamingSubscription(request.media_streaming_options),
+            transcription=TranscriptionSubscription(request.transcription_options),
             is_added=True,
         )
         self._open(connection)
@@ -155,6 +175,8 @@ class Switchboard:
             state=CallConnectionState.UNKNOWN,
             operation_context=request.operation_context,
             speech_endpoint=request.speech_endpoint,
+            media_streaming=MediaStreamingSubscription(request.media_streaming_options),
+            transcription=TranscriptionSubscription(request.transcription_options),
             source=incoming.caller,
             targets=[incoming.callee],
             display_name=incoming.display_name,
@@ -171,6 +193,7 @@ class Switchboard:
         connection.state = CallConnectionState.CONNECTED
         connection.call.participants[connection.app_raw_id] = Participant(connection.app_raw_id)
         self._events.send(connection, "CallConnected")
+        self.streams.begin(connection)
 
     def report_participants(self, call: Call) -> None:
         """After their change: report the participants to all connections, and store them."""
@@ -220,6 +243,7 @@ class Switchboard:
     def end(self, connection: CallConnection, result: ResultInformation) -> None:
         """End one connection; the call may go on without it."""
         self.player(connection).cancel_all()
+        self.streams.end(connection)
         for invitation in connection.invitations.values():
             invitation.stop_ringing()
         connection.invitations.clear()
@@ -238,13 +262,26 @@ class Switchboard:
         contents = []
         for content in self._store.contents():
             player = self._players.get(content["callConnectionId"])
-            contents.append({**content, "media": player.for_inspection() if player else []})
+            contents.append(
+                {
+                    **content,
+                    "media": player.for_inspection() if player else [],
+                    "streams": self.streams.for_inspection(content["callConnectionId"]),
+                }
+            )
         return contents
 
     def press_key(self, call: Call, raw_id: str, tone: str) -> None:
         """A participant presses a key: every connection receives the tone."""
         for connection in call.connections:
             self.player(connection).receive_tone(raw_id, tone)
+        self.streams.hear_key(call, raw_id, tone)
+
+    def say(self, call: Call, raw_id: str, speech: Speech) -> None:
+        """A participant says something: every connection hears it."""
+        for connection in call.connections:
+            self.player(connection).receive_speech(raw_id, speech)
+        self.streams.hear_speech(call, raw_id, speech)
 
     def save(self, connection: CallConnection) -> None:
         self._store.save(
@@ -262,8 +299,10 @@ class Switchboard:
             self._events,
             self._far_ends,
             lambda raw_id, tone: self.press_key(connection.call, raw_id, tone),
+            lambda raw_id, speech: self.say(connection.call, raw_id, speech),
             self.background,
         )
+        self.streams.open(connection)
         self.save(connection)
 
     async def _establish_soon(self, connection: CallConnection) -> None:

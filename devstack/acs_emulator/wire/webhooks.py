@@ -15,11 +15,24 @@ def checked_webhook_url(url: str) -> str:
     Raises:
         ValueError: it is neither, or not absolute, or has credentials or a fragment.
     """
+    return _checked_url(url, secure="https", plain="http")
+
+
+def checked_socket_url(url: str) -> str:
+    """The URL of an app's WebSocket itself: wss, as Azure requires it, or ws on loopback.
+
+    Raises:
+        ValueError: as for webhooks.
+    """
+    return _checked_url(url, secure="wss", plain="ws")
+
+
+def _checked_url(url: str, *, secure: str, plain: str) -> str:
     parts = urlsplit(url)
     if not parts.hostname or parts.username or parts.password or parts.fragment:
         raise ValueError("is no absolute URL without credentials and fragment")
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_local(url)):
-        raise ValueError("is neither https nor, on loopback, http")
+    if parts.scheme != secure and not (parts.scheme == plain and is_local(url)):
+        raise ValueError(f"is neither {secure} nor, on loopback, {plain}")
     return url
 
 
