@@ -193,6 +193,44 @@ def test_a_field_that_is_null_is_missing() -> None:
     assert call.actions["one"].reason == Reason(400, 0)
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        event("MediaStreamingStarted", 5, mediaStreamingUpdate={"contentType": "Audio"}),
+        event("MediaStreamingStopped", 5, mediaStreamingUpdate={"contentType": "Audio"}),
+        event("MediaStreamingFailed", 5, resultInformation=outcome(500, 8603)),
+        event("TranscriptionStarted", 5, transcriptionUpdate={"transcriptionStatus": "x"}),
+        event("TranscriptionUpdated", 5, transcriptionUpdate=None),
+        event("TranscriptionStopped", 5, operationContext="one"),
+        event("TranscriptionFailed", 5, resultInformation=outcome(405, 8522)),
+        event("MoveParticipantSucceeded", 5, participant={"rawId": BOB}, fromCall="y"),
+        event("MoveParticipantFailed", 5, participant={"rawId": BOB}, fromCall="y"),
+        event("RecordingStateChanged", 5, recordingId="r", state="active"),
+    ],
+    ids=lambda told: told["type"].rpartition(".")[2],
+)
+def test_an_event_of_what_this_service_does_not_use_changes_nothing(told: dict[str, Any]) -> None:
+    assert after([*HISTORY[:4], told, *HISTORY[4:]]) == EXPECTED
+    assert after([told]) == replace(CALL, connection_id="x", server_call_id="s")
+
+
+@pytest.mark.parametrize(
+    ("kind", "result"),
+    [
+        ("choices", {"choiceResult": {"label": "Yes", "recognizedPhrase": "sure"}}),
+        ("speech", {"speechResult": {"speech": "hello", "confidence": 0.5}}),
+    ],
+)
+def test_a_recognition_of_speech_has_succeeded_without_tones(
+    kind: str, result: dict[str, object]
+) -> None:
+    told = event("RecognizeCompleted", 6, operationContext="two", recognitionType=kind, **result)
+
+    action = after([event("PlayStarted", 5, operationContext="two"), told]).actions["two"]
+
+    assert (action.state, action.tones) == (ActionState.SUCCEEDED, None)
+
+
 def test_an_odd_event_does_not_keep_the_others_of_its_batch_from_being_read() -> None:
     odd: list[Any] = [7, None, {**GOOD, "time": "yesterday"}, {**GOOD, "data": {}}]
 

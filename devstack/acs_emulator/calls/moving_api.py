@@ -9,7 +9,7 @@ from pydantic import Field, JsonValue
 from devstack.acs_emulator.calls.answers import invalid_field, not_emulated
 from devstack.acs_emulator.calls.api import PARTICIPANTS
 from devstack.acs_emulator.calls.bodies import Operation, RawId, read_body
-from devstack.acs_emulator.calls.connections import CallConnection, Participant
+from devstack.acs_emulator.calls.connections import CallConnection
 from devstack.acs_emulator.calls.participants import Participants
 from devstack.acs_emulator.calls.repeatability import Repeatability
 from devstack.acs_emulator.calls.switchboard import Switchboard
@@ -45,14 +45,14 @@ class MovingApi:
             here = self._switchboard.established(request.match_info["id"])
             there = self._switchboard.established(body.from_call)
             self._check(body, here, there)
-            moving: list[JsonValue] = [
-                (there.call.participants.get(raw_id) or Participant(raw_id)).as_json()
-                for raw_id in body.target_participants
+            self._participants.move(here, there, body, body.target_participants)
+            # Documented: those who are in the call now.
+            present: list[JsonValue] = [
+                participant.as_json() for participant in here.call.participants.values()
             ]
-            answer: dict[str, JsonValue] = {"participants": moving, "fromCall": there.id}
+            answer: dict[str, JsonValue] = {"participants": present, "fromCall": there.id}
             if body.operation_context is not None:
                 answer["operationContext"] = body.operation_context
-            self._participants.move(here, there, body, body.target_participants)
             response = json_answer(HTTPStatus.ACCEPTED, answer)
             response.headers["Repeatability-Result"] = "accepted"
             return response

@@ -96,6 +96,11 @@ class Stream:
         """Whether it is streaming, or about to."""
         return self._work is not None
 
+    @property
+    def is_active(self) -> bool:
+        """Whether the app has been told that it has started, and not yet that it has ended."""
+        return self._content.is_active
+
     def start(self, operation: Operation) -> None:
         self._work = self._background.spawn(self._stream(operation))
 

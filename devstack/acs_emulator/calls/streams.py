@@ -96,8 +96,10 @@ class Streams:
     def end(self, connection: CallConnection) -> None:
         """[assumed] The end of a connection ends its streams, before the event about it."""
         for stream in self._of.pop(connection.id).streams:
-            if stream.is_started:
+            if stream.is_active:
                 stream.stop(Operation())
+            else:
+                stream.drop()
 
     # What apps ask for; all raise AcsError if it cannot be.
 

@@ -5,8 +5,10 @@ the newest api-version has in its specification.
 """
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from pydantic import JsonValue
 
@@ -69,6 +71,16 @@ class TranscriptionSubscription:
             "subscribedResultTypes": types,
             "locale": self.locale,
         }
+
+
+def without_streams(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a connection's stored properties that say that something streams, when it has ended.
+    A process before this field was there has stored none."""
+    return {
+        name: {**properties[name], "state": SubscriptionState.INACTIVE.value}
+        for name in ("mediaStreamingSubscription", "transcriptionSubscription")
+        if properties.get(name, {}).get("state") == SubscriptionState.ACTIVE.value
+    }
 
 
 def _state(*, is_active: bool) -> str:

@@ -31,6 +31,7 @@ from devstack.acs_emulator.calls.streams import Streams
 from devstack.acs_emulator.calls.subscriptions import (
     MediaStreamingSubscription,
     TranscriptionSubscription,
+    without_streams,
 )
 from devstack.acs_emulator.streams.sockets import AppSockets
 from devstack.acs_emulator.wire.identifiers import ACS_USER
@@ -77,6 +78,7 @@ class Switchboard:
         for content in self._store.contents(live_only=True):
             ended = {
                 **content,
+                **without_streams(content),
                 "callConnectionState": CallConnectionState.DISCONNECTED.value,
                 "participants": [],
                 "ringing": [],

@@ -145,7 +145,12 @@ class CallsCaller(AcsCaller):
     async def connected(self, receiver: Receiver, *targets: str, **more: object) -> str:
         """A call in which all of the targets are."""
         connection = await self.place(receiver, *targets, **more)
-        await receiver.event("ParticipantsUpdated", len(targets))
+
+        def of_this_one() -> list[Event]:
+            events = receiver.named("ParticipantsUpdated")
+            return [event for event in events if event["data"]["callConnectionId"] == connection]
+
+        await receiver.until(lambda: len(of_this_one()) >= len(targets))
         return connection
 
     async def add(self, connection: str, who: str, **more: object) -> Answer:

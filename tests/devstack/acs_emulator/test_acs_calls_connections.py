@@ -53,6 +53,7 @@ async def test_a_new_call_is_connecting_and_has_no_server_call_id_yet(
         "source": {"rawId": source, **user(source)},
         "sourceCallerIdNumber": {"value": ACS_CALLER_ID},
         "targets": [{"rawId": PHONE, **phone()}],
+        "mediaStreamingSubscription": {"state": "disabled"},
     }
 
 

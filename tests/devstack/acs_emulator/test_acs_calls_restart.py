@@ -13,6 +13,7 @@ from tests.devstack.acs_emulator.call_fixtures import (
     receiving,
     repeatable,
 )
+from tests.devstack.acs_emulator.stream_fixtures import serving_sockets, streaming
 
 pytestmark = pytest.mark.emulators
 
@@ -47,6 +48,27 @@ async def test_a_restart_ends_calls_and_tells_their_apps(
     assert ended["resultInformation"]["code"] == 500
     assert call["callConnectionState"] == "disconnected"
     assert call["participants"] == []
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+async def test_a_stream_ends_with_the_emulator(tmp_path: Path, how: signal.Signals) -> None:
+    with running_emulator(tmp_path, NO_ISSUER) as emulator:
+        async with receiving(emulator) as receiver, serving_sockets(emulator) as sockets:
+            async with calling(emulator) as calls:
+                options = streaming(sockets, startMediaStreaming=True)
+                connection = await calls.connected(receiver, PHONE, **options)
+                await sockets.message("AudioData")
+
+            emulator.stop(how)
+            await sockets.until(lambda: len(sockets.closed) == 1)
+            emulator.start()
+
+            await receiver.event("CallDisconnected")
+            async with calling(emulator) as calls:
+                call = await calls.seen(connection)
+
+    assert call["mediaStreamingSubscription"]["state"] == "inactive"
+    assert len(sockets.sockets) == 1  # nobody opens it again
 
 
 async def test_events_that_were_not_taken_are_delivered_after_a_kill(tmp_path: Path) -> None:

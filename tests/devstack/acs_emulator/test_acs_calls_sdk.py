@@ -49,6 +49,7 @@ STORY = [
     "ParticipantsUpdated",
     "PlayStarted",
     "PlayCompleted",
+    "PlayStarted",
     "RecognizeCompleted",
     "RemoveParticipantSucceeded",
     "ParticipantsUpdated",
