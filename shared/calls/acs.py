@@ -33,6 +33,11 @@ if TYPE_CHECKING:
     from azure.communication.callautomation.aio import CallAutomationClient, CallConnectionClient
 
 
+# Documented codes, with status 400, for an action in a call that is not connected yet or has ended:
+# not established, terminated, not valid in this state.
+_NOT_ESTABLISHED = frozenset({"8501", "8528", "8585"})
+
+
 class CallGone(Exception):
     """ACS cannot do this in the call: the call has ended or is not connected yet, or who was meant
     is not in it."""
@@ -306,6 +311,8 @@ async def _errors_as_problems() -> AsyncIterator[None]:
         if status == HTTPStatus.NOT_FOUND:
             raise NotInAcs from error
         if status == HTTPStatus.PRECONDITION_FAILED:
+            raise CallGone from error
+        if status == HTTPStatus.BAD_REQUEST and error_code(error) in _NOT_ESTABLISHED:
             raise CallGone from error
         problem = problem_of(error, ACS)
         if is_rejected(error):

@@ -324,8 +324,10 @@ async def test_a_participant_who_is_not_there_ends_no_call(
         record = await rows.get_entity(call, "call")
         record["createdAt"] -= timedelta(hours=1)
         await rows.update_entity(record)
-    for status in (404, 412):
-        await acs.fault("removeParticipant", status=status, times=1)
+    not_established = {"error": {"code": "8501", "message": "Action is invalid"}}
+    for status, body in ((404, None), (412, None), (400, not_established)):
+        fault = {"status": status} if body is None else {"status": status, "body": body}
+        await acs.fault("removeParticipant", **fault, times=1)
         removed = await manager.ask(f"/calls/{call}/participants/{phone['id']}", "DELETE")
         assert removed.status == 409
 

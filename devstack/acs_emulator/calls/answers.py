@@ -35,17 +35,18 @@ def speech_without_endpoint(field: str = "playSources") -> AcsError:
 
 
 def call_not_found() -> AcsError:
-    # Code and message are those of calls in Graph, which are on the same platform.
+    # Recorded, for another operation in 2022; documented for all of them.
     return AcsError(404, "8522", "Call not found.")
 
 
 def call_not_established() -> AcsError:
-    # The code is that of calls in Graph.
-    return AcsError(412, "8501", "Action is not valid when call is not in Established state.")
+    # Recorded, for a transfer in 2022; documented for all actions.
+    return AcsError(400, "8501", "Action is invalid when call is not in Established state")
 
 
 def participant_not_found() -> AcsError:
-    return AcsError(404, "404", "Participant not found.")
+    # Status and code are documented for whatever is not found, also for participants.
+    return AcsError(404, "8522", "Participant not found.")
 
 
 def incoming_call_gone() -> AcsError:

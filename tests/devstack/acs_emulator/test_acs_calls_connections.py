@@ -104,7 +104,7 @@ async def test_until_somebody_answers_only_the_end_can_be_had(
     assert (await calls.ask("GET", f"/{connection}")).json["callConnectionState"] == "connecting"
     assert await calls.participants(connection) == []
     for refused in (await calls.play(connection), await calls.add(connection, OTHER_PHONE)):
-        assert refused.error[:2] == (412, "8501")
+        assert refused.error[:2] == (400, "8501")
     assert (await calls.ask("DELETE", f"/{connection}")).status == 204
     ended = await receiver.event("CallDisconnected")
     assert ended["data"]["resultInformation"]["subCode"] == 7000
