@@ -1,7 +1,7 @@
 """Every error of Call Automation.
 
-The shape is recorded, and so is what a comment calls recorded or reported. The rest is [assumed]; a
-client should rely on the status, or at most on the code.
+The shape is recorded, and so is what a comment calls recorded or reported. The rest is [assumed]:
+it was looked for, and not found. A client should rely on the status, or at most on the code.
 """
 
 from devstack.acs_emulator.wire.answers import AcsError

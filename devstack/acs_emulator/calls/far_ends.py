@@ -98,7 +98,7 @@ class FarEndsSpec(Spec):
             invitations and for incoming calls.
         sources: what is wrong with a file, by its URL.
         inter_tone_timeout: how a recognition ends when the time between two tones is over. In the
-            documentation it has completed since 2023; before, and in recordings, it has failed.
+            documentation it has completed; until early 2023 it had failed, and apps expect that.
         frame_ms: how long it takes until media streaming sends the next 20 ms of sound.
         reconnects: how often a WebSocket is opened again that an app has lost.
     """

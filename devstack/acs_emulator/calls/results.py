@@ -1,8 +1,9 @@
 """How calls, invitations and media operations end: the `resultInformation` of callback events.
 
-The numbers are documented or recorded, except where a comment says that they are assumed.
-Recordings are those that Microsoft keeps with the tests of its SDKs for .NET and JavaScript. The
-messages are ours, except for the recorded form `The conversation has ended. DiagCode: ...`.
+The numbers are documented or recorded, except where a comment says that they are assumed: those
+were looked for, and not found. Recordings are those that Microsoft keeps with the tests of its SDKs
+for .NET, Java, JavaScript and Python. The messages are ours, except for the recorded forms `The
+conversation has ended. DiagCode: ...` and `Action completed successfully.`.
 """
 
 from dataclasses import dataclass
@@ -33,11 +34,10 @@ BUSY = ResultInformation(486, 560486, "The called party is busy.")
 NO_ANSWER = ResultInformation(487, 10004, "Nobody answered in time.")
 DECLINED = ResultInformation(487, 10024, "The called party declined.")
 UNREACHABLE = ResultInformation(480, 10037, "The called party has no endpoint that is registered.")
-ALREADY_IN_CALL = ResultInformation(400, 8500, "The participant is in the call already.")  # assumed
+ALREADY_IN_CALL = ResultInformation(400, 8523, "The participant is in the call already.")  # assumed
 CANCELED_INVITATION = ResultInformation(200, 5300, "The invitation was canceled.")
-NO_SUCH_INVITATION = ResultInformation(
-    404, 8500, "There is no such invitation any more."
-)  # assumed
+# The code is documented for whatever is not found.
+NO_SUCH_INVITATION = ResultInformation(404, 8522, "There is no such invitation any more.")
 
 # How a call ends.
 ENDED_BY_APP = _ended(7000)
@@ -48,7 +48,8 @@ ENDED_BY_REMOVAL = _ended(5300)  # recorded, for the leg of the participant who 
 # app terminates a call with several legs (in 2025 also as 5001), or rejects it (before as 603/0).
 ENDED_WITH_CALL = _ended(5002)
 ENDED_BY_RESTART = _ended(8500, code=500, diagnosis=500)  # assumed
-NOT_IN_CALL = ResultInformation(404, 8500, "There is no such participant in the call.")  # assumed
+# Documented for whatever is not found, "which can include participants".
+NOT_IN_CALL = ResultInformation(404, 8522, "There is no such participant in the call.")
 
 # How media operations end.
 CANCELED = ResultInformation(400, 8508, "The operation was canceled.")
@@ -60,7 +61,7 @@ STOP_TONE = ResultInformation(200, 8514, "A stop tone was received.")
 INTER_TONE_TIMEOUT = ResultInformation(400, 8532, "The time between two tones is over.")
 INITIAL_SILENCE = ResultInformation(400, 8510, "The time for the first tone is over.")
 PROMPT_FAILED = ResultInformation(500, 8511, "The prompt could not be played.")
-# Documented, for choices and for speech; 8563 and 8569 are in the list of subcodes, without code.
+# Documented, for choices and for speech.
 CHOICE_SPOKEN = ResultInformation(200, 8545, "A phrase of a choice was heard.")
 CHOICE_PRESSED = ResultInformation(200, 8533, "The tone of a choice was received.")
 NO_CHOICE_SPOKEN = ResultInformation(400, 8547, "What was said is no phrase of a choice.")

@@ -120,7 +120,7 @@ def supported_versions(path: str) -> tuple[str, ...]:
 def _check_api_version(request: web.Request) -> None:
     match request.query.getall("api-version", []):
         case []:
-            # [assumed] ASP.NET's answer; the answer below is recorded.
+            # As ASP.NET API Versioning answers; the answer below is recorded, and is its own, too.
             message = "An API version is required, but was not specified."
             raise AcsError(400, "ApiVersionUnspecified", message)
         case [version] if version in supported_versions(request.path):
