@@ -6,7 +6,6 @@ import json
 import logging
 import math
 import time
-from collections.abc import Iterator
 from typing import Any
 
 from pydantic import JsonValue
@@ -147,25 +146,24 @@ class MediaStream:
             "notUnderstood": self._refused,
         }
 
-    def _next_frames(self) -> Iterator[dict[str, JsonValue]]:
+    def _next_frames(self) -> list[dict[str, JsonValue]]:
         """The next 20 ms, in one frame or in one for each person."""
-        people = sorted(self._call.people(), key=lambda raw_id: raw_id not in self._frames_to_say)
-        if self._options.audio_channel_type == "mixed":
-            speaking = [raw_id for raw_id in people if self._speaks(raw_id)]
-            yield self._frame(speaking, None)
-        else:
-            for raw_id in people[:MOST_CHANNELS]:
-                yield self._frame([raw_id] if self._speaks(raw_id) else [], raw_id)
+        speaking = [raw_id for raw_id in sorted(self._frames_to_say) if self._is_heard(raw_id)]
         self._frames_to_say = {
             raw_id: left - 1 for raw_id, left in self._frames_to_say.items() if left > 1
         }
+        if self._options.audio_channel_type == "mixed":
+            return [self._frame(speaking, None)]
+        others = sorted(self._call.people() - set(speaking))
+        return [
+            self._frame([raw_id] if raw_id in speaking else [], raw_id)
+            for raw_id in [*speaking, *others][:MOST_CHANNELS]
+        ]
 
-    def _speaks(self, raw_id: str) -> bool:
-        """Whether they are heard now."""
+    def _is_heard(self, raw_id: str) -> bool:
+        """Whether they are heard when they speak."""
         person = self._call.participants.get(raw_id)
-        if person is None or person.is_muted or person.is_on_hold:
-            return False
-        return raw_id in self._frames_to_say
+        return person is not None and not person.is_muted and not person.is_on_hold
 
     def _frame(self, speaking: list[str], raw_id: str | None) -> dict[str, JsonValue]:
         numbers = [self._voices.setdefault(one, len(self._voices)) for one in speaking]

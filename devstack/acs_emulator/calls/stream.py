@@ -63,7 +63,7 @@ class StreamContent(Protocol):
 
 
 class Stream:
-    """Its requests are those of the app; one at a time is in progress.
+    """At most one request for it is in progress.
 
     Args:
         save: stores the connection after a change.

@@ -205,6 +205,21 @@ async def test_keys_do_not_disturb_a_recognition_of_speech(
     assert (await receiver.event("RecognizeCompleted"))["data"]["recognitionType"] == "speech"
 
 
+async def test_what_inspection_shows_of_far_ends_can_be_set_again(calls: CallsCaller) -> None:
+    says = ["yes", {"text": "no", "confidence": 1}, None]
+    await calls.far_ends({PHONE: {"says": says}}, interToneTimeout="failed", frameMs=5)
+
+    shown = (await calls.inspect("GET", "farEnds")).json
+    again = await calls.inspect("PUT", "farEnds", shown)
+
+    assert (again.status, again.json) == (200, shown)
+    assert shown["farEnds"][PHONE]["says"] == [
+        {"text": "yes", "confidence": None},
+        {"text": "no", "confidence": 1.0},
+        None,
+    ]
+
+
 async def test_speech_needs_an_endpoint_and_choices(
     calls: CallsCaller, receiver: Receiver, connection: str
 ) -> None:

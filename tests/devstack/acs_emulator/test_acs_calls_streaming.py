@@ -286,6 +286,18 @@ async def test_a_stream_that_finds_no_app_fails(
     await calls.ask("DELETE", f"/{connection}")
 
 
+async def test_an_app_whose_certificate_nobody_vouches_for_gets_nothing(
+    calls: CallsCaller, receiver: Receiver, sockets: AppSocketServer
+) -> None:
+    elsewhere = f"wss://127.0.0.1:{calls.emulator.tls_port}/media"
+    options = streaming(sockets, transportUrl=elsewhere, startMediaStreaming=True)
+
+    await calls.connected(receiver, PHONE, **options)
+
+    failed = await receiver.event("MediaStreamingFailed")
+    assert update_of(failed)["mediaStreamingStatusDetails"] == "initialWebSocketConnectionFailed"
+
+
 async def test_a_connection_that_an_app_lost_is_opened_again(
     calls: CallsCaller, receiver: Receiver, sockets: AppSocketServer
 ) -> None:
