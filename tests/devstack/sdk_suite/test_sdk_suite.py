@@ -25,20 +25,14 @@ from tests.devstack.sdk_suite.suite import run_suite
 
 NO_ISSUER = "http://127.0.0.1:9"
 NUMBER_OF_TESTS = 44
-CALLS, MEDIA = "test_e2e_callautomation_client", "test_e2e_media_client"
+CALLS = "test_e2e_callautomation_client"
 RECORDING = "recording is not emulated"
-STREAMING = "media streaming is not emulated"
-TRANSCRIPTION = "transcription is not emulated"
 # By file and test, with the reason. One that passes all the same has to leave this list.
 EXPECTED_TO_FAIL = {
     f"{CALLS}.test_start_recording_with_call_connection_id": RECORDING,
     f"{CALLS}.test_start_recording_with_server_call_id": RECORDING,
     f"{CALLS}_async.test_start_rec_with_call_connection_id_async": RECORDING,
     f"{CALLS}_async.test_start_recording_with_server_call_id_async": RECORDING,
-    f"{MEDIA}.test_start_stop_media_streaming_in_a_call": STREAMING,
-    f"{MEDIA}.test_start_stop_transcription_in_call": TRANSCRIPTION,
-    f"{MEDIA}_async.test_start_stop_media_streaming_in_a_call": STREAMING,
-    f"{MEDIA}_async.test_start_stop_transcription_in_call": TRANSCRIPTION,
 }
 
 
