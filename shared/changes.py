@@ -5,7 +5,9 @@ and it is sent again, it finds the row changed. So whoever reads the row after t
 their own write, or they take it for what was there before.
 """
 
+import asyncio
 import inspect
+import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -16,6 +18,11 @@ from shared.tables import Row, RowChanged, Table, Value
 
 # How often a change is tried while other requests change the same row; then it is a Conflict.
 TRIES = 10
+# The same for a row that many change at the same time, with `growing_rest`: the time limit of the
+# request ends before the tries do.
+MANY_TRIES = 30
+# Seconds: the longest pause after the first try, and after any.
+_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 
 
 class _Unread(Enum):
@@ -94,6 +101,17 @@ async def change_row(
         if rest is not None:
             await rest(attempt)
     raise Conflict
+
+
+def growing_rest(sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> Rest:
+    """A rest of random length, and of more after each try, so that writers that collided do not
+    collide again."""
+
+    async def rest(attempt: int) -> None:
+        longest = min(_PAUSE * 1.3**attempt, _LONGEST_PAUSE)
+        await sleep(random.uniform(0, longest))  # noqa: S311
+
+    return rest
 
 
 async def retry_if_changed[T](attempt: Callable[[], Awaitable[T]], tries: int = TRIES) -> T:

@@ -147,6 +147,14 @@ class TooManyCalls(Problem):
     title = "The caller has too many calls."
 
 
+class TooManyLegs(Problem):
+    """`retry_after` says when there is room again for as many as were asked for."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    code = "too-many-legs"
+    title = "The caller has called and invited too many people within a minute."
+
+
 class TooManyActions(Problem):
     """64 actions of a call go on, or are invitations that may still be repeated."""
 

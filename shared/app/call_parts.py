@@ -83,7 +83,12 @@ class CallParts(IdentityParts):
         from shared.calls.actions import CallActions
 
         return CallActions(
-            self.calls, self._call_automation, self._dialling, self.call_reconciling, self._now
+            self.calls,
+            self._call_automation,
+            self._dialling,
+            self.call_reconciling,
+            self._call_limit,
+            self._now,
         )
 
     @cached_property
@@ -125,8 +130,13 @@ class CallParts(IdentityParts):
     def _call_limit(self) -> "CallLimit":
         from shared.calls.limits import CallLimit
 
-        max_calls = self.settings.calls.max_live_calls
-        return CallLimit(self.call_reconciling.reconcile, max_calls, self._now)
+        return CallLimit(
+            self.call_records,
+            self.call_reconciling.reconcile,
+            self.settings.calls.max_live_calls,
+            self.settings.calls.max_legs,
+            self._now,
+        )
 
     @cached_property
     def _dialling(self) -> "Dialling":

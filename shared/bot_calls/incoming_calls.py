@@ -5,7 +5,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -24,7 +25,7 @@ from shared.calls.records import CallRecords
 from shared.calls.rows import Call, CallState
 from shared.calls.settling import PLACE
 from shared.identity.identities import Identities
-from shared.intents import Intents
+from shared.intents import Intent, Intents
 from shared.keys import key
 from shared.principals import Kind, Principal
 from shared.problems import CallRefused, NotConfigured, NotFound, Problem
@@ -40,25 +41,37 @@ _BUSY = Reason(486, 0, reasons.CALLER_BUSY)
 
 @dataclass(frozen=True)
 class _RecordedCall:
-    """A call that rings, and its record."""
+    """A call that rings, and its record.
+
+    Attributes:
+        intent: leads Tidy to the call, if this delivery is the first about it.
+    """
 
     bot: Principal
     caller: Principal
     ringing: RingingCall
     call: Call
+    intent: Intent | None
 
 
-class _LiveCalls:
-    """The calls to bots that go on, read once for each caller of a delivery."""
+class _Places:
+    """Which of the calls of a delivery have a place among those of their caller. All calls of one
+    caller take their places at once, the earlier before the later."""
 
-    def __init__(self, read: Callable[[Principal], Coroutine[None, None, list[Call]]]) -> None:
-        self._read = read
-        self._reading: dict[Principal, asyncio.Task[list[Call]]] = {}
+    def __init__(self, limit: CallLimit, recorded: Iterable["_RecordedCall"]) -> None:
+        self._limit = limit
+        self._waiting = defaultdict[Principal, list[Call]](list)
+        for one in recorded:
+            if one.call.state is CallState.PLACING and one.call.bot_state is None:
+                self._waiting[one.caller].append(one.call)
+        self._taking: dict[Principal, asyncio.Task[set[str]]] = {}
 
-    async def of(self, caller: Principal) -> list[Call]:
-        if caller not in self._reading:
-            self._reading[caller] = asyncio.create_task(self._read(caller))
-        return await self._reading[caller]
+    async def has(self, caller: Principal, call: Call) -> bool:
+        if caller not in self._taking:
+            waiting = sorted(self._waiting[caller], key=lambda one: (one.created_at, one.call_id))
+            call_ids = dict.fromkeys(one.call_id for one in waiting)
+            self._taking[caller] = asyncio.create_task(self._limit.take_to_bots(caller, call_ids))
+        return call.call_id in await self._taking[caller]
 
 
 class IncomingCalls:
@@ -114,14 +127,14 @@ class IncomingCalls:
                 same event. Event Grid has to deliver the events again; calls that were answered
                 stay answered.
         """
-        # All are recorded before the calls of any caller are counted, which needs one look for all.
+        # All are recorded before those of any caller take their places, which needs one look.
         recorded = await asyncio.gather(*map(self._record, events), return_exceptions=True)
-        live = _LiveCalls(self._read_live)
+        calls = [one for one in recorded if isinstance(one, _RecordedCall)]
+        places = _Places(self._limit, calls)
         results = await asyncio.gather(
-            *(self._handle(one, live) for one in recorded), return_exceptions=True
+            *(self._handle(one, places) for one in recorded), return_exceptions=True
         )
-        bots = {one.bot for one in recorded if isinstance(one, _RecordedCall)}
-        await asyncio.gather(*map(self._records.tidy, bots))
+        await asyncio.gather(*map(self._records.tidy, {one.bot for one in calls}))
         for result in results:
             if isinstance(result, BaseException):
                 raise result
@@ -132,20 +145,17 @@ class IncomingCalls:
         return IncomingCallResult.IGNORED if ringing is None else await self._route(ringing)
 
     async def _handle(
-        self, recorded: "IncomingCallResult | _RecordedCall | BaseException", live: "_LiveCalls"
+        self, recorded: "IncomingCallResult | _RecordedCall | BaseException", places: "_Places"
     ) -> IncomingCallResult:
         if isinstance(recorded, BaseException):
             raise recorded
         result = (
-            await self._answer_once(recorded, live)
+            await self._answer_once(recorded, places)
             if isinstance(recorded, _RecordedCall)
             else recorded
         )
         logger.info("an event of Event Grid: %s", result)
         return result
-
-    async def _read_live(self, caller: Principal) -> list[Call]:
-        return await self._limit.going_on(await self._records.live_calls_to_bots(caller))
 
     async def _route(self, ringing: RingingCall) -> "IncomingCallResult | _RecordedCall":
         """Find the bot and the caller; record the call if both are of one realm and it rings."""
@@ -173,22 +183,32 @@ class IncomingCalls:
         erasure: either the erasure of the bot or the caller sees the call, or we see the erasure.
         """
         idempotency_key = key("incoming call", ringing.context)
+        begun: Intent | None = None
 
         async def note(call_id: str) -> None:
             """Lead Tidy to the call, in case its end is lost."""
-            await self._intents.begin(PLACE, call_id, due_at=self._now() + FIRST_LOOK)
+            nonlocal begun
+            due_at = self._now() + FIRST_LOOK
+            begun = await self._intents.begin(PLACE, call_id, due_at=due_at)
 
         call = await self._records.begin(bot, idempotency_key, "", caller, before_writing=note)
-        return _RecordedCall(bot, caller, ringing, call)
+        return _RecordedCall(bot, caller, ringing, call, begun)
 
     async def _answer_once(
-        self, recorded: "_RecordedCall", live: "_LiveCalls"
+        self, recorded: "_RecordedCall", places: "_Places"
     ) -> IncomingCallResult:
         """Answer a recorded call, or continue what an earlier delivery began."""
+        result = await self._result_of(recorded, places)
+        intent, is_answered = recorded.intent, result is IncomingCallResult.ANSWERED
+        if intent and not (is_answered and intent.subject == recorded.call.call_id):
+            await self._intents.end(intent)
+        return result
+
+    async def _result_of(self, recorded: "_RecordedCall", places: "_Places") -> IncomingCallResult:
         bot, caller = recorded.bot, recorded.caller
         ringing, call = recorded.ringing, recorded.call
         try:
-            result = await self._continue(recorded, live)
+            result = await self._continue(recorded, places)
         except NotFound:
             result = IncomingCallResult.MISSED
         except Problem:
@@ -197,7 +217,7 @@ class IncomingCalls:
         result_of_erasure = await self._discard_if_erased(bot, caller, call, ringing)
         return result if result_of_erasure is None else result_of_erasure
 
-    async def _continue(self, recorded: "_RecordedCall", live: "_LiveCalls") -> IncomingCallResult:
+    async def _continue(self, recorded: "_RecordedCall", places: "_Places") -> IncomingCallResult:
         """Do what has not been done for the call yet.
 
         Raises:
@@ -207,8 +227,7 @@ class IncomingCalls:
         if call.state is not CallState.PLACING:
             return IncomingCallResult.MISSED if call.is_refused else IncomingCallResult.ANSWERED
         if call.bot_state is None:
-            going_on = await live.of(recorded.caller)
-            if self._limit.count(call, going_on) >= self._limit.max_calls:
+            if not await places.has(recorded.caller, call):
                 return await self._reject(call, ringing)
             call = await self._record_raw_ids(call, ringing)
         return await self._answer(recorded.bot, recorded.caller, call, ringing)

@@ -15,12 +15,21 @@ from shared.calls.acs import CallAutomationApi, CallGone
 from shared.calls.acs_types import PlaySource, RepeatabilityHeaders, ToneRecognition
 from shared.calls.calls import Calls
 from shared.calls.dialling import Dialling, Target
+from shared.calls.limits import CallLimit
 from shared.calls.participants import Participant, participant_id
 from shared.calls.reconciling import CallReconciling
 from shared.calls.rows import INVITE, REPEATABLE, TOO_OLD, Action, ActionState, Call, CallState
 from shared.keys import key
 from shared.principals import Caller
-from shared.problems import CallEnded, CallRefused, KeyReused, NotFound, TooManyActions
+from shared.problems import (
+    BeingErased,
+    CallEnded,
+    CallRefused,
+    KeyReused,
+    NotFound,
+    TooManyActions,
+    Unauthenticated,
+)
 
 
 class CallActions:
@@ -39,18 +48,24 @@ class CallActions:
         acs: CallAutomationApi,
         dialling: Dialling,
         reconciling: CallReconciling,
+        limit: CallLimit,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._calls = calls
         self._acs = acs
         self._dialling = dialling
         self._reconciling = reconciling
+        self._limit = limit
         self._now = now
 
     async def invite(
         self, caller: Caller, call_id: str, idempotency_key: str, target: Target
     ) -> Action:
-        """Invite somebody to a call. A repetition with the same key is the same invitation."""
+        """Invite somebody to a call. A repetition with the same key is the same invitation.
+
+        Raises:
+            TooManyLegs: the caller has called and invited too many people in the last minute.
+        """
         call = await self._calls.find_for(caller, call_id)
         names = await self._dialling.resolve(caller.principal.realm, [target], "")
         [raw_id] = names
@@ -61,6 +76,8 @@ class CallActions:
         id_ = key(INVITE, call_id, idempotency_key)[:32]
         earlier = self._action(INVITE, id_, raw_id).fingerprint
         requested = self._action(INVITE, id_, name)
+        if id_ not in call.actions:
+            await self._count_leg(caller, id_)
         action = await self._record(call, requested, earlier)
         if action == requested and caller_id is not None:  # it costs, and it is no repetition
             who = caller.principal
@@ -140,6 +157,16 @@ class CallActions:
                 connection_id, raw_id, recognition, prompt, context=action.id
             ),
         )
+
+    async def _count_leg(self, caller: Caller, invitation: str) -> None:
+        """Count an invitation, and then look for an erasure: either the erasure of the caller sees
+        what was written, or we see the erasure."""
+        await self._limit.count_leg(caller.principal, invitation)
+        try:
+            await self._calls.admit(caller)
+        except (Unauthenticated, BeingErased):
+            await self._limit.forget(caller.principal, invitation)
+            raise
 
     def _action(self, kind: str, id_: str, whom: str) -> Action:
         return Action(id=id_, kind=kind, fingerprint=key("wish", kind, whom), asked_at=self._now())

@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 from shared.auth.roles import CALLS_MANAGE
 from shared.calls.acs import CallAutomationApi
 from shared.calls.acs_types import EstablishedCall
-from shared.calls.events import CallEvent
+from shared.calls.events import CallEvent, apply_event
+from shared.calls.live_calls import Counted
 from shared.calls.reconciling import CallReconciling
 from shared.calls.records import CallRecords
-from shared.calls.rows import Call, LoggedEvent
+from shared.calls.rows import Call, CallState, LoggedEvent
 from shared.calls.settings import CallSettings
 from shared.calls.settling import PLACE
 from shared.identity.identities import Identities
@@ -94,7 +95,8 @@ class Calls:
         """
         call = await self.find_for(caller, call_id)
         events = await self._records.events_of(call_id)
-        await self._reconciling.reconcile_if_quiet(call, events)
+        reconciled = await self._reconciling.reconcile_if_quiet(call, events)
+        await self._end_intents_if_ended(call, reconciled)
         # Read the call again, so that it shows what these events changed.
         call = await self._records.find(call_id) or call
         names = dict[str, str]()
@@ -157,7 +159,19 @@ class Calls:
         if call.connection_id is None:
             raise CallEnded
         if not await self._end(call):
-            await self._reconciling.reconcile_if_possible(call)
+            reconciled = await self._reconciling.reconcile_if_possible(call)
+            await self._end_intents_if_ended(call, reconciled)
+
+    async def admit(self, caller: Caller) -> None:
+        """Refuse a caller who was erased meanwhile. Raises as `Identities.find`."""
+        await self._identities.admit(caller)
+
+    async def _end_intents_if_ended(self, before: Call, after: Call) -> None:
+        """Leave nothing of a call to Tidy once its end is recorded: of many calls that are placed
+        and have ended, it would look at each before it comes to what others need."""
+        was_over = before.state is CallState.DISCONNECTED
+        if after.state is CallState.DISCONNECTED and not was_over:
+            await self._intents.end_all(PLACE, before.call_id)
 
     async def apply(self, call_id: str, events: Sequence[CallEvent]) -> AppliedEvents:
         """Apply the events of a callback.
@@ -177,6 +191,7 @@ class Calls:
             call = await self._call_of(call_id, event)
             try:
                 applied.append(AppliedEvents(call, await self._records.apply(call, event)))
+                await self._end_intents_if_ended(call, apply_event(call, event))
             except Forbidden as refused:
                 await self._end_if_ours(call_id, event.data.call_connection_id)
                 foreign = refused
@@ -188,7 +203,7 @@ class Calls:
         """End and remove every call that a person placed, or made to a bot. May be repeated."""
         live = [
             *await self._records.live_calls(principal),
-            *await self._records.live_calls_to_bots(principal),
+            *await self._records.live_calls(principal, Counted.TO_BOTS),
         ]
         for call in live:
             await self._end(call)

@@ -5,7 +5,7 @@ dies or the same request comes again, it is still one call.
 """
 
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -32,10 +32,10 @@ from shared.problems import (
     NotFound,
     StorageUnavailable,
     Throttled,
-    TooManyCalls,
     Unauthenticated,
     Unavailable,
 )
+from shared.tables import Row, Value
 
 
 class CallPlacing:
@@ -87,6 +87,7 @@ class CallPlacing:
             InvalidRequest: a target has no identity here, or may not be called.
             KeyReused: the key came before with another request.
             TooManyCalls: too many calls of the caller go on.
+            TooManyLegs: the caller has called too many people in the last minute.
             CallRefused: ACS does not accept the request.
             CallEnded: the request is too old to be repeated.
             NotConfigured: a setting is missing.
@@ -108,19 +109,29 @@ class CallPlacing:
         async def note(call_id: str) -> None:
             begun.append(await self._intents.begin(PLACE, call_id))
 
+        async def count(row: Row | None, call_id: str) -> Mapping[str, Value]:
+            # To join a group call costs as much as to call somebody.
+            return await self._limit.with_new_call(creator, row, call_id, max(1, len(names)))
+
         call = await self._records.begin(
             creator,
             idempotency_key,
             fingerprint,
             before_writing=note,
+            count=count,
             earlier_fingerprint=earlier_fingerprint,
         )
+        # Of requests with the same key, all but one have noted a call that has not begun.
+        needless = [intent for intent in begun if intent.subject != call.call_id]
+        begun = [intent for intent in begun if intent.subject == call.call_id]
+        await self._end(needless)
         if call.state is not CallState.PLACING and not self._is_missed(call):
             view = CallView(await self._with_own_id(creator, call))
         else:
-            if not begun:
+            is_new = bool(begun)
+            if not is_new:
                 await note(call.call_id)
-            view = await self._place(caller, call, tuple(names), group_id, begun)
+            view = await self._place(caller, call, tuple(names), group_id, begun, is_new=is_new)
         # Whatever failed before this keeps its intent as it is, so that Tidy settles the call soon.
         for intent in begun:
             await self._look_later(intent, view.call)
@@ -141,22 +152,26 @@ class CallPlacing:
         targets: tuple[str, ...],
         group_id: str | None,
         begun: Sequence[Intent],
+        *,
+        is_new: bool,
     ) -> CallView:
-        """Ask ACS for a recorded call."""
+        """Ask ACS for a recorded call.
+
+        Args:
+            is_new: whether this request has begun it, so that it has its place.
+        """
         creator = caller.principal
         if not call.may_have_reached_acs:
-            try:
-                await self._check_limit(creator, call)
-            except TooManyCalls:  # the call is removed
+            if not is_new and not await self._limit.take_again(creator, call, was_free=False):
+                await self._records.abandon(call)
                 await self._end(begun)
-                raise
+                raise self._limit.too_many_calls()
             await self._records.tidy(creator)
             call = await self._record_targets(call, targets, group_id)
         elif not self._is_repeatable(call):
             raise CallEnded(TOO_OLD)
-        elif call.is_refused:  # so it did not count until now, and counts from here on
-            call = await self._calls.change(call, Call.revived)
-            await self._check_limit(creator, call, was_refused=True)
+        else:
+            call = await self._count_again(creator, call)
         connection = await self._connect(call)
         try:
             # Record the connection first, then look for an erasure: either the erasure sees the
@@ -167,6 +182,7 @@ class CallPlacing:
             audit.record("call-placed", creator, creator, call=call.call_id)
             await self._acs.hang_up(connection.id)
             await self._records.discard(call)
+            await self._end(begun)
             await self._identities.admit(caller)  # raises the reason why the record is gone
             raise
         return CallView(call)
@@ -238,27 +254,21 @@ class CallPlacing:
             call, lambda found: replace(found, group_id=group_id, targets=targets)
         )
 
-    async def _check_limit(
-        self, creator: Principal, call: Call, *, was_refused: bool = False
-    ) -> None:
-        """Remove the call if too many others of its creator go on.
+    async def _count_again(self, creator: Principal, call: Call) -> Call:
+        """Give a call its place again for which ACS may have been asked before.
 
-        Args:
-            was_refused: whether an earlier attempt was refused. Then every other call counts, and
-                this one is kept as refused: ACS may have made it after all.
+        If that was refused, the record says first that the call counts: either who would free its
+        place sees that, or finds the row changed.
 
         Raises:
-            TooManyCalls: too many others go on.
+            TooManyCalls: too many others go on. The call is kept as refused: ACS may have made it
+                after all.
         """
-        live = await self._records.live_calls(creator)
-        others = await self._limit.count_others(call, live, include_later=was_refused)
-        if others < self._limit.max_calls:
-            return
-        if was_refused:
+        counting = await self._calls.change(call, Call.revived) if call.is_refused else call
+        if not await self._limit.take_again(creator, call, was_free=call.is_refused):
             await self._calls.change(call, lambda found: replace(found, is_refused=True))
-        else:
-            await self._records.abandon(call)
-        raise TooManyCalls(f"{others} of your calls go on: hang one up first.")
+            raise self._limit.too_many_calls()
+        return counting
 
     def _is_repeatable(self, call: Call) -> bool:
         return self._now() - call.created_at < REPEATABLE

@@ -1,15 +1,16 @@
 """The records of calls: a request creates one call and an event is applied once, even if they come
 again or the host that handles them dies."""
 
-import asyncio
 import contextlib
-import random
 import secrets
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from shared.calls.events import CallEvent, apply_event
+from shared.calls.live_calls import LIVE_ROW, Counted, LiveCalls
 from shared.calls.removal import (
     BOT_CALLER_INDEX,
     CREATOR_INDEX,
@@ -29,18 +30,28 @@ from shared.calls.rows import (
     index_row,
     request_row,
 )
-from shared.changes import change_row
+from shared.changes import MANY_TRIES, change_row
 from shared.keys import principal_key
 from shared.principals import Principal
 from shared.problems import Conflict, Forbidden, KeyReused
 from shared.tables import PAGE_ROWS, Row, RowChanged, RowExists, Value
 from shared.upstream.concurrency import for_each
 
-# Many events of a call come at the same time, and all of them change its record.
-_TRIES = 30
-# Before another try there is a random pause of up to so many seconds, so that writers that collided
-# do not collide again. The pauses grow, so that the request's time limit ends before the tries do.
-_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
+# Many events of a call come at the same time, and all of them change its record; and of many calls
+# of one caller, all change what counts.
+_TRIES = MANY_TRIES
+
+type Count = Callable[[Row | None, str], Awaitable[Mapping[str, Value]]]
+"""What to write in place of the creator's row `live` (None: there is none), with the id of the new
+call. May run several times, and raises if the call may not begin."""
+
+
+@dataclass(frozen=True)
+class _NewCall:
+    """A call that is to begin, and the rows by which it is found."""
+
+    call_id: str
+    rows: Mapping[str, Mapping[str, Value]]
 
 
 class CallRecords(CallRemoval):
@@ -54,6 +65,7 @@ class CallRecords(CallRemoval):
         bot_caller: Principal | None = None,
         before_writing: Callable[[str], Awaitable[object]] | None = None,
         *,
+        count: Count | None = None,
         earlier_fingerprint: str = "",
     ) -> Call:
         """Find the call that an earlier request with the same key created, or create it.
@@ -65,6 +77,7 @@ class CallRecords(CallRemoval):
             bot_caller: the person who calls, if the creator is a bot. Their index row is written
                 before the record holds anything about them.
             before_writing: takes the id of a new call, before anything of it is stored.
+            count: gives a new call its place among those of its creator, in one batch with it.
             earlier_fingerprint: what an earlier version has stored for the same request.
 
         Raises:
@@ -72,26 +85,22 @@ class CallRecords(CallRemoval):
             Conflict: the call is being removed, or too many others write at the same time.
         """
         owner, request = principal_key(creator), request_row(idempotency_key)
-        for _ in range(_TRIES):
+        new = self._new_call(request, fingerprint, bot_caller)
+        note = None if before_writing is None else partial(before_writing, new.call_id)
+        for attempt in range(_TRIES):
             found = await self._table.find(owner, request)
             if found is None:
-                created_at = self._now()
-                call_id = uuid.uuid4().hex  # random, so that nobody can guess the callback URL
-                if before_writing is not None:
-                    await before_writing(call_id)
-                entry: dict[str, Value] = {
-                    "callId": call_id,
-                    "wish": fingerprint,
-                    "createdAt": created_at,
-                }
-                index: dict[str, Value] = {"callId": call_id, "request": request, "live": True}
-                if bot_caller is not None:
-                    index["guest"] = principal_key(bot_caller)
-                with contextlib.suppress(RowExists):
-                    await self._table.insert_with(
-                        owner, {request: entry, index_row(created_at, call_id): index}
-                    )
-                continue
+                live = None if count is None else await self._table.find(owner, LIVE_ROW)
+                counted = None if count is None else await count(live, new.call_id)
+                if note is not None:
+                    await note()
+                    note = None
+                try:
+                    found = await self._insert(owner, request, new, live, counted)
+                except (RowExists, RowChanged):
+                    # Another call of the creator has begun, or this one, and the answer was lost.
+                    await self._rest(attempt)
+                    continue
             if found.values["wish"] not in (fingerprint, earlier_fingerprint):
                 raise KeyReused
             call_id, placed_at = str(found.values["callId"]), moment(found, "createdAt")
@@ -116,6 +125,36 @@ class CallRecords(CallRemoval):
             return call
         raise Conflict
 
+    def _new_call(self, request: str, fingerprint: str, bot_caller: Principal | None) -> _NewCall:
+        created_at = self._now()
+        call_id = uuid.uuid4().hex  # random, so that nobody can guess the callback URL
+        entry: dict[str, Value] = {"callId": call_id, "wish": fingerprint, "createdAt": created_at}
+        index: dict[str, Value] = {"callId": call_id, "request": request, "live": True}
+        if bot_caller is not None:
+            index["guest"] = principal_key(bot_caller)
+        return _NewCall(call_id, {request: entry, index_row(created_at, call_id): index})
+
+    async def _insert(
+        self,
+        owner: str,
+        request: str,
+        new: _NewCall,
+        live: Row | None,
+        counted: Mapping[str, Value] | None,
+    ) -> Row:
+        """Store the rows by which a call is found, and its place, in one transaction.
+
+        Args:
+            live: the creator's row `live` as it was read; None if there is none.
+            counted: what it is to hold; None to leave it.
+
+        Returns:
+            The row of the request. Raises as `Table.insert_with`.
+        """
+        added = {} if counted is None or live is not None else {LIVE_ROW: counted}
+        stored = await self._table.insert_with(owner, {**new.rows, **added}, live, counted)
+        return stored[request]
+
     async def _find_or_insert(self, call_id: str, creator: Principal, placed_at: datetime) -> Call:
         owner, salt = principal_key(creator), secrets.token_hex(16)
         call = Call(call_id, owner, creator.realm, placed_at, salt=salt)
@@ -134,7 +173,7 @@ class CallRecords(CallRemoval):
             return None if changed is None or changed == found else changed.values()
 
         changed = await change_row(
-            self._table, call_id, RECORD_ROW, changed_values, tries=_TRIES, rest=self._back_off
+            self._table, call_id, RECORD_ROW, changed_values, tries=_TRIES, rest=self._rest
         )
         return None if changed.now is None else Call.of(changed.now)
 
@@ -165,8 +204,10 @@ class CallRecords(CallRemoval):
                 return found, False
             replaced = await self.replace_unchanged(found, changed)
             if replaced is not None:
+                if found.is_refused and replaced.is_ongoing:
+                    await self._count_again(replaced)
                 return replaced, True
-            await self._back_off(attempt)
+            await self._rest(attempt)
         raise Conflict
 
     async def apply(self, call: Call, event: CallEvent) -> bool:
@@ -187,16 +228,34 @@ class CallRecords(CallRemoval):
             if found.connection_id not in (None, event.data.call_connection_id):
                 raise Forbidden("This is about another call.")
             values = apply_event(found, event).values()
+            if found.is_refused:  # also before, in case the host dies in between
+                await self._count_again(found)
             try:
                 await self._table.insert_with(found.call_id, {row_key: row}, found.row, values)
             except RowExists:
                 return False
             except RowChanged:
-                await self._back_off(attempt)
+                await self._rest(attempt)
                 found = await self.find(call.call_id)
                 continue
+            if found.is_refused:
+                await self._count_again(found)
             return True
         raise Conflict
+
+    async def _count_again(self, call: Call) -> None:
+        """Count a call that was given up, and that ACS has all the same, whatever the limit."""
+        index = await self._table.find(call.creator, index_row(call.created_at, call.call_id))
+        if index is None:
+            return  # it is being removed
+        kind = Counted.TO_BOTS if "guest" in index.values else Counted.PLACED
+
+        async def counted(found: LiveCalls | None) -> LiveCalls | None:
+            if found is None or kind not in found.calls:
+                return None  # the index tells of it, once somebody looks
+            return found.with_calls(kind, {**found.calls[kind], call.call_id: self._now()})
+
+        await self.live_rows.change(str(index.values.get("guest", call.creator)), counted)
 
     async def events_of(self, call_id: str) -> list[LoggedEvent]:
         """The events of a call, in the order of the times that ACS gives."""
@@ -224,17 +283,19 @@ class CallRecords(CallRemoval):
         calls = [found[row.row_key] for row in rows if row.row_key in found]
         return calls, rows[-1].row_key if more else None
 
-    async def live_calls(self, creator: Principal) -> list[Call]:
-        """A creator's calls whose end has not been recorded, the oldest first."""
-        return await self._live(creator, CREATOR_INDEX)
+    async def live_calls(
+        self, principal: Principal, kind: Counted = Counted.PLACED, known: Container[str] = ()
+    ) -> list[Call]:
+        """A person's calls whose end has not been recorded, the oldest first.
 
-    async def live_calls_to_bots(self, bot_caller: Principal) -> list[Call]:
-        """A person's calls to bots whose end has not been recorded, the oldest first."""
-        return await self._live(bot_caller, BOT_CALLER_INDEX)
+        They are looked for in the index, in which those that have ended are marked, so that they
+        are not read again.
 
-    async def _live(self, principal: Principal, index: str) -> list[Call]:
-        """The live calls of an index. Ended ones are marked, so that they are not read again."""
+        Args:
+            known: ids of calls that are left out.
+        """
         live, owner = list[Call](), principal_key(principal)
+        index = CREATOR_INDEX if kind is Counted.PLACED else BOT_CALLER_INDEX
 
         async def read(row: Row) -> None:
             call_id = str(row.values["callId"])
@@ -257,7 +318,7 @@ class CallRecords(CallRemoval):
                     await self._table.merge(row, {"live": False})
 
         rows = await self._table.list_for(owner, f"{ROWS_BETWEEN} and live eq true", bounds(index))
-        await for_each(rows, read)
+        await for_each((row for row in rows if row.values["callId"] not in known), read)
         return sorted(live, key=lambda call: (call.created_at, call.call_id))
 
     async def export(self, principal: Principal) -> list[dict[str, Value]]:
@@ -282,7 +343,3 @@ class CallRecords(CallRemoval):
             }
             for call in (*calls, *(one for one in calls_to_bots if one is not None))
         ]
-
-    async def _back_off(self, attempt: int) -> None:
-        longest = min(_PAUSE * 1.3**attempt, _LONGEST_PAUSE)
-        await asyncio.sleep(random.uniform(0, longest))  # noqa: S311

@@ -1,10 +1,13 @@
 """Removes the rows of calls: those of erased people, calls never placed, and calls too old."""
 
+import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
+from shared.calls.live_calls import LIVE_ROW, LiveRows
 from shared.calls.rows import RECORD_ROW, Call, bot_caller_index_row, index_row
+from shared.changes import growing_rest
 from shared.intents import Places
 from shared.keys import principal_key
 from shared.principals import Principal
@@ -27,10 +30,14 @@ class CallRemoval:
         table: Table,
         retention_days: int,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._table = table
         self._retention = timedelta(days=retention_days)
         self._now = now
+        self._rest = growing_rest(sleep)
+        self.live_rows = LiveRows(table, now, self._rest)
 
     async def find(self, call_id: str) -> Call | None:
         """The record of a call. One point read."""
@@ -76,14 +83,18 @@ class CallRemoval:
 
     async def discard(self, call: Call, bot_caller: Principal | None = None) -> None:
         """Remove a call, or what is left of it; `bot_caller` as for `begin`."""
-        await self._discard(call.creator, call.call_id, call.created_at)
+        counted_for = call.creator if bot_caller is None else principal_key(bot_caller)
+        await self._discard(call.creator, call.call_id, call.created_at, counted_for)
         if bot_caller is not None:
-            await self._table.remove(principal_key(bot_caller), bot_caller_index_row(call.call_id))
+            await self._table.remove(counted_for, bot_caller_index_row(call.call_id))
 
-    async def _discard(self, owner: str, call_id: str, created_at: datetime) -> None:
+    async def _discard(
+        self, owner: str, call_id: str, created_at: datetime, counted_for: str
+    ) -> None:
         index = await self._table.find(owner, index_row(created_at, call_id))
         if index is None:
             await self._remove_partition(call_id)
+            await self.live_rows.forget(counted_for, call_id)
         else:
             await self._remove(owner, index)
 
@@ -134,9 +145,10 @@ class CallRemoval:
 
         async def remove_call_to_bot(row: Row) -> None:
             call_id, created_at = str(row.values["callId"]), moment(row, "createdAt")
-            await self._discard(str(row.values["bot"]), call_id, created_at)
+            await self._discard(str(row.values["bot"]), call_id, created_at, owner)
             await self._table.remove(owner, row.row_key)
 
+        await self._table.remove(owner, LIVE_ROW)  # first, so that the calls need not be taken out
         for index, remove in (
             (CREATOR_INDEX, lambda row: self._remove(owner, row)),
             (BOT_CALLER_INDEX, remove_call_to_bot),
@@ -160,6 +172,7 @@ class CallRemoval:
         await self._remove_partition(call_id)
         if bot_caller_key is not None:
             await self._table.remove(str(bot_caller_key), bot_caller_index_row(call_id))
+        await self.live_rows.forget(str(bot_caller_key or owner), call_id)
         await self._table.remove(owner, index.row_key)
 
     async def _remove_partition(self, call_id: str) -> None:

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
+from shared.calls.live_calls import MOST_COUNTED
 from shared.settings_reader import SettingsReader
 
 # The issuer of the tokens on ACS's callbacks, and where it publishes its keys (reference: "JWT on
@@ -13,6 +14,8 @@ CALLBACK_JWKS_URL = f"{CALLBACK_ISSUER}/calling/keys"
 # E.164: a plus and up to 15 digits; a country code never begins with 0.
 E164 = re.compile(r"\+[1-9][0-9]{1,14}")
 _PREFIX = re.compile(r"\+[1-9][0-9]{0,14}")
+# One call of 50, and as many invitations as it may have besides, and a few more.
+_LEGS = 120
 _HOST = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
 
 
@@ -24,6 +27,7 @@ class CallSettings:
         caller_id: an E.164 number of the resource, or empty.
         dial_prefixes: phone numbers that begin with one of these may be called; none by default.
         max_live_calls: how many calls of one caller may go on at the same time.
+        max_legs: how many people, bots and numbers one caller may call and invite in a minute.
         play_hosts: the hosts that audio may be fetched from, in lower case.
         speech_endpoint: the endpoint of Azure AI services for text to speech; or empty.
         retention_days: how long an ended call is kept, from when it was placed.
@@ -35,6 +39,7 @@ class CallSettings:
     caller_id: str = field(repr=False)
     dial_prefixes: tuple[str, ...]
     max_live_calls: int
+    max_legs: int
     play_hosts: frozenset[str]
     speech_endpoint: str
     retention_days: int
@@ -56,7 +61,8 @@ def read_call_settings(reader: SettingsReader) -> CallSettings:
     return CallSettings(
         caller_id=caller_id,
         dial_prefixes=prefixes,
-        max_live_calls=reader.integer("MAX_CALLS_PER_CALLER", 5, 1, 1000),
+        max_live_calls=reader.integer("MAX_CALLS_PER_CALLER", 5, 1, MOST_COUNTED),
+        max_legs=reader.integer("MAX_LEGS_PER_MINUTE", _LEGS, 1, MOST_COUNTED),
         play_hosts=hosts,
         speech_endpoint=reader.url("COGNITIVE_SERVICES_ENDPOINT"),
         retention_days=reader.integer("CALL_RETENTION_DAYS", 30, 1, 3650),

@@ -11,6 +11,7 @@ import pytest
 
 from shared.calls.bot_state import BotCallState
 from shared.calls.events import CallEvent, read_events
+from shared.calls.live_calls import Counted
 from shared.calls.reasons import Reason
 from shared.calls.records import CallRecords
 from shared.calls.rows import Call, CallState
@@ -157,13 +158,13 @@ async def test_calls_to_a_bot_go_with_who_called_and_with_the_bot(
 ) -> None:
     bots = [Principal(Kind.BOT, "realm", uuid.uuid4().hex) for _ in range(2)]
     first, second = [await records.begin(bot, "context", "", alice) for bot in bots]
-    live = await records.live_calls_to_bots(alice)
+    live = await records.live_calls(alice, Counted.TO_BOTS)
     assert {one.call_id for one in live} == {first.call_id, second.call_id}
     assert await records.live_calls(alice) == []
     assert [row["toBot"] for row in await records.export(alice)] == [False, False]  # not noted yet
 
     await records.erase(bots[0])
-    assert [one.call_id for one in await records.live_calls_to_bots(alice)] == [second.call_id]
+    assert [one.call_id for one in await records.live_calls(alice, Counted.TO_BOTS)] == [second.call_id]
     await records.erase(alice)
 
     for owner in (alice, *bots):
@@ -185,19 +186,19 @@ async def test_a_call_that_was_answered_after_all_counts_again(
                 Reason(404, 0, "gone"), clock()
             ),
         )
-        assert call.call_id not in {one.call_id for one in await records.live_calls_to_bots(alice)}
+        assert call.call_id not in {one.call_id for one in await records.live_calls(alice, Counted.TO_BOTS)}
         return call
 
     call = await missed("revived")
     await records.apply(call, events("CallConnected")[0])
-    assert [one.call_id for one in await records.live_calls_to_bots(alice)] == [call.call_id]
+    assert [one.call_id for one in await records.live_calls(alice, Counted.TO_BOTS)] == [call.call_id]
     assert [one.call_id for one in await records.live_calls(bot)] == [call.call_id]
 
     late = await missed("late")
     clock.now = START + timedelta(minutes=6)
-    assert len(await records.live_calls_to_bots(alice)) == 1  # and the other is looked at no more
+    assert len(await records.live_calls(alice, Counted.TO_BOTS)) == 1  # and the other is looked at no more
     await records.apply(late, events("CallConnected")[0])
-    assert len(await records.live_calls_to_bots(alice)) == 1
+    assert len(await records.live_calls(alice, Counted.TO_BOTS)) == 1
 
 
 async def test_the_list_is_newest_first_in_pages_and_ends(
