@@ -171,13 +171,16 @@ class CallLimit:
     async def _counted(
         self, found: LiveCalls, who: Principal, kind: Counted
     ) -> dict[str, datetime]:
-        """The calls that have a place, and those that an earlier version has begun."""
+        """The calls that have a place, and those that an earlier version has begun.
+
+        Of calls that ACS was not asked for, who is about to ask gives them their place.
+        """
         counted = dict(found.calls.get(kind, {}))
         if kind in found.calls and self._now() - found.created_at >= _ROLLOUT:
             return counted
 
         async def look(call: Call) -> None:
-            if await self._is_live(call, call.created_at):
+            if call.may_have_reached_acs and await self._is_live(call, call.created_at):
                 counted[call.call_id] = call.created_at
 
         await for_each(await self._records.live_calls(who, kind, known=counted.keys()), look)

@@ -164,7 +164,9 @@ async def test_calls_to_a_bot_go_with_who_called_and_with_the_bot(
     assert [row["toBot"] for row in await records.export(alice)] == [False, False]  # not noted yet
 
     await records.erase(bots[0])
-    assert [one.call_id for one in await records.live_calls(alice, Counted.TO_BOTS)] == [second.call_id]
+    assert [one.call_id for one in await records.live_calls(alice, Counted.TO_BOTS)] == [
+        second.call_id
+    ]
     await records.erase(alice)
 
     for owner in (alice, *bots):
@@ -186,17 +188,23 @@ async def test_a_call_that_was_answered_after_all_counts_again(
                 Reason(404, 0, "gone"), clock()
             ),
         )
-        assert call.call_id not in {one.call_id for one in await records.live_calls(alice, Counted.TO_BOTS)}
+        assert call.call_id not in {
+            one.call_id for one in await records.live_calls(alice, Counted.TO_BOTS)
+        }
         return call
 
     call = await missed("revived")
     await records.apply(call, events("CallConnected")[0])
-    assert [one.call_id for one in await records.live_calls(alice, Counted.TO_BOTS)] == [call.call_id]
+    assert [one.call_id for one in await records.live_calls(alice, Counted.TO_BOTS)] == [
+        call.call_id
+    ]
     assert [one.call_id for one in await records.live_calls(bot)] == [call.call_id]
 
     late = await missed("late")
     clock.now = START + timedelta(minutes=6)
-    assert len(await records.live_calls(alice, Counted.TO_BOTS)) == 1  # and the other is looked at no more
+    assert (
+        len(await records.live_calls(alice, Counted.TO_BOTS)) == 1
+    )  # and the other is looked at no more
     await records.apply(late, events("CallConnected")[0])
     assert len(await records.live_calls(alice, Counted.TO_BOTS)) == 1
 

@@ -11,12 +11,13 @@ from dataclasses import fields, is_dataclass
 from typing import Any, Protocol
 
 from shared.app import App
+from shared.calls.live_calls import LIVE_ROW, LiveCalls
 from shared.calls.rows import Call
 from shared.friends.rows import Friendship
 from shared.meetings.rows import ScheduledMeeting
 from shared.sharing.rows import Invitation, SharedCallRecord
 from shared.table_api import TableApi
-from shared.tables import Table, Value
+from shared.tables import Row, Table, Value
 from tests.golden.conftest import Changing
 from tests.golden.kinds import PROPERTIES, golden_by_kind, kind_of
 from tests.golden.rows import GoldenTables, StoredRow
@@ -28,13 +29,17 @@ class RowClass(Protocol):
     def values(self) -> dict[str, Value]: ...
 
 
+def call_or_live_calls(row: Row) -> RowClass:
+    return LiveCalls.of(row) if row.row_key == LIVE_ROW else Call.of(row)
+
+
 # Of each table: what its rows are read as. Rows of other kinds have no class.
 CLASSES: dict[str, Callable[[Any], RowClass]] = {
     "friends": Friendship.of,
     "invitations": Invitation.of,
     "sharedcalls": SharedCallRecord.of,
     "meetings": ScheduledMeeting.of,
-    "calls": Call.of,
+    "calls": call_or_live_calls,
 }
 
 WITH_CLASSES = {
@@ -43,6 +48,7 @@ WITH_CLASSES = {
     "record of a shared call",
     "meeting",
     "record of a call",
+    "live",
 }
 
 

@@ -84,7 +84,7 @@ async def test_what_is_written_today_is_as_the_golden_rows_are(
         for table, keys in partitions.items():
             golden.remove_partitions(table, *keys)
 
-    assert written.keys() == {*CLASSLESS, "record of a call"}
+    assert written.keys() == {*CLASSLESS, "record of a call", "live"}
     for kind in CLASSLESS:
         for shape in written[kind]:
             assert shape in golden_shapes[kind], f"no golden row of a {kind} has {shape}"

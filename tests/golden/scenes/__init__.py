@@ -12,6 +12,7 @@ from tests.golden.scenes.crowded_calls import crowd_a_call
 from tests.golden.scenes.friends import make_friends
 from tests.golden.scenes.identities import enrol_people
 from tests.golden.scenes.interrupted import die_half_way
+from tests.golden.scenes.live_calls import take_places_of_calls
 from tests.golden.scenes.meetings import schedule_meetings
 from tests.golden.scenes.places import take_places
 from tests.golden.scenes.quiet_calls import ask_about_a_quiet_call
@@ -30,4 +31,5 @@ SCENES: dict[str, Callable[[Stage], Awaitable[None]]] = {
     "places": take_places,
     "quiet_calls": ask_about_a_quiet_call,
     "crowded_calls": crowd_a_call,
+    "live_calls": take_places_of_calls,
 }
