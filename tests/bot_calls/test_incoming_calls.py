@@ -316,9 +316,10 @@ async def test_what_an_answer_and_a_turn_cost(
     await line.acs.tell(types=["CallConnected"])
     turn = Counter(tables.requests)
 
-    # Who is called, and who calls; the intent, the key, both indexes, the record, the limit; once
-    # more who is called, and who calls; and what is old.
-    assert answering == {"get": 14, "query": 2, "batch": 1, "insert": 3, "update": 2}
+    # Who is called, and who calls; the intent, the key, both indexes, the record; the first place
+    # of the caller, for which calls of earlier versions are looked for; once more who is called,
+    # and who calls; and what is old.
+    assert answering == {"get": 14, "query": 2, "batch": 1, "insert": 4, "update": 2}
     assert again == {"get": 12, "query": 1, "insert": 2}
     assert turn == {"get": 3, "batch": 1, "update": 2}
     assert await line.asked() - before == {"answerCall": 1, "play": 1}

@@ -30,7 +30,8 @@ ANSWERING = around(
     ("tables", "batch", 0),  # what it is known by, and the bot's index
     ("tables", "insert", 1),  # the caller's index
     ("tables", "insert", 2),  # the record
-    ("tables", "update", 0),  # the same, with who calls
+    ("tables", "insert", 3),  # the call's place among those of its caller
+    ("tables", "update", 0),  # the record, with who calls
     ("acs", "answerCall", 0),
     ("tables", "update", 1),  # the record, with ACS's id of the call
 )

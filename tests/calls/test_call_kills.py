@@ -39,14 +39,18 @@ HELD = {"hold": True, "holdAgain": True}
 
 PLACING = around(
     ("tables", "insert", 0),  # the intent
-    ("tables", "batch", 0),  # the key and the index
+    ("tables", "batch", 0),  # the key, the index, and the call's place
     ("tables", "insert", 1),  # the record
     ("tables", "update", 0),  # the same, with who is called
     ("acs", "createCall", 0),
     ("tables", "update", 1),  # the record, with ACS's id of the call
     ("tables", "batch", 1),  # the intent, which waits until the call has ended
 )
-INVITING = around(("tables", "update", 0), ("acs", "addParticipant", 0))
+INVITING = around(
+    ("tables", "update", 0),  # the caller's row of what counts
+    ("tables", "update", 1),  # the record
+    ("acs", "addParticipant", 0),
+)
 # Of those steps the ones at which ACS has made the call, or invited, whether we know it or not.
 CALLING = PLACING.index(Step("acs", "createCall", 0, "after"))
 RINGING = INVITING.index(Step("acs", "addParticipant", 0, "after"))
@@ -54,10 +58,11 @@ HANGING_UP = around(("acs", "terminateCall", 0))
 ERASING = around(
     ("acs", "terminateCall", 0),
     ("tables", "remove", 0),  # the intent of the call
-    ("tables", "remove", 1),  # the key
-    ("tables", "remove", 2),  # the record
-    ("tables", "remove", 4),  # the second of two events, which go at a time
-    ("tables", "remove", 5),  # the index
+    ("tables", "remove", 1),  # the row of what counts
+    ("tables", "remove", 2),  # the key
+    ("tables", "remove", 3),  # the record
+    ("tables", "remove", 5),  # the second of two events, which go at a time
+    ("tables", "remove", 6),  # the index
 )
 # Of a call to somebody, and an invitation of another.
 EVENTS = Counter({"CallConnected": 1, "AddParticipantSucceeded": 1, "ParticipantsUpdated": 2})

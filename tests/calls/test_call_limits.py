@@ -1,12 +1,9 @@
 """Who and what may not be called or played, and how many calls there may be."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.calls.limits import CallLimit
-from shared.calls.rows import Call
 from tests.calls.test_calls import PHONE, invite, is_connected, place, watched
 from tests.support.control import Control
 from tests.support.people import People, Person
@@ -133,24 +130,3 @@ async def test_a_placed_call_and_an_invited_number_have_one_line_in_the_audit_lo
     assert [line.count("call-placed by user:") for line in log] == [1, 0]
     assert [line.count("number-invited by user:") for line in log] == [0, 1]
     assert "5550124" not in "".join(log)
-
-
-async def test_a_call_whose_request_has_died_before_it_asked_acs_counts_for_a_minute_only() -> None:
-    now = datetime(2026, 1, 1, 12, tzinfo=UTC)
-
-    async def reconcile(call: Call) -> Call:
-        raise AssertionError("ACS knows nothing of these calls")
-
-    limit = CallLimit(reconcile, 1, lambda: now)
-    [died, beginning, asked] = [
-        Call(name, "creator", "realm", now - timedelta(seconds=age), targets=targets)
-        for name, age, targets in (
-            ("died", 61, ()),
-            ("beginning", 59, ()),
-            ("asked", 61, ("8:acs:bob",)),
-        )
-    ]
-
-    going_on = await limit.going_on([died, beginning, asked])
-
-    assert {call.call_id for call in going_on} == {"beginning", "asked"}

@@ -28,14 +28,15 @@ __all__ = ["line"]
 # other, those of a request that she has and of one that has no answer, and of whom she blocks; the
 # records of three calls of hers and one that invites her; her rows of the four, the friend's of
 # hers, and the space's; the meeting, and what leads to it; the call that she has placed, its key
-# and its index; the call that she has made to a bot, the bot's index and hers.
+# and its index; the call that she has made to a bot, the bot's index and hers; the row of what
+# counts.
 STORED = {
     "identities": 6,
     "friends": 8,
     "sharedcalls": 4,
     "invitations": 7,
     "meetings": 2,
-    "calls": 6,
+    "calls": 7,
     "intents": 0,
 }
 

@@ -121,40 +121,40 @@ class Instance:
 
     def client(self, client: TableApi) -> TableApi:
         """The client, a turn at a time."""
-        return _SteppedApi(client, self)
+        return SteppedApi(client, self)
 
 
-class _SteppedApi(TableApi):
+class SteppedApi(TableApi):
     """The operations on one table, a turn at a time."""
 
     def __init__(self, api: TableApi, instance: Instance) -> None:
-        self._api = api
+        self.api = api
         self._instance = instance
         self.table_name = api.table_name
 
     @override
     async def get(self, partition_key: str, row_key: str) -> Row:
-        return await self._read(lambda: self._api.get(partition_key, row_key))
+        return await self._read(lambda: self.api.get(partition_key, row_key))
 
     @override
     async def insert(self, partition_key: str, row_key: str, values: Mapping[str, Value]) -> str:
-        return await self._write(lambda: self._api.insert(partition_key, row_key, values))
+        return await self._write(lambda: self.api.insert(partition_key, row_key, values))
 
     @override
     async def update(self, row: Row, values: Mapping[str, Value], *, merge: bool) -> str:
-        return await self._write(lambda: self._api.update(row, values, merge=merge))
+        return await self._write(lambda: self.api.update(row, values, merge=merge))
 
     @override
     async def upsert(self, partition_key: str, row_key: str, values: Mapping[str, Value]) -> str:
-        return await self._write(lambda: self._api.upsert(partition_key, row_key, values))
+        return await self._write(lambda: self.api.upsert(partition_key, row_key, values))
 
     @override
     async def delete(self, partition_key: str, row_key: str, etag: str = ANY) -> None:
-        await self._write(lambda: self._api.delete(partition_key, row_key, etag))
+        await self._write(lambda: self.api.delete(partition_key, row_key, etag))
 
     @override
     async def transact(self, partition_key: str, operations: Sequence[Operation]) -> list[str]:
-        return await self._write(lambda: self._api.transact(partition_key, operations))
+        return await self._write(lambda: self.api.transact(partition_key, operations))
 
     @override
     async def query(
@@ -164,7 +164,7 @@ class _SteppedApi(TableApi):
         most: int,
         continuation: Continuation | None = None,
     ) -> tuple[list[Row], Continuation | None]:
-        return await self._read(lambda: self._api.query(row_filter, parameters, most, continuation))
+        return await self._read(lambda: self.api.query(row_filter, parameters, most, continuation))
 
     async def _read[T](self, call: Callable[[], Awaitable[T]]) -> T:
         return await self._instance.do(call, write=False)

@@ -105,7 +105,7 @@ class MemoryTable(TableApi):
             }
             return all(
                 name in stored
-                and _OPERATORS[how](stored[name], parameters[value.removeprefix("@")])
+                and _OPERATORS[how](stored[name], _operand(value, parameters))
                 for name, how, value in conditions
             )
 
@@ -144,6 +144,11 @@ class MemoryTable(TableApi):
         etag = f'W/"{next(self._versions)}"'
         self._rows[partition_key, row_key] = Row(partition_key, row_key, dict(values), etag)
         return etag
+
+
+def _operand(word: str, parameters: Mapping[str, Parameter]) -> Parameter:
+    """What a condition compares with: a parameter, or whether something is true."""
+    return word == "true" if word in ("true", "false") else parameters[word.removeprefix("@")]
 
 
 def _failed[E: HttpResponseError](kind: type[E], status: int | None, code: str) -> E:
