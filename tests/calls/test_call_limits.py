@@ -1,13 +1,17 @@
 """Who and what may not be called or played, and how many calls there may be."""
 
 import asyncio
+from collections import Counter
 
 import pytest
 
-from tests.calls.test_calls import PHONE, invite, is_connected, place, watched
+from shared.calls.settling import PLACE
+from tests.calls.test_calls import DONE_SECONDS, PHONE, invite, is_connected, place, watched
 from tests.support.control import Control
 from tests.support.people import People, Person
-from tests.support.stack import Host, StartHost
+from tests.support.stack import Host, Stack, StartHost
+from tests.support.table_proxy import TableProxy
+from tests.support.tidying import intents_of
 
 WRONG: list[tuple[dict[str, object], set[str]]] = [
     ({}, {""}),
@@ -130,3 +134,92 @@ async def test_a_placed_call_and_an_invited_number_have_one_line_in_the_audit_lo
     assert [line.count("call-placed by user:") for line in log] == [1, 0]
     assert [line.count("number-invited by user:") for line in log] == [0, 1]
     assert "5550124" not in "".join(log)
+
+
+async def test_a_call_that_is_slow_to_begin_does_not_pass_the_limit(
+    manager: Person,
+    start_host: StartHost,
+    tables: TableProxy,
+    table_faults: Control,
+    acs: Control,
+) -> None:
+    """It began before the other, which takes the place; neither has asked ACS then."""
+    await acs.put("farEnds", {})
+    there = manager.at(
+        await start_host(
+            MAX_CALLS_PER_CALLER="1",
+            TABLES_CONNECTION_STRING=tables.connection_string,
+            CALLBACK_BASE_URL=manager.host.api.removesuffix("/api"),
+        )
+    )
+    await manager.token()
+    before = len((await acs.state())["calls"])
+    beginning = await table_faults.fault("batch", hold="before", times=1)
+    slow = asyncio.create_task(place(there, {"phoneNumber": PHONE}))
+    await table_faults.held(beginning)
+    asking = await table_faults.fault("update", hold="before", times=1)
+    quick = asyncio.create_task(place(there, {"phoneNumber": PHONE}))
+    await table_faults.held(asking)
+
+    await table_faults.release(beginning)
+    refused = await slow
+    await table_faults.release(asking)
+
+    assert (refused.status, refused.json["code"]) == (429, "too-many-calls")
+    assert (await quick).status == 201
+    assert len((await acs.state())["calls"]) == before + 1
+
+
+async def test_of_many_calls_at_two_hosts_as_many_are_placed_as_the_caller_may_have(
+    manager: Person, start_host: StartHost, acs: Control
+) -> None:
+    base = manager.host.api.removesuffix("/api")
+    hosts = [await start_host(MAX_CALLS_PER_CALLER="2", CALLBACK_BASE_URL=base) for _ in range(2)]
+    await manager.token()
+    before = len((await acs.state())["calls"])
+
+    replies = await asyncio.gather(
+        *(place(manager.at(host), {"phoneNumber": PHONE}) for host in hosts for _ in range(6))
+    )
+
+    assert Counter(reply.status for reply in replies) == {201: 2, 429: 10}
+    assert len((await acs.state())["calls"]) == before + 2
+
+
+async def test_legs_are_limited_over_all_hosts_and_told_in_the_words_of_clients(
+    manager: Person, start_host: StartHost
+) -> None:
+    base = manager.host.api.removesuffix("/api")
+    hosts = [
+        manager.at(await start_host(MAX_LEGS_PER_MINUTE="3", CALLBACK_BASE_URL=base))
+        for _ in range(2)
+    ]
+    numbers = [{"phoneNumber": f"+1425555012{n}"} for n in range(4)]
+    call = (await place(hosts[0], *numbers[:2])).json["id"]
+    await watched(manager, call, is_connected)
+
+    invited = [await invite(hosts[1], call, number, "key") for number in (numbers[2],) * 2]
+    refused = [await invite(hosts[0], call, numbers[3], "other"), await place(hosts[1], numbers[3])]
+    never = await place(hosts[0], *numbers)
+
+    assert [reply.status for reply in invited] == [202, 202]
+    for reply in refused:
+        assert (reply.status, reply.json["code"]) == (429, "too-many-legs")
+        assert (
+            reply.json["detail"] == "You may call and invite 3 people, bots and numbers a minute."
+        )
+        assert 1 <= int(reply.headers["Retry-After"]) <= 60
+    [fault] = never.json["errors"]
+    assert (never.status, fault["in"], fault["field"]) == (400, "policy", "to")
+
+
+async def test_calls_that_have_ended_leave_nothing_for_tidy_to_look_at(
+    manager: Person, stack: Stack
+) -> None:
+    calls = [(await place(manager, {"phoneNumber": PHONE})).json["id"] for _ in range(3)]
+    for call in calls:
+        await watched(manager, call, is_connected)
+        assert (await manager.ask(f"/calls/{call}", "DELETE")).status == 204
+    async with asyncio.timeout(DONE_SECONDS):
+        while {row["subject"] for row in await intents_of(stack, PLACE)} & {*calls}:
+            await asyncio.sleep(0.05)
