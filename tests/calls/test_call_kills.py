@@ -46,21 +46,16 @@ PLACING = around(
     ("tables", "update", 1),  # the record, with ACS's id of the call
     ("tables", "batch", 1),  # the intent, which waits until the call has ended
 )
-INVITING = around(
-    ("tables", "update", 0),  # the caller's row of what counts
-    ("tables", "update", 1),  # the record
-    ("acs", "addParticipant", 0),
-)
+# The leg, and the record.
+INVITING = around(("tables", "update", 0), ("tables", "update", 1), ("acs", "addParticipant", 0))
 # Of those steps the ones at which ACS has made the call, or invited, whether we know it or not.
 CALLING = PLACING.index(Step("acs", "createCall", 0, "after"))
 RINGING = INVITING.index(Step("acs", "addParticipant", 0, "after"))
 HANGING_UP = around(("acs", "terminateCall", 0))
 ERASING = around(
     ("acs", "terminateCall", 0),
-    ("tables", "remove", 0),  # the intent of the call
-    ("tables", "remove", 1),  # the row of what counts
-    ("tables", "remove", 2),  # the key
-    ("tables", "remove", 3),  # the record
+    # The intent of the call, the row of what counts, the key, and the record.
+    *[("tables", "remove", n) for n in range(4)],
     ("tables", "remove", 5),  # the second of two events, which go at a time
     ("tables", "remove", 6),  # the index
 )

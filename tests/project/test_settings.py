@@ -89,7 +89,7 @@ def test_every_missing_setting_is_named_at_once() -> None:
         ("DIAL_PREFIXES", "+x"),
         ("MAX_CALLS_PER_CALLER", "-7"),
         ("MAX_CALLS_PER_CALLER", "501"),
-        ("MAX_LEGS_PER_MINUTE", "0"),
+        ("MAX_LEGS_PER_MINUTE", "-1"),
         ("MAX_LEGS_PER_MINUTE", "501"),
         ("PLAY_SOURCE_HOSTS", "https://sounds.example.com"),
         ("PLAY_SOURCE_HOSTS", "*.example.com"),
