@@ -11,7 +11,8 @@ from shared.calls.live_calls import LIVE_ROW, Counted, Legs, LiveCalls
 from shared.calls.rows import Call, CallState
 from shared.keys import principal_key
 from shared.problems import TooManyCalls, TooManyLegs
-from shared.tables import CALLS, Row, Table, table_client
+from shared.table_api import TableApi
+from shared.tables import CALLS, Row, Table
 from tests.golden.conftest import Changing, SignIn
 from tests.golden.product import READ, START, user
 
@@ -26,7 +27,7 @@ ULLA = LiveCalls(
 
 
 async def live_row(app: App, who: str) -> Row | None:
-    table = Table(table_client(app.settings.upstream, app.upstream, CALLS))
+    table = Table(TableApi(CALLS, app.settings.upstream, app.upstream))
     return await table.find(principal_key(user(who)), LIVE_ROW)
 
 

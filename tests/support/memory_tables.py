@@ -104,8 +104,7 @@ class MemoryTable(TableApi):
                 "RowKey": row.row_key,
             }
             return all(
-                name in stored
-                and _OPERATORS[how](stored[name], _operand(value, parameters))
+                name in stored and _OPERATORS[how](stored[name], _operand(value, parameters))
                 for name, how, value in conditions
             )
 
