@@ -21,6 +21,7 @@ STORAGE, ANSWERED, SECONDS = "storage requests", "answered", "seconds"
 type Sample = dict[str, float]
 
 _STARTS = 5
+_LEAST = 5
 
 
 class Case(Protocol):
@@ -80,6 +81,34 @@ class Load:
         if rss is not None:
             sample[RSS] = rss
         return sample
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneByOne:
+    """Requests that take long, one after the other: at least five, however long they take.
+
+    Attributes:
+        requests: makes the requests, the first of which is not measured.
+    """
+
+    name: str
+    app: App
+    requests: Callable[[Bench], Iterable[bytes]]
+    setting: Setting
+
+    def run(self, bench: Bench) -> Sample:
+        requests = iter(self.requests(bench))
+        times: list[float] = []
+        with bench.started(self.app, self.setting) as (host, _):
+            _ask(host, next(requests))
+            deadline = time.monotonic() + bench.seconds
+            for request in requests:
+                if len(times) >= _LEAST and time.monotonic() > deadline:
+                    break
+                begin = time.perf_counter()
+                _ask(host, request)
+                times.append(time.perf_counter() - begin)
+        return {P50: statistics.median(times) * 1000}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,6 +19,7 @@ from benchmarks.cases import (
     Count,
     Crowd,
     Load,
+    OneByOne,
     Start,
 )
 from benchmarks.goals import Goal
@@ -178,18 +179,17 @@ def _friends() -> Measure:
 def _share() -> Measure:
     cases: list[Case] = []
     for number in (1, 10, 100, rows.MOST_INVITED):
-        raw = _one_at_a_time(
-            f"{number} raw inserts",
-            REFERENCE,
-            partial(_raw_inserts, number),
-            rows.no_rows,
+        raw = OneByOne(
+            name=f"{number} raw inserts",
+            app=REFERENCE,
+            requests=partial(_raw_inserts, number),
+            setting=_USUAL,
         )
-        ours = _one_at_a_time(
-            f"share with {number}",
-            OURS,
-            partial(_sharings, number),
-            rows.sharers,
-            once=True,
+        ours = OneByOne(
+            name=f"share with {number}",
+            app=OURS,
+            requests=partial(_sharings, number),
+            setting=Setting(rows=rows.sharers),
         )
         cases += [raw, ours]
     first = Count(name="share with 350, counted")
@@ -291,8 +291,6 @@ def _one_at_a_time(
     app: App,
     requests: Callable[[Bench], Iterable[bytes]],
     stored: rows.Rows,
-    *,
-    once: bool = False,
 ) -> Load:
     return Load(
         name=name,
@@ -300,7 +298,6 @@ def _one_at_a_time(
         requests=requests,
         connections=1,
         setting=Setting(rows=stored),
-        once=once,
     )
 
 
@@ -324,7 +321,7 @@ def _list(user: int, bench: Bench) -> Iterable[bytes]:
 
 
 def _raw_inserts(number: int, _bench: Bench) -> Iterable[bytes]:
-    return prepared.raw_inserts(number)
+    return prepared.raw_inserts(number, _MOST_SHARINGS)
 
 
 def _sharings(number: int, bench: Bench) -> Iterable[bytes]:

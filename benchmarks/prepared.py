@@ -84,8 +84,9 @@ def sharing(known: People, owner: int, invited: int) -> bytes:
     return request("POST", "/groupCalls", known.bearer(owner), body)
 
 
-def raw_inserts(invited: int) -> Iterator[bytes]:
-    yield request("POST", f"/rows?number={invited}")
+def raw_inserts(invited: int, number: int) -> Iterator[bytes]:
+    for _ in range(number):
+        yield request("POST", f"/rows?number={invited}")
 
 
 def invitations(known: People, user: int) -> Iterator[bytes]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.plots import number, plot
-from benchmarks.results import GoalResult, MeasureResult, Results, all_goals
+from benchmarks.results import Figure, GoalResult, MeasureResult, Results, all_goals
 from devstack.files import write_whole
 
 COMMAND = "python3 dev.py bench"
@@ -50,8 +50,7 @@ def measure_lines(measure: MeasureResult) -> Iterator[str]:
             if figure is None:
                 cells.append("")
                 continue
-            spread = f"{number(figure['least'])} to {number(figure['most'])}"
-            cells.append(f"{number(figure['median'])} ({spread})")
+            cells.append(_cell(figure))
         rows.append((case, *cells))
     yield from _table(("case", *quantities), rows)
 
@@ -83,6 +82,14 @@ def write_page(results: Results, folder: Path) -> Path:
     page = folder / "performance.md"
     write_whole(page, "\n".join(lines) + "\n")
     return page
+
+
+def _cell(figure: Figure) -> str:
+    """The median, and the spread if there was more than one round."""
+    median = number(figure["median"])
+    if len(figure["values"]) == 1 or figure["least"] == figure["most"]:
+        return median
+    return f"{median} ({number(figure['least'])} to {number(figure['most'])})"
 
 
 def _value(goal: GoalResult) -> str:
