@@ -23,6 +23,12 @@ DESCRIPTION = """\
 Runs the trusted service and everything it needs on this machine, with no Azure account.
 The first start installs into .venv and node_modules; later ones begin at once."""
 
+BENCH_DESCRIPTION = """\
+Measures the service and a reference that does the same jobs on aiohttp, in turns, with a stub in
+Azure's place; prints medians, their spread, and each goal met or not. It needs wrk (apt-get install
+wrk) and a machine that does nothing else. A whole run takes 15 minutes, and writes
+docs/performance.md with its plots."""
+
 STATE_HELP = "folder with the stack's keys, data and logs (default: .devstack beside dev.py)"
 
 # The npm packages of the commands: Azurite for tables; tests use Microsoft's JavaScript clients.
@@ -149,11 +155,11 @@ def parser() -> argparse.ArgumentParser:
     bench = commands.add_parser(
         "bench",
         help="measure how fast the service is, beside a reference",
-        description="Measures the service and a reference that does the same jobs on aiohttp, in "
-        "turns, with a stub in Azure's place; prints medians, their spread, and each goal met or "
-        "not. It needs wrk (apt-get install wrk) and a machine that does nothing else. A whole run "
-        "takes 15 minutes, and writes docs/performance.md with its plots.",
-        epilog="measures: " + "; ".join("{} ({})".format(*one) for one in MEASURES.items()),
+        description=BENCH_DESCRIPTION,
+        epilog="\n".join(
+            ["measures:"] + ["  {:12} {}".format(*one) for one in MEASURES.items()]
+        ),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     bench.add_argument(
         "measures",
