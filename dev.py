@@ -156,9 +156,7 @@ def parser() -> argparse.ArgumentParser:
         "bench",
         help="measure how fast the service is, beside a reference",
         description=BENCH_DESCRIPTION,
-        epilog="\n".join(
-            ["measures:"] + ["  {:12} {}".format(*one) for one in MEASURES.items()]
-        ),
+        epilog="\n".join(["measures:"] + ["  {:12} {}".format(*one) for one in MEASURES.items()]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     bench.add_argument(

@@ -1,12 +1,14 @@
 """python -m benchmarks: measure, and report. `dev.py bench` runs this."""
 
 import argparse
+import fcntl
 import json
 import signal
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.bench import Bench
@@ -51,7 +53,7 @@ def _bench(options: argparse.Namespace) -> int:
     if options.quick:
         chosen = [measure.reduced() for measure in chosen]
     rounds, seconds, warm_up = (1, 1, 0) if options.quick else (options.rounds, options.seconds, 1)
-    with Progress("measuring") as progress:
+    with _alone(options.folder), Progress("measuring") as progress:
         bench = Bench(
             options.folder,
             cores := choose_cores(),
@@ -76,6 +78,18 @@ def _bench(options: argparse.Namespace) -> int:
     else:
         print(f"written: {write_page(results, docs)}", file=sys.stderr)
     return 0
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Raises BenchError if another run measures: each would measure the other."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise BenchError("another dev.py bench runs: wait until it has ended") from None
+        yield
 
 
 def _measure(

@@ -74,7 +74,14 @@ class Bench:
     """
 
     def __init__(
-        self, folder: Path, cores: Cores, *, seconds: int, warm_up: int, show: Show
+        self,
+        folder: Path,
+        cores: Cores,
+        *,
+        seconds: int,
+        warm_up: int,
+        show: Show,
+        fastest: int = _FASTEST,
     ) -> None:
         self.people = People(folder / "people")
         self.seconds = seconds
@@ -82,13 +89,14 @@ class Bench:
         self.cores = cores
         self.show = show
         self._folder = folder
+        self._fastest = fastest
         self._certificates = certificates(folder)
         self._row_files: dict[Rows, Path] = {}
 
     @property
     def most_requests(self) -> int:
         """How many requests of one load can differ."""
-        return min((self.seconds + self.warm_up) * _FASTEST, MOST_PEOPLE)
+        return min((self.seconds + self.warm_up) * self._fastest, MOST_PEOPLE)
 
     def with_people(self, number: int) -> People:
         """The people, of whom so many can ask."""
@@ -130,7 +138,7 @@ class Bench:
             *python("devstack.functions_host", {"--app": app.folder, "--port": port}),
             *["--timers-on-demand", "--stop-with-stdin"],
         ]
-        with running(app.name, command, port, self._settings(setting, stub), self._folder) as host:
+        with running(app.name, command, port, self.settings(setting, stub), self._folder) as host:
             yield host
 
     def write(self, requests: Iterable[bytes]) -> Path:
@@ -159,7 +167,8 @@ class Bench:
             self._row_files[stored] = file
         return self._row_files[stored]
 
-    def _settings(self, setting: Setting, stub: StubProcess) -> dict[str, str]:
+    def settings(self, setting: Setting, stub: StubProcess) -> dict[str, str]:
+        """The environment of both apps, which point them at the stub."""
         base = stub.process.url
         azure = f"https://127.0.0.1:{stub.tls_port}" if setting.tls else base
         issuer = {

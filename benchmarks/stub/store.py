@@ -2,7 +2,7 @@
 
 import json
 import re
-from bisect import bisect_right, insort
+from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,6 +10,7 @@ from itertools import count
 from typing import Any
 
 type Entity = dict[str, Any]
+type Keys = tuple[str, str]
 
 _TYPE = "@odata.type"
 # The types that the Table service repeats in an answer with minimal metadata.
@@ -97,20 +98,23 @@ class Store:
         self._refuse_if_changed(self._find(table, partition_key, row_key), if_match)
         partition = self._tables[table][partition_key]
         del partition.entities[row_key]
-        del partition.keys[bisect_right(partition.keys, row_key) - 1]
+        del partition.keys[bisect_left(partition.keys, row_key)]
 
     def query(
-        self, table: str, row_filter: str, most: int
+        self, table: str, row_filter: str, most: int, since: Keys = ("", "")
     ) -> tuple[list[StoredEntity], StoredEntity | None]:
-        """Up to `most` entities by ascending keys, and the one where the next page begins."""
+        """Up to `most` entities by ascending keys, and the one where the next page begins.
+
+        Args:
+            since: where this page begins.
+        """
         wanted = [
             (name, _COMPARE[operator], _literal(value))
             for name, operator, value in _COMPARISON.findall(row_filter)
         ]
         equal = re.search(r"PartitionKey eq '([^']*)'", row_filter)
-        after = re.search(r"RowKey gt '([^']*)'", row_filter)
         found: list[StoredEntity] = []
-        for stored in self._entities(table, equal and equal[1], after[1] if after else ""):
+        for stored in self._entities(table, equal and equal[1], since):
             entity = stored.entity
             if all(name in entity and holds(entity[name], value) for name, holds, value in wanted):
                 if len(found) == most:
@@ -131,14 +135,15 @@ class Store:
             raise
 
     def _entities(
-        self, table: str, partition_key: str | None, after: str
+        self, table: str, partition_key: str | None, since: Keys
     ) -> Iterator[StoredEntity]:
         partitions = self._tables.get(table, {})
         keys = sorted(partitions) if partition_key is None else [partition_key]
-        for key in keys:
+        for key in keys[bisect_left(keys, since[0]) :]:
             partition = partitions.get(key)
             if partition is not None:
-                for row_key in partition.keys[bisect_right(partition.keys, after) :]:
+                first = bisect_left(partition.keys, since[1]) if key == since[0] else 0
+                for row_key in partition.keys[first:]:
                     yield partition.entities[row_key]
 
     def _find(self, table: str, partition_key: str, row_key: str) -> StoredEntity | None:

@@ -50,8 +50,9 @@ class Tables:
             return Answer(200, found.json, {"ETag": found.etag})
         query = parse_qs(request.query)
         table = _table(request.path)
+        since = query.get("NextPartitionKey", [""])[0], query.get("NextRowKey", [""])[0]
         rows, next_row = self._store.query(
-            table, query.get("$filter", [""])[0], int(query.get("$top", ["1000"])[0])
+            table, query.get("$filter", [""])[0], int(query.get("$top", ["1000"])[0]), since
         )
         body = b'{"value":[' + b",".join(row.json for row in rows) + b"]}"
         if next_row is None:
