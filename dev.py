@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
-"""The one entry point for people: python3 dev.py run | test | check | token | call | doctor
-| bench.
+"""The one entry point for people: python3 dev.py run, test, check, bench, token, call or doctor.
 
 It runs twice in one process. First under the Python that somebody typed: standard library only, and
 readable by Python 3.6, so that people with a wrong version get a sentence and not a SyntaxError. It

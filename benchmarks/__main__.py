@@ -48,12 +48,12 @@ def main() -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    find_wrk()
     chosen = [one for one in all_measures() if one.name in (options.measures or MEASURES)]
     if options.quick:
         chosen = [measure.reduced() for measure in chosen]
     rounds, seconds, warm_up = (1, 1, 0) if options.quick else (options.rounds, options.seconds, 1)
-    with _alone(options.folder), Progress("measuring") as progress:
+    with alone(options.folder), Progress("measuring") as progress:
+        find_wrk()
         bench = Bench(
             options.folder,
             cores := choose_cores(),
@@ -81,7 +81,7 @@ def _bench(options: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
     """Raises BenchError if another run measures: each would measure the other."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:

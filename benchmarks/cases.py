@@ -23,7 +23,7 @@ type Sample = dict[str, float]
 
 _STARTS = 5
 _LEAST = 5
-_PATIENCE = 4
+_PATIENCE = 10
 
 
 class Case(Protocol):

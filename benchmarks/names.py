@@ -5,9 +5,9 @@ Readable by Python 3.6, and standard library only (see dev.py).
 
 MEASURES = {
     "token": "a token: first ever, identity known, and cached; 1, 16 and 64 connections",
-    "logging": "the same with the log level of host.json, a line for each request",
+    "logging": "a token, with the log level of host.json, at which each request is logged",
     "latency": "a token of a known identity, where Azure takes 20 ms for each answer",
-    "tls": "the same over TLS, with no latency",
+    "tls": "a token of a known identity, where Azure is asked over TLS",
     "friend": "resolve one friend",
     "friends": "the buddy list of 1, 100 and 1,000 friends",
     "share": "share a group call with 1, 10, 100 and 350 friends; again; twelve at once",

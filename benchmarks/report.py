@@ -77,11 +77,15 @@ def write_page(results: Results, folder: Path) -> Path:
     for name, measure in results["measures"].items():
         drawing = plot(measure["title"], measure["shown"], measure["cases"])
         write_whole(plots / f"{name}.svg", drawing)
-        lines += ["", f"## {name}", f"{measure['title'].capitalize()}: the median (least to most)."]
+        lines += ["", f"## {name}", f"{_sentence(measure['title'])}: the median (least to most)."]
         lines += ["", *measure_lines(measure), "", f"![{name}](performance/{name}.svg)"]
     page = folder / "performance.md"
     write_whole(page, "\n".join(lines) + "\n")
     return page
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _cell(figure: Figure) -> str:

@@ -11,13 +11,18 @@ from pathlib import Path
 import pytest
 
 from benchmarks import rows
+from benchmarks.__main__ import alone
 from benchmarks.bench import OURS, REFERENCE, App, Bench, Setting
 from benchmarks.cases import Load, OneByOne
 from benchmarks.measures import all_measures
+from benchmarks.names import MEASURES
 from benchmarks.processes import choose_cores
+from tests.devstack.commands.dev_process import dev
 from tests.support.stack import ROOT
 
 pytestmark = pytest.mark.whole_stack
+
+needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
 
 LOADS = [
     case
@@ -74,6 +79,22 @@ def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str
     )
 
 
+def test_dev_py_lists_the_measures_and_refuses_others() -> None:
+    listed, refused = dev("bench", "--help"), dev("bench", "tokens")
+
+    assert [name for name in MEASURES if f"\n  {name} " not in listed.stdout] == []
+    assert (listed.returncode, refused.returncode, refused.stdout) == (0, 2, "")
+    assert "no measure 'tokens': there are token, logging, " in refused.stderr
+
+
+def test_two_runs_at_once_would_measure_each_other(tmp_path: Path) -> None:
+    with alone(tmp_path):
+        done = run("--folder", str(tmp_path), "start")
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "another dev.py bench runs" in done.stderr
+
+
 def test_without_wrk_it_says_how_to_install_it(tmp_path: Path) -> None:
     done = run("--folder", str(tmp_path), PATH="/nowhere")
 
@@ -82,7 +103,7 @@ def test_without_wrk_it_says_how_to_install_it(tmp_path: Path) -> None:
     assert "apt-get install wrk" in done.stderr
 
 
-@pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
+@needs_wrk
 def test_a_quick_run_prints_figures_and_writes_the_page(tmp_path: Path) -> None:
     options = ("--quick", "--json", "--folder", str(tmp_path), "--docs", str(tmp_path / "docs"))
 
