@@ -26,6 +26,7 @@ are the ratios.
   person who asks again and again; in *first* nobody is known.
 * In each round every case runs once; the reference and the service take turns. A ratio is the median of the rounds' ratios.
   `c16` means 16 connections, each of which sends its next request when the last one is answered.
+* In the plots the service is blue and the reference grey; the line goes from the least to the most of the rounds.
 * CPU is that of the app's process, from `/proc`. A start is measured from `exec` to the first token.
 """
 
