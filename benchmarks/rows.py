@@ -15,8 +15,8 @@ from shared.sharing.rows import CallKind, Consent, Content, Host, Role, SharedCa
 from shared.stored_rows import Value, entity_of
 from shared.tables import CALLS, FRIENDS, IDENTITIES, INVITATIONS
 
-# Callers of `pairs`, few enough for their bearer tokens to be remembered; owners of `sharers`; calls
-# of `calls`.
+# Callers of `pairs`, few enough for their tokens to be remembered; owners of `sharers`; calls of
+# `calls`.
 PAIRS, SHARERS, LIVE_CALLS = 100, 20, 1000
 # How many friends user-0, user-1 and user-2 have, and how many invitations user-0 and so on.
 FRIENDS_OF, INVITATIONS_OF = (1, 100, 1000), (1, 10, 100, 1000)
