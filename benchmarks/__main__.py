@@ -65,8 +65,9 @@ def _bench(options: argparse.Namespace) -> int:
             "machine": describe(cores),
             "options": {"rounds": f"{rounds}, of {seconds} s for each load"},
             "measures": {},
+            "faults": [],
         }
-        samples = _measure(bench, chosen, rounds, progress)
+        samples, results["faults"] = _measure(bench, chosen, rounds, progress)
     for measure in chosen:
         results["measures"][measure.name] = result_of(measure, samples[measure.name])
     print(json.dumps(results, indent=2) if options.json else terminal_text(results))
@@ -77,7 +78,9 @@ def _bench(options: argparse.Namespace) -> int:
         print(f"note: {note}", file=sys.stderr)
     else:
         print(f"written: {write_page(results, docs)}", file=sys.stderr)
-    return 0
+    for fault in results["faults"]:
+        print(f"dev.py: not measured: {fault}", file=sys.stderr)
+    return 1 if results["faults"] else 0
 
 
 @contextmanager
@@ -94,8 +97,12 @@ def alone(folder: Path) -> Iterator[None]:
 
 def _measure(
     bench: Bench, chosen: Sequence[Measure], rounds: int, progress: Progress
-) -> dict[str, dict[str, list[Sample]]]:
-    """The samples of each round, by measure and case."""
+) -> tuple[dict[str, dict[str, list[Sample]]], list[str]]:
+    """The samples of each round, by measure and case, and what could not be measured.
+
+    What fails, as a request may on a machine that is too busy, costs its own figures only.
+    """
+    faults: list[str] = []
     samples: dict[str, dict[str, list[Sample]]] = defaultdict(lambda: defaultdict(list))
     number = rounds * sum(len(measure.cases) for measure in chosen)
     done, begin = 0, time.monotonic()
@@ -108,9 +115,14 @@ def _measure(
                     f"round {turn} of {rounds}, {measure.name}: {case.name},"
                     f" {done} of {number} done{about}"
                 )
-                samples[measure.name][case.name].append(case.run(bench))
+                try:
+                    sample = case.run(bench)
+                except BenchError as reason:
+                    faults.append(f"{measure.name}, round {turn}: {reason}")
+                    sample = {}
+                samples[measure.name][case.name].append(sample)
                 done += 1
-    return samples
+    return samples, faults
 
 
 if __name__ == "__main__":

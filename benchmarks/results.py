@@ -37,11 +37,13 @@ class MeasureResult(TypedDict):
 
 
 class Results(TypedDict):
-    """`machine` and `options` are for a person: what each line is, and what it says."""
+    """`machine` and `options` are for a person: what each line is, and what it says. `faults` are
+    cases that failed in a round, and why."""
 
     machine: dict[str, str]
     options: dict[str, str]
     measures: dict[str, MeasureResult]
+    faults: list[str]
 
 
 def result_of(measure: Measure, samples: Samples) -> MeasureResult:

@@ -34,6 +34,7 @@ def results() -> Results:
         "machine": {"processor": "a <fast> one"},
         "options": {"rounds": "2"},
         "measures": {"token": result_of(measure, SAMPLES)},
+        "faults": [],
     }
 
 
@@ -110,6 +111,20 @@ def test_the_page_has_a_table_and_a_plot_for_each_measure(results: Results, tmp_
     drawing = ET.fromstring((tmp_path / "performance" / "token.svg").read_text("utf-8"))
     texts = [element.text for element in drawing.iter() if element.tag.endswith("text")]
     assert texts[1:] == ["reference, c16", "750", "known, c16", "625"]
+
+
+def test_what_failed_costs_its_own_figures_only(results: Results, tmp_path: Path) -> None:
+    rounds = {**SAMPLES, "known, c16": [{}, SAMPLES["known, c16"][1]]}
+    [token] = [measure for measure in all_measures() if measure.name == "token"]
+    measure = Measure("token", REQUESTS, token.cases[:0], (FASTER,))
+
+    results["measures"]["token"]["goals"] = result_of(measure, rounds)["goals"]
+    results["faults"] = ["token, round 1: ours does not answer\nits log"]
+
+    assert results["measures"]["token"]["goals"][0]["value"] == pytest.approx(0.9)
+    page = write_page(results, tmp_path).read_text("utf-8")
+    assert "* token, round 1: ours does not answer\n" in page
+    assert "its log" not in page
 
 
 def test_every_measure_has_a_name_and_goals_about_its_own_cases() -> None:
