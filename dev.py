@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The one entry point for people: python3 dev.py run | test | check | token | call | doctor.
+"""The one entry point for people: python3 dev.py run, test, check, bench, token, call or doctor.
 
 It runs twice in one process. First under the Python that somebody typed: standard library only, and
 readable by Python 3.6, so that people with a wrong version get a sentence and not a SyntaxError. It
@@ -12,6 +12,7 @@ import os
 import sys
 from typing import Dict, List, Tuple  # noqa: F401  in type comments
 
+from benchmarks.names import MEASURES
 from devstack.commands import state_option
 from devstack.installation import bootstrap
 
@@ -20,6 +21,12 @@ ROOT = os.path.dirname(os.path.realpath(__file__))
 DESCRIPTION = """\
 Runs the trusted service and everything it needs on this machine, with no Azure account.
 The first start installs into .venv and node_modules; later ones begin at once."""
+
+BENCH_DESCRIPTION = """\
+Measures the service and a reference that does the same jobs on aiohttp, in turns, with a stub in
+Azure's place; prints medians, their spread, and each goal met or not. It needs wrk (apt-get install
+wrk) and a machine that does nothing else. A whole run takes 15 minutes, and writes
+docs/performance.md with its plots."""
 
 STATE_HELP = "folder with the stack's keys, data and logs (default: .devstack beside dev.py)"
 
@@ -40,6 +47,20 @@ def seconds(text: str) -> float:
     if not 0 <= float(text) < float("inf"):
         raise argparse.ArgumentTypeError("{} is no number of seconds".format(text))
     return float(text)
+
+
+def measure(text: str) -> str:
+    if text not in MEASURES:
+        raise argparse.ArgumentTypeError(
+            "there is no measure {!r}: there are {}".format(text, ", ".join(MEASURES))
+        )
+    return text
+
+
+def at_least_one(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError("{!r} is no whole number from 1 on".format(text))
+    return int(text)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -129,6 +150,41 @@ def parser() -> argparse.ArgumentParser:
     )
     doctor.add_argument("--settings", metavar="FILE", help="a file like local.settings.json")
     doctor.add_argument("--state", metavar="DIR", help=STATE_HELP)
+
+    bench = commands.add_parser(
+        "bench",
+        help="measure how fast the service is, beside a reference",
+        description=BENCH_DESCRIPTION,
+        epilog="\n".join(["measures:"] + ["  {:12} {}".format(*one) for one in MEASURES.items()]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    bench.add_argument(
+        "measures",
+        nargs="*",
+        type=measure,
+        metavar="MEASURE",
+        help="what to measure; all of it by default",
+    )
+    bench.add_argument(
+        "--rounds", type=at_least_one, default=3, help="how often each case runs (default: 3)"
+    )
+    bench.add_argument(
+        "--seconds",
+        type=at_least_one,
+        default=3,
+        help="how long each load takes (default: 3)",
+    )
+    bench.add_argument(
+        "--quick",
+        action="store_true",
+        help="one round of one second, without many connections: a look, in about two minutes",
+    )
+    bench.add_argument("--json", action="store_true", help="print all figures as JSON")
+    bench.add_argument(
+        "--docs",
+        metavar="DIR",
+        help="where to write performance.md (default: docs, if all is measured)",
+    )
     return top
 
 

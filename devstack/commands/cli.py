@@ -42,6 +42,7 @@ def perform(arguments: argparse.Namespace) -> int:
         "token": _token,
         "call": _call,
         "doctor": _doctor,
+        "bench": _bench,
     }
     try:
         return commands[arguments.command](arguments)
@@ -158,6 +159,15 @@ def _doctor(arguments: argparse.Namespace) -> int:
             _print(f"The environment overrides {', '.join(names)}")
     os.chdir(ROOT)
     return _become(["-m", "shared.operate.doctor"], environment)
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    options = ["--rounds", str(arguments.rounds), "--seconds", str(arguments.seconds)]
+    options += [f"--{name}" for name in ("quick", "json") if getattr(arguments, name)]
+    if arguments.docs is not None:
+        options += ["--docs", str(Path(arguments.docs).absolute())]
+    os.chdir(ROOT)
+    return _become(["-m", "benchmarks", *options, *arguments.measures], dict(os.environ))
 
 
 def _state_folder(arguments: argparse.Namespace) -> StateFolder:

@@ -24,7 +24,8 @@ type Start = Callable[..., DevRun]
 
 # Read by whatever Python was typed, before a 3.13 is found.
 BOOTSTRAP = (
-    *("dev.py", "devstack/__init__.py", "devstack/files.py"),
+    *("dev.py", "benchmarks/__init__.py", "benchmarks/names.py"),
+    *("devstack/__init__.py", "devstack/files.py"),
     *("devstack/commands/__init__.py", "devstack/commands/state_option.py"),
     *("devstack/installation/__init__.py", "devstack/installation/bootstrap.py"),
     *("devstack/installation/progress.py", "devstack/installation/pythons.py"),

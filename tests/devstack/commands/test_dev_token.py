@@ -172,7 +172,7 @@ def test_doctor_looks_at_a_stack_that_is_named_rather_than_at_local_settings(
     running: DevRun, tmp_path: Path
 ) -> None:
     # In a copy of the repository: this one's local.settings.json is somebody's own.
-    for name in ("devstack", "shared"):
+    for name in ("benchmarks", "devstack", "shared"):
         shutil.copytree(
             ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("node", "__pycache__")
         )

@@ -1,0 +1,342 @@
+"""The measures: which cases each has, and which goals. The goals are those of the design."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
+
+from benchmarks import prepared, rows
+from benchmarks.bench import MOST_PEOPLE, OURS, REFERENCE, App, Bench, Setting
+from benchmarks.cases import (
+    ANSWERED,
+    CPU,
+    P50,
+    REQUESTS,
+    RSS,
+    START,
+    STORAGE,
+    Case,
+    Count,
+    Crowd,
+    Load,
+    OneByOne,
+    Start,
+)
+from benchmarks.goals import Goal
+from benchmarks.names import MEASURES
+
+_CONNECTIONS = (1, 16, 64)
+_MOST_IN_QUICK = 16
+_FAR = 0.02  # seconds
+_GROWN = 100_000
+_ASKED_OF = 1000
+_TOGETHER = 12
+_USUAL = Setting()
+# People who are known: each asks once.
+_EVERYBODY = rows.identities(MOST_PEOPLE)
+_FEW, _MANY = rows.identities(_ASKED_OF), rows.identities(_GROWN)
+_MOST_SHARINGS = rows.SHARERS * 100  # of each owner, as many as one person may share
+
+
+@dataclass(frozen=True)
+class Measure:
+    """
+    Attributes:
+        shown: the quantity that the plot shows.
+        cases: in the order in which each round runs them.
+    """
+
+    name: str
+    shown: str
+    cases: tuple[Case, ...]
+    goals: tuple[Goal, ...] = ()
+
+    @property
+    def title(self) -> str:
+        return MEASURES[self.name]
+
+    def reduced(self) -> "Measure":
+        """The measure without the loads that take many connections, for a quick run: a second is
+        too short for them."""
+        kept = tuple(
+            case
+            for case in self.cases
+            if not isinstance(case, Load) or case.connections <= _MOST_IN_QUICK
+        )
+        names = {None, *(case.name for case in kept)}
+        goals = (goal for goal in self.goals if {goal.case, goal.over} <= names)
+        return replace(self, cases=kept, goals=tuple(goals))
+
+
+def all_measures() -> list[Measure]:
+    return [
+        _token(),
+        _logging(),
+        _latency(),
+        _tls(),
+        _friend(),
+        _friends(),
+        _share(),
+        _invitations(),
+        _events(),
+        _start(),
+        _memory(),
+        _growth(),
+    ]
+
+
+def _token() -> Measure:
+    cases: list[Case] = []
+    goals: list[Goal] = []
+    for number in _CONNECTIONS:
+        reference = _known(REFERENCE, number)
+        known, cached = _known(OURS, number), _cached(number)
+        cases += [reference, known, cached, _first(number)]
+        if number == 1:
+            goals.append(_at_most(known, P50, 1.13, reference))
+            continue
+        goals += [
+            _at_least(known, REQUESTS, 0.80, reference),
+            _at_least(cached, REQUESTS, 1.6, reference),
+            _at_most(known, CPU, 1.25, reference),
+            _at_most(cached, CPU, 0.61, reference),
+        ]
+    return Measure("token", REQUESTS, tuple(cases), tuple(goals))
+
+
+def _logging() -> Measure:
+    logged = Setting(log_level="INFO")
+    cases: list[Case] = []
+    goals: list[Goal] = []
+    for number in _CONNECTIONS[1:]:
+        reference = _known(REFERENCE, number, logged, " at INFO")
+        known, cached = (
+            _known(OURS, number, logged, " at INFO"),
+            _cached(number, logged, " at INFO"),
+        )
+        cases += [reference, known, cached]
+        goals += [
+            _at_least(known, REQUESTS, 0.75, reference),
+            _at_least(cached, REQUESTS, 1.45, reference),
+        ]
+        if number == _CONNECTIONS[1]:
+            quiet = _known(OURS, number)
+            cases.append(quiet)
+            goals.append(_at_least(known, REQUESTS, 0.95, quiet))
+    return Measure("logging", REQUESTS, tuple(cases), tuple(goals))
+
+
+def _latency() -> Measure:
+    far = Setting(latency=_FAR)
+    pairs = [(_known(REFERENCE, n, far), _known(OURS, n, far)) for n in (1, 64)]
+    goal = _at_most(pairs[0][1], P50, 1.05, pairs[0][0])
+    return Measure("latency", P50, tuple(chain(*pairs)), (goal,))
+
+
+def _tls() -> Measure:
+    secure = Setting(tls=True)
+    return Measure("tls", REQUESTS, (_known(REFERENCE, 16, secure), _known(OURS, 16, secure)))
+
+
+def _friend() -> Measure:
+    stored = Setting(rows=rows.pairs)
+    raw = Load(
+        name="one raw row, c16",
+        app=REFERENCE,
+        requests=lambda _: prepared.raw_rows(),
+        connections=16,
+        setting=stored,
+    )
+    ours = Load(
+        name="resolve a friend, c16",
+        app=OURS,
+        requests=lambda bench: prepared.resolved_friends(bench.with_people(rows.PAIRS)),
+        connections=16,
+        setting=stored,
+    )
+    return Measure("friend", REQUESTS, (raw, ours), (_at_least(ours, REQUESTS, 0.7, raw),))
+
+
+def _friends() -> Measure:
+    cases: list[Case] = []
+    for user, number in enumerate(rows.FRIENDS_OF):
+        raw = _one_at_a_time(
+            f"raw query of {number:,}",
+            REFERENCE,
+            partial(_raw_list, user),
+            rows.buddy_lists,
+        )
+        ours = _one_at_a_time(
+            f"buddy list of {number:,}",
+            OURS,
+            partial(_list, user),
+            rows.buddy_lists,
+        )
+        cases += [raw, ours]
+    return Measure("friends", P50, tuple(cases), (_at_most(ours, P50, 1.5, raw),))
+
+
+def _share() -> Measure:
+    cases: list[Case] = []
+    for number in (1, 10, 100, rows.MOST_INVITED):
+        raw = OneByOne(
+            name=f"{number} raw inserts",
+            app=REFERENCE,
+            requests=partial(_raw_inserts, number),
+            setting=_USUAL,
+        )
+        ours = OneByOne(
+            name=f"share with {number}",
+            app=OURS,
+            requests=partial(_sharings, number),
+            setting=Setting(rows=rows.sharers),
+        )
+        cases += [raw, ours]
+    first = Count(name="share with 350, counted")
+    again = Count(name="share with 350 again, counted", again=True)
+    crowd = Crowd(name="twelve share with 350 at once", owners=_TOGETHER)
+    goals = (
+        _at_most(ours, P50, 1.5, raw),
+        _at_most(first, STORAGE, 710),
+        _at_most(again, STORAGE, 360),
+        _at_least(crowd, ANSWERED, _TOGETHER),
+    )
+    return Measure("share", P50, (*cases, first, again, crowd), goals)
+
+
+def _invitations() -> Measure:
+    cases = [
+        _one_at_a_time(
+            f"list {number:,}",
+            OURS,
+            partial(_listing, user),
+            rows.invitees,
+        )
+        for user, number in enumerate(rows.INVITATIONS_OF)
+    ]
+    return Measure("invitations", P50, tuple(cases))
+
+
+def _events() -> Measure:
+    case = Load(
+        name="events, c16",
+        app=OURS,
+        requests=lambda bench: prepared.events(bench.people, bench.most_requests),
+        connections=16,
+        setting=Setting(rows=rows.calls),
+        once=True,
+    )
+    return Measure("events", REQUESTS, (case,))
+
+
+def _start() -> Measure:
+    reference, ours = Start(name="reference", app=REFERENCE), Start(name="ours", app=OURS)
+    return Measure("start", START, (reference, ours), (_at_most(ours, START, 1.4, reference),))
+
+
+def _memory() -> Measure:
+    reference, ours = _known(REFERENCE, 16), _known(OURS, 16)
+    return Measure("memory", RSS, (reference, ours), (_at_most(ours, RSS, 70),))
+
+
+def _growth() -> Measure:
+    few, many = (
+        Load(
+            name=f"token of {number:,}, c1",
+            app=OURS,
+            requests=_fresh,
+            connections=1,
+            setting=Setting(rows=stored),
+            once=True,
+        )
+        for number, stored in ((_ASKED_OF, _FEW), (_GROWN, _MANY))
+    )
+    return Measure("growth", P50, (few, many), (_at_most(many, P50, 1.05, few),))
+
+
+def _known(app: App, connections: int, setting: Setting = _USUAL, how: str = "") -> Load:
+    whose = "reference" if app is REFERENCE else "known"
+    return Load(
+        name=f"{whose}{how}, c{connections}",
+        app=app,
+        requests=_one_for_each,
+        connections=connections,
+        setting=replace(setting, rows=_EVERYBODY),
+        once=True,
+    )
+
+
+def _cached(connections: int, setting: Setting = _USUAL, how: str = "") -> Load:
+    return Load(
+        name=f"cached{how}, c{connections}",
+        app=OURS,
+        requests=lambda bench: prepared.tokens(bench.with_people(1), 1),
+        connections=connections,
+        setting=replace(setting, rows=_FEW),
+    )
+
+
+def _first(connections: int) -> Load:
+    return Load(
+        name=f"first, c{connections}",
+        app=OURS,
+        requests=_one_for_each,
+        connections=connections,
+        once=True,
+    )
+
+
+def _one_at_a_time(
+    name: str,
+    app: App,
+    requests: Callable[[Bench], Iterable[bytes]],
+    stored: rows.Rows,
+) -> Load:
+    return Load(
+        name=name,
+        app=app,
+        requests=requests,
+        connections=1,
+        setting=Setting(rows=stored),
+    )
+
+
+# How each load makes its requests.
+
+
+def _one_for_each(bench: Bench) -> Iterable[bytes]:
+    return prepared.tokens(bench.with_people(bench.most_requests), bench.most_requests)
+
+
+def _fresh(bench: Bench) -> Iterable[bytes]:
+    return prepared.fresh_tokens(bench.with_people(_ASKED_OF), _ASKED_OF, bench.most_requests)
+
+
+def _raw_list(user: int, _bench: Bench) -> Iterable[bytes]:
+    return prepared.raw_buddy_list(user)
+
+
+def _list(user: int, bench: Bench) -> Iterable[bytes]:
+    return prepared.buddy_list(bench.with_people(user + 1), user)
+
+
+def _raw_inserts(number: int, _bench: Bench) -> Iterable[bytes]:
+    return prepared.raw_inserts(number, _MOST_SHARINGS)
+
+
+def _sharings(number: int, bench: Bench) -> Iterable[bytes]:
+    return prepared.sharings(bench.with_people(rows.SHARERS), number, _MOST_SHARINGS)
+
+
+def _listing(user: int, bench: Bench) -> Iterable[bytes]:
+    return prepared.invitations(bench.with_people(user + 1), user)
+
+
+def _at_least(case: Case, quantity: str, bound: float, over: Case | None = None) -> Goal:
+    name = None if over is None else over.name
+    return Goal(case=case.name, quantity=quantity, over=name, at_least=bound)
+
+
+def _at_most(case: Case, quantity: str, bound: float, over: Case | None = None) -> Goal:
+    name = None if over is None else over.name
+    return Goal(case=case.name, quantity=quantity, over=name, at_most=bound)

@@ -1,0 +1,122 @@
+"""The results for people: a table on the terminal, and docs/performance.md with its plots."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from benchmarks.plots import number, plot
+from benchmarks.results import Figure, GoalResult, MeasureResult, Results, all_goals
+from devstack.files import write_whole
+
+COMMAND = "python3 dev.py bench"
+
+_INTRODUCTION = f"""\
+# Performance
+
+`{COMMAND}` has written this page. The figures are of one machine, named below; what holds elsewhere
+are the ratios.
+
+## How it is measured
+* The service runs in the local functions host, with compiled bytecode. Beside it stands a *reference*: an app for the
+  same host that does the same jobs on aiohttp with nothing between, and knows no failure (`benchmarks/reference/`).
+* Both ask the same stub, which keeps rows in memory and answers as ACS, Table Storage and the issuer do, at once or after
+  a fixed latency (`benchmarks/stub/`). Azurite would not do: a point read takes it about 0.4 ms, a third of a whole request
+  here, and its latency cannot be chosen. What the service writes and reads is tested on Azurite; here the same code runs.
+* wrk makes the load, each case has a fresh process and a fresh stub, and a second of load before it counts. In *known* each
+  request is another person's, so that neither their bearer token nor their calling token is remembered; *cached* is one
+  person who asks again and again; in *first* nobody is known.
+* In each round every case runs once; the reference and the service take turns. A ratio is the median of the rounds' ratios.
+  `c16` means 16 connections, each of which sends its next request when the last one is answered.
+* In the plots the service is blue and the reference grey; the line goes from the least to the most of the rounds.
+* CPU is that of the app's process, from `/proc`. A start is measured from `exec` to the first token.
+"""
+
+
+def goal_lines(results: Results) -> Iterator[str]:
+    """The goals as a table of Markdown."""
+    rows = [
+        (name, goal["goal"], goal["bound"], _value(goal), _met(goal))
+        for name, goal in all_goals(results)
+    ]
+    yield from _table(("measure", "goal", "bound", "measured", ""), rows)
+
+
+def measure_lines(measure: MeasureResult) -> Iterator[str]:
+    """The figures of a measure as a table of Markdown."""
+    quantities = list(dict.fromkeys(name for case in measure["cases"].values() for name in case))
+    rows = []
+    for case, figures in measure["cases"].items():
+        cells = []
+        for quantity in quantities:
+            figure = figures.get(quantity)
+            if figure is None:
+                cells.append("")
+                continue
+            cells.append(_cell(figure))
+        rows.append((case, *cells))
+    yield from _table(("case", *quantities), rows)
+
+
+def terminal_text(results: Results) -> str:
+    """All figures, and each goal met or not."""
+    lines: list[str] = []
+    for name, measure in results["measures"].items():
+        lines += [f"{name}: {measure['title']}", *measure_lines(measure), ""]
+    goals = list(all_goals(results))
+    if goals:
+        met = sum(goal["met"] is True for _, goal in goals)
+        lines += [*goal_lines(results), "", f"{met} of {len(goals)} goals are met."]
+    return "\n".join(lines)
+
+
+def write_page(results: Results, folder: Path) -> Path:
+    """Write performance.md and its plots; returns the page's path."""
+    plots = folder / "performance"
+    plots.mkdir(parents=True, exist_ok=True)
+    lines = [_INTRODUCTION, "## Goals", *goal_lines(results), "", "## The machine"]
+    described = {**results["machine"], **results["options"]}
+    lines += _table(("", ""), described.items())
+    if results["faults"]:
+        lines += ["", "Not measured, because requests failed or were not answered in time:"]
+        lines += [f"* {fault.splitlines()[0]}" for fault in results["faults"]]
+    for name, measure in results["measures"].items():
+        drawing = plot(measure["title"], measure["shown"], measure["cases"])
+        write_whole(plots / f"{name}.svg", drawing)
+        lines += ["", f"## {name}", f"{_sentence(measure['title'])}: the median (least to most)."]
+        lines += ["", *measure_lines(measure), "", f"![{name}](performance/{name}.svg)"]
+    page = folder / "performance.md"
+    write_whole(page, "\n".join(lines) + "\n")
+    return page
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _cell(figure: Figure) -> str:
+    """The median, and the spread if there was more than one round."""
+    median = number(figure["median"])
+    if len(figure["values"]) == 1 or figure["least"] == figure["most"]:
+        return median
+    return f"{median} ({number(figure['least'])} to {number(figure['most'])})"
+
+
+def _value(goal: GoalResult) -> str:
+    return "not told here" if goal["value"] is None else number(goal["value"])
+
+
+def _met(goal: GoalResult) -> str:
+    return {True: "met", False: "**not met**", None: ""}[goal["met"]]
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """A table whose columns are as wide as what is in them, so that it reads well as text too."""
+    cells = [tuple(head), *map(tuple, rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+
+    def line(row: Sequence[str]) -> str:
+        padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        return f"| {' | '.join(padded)} |"
+
+    yield line(cells[0])
+    yield "|" + "|".join("-" * (width + 2) for width in widths) + "|"
+    yield from map(line, cells[1:])
