@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The one entry point for people: python3 dev.py run, test, check, bench, token, call or doctor.
+"""The one entry point for people: dev.py run, test, check, bench, package, token, call or
+doctor.
 
 It runs twice in one process. First under the Python that somebody typed: standard library only, and
 readable by Python 3.6, so that people with a wrong version get a sentence and not a SyntaxError. It
@@ -184,6 +185,19 @@ def parser() -> argparse.ArgumentParser:
         "--docs",
         metavar="DIR",
         help="where to write performance.md (default: docs, if all is measured)",
+    )
+
+    package = commands.add_parser(
+        "package",
+        help="make the folder that is deployed, with compiled bytecode",
+        description="Makes a folder with the files of the app and no others, and compiles them, so "
+        "that the app starts faster in Azure. It is made anew each time.",
+    )
+    package.add_argument(
+        "--output",
+        metavar="DIR",
+        default=".package",
+        help="the folder (default: .package in the current folder)",
     )
     return top
 

@@ -43,6 +43,7 @@ def perform(arguments: argparse.Namespace) -> int:
         "call": _call,
         "doctor": _doctor,
         "bench": _bench,
+        "package": _package,
     }
     try:
         return commands[arguments.command](arguments)
@@ -159,6 +160,19 @@ def _doctor(arguments: argparse.Namespace) -> int:
             _print(f"The environment overrides {', '.join(names)}")
     os.chdir(ROOT)
     return _become(["-m", "shared.operate.doctor"], environment)
+
+
+def _package(arguments: argparse.Namespace) -> int:
+    from devstack.commands.package import PackageError, make_package
+
+    folder = Path(arguments.output).absolute()
+    try:
+        number = make_package(folder)
+    except PackageError as reason:
+        _print_error(f"dev.py: {reason}")
+        return 1
+    _print(f"{number} files. Publish them: cd {folder} && func azure functionapp publish APP")
+    return 0
 
 
 def _bench(arguments: argparse.Namespace) -> int:

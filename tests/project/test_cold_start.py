@@ -14,6 +14,8 @@ pytestmark = pytest.mark.whole_stack
 # package is named, so is whatever is in it.
 LAZY = {
     "azure.communication.callautomation": "what places, steers or answers calls",
+    "azure.communication.identity": "revocation, deletion, and what Teams users exchange",
+    "azure.data.tables": "transactions",
     "azure.identity": "apps without keys",
     "msal": "the same",
     "requests": "the same",

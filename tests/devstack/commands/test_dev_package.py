@@ -1,0 +1,84 @@
+"""dev.py package: what is deployed, compiled, and nothing else."""
+
+import os
+import subprocess
+import sys
+from importlib.util import MAGIC_NUMBER
+from pathlib import Path
+
+import pytest
+
+from devstack.commands.package import MARKER
+from tests.devstack.commands.dev_process import dev
+from tests.support.stack import ROOT
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("deployed") / "package"
+    made = dev("package", "--output", str(folder), env=without_cache_prefix())
+    assert made.returncode == 0, made.stderr
+    assert f"cd {folder} && func azure functionapp publish" in made.stdout
+    return folder
+
+
+def without_cache_prefix() -> dict[str, str]:
+    """Azure's workers look for compiled files beside their sources; the tests' hosts do not."""
+    return {name: text for name, text in os.environ.items() if name != "PYTHONPYCACHEPREFIX"}
+
+
+def test_it_holds_the_app_and_nothing_else(package: Path) -> None:
+    functions = {path.parent.name for path in ROOT.glob("*/function.json")}
+
+    assert {path.name for path in package.iterdir()} == functions | {
+        *("shared", "host.json", "requirements.txt", MARKER)
+    }
+    for source in (ROOT / "shared").rglob("*.py"):
+        assert (package / source.relative_to(ROOT)).read_bytes() == source.read_bytes()
+
+
+def test_what_runs_is_compiled_and_no_source_is_read(package: Path, tmp_path: Path) -> None:
+    sources = list(package.rglob("*.py"))
+    kept = {source: source.read_text("utf-8") for source in sources}
+    for source in sources:
+        compiled = f"{source.stem}.{sys.implementation.cache_tag}.pyc"
+        header = (source.parent / "__pycache__" / compiled).read_bytes()[:8]
+        assert header == MAGIC_NUMBER + bytes([1, 0, 0, 0])  # by hash, unchecked (PEP 552)
+        source.write_text("raise SystemExit('a source was read')")
+    names = [path.parent.name for path in package.glob("*/function.json")]
+    there = f"import sys; sys.path.insert(0, {str(package)!r})"
+    code = f"{there}; import {', '.join(names)}, shared.app; print(shared.app.__file__)"
+    try:
+        ran = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=tmp_path,
+            env=without_cache_prefix(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    finally:
+        for source, text in kept.items():
+            source.write_text(text, "utf-8")
+
+    assert ran.stderr == ""
+    assert ran.stdout.strip() == str(package / "shared" / "app" / "__init__.py")
+
+
+def test_a_folder_of_somebody_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").touch()
+
+    refused = dev("package", "--output", str(tmp_path))
+
+    assert refused.returncode == 1
+    assert f"{tmp_path} was not made by dev.py package" in refused.stderr
+    assert (tmp_path / "mine.txt").exists()
+
+
+def test_it_is_made_anew_each_time(package: Path) -> None:
+    left_over = package / "shared" / "left_over.py"
+    left_over.touch()
+
+    assert dev("package", "--output", str(package), env=without_cache_prefix()).returncode == 0
+
+    assert not left_over.exists()
