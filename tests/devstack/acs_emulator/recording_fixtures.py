@@ -1,10 +1,10 @@
 """Recordings, for tests of the emulator: signed requests, and Microsoft's clients led to it."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
-from azure.core.pipeline.transport import AioHttpTransport, RequestsTransport
 
 from tests.devstack.acs_emulator.acs_fixtures import AcsEmulator, signed_headers
 from tests.devstack.acs_emulator.call_fixtures import (
@@ -24,28 +24,14 @@ WAV = {
 }
 
 
-class AioWay(AioHttpTransport):
-    """Leads requests to the storage of recordings to the emulator, as a hosts file would."""
+def way(emulator: AcsEmulator) -> Callable[[Any], None]:
+    """A `raw_request_hook` for Microsoft's clients: leads requests to the storage of recordings to
+    the emulator, as a hosts file would."""
 
-    def __init__(self, emulator: AcsEmulator, **options: Any) -> None:
-        super().__init__(**options)
-        self._url = emulator.url
+    def lead(request: Any) -> None:
+        request.http_request.url = request.http_request.url.replace(STORAGE, emulator.url)
 
-    async def send(self, request: Any, **options: Any) -> Any:
-        request.url = request.url.replace(STORAGE, self._url)
-        return await super().send(request, **options)
-
-
-class SyncWay(RequestsTransport):
-    """The same without asyncio."""
-
-    def __init__(self, emulator: AcsEmulator) -> None:
-        super().__init__()
-        self._url = emulator.url
-
-    def send(self, request: Any, **options: Any) -> Any:
-        request.url = request.url.replace(STORAGE, self._url)
-        return super().send(request, **options)
+    return lead
 
 
 async def recorded(

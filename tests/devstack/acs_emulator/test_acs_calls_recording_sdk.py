@@ -26,7 +26,7 @@ from devstack.well_known import ACS_ACCESS_KEY
 from tests.devstack.acs_emulator.acs_fixtures import AcsEmulator, emulator, issuer
 from tests.devstack.acs_emulator.call_fixtures import PHONE, CallsCaller, Receiver, calls, receiver
 from tests.devstack.acs_emulator.event_grid_fixtures import Grid, Webhook, grid, webhook
-from tests.devstack.acs_emulator.recording_fixtures import AioWay, SyncWay, chunk
+from tests.devstack.acs_emulator.recording_fixtures import chunk, way
 
 __all__ = ["calls", "emulator", "grid", "issuer", "receiver", "webhook"]
 
@@ -42,7 +42,7 @@ async def test_python_aio_records_and_deletes(
     await grid.subscribed(webhook)
     connection = await calls.connected(receiver, PHONE)
     call = (await calls.ask("GET", f"/{connection}")).json["serverCallId"]
-    async with AioClient(emulator.url, KEY, transport=AioWay(emulator)) as client:
+    async with AioClient(emulator.url, KEY, raw_request_hook=way(emulator)) as client:
         recording = id_of(
             await client.start_recording(
                 server_call_id=call,
@@ -81,21 +81,21 @@ async def test_python_sync_records_and_deletes(
     connection = await calls.connected(receiver, PHONE)
 
     def record() -> None:
-        with CallAutomationClient(emulator.url, KEY, transport=SyncWay(emulator)) as client:
+        with CallAutomationClient(emulator.url, KEY, raw_request_hook=way(emulator)) as client:
             started = client.start_recording(call_connection_id=connection, pause_on_start=True)
             recording = id_of(started)
             client.resume_recording(recording)
             client.stop_recording(recording)
 
     def use(location: str, metadata: str) -> None:
-        with CallAutomationClient(emulator.url, KEY, transport=SyncWay(emulator)) as client:
+        with CallAutomationClient(emulator.url, KEY, raw_request_hook=way(emulator)) as client:
             whole: Any = client.download_recording(metadata)
             assert json.loads(whole.read())["recordingInfo"]["format"] == "mp4"
             part: Any = client.download_recording(metadata, offset=2, length=5)
             assert part.read() == whole.read()[2:7]
             with (
                 CallAutomationClient(
-                    emulator.url, STRANGER, transport=SyncWay(emulator)
+                    emulator.url, STRANGER, raw_request_hook=way(emulator)
                 ) as stranger,
                 pytest.raises(ClientAuthenticationError),
             ):
