@@ -1,4 +1,5 @@
-"""POST /api/incomingCalls: receive Event Grid's events about ringing calls, and answer for bots."""
+"""POST /api/incomingCalls: receive Event Grid's events about ringing calls, and answer for bots; and
+those about the files of recordings."""
 
 import azure.functions as func
 

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from shared.bot_calls.settings import DEFAULT_VOICE, Connect, HangUp, Menu, Say
+from shared.bot_calls.settings import Connect, HangUp, Menu, Say
+from shared.calls.spoken import DEFAULT_VOICE
 from shared.settings import load
 from shared.settings_reader import SettingsError
 from tests.project.settings_world import GOOD, KEY, TENANT, faults
