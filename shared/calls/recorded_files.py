@@ -1,8 +1,8 @@
 """The files of recordings: where ACS keeps them, and their deletion.
 
 ACS keeps a file for a day, and tells where it is by Event Grid. Each recording has a row of its
-own, by which that event is matched. It is there before the recording has a file. After an erasure
-it stays, without any trace of a person, until the file has come and is deleted.
+own, by which that event is matched. After an erasure it stays, without any trace of a person, until
+the file has come and is deleted.
 """
 
 import json

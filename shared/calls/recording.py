@@ -100,7 +100,7 @@ class CallRecording:
             _audit("recording-started", caller, changed, asked)
         recording = changed.recordings.find(asked.id)
         assert recording is not None  # noqa: S101  it was added
-        if recording.ended_at is not None or recording.acs_id is not None:
+        if recording.ended_at is not None or recording.is_noted:
             return recording
         if self._now() - recording.asked_at >= REPEATABLE:
             raise CallEnded(TOO_OLD)
@@ -210,7 +210,9 @@ class CallRecording:
         return changed, recording
 
     async def _go_on(self, call: Call, recording: Recording) -> Recording:
-        """Take the next step of a recording that ACS is not known to have."""
+        """Take the next step of a recording whose start has not been finished."""
+        if recording.acs_id is not None:
+            return await self._bind(call, recording, recording.acs_id)
         if recording.notice is Notice.ASKED:
             return await self._announce(call, recording)
         return await self._start(call, recording) if recording.may_start else recording
@@ -242,21 +244,26 @@ class CallRecording:
         return await self._bind(call, recording, acs_id)
 
     async def _bind(self, call: Call, recording: Recording, acs_id: str) -> Recording:
-        """Record ACS's id. The row by which the file is matched comes first, so that no recording
-        is known whose file is not. If the call was erased meanwhile, or the recording stopped, it
-        is stopped in ACS."""
-        await self._files.note(acs_id, call.call_id)
+        """Record ACS's id, and then the row by which the event about the file is matched: by the
+        record an erasure finds both. If the call was erased meanwhile, or the recording stopped,
+        it is stopped in ACS; so is a second one of ACS's for the same request."""
         try:
-            bound = await self._update(
-                call, recording, lambda found: found.bound(acs_id, is_noted=True)
-            )
+            bound = await self._update(call, recording, lambda found: found.bound(acs_id))
+            if bound.acs_id == acs_id and not bound.is_noted:
+                await self._files.note(acs_id, call.call_id)
+                bound = await self._update(call, recording, _noted)
         except NotFound:
-            await self._files.erase_one(acs_id, is_noted=True)
-            await self._acs.stop(acs_id)
+            await self._discard(acs_id)
             raise
-        if bound.must_stop:
-            return await self._stop(call, bound)
-        return bound
+        if bound.acs_id != acs_id:
+            logger.warning("ACS has started a second recording for one request, which is stopped")
+            await self._discard(acs_id)
+        return await self._stop(call, bound) if bound.must_stop else bound
+
+    async def _discard(self, acs_id: str) -> None:
+        """Stop a recording that nobody knows, and have its file deleted."""
+        await self._files.erase_one(acs_id, is_noted=False)
+        await self._acs.stop(acs_id)
 
     async def _send(self, call: Call, recording: Recording) -> None:
         """Have ACS pause or go on with a recording."""
@@ -325,6 +332,10 @@ def _check_connected(call: Call) -> None:
 
 def _accepted(found: Recording) -> Recording:
     return replace(found, notice=Notice.ACCEPTED) if found.notice is Notice.ASKED else found
+
+
+def _noted(found: Recording) -> Recording:
+    return replace(found, is_noted=True)
 
 
 def _without_notice(found: Recording) -> Recording:

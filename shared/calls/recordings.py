@@ -115,13 +115,13 @@ class Recording:
             return self
         return replace(self, ended_at=at, reason=reason)
 
-    def bound(self, acs_id: str, *, is_noted: bool) -> "Recording":
+    def bound(self, acs_id: str) -> "Recording":
         """The recording once ACS's id is known. What was given up as unconfirmed goes on."""
         if self.acs_id not in (None, acs_id):
             return self
         if self.acs_id is None and self.reason is not None and self.wanted is not Wanted.STOP:
-            return replace(self, acs_id=acs_id, is_noted=is_noted, ended_at=None, reason=None)
-        return replace(self, acs_id=acs_id, is_noted=self.is_noted or is_noted)
+            return replace(self, acs_id=acs_id, ended_at=None, reason=None)
+        return replace(self, acs_id=acs_id)
 
     def stopped(self, at: datetime) -> "Recording":
         """The recording after ACS has confirmed that it does not record any more."""
@@ -227,7 +227,7 @@ class Recordings:
         found = self.of_acs(acs_id)
         if found is None:
             return self
-        return self.added(found.bound(acs_id, is_noted=False).reported(at, is_active=is_active))
+        return self.added(found.bound(acs_id).reported(at, is_active=is_active))
 
     def text(self) -> str:
         """As it is stored."""

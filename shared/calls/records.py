@@ -353,10 +353,14 @@ class CallRecords(CallRemoval):
                 "state": call.state.value,
                 "createdAt": call.created_at,
                 "toBot": call.bot_state is not None,
-                "recordings": [
-                    {"id": one.id, "state": one.state.value, "askedAt": one.asked_at}
-                    for one in call.recordings.listed
-                ],
+                **({"recordings": _exported(call)} if call.recordings.listed else {}),
             }
             for call in await self.all_of(principal)
         ]
+
+
+def _exported(call: Call) -> list[dict[str, Value]]:
+    return [
+        {"id": one.id, "state": one.state.value, "askedAt": one.asked_at}
+        for one in call.recordings.listed
+    ]

@@ -23,7 +23,7 @@ async def connected(people: People, host: Host, name: str = "recorder") -> tuple
     placed = await place(recorder, {"user": bob.id})
     assert placed.status == 201, placed
     call = str(placed.json["id"])
-    await watched(recorder, call, is_connected)
+    await watched(recorder, call, lambda now: is_connected(now) and len(now["events"]) == 2)
     return recorder, call
 
 
@@ -60,5 +60,7 @@ async def until(look: Callable[[], Any], wanted: Callable[[Any], bool]) -> Any:
     return seen
 
 
-def has_file(call: dict[str, Any]) -> bool:
-    return all("files" in one for one in call.get("recordings", [{}]))
+def is_filed(call: dict[str, Any]) -> bool:
+    """Has ACS told where the file of the latest recording is?"""
+    told = any(event["type"] == "RecordingFileStatusUpdated" for event in call["events"])
+    return told and "files" in call["recordings"][-1]
