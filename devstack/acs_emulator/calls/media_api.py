@@ -1,4 +1,4 @@
-"""The operations of Call Automation on media and tones, and those that are not emulated."""
+"""The operations of Call Automation on media and tones."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
