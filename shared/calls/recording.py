@@ -90,7 +90,7 @@ class CallRecording:
             if found.recordings.current is not None:
                 raise RecordingInProgress
             if len(found.recordings.listed) >= MOST_RECORDINGS:
-                raise TooManyActions
+                raise TooManyActions(f"A call has at most {MOST_RECORDINGS} recordings.")
             return replace(found, recordings=found.recordings.added(asked))
 
         changed, is_first = await self._records.change_once(call_id, add)

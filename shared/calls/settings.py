@@ -88,7 +88,7 @@ def _read_notice(reader: SettingsReader) -> str:
     if notice and not is_playable(notice):
         limit = f"is neither an https URL nor a text of at most {MAX_TEXT_LENGTH} characters"
         reader.fault("RECORDING_NOTICE", limit)
-    if notice and not is_url(notice) and not reader.text("COGNITIVE_SERVICES_ENDPOINT"):
+    elif notice and not is_url(notice) and not reader.text("COGNITIVE_SERVICES_ENDPOINT"):
         needed = "is missing, and speaks the text of RECORDING_NOTICE"
         reader.fault("COGNITIVE_SERVICES_ENDPOINT", needed)
     return notice

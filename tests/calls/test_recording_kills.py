@@ -95,6 +95,42 @@ async def test_a_start_whose_answer_was_lost_in_a_kill_is_known_by_its_events(
     await watched(recorder, call, lambda now: "files" in now["recordings"][0])
 
 
+async def test_what_was_stopped_before_a_lost_start_is_known_stops_when_it_is_told(
+    acs: Control, counted_host: Host, people: People, kill: Kill
+) -> None:
+    recorder, call = await connected(people, counted_host)
+    await acs.put("callbacks", HELD)
+
+    await kill(Step("acs", "startRecording", 0, "after"), record(recorder, call, "start", "key"))
+    stopped = await record(recorder, call, "stop")
+    [kept] = await recordings_in_acs(acs, call)
+    assert (stopped.json["state"], kept["state"]) == ("stopped", "active")
+    await acs.put("callbacks", AGAIN)
+
+    await until(
+        lambda: recordings_in_acs(acs, call),
+        lambda kept: [one["state"] for one in kept] == ["inactive"],
+    )
+    assert is_in("stopped")((await recorder.ask(f"/calls/{call}")).json)
+
+
+async def test_a_stop_that_overtakes_a_start_stops_it(
+    acs: Control, one_host: Host, people: People
+) -> None:
+    recorder, call = await connected(people, one_host)
+    fault = await acs.fault("startRecording", hold="before", times=1)
+    starting = asyncio.create_task(record(recorder, call, "start"))
+    await acs.held(fault)
+
+    stopped = await record(recorder, call, "stop")
+    await acs.release(fault)
+
+    assert (stopped.status, stopped.json["state"]) == (202, "stopped")
+    assert ((await starting).status, (await starting).json["state"]) == (202, "stopped")
+    [kept] = await recordings_in_acs(acs, call)
+    assert kept["sessionEndReason"] == "InitiatorLeft"
+
+
 @pytest.mark.parametrize(
     ("action", "steps", "state"),
     [("stop", STOPPING, "stopped"), ("pause", PAUSING, "paused")],
