@@ -1,5 +1,5 @@
-"""POST /api/incomingCalls: receive Event Grid's events about ringing calls, and answer for bots; and
-those about the files of recordings."""
+"""POST /api/incomingCalls: receive Event Grid's events: answer calls that ring for bots, and note
+where recordings are."""
 
 import azure.functions as func
 

@@ -64,7 +64,7 @@ def event_of(*files: RecordedFile) -> FileEvent:
 
 
 async def test_files_are_kept_up_to_a_limit_and_each_once() -> None:
-    files = RecordedFiles(Table(memory_clients()[CALLS]), NoAcs(), lambda: NOON)  # type: ignore[arg-type]
+    files = RecordedFiles(Table(memory_clients()[CALLS]), NoAcs(), lambda: NOON)
     await files.note("acs", "call")
     for n in range(MOST_FILES + 2):
         for _ in range(2):
@@ -75,7 +75,7 @@ async def test_files_are_kept_up_to_a_limit_and_each_once() -> None:
 
 
 async def test_an_erasure_that_is_repeated_leaves_nothing_that_it_has_removed() -> None:
-    table = Table(memory_clients()[CALLS])  # type: ignore[arg-type]
+    table = Table(memory_clients()[CALLS])
     acs = NoAcs()
     files = RecordedFiles(table, acs, lambda: NOON)
     known = replace(ASKED, acs_id="acs", is_noted=True)
@@ -92,7 +92,7 @@ async def test_an_erasure_that_is_repeated_leaves_nothing_that_it_has_removed() 
 async def test_a_recording_goes_with_its_call_when_that_is_too_old() -> None:
     now = NOON
     clock: Callable[[], datetime] = lambda: now  # noqa: E731
-    table = Table(memory_clients()[CALLS])  # type: ignore[arg-type]
+    table = Table(memory_clients()[CALLS])
     records, acs = CallRecords(table, 30, clock), NoAcs()
     files = RecordedFiles(table, acs, clock)
     call = await records.begin(ALICE, "key", "wish")

@@ -224,7 +224,7 @@ class Recorder:
 async def test_the_clock_gives_up_pauses_and_stops_and_never_starts(
     recording: Recording, seconds: int, asked: list[str], state: RecordingState
 ) -> None:
-    records = CallRecords(Table(memory_clients()[CALLS]), 30, lambda: NOON)  # type: ignore[arg-type]
+    records = CallRecords(Table(memory_clients()[CALLS]), 30, lambda: NOON)
     call = await records.begin(ALICE, "key", "wish")
     changed = await records.change(
         call.call_id, lambda found: replace(found, recordings=Recordings((recording,)))

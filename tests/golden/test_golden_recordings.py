@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 from shared.app import App
 from shared.calls.recorded_files import FILE_ROW, FileEvent, RecordedFile, file_key
-from shared.tables import CALLS, Table, table_client
+from shared.table_api import TableApi
+from shared.tables import CALLS, Table
 from tests.golden.conftest import Changing, SignIn
 from tests.golden.product import READ
 from tests.golden.rows import GoldenTables
@@ -77,7 +78,7 @@ async def test_a_key_that_comes_again_is_the_same_recording(
 
 
 async def test_what_is_left_of_an_erased_recording_is_known(golden: GoldenTables, app: App) -> None:
-    table = Table(table_client(app.settings.upstream, app.upstream, CALLS))
+    table = Table(TableApi(CALLS, app.settings.upstream, app.upstream))
     row = await table.find(ERASED, FILE_ROW)
 
     assert row is not None

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from devstack.acs_emulator.calls.answers import invalid_field, not_emulated
-from devstack.acs_emulator.calls.bodies import CallbackUrl, CallLocator, Part, RawId
+from devstack.acs_emulator.calls.bodies import CallbackUrl, CallLocator, Part
 
 type ContentType = Literal["audio", "audioVideo"]
 type ChannelType = Literal["mixed", "unmixed"]
@@ -22,8 +22,10 @@ COMBINATIONS: tuple[tuple[ContentType, ChannelType, FormatType], ...] = (
 
 
 class ChannelAffinity(Part):
+    """Microsoft's own tests name a participant who is not in the call, by an id that is none."""
+
     channel: Annotated[int, Field(ge=0, le=4)] | None = None
-    participant: RawId
+    participant: dict[str, JsonValue]
 
 
 class ExternalStorage(Part):
@@ -40,7 +42,7 @@ class StartRecording(Part):
     recording_content_type: ContentType | None = None
     recording_channel_type: ChannelType | None = None
     recording_format_type: FormatType | None = None
-    audio_channel_participant_ordering: list[RawId] = Field(default_factory=list)
+    audio_channel_participant_ordering: list[dict[str, JsonValue]] = Field(default_factory=list)
     channel_affinity: list[ChannelAffinity] = Field(default_factory=list)
     pause_on_start: bool = False
     external_storage: ExternalStorage | None = None

@@ -180,6 +180,15 @@ async def test_a_call_is_named_in_three_ways(calls: CallsCaller, receiver: Recei
     assert (await recorded(calls, "POST", "", {"callLocator": locator})).status == 200
 
 
+async def test_channels_may_be_for_somebody_who_is_not_in_the_call(
+    calls: CallsCaller, receiver: Receiver
+) -> None:
+    """As Microsoft's own tests, of which there are sessions, have it."""
+    nobody = {"channel": 0, "participant": {"rawId": "testId", "kind": "unknown"}}
+
+    await started(calls, receiver, recordingChannelType="unmixed", channelAffinity=[nobody])
+
+
 async def test_a_recording_may_begin_with_a_pause(calls: CallsCaller, receiver: Receiver) -> None:
     _, recording = await started(calls, receiver, pauseOnStart=True)
     await receiver.event("RecordingStateChanged")
