@@ -44,6 +44,7 @@ _FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UT
 
 type Code = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 type Name = Annotated[str, Field(max_length=1024)]
+type RecordingId = Annotated[str, Field(max_length=512)]
 type Moment = Annotated[AwareDatetime, Field(ge=_FIRST, le=_LAST)]
 
 
@@ -92,7 +93,7 @@ class EventData(EventPart):
     participants: Annotated[list[CallParticipant], Field(max_length=_MOST_PARTICIPANTS)] = []
     sequence_number: Annotated[int, Field(ge=0, lt=2**63)] = 0
     dtmf_result: DtmfResult | None = None
-    recording_id: Name | None = None
+    recording_id: RecordingId | None = None
     state: Name | None = None
 
 
@@ -173,9 +174,12 @@ def is_about(event: CallEvent, call: Call) -> bool:
     """
     if event.kind != RECORDING_STATE:
         return call.connection_id in (None, event.data.call_connection_id)
-    is_same = call.server_call_id is not None and event.data.server_call_id == call.server_call_id
-    recording_id = event.data.recording_id
-    return is_same and recording_id is not None and call.recordings.of_acs(recording_id) is not None
+    found = call.recordings.of_acs(event.data.recording_id or "")
+    if found is None or event.data.recording_id is None:
+        return False
+    if found.acs_id is not None:
+        return True
+    return call.server_call_id is not None and event.data.server_call_id == call.server_call_id
 
 
 def _report_recording(call: Call, event: CallEvent) -> Call:

@@ -4,6 +4,7 @@ What is wanted is recorded before ACS is asked, as for actions. Every step can b
 knows a second request to start by its Repeatability-Request-ID, and the others by their effect.
 """
 
+import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -156,7 +157,8 @@ class CallRecording:
             elif recording.must_stop:
                 await self._stop(call, recording)
             elif recording.must_pause:
-                await self._send(call, recording)
+                with contextlib.suppress(NotRecorded, CallEnded, CallRefused):
+                    await self._send(call, recording)
 
     async def add_file(self, event: FileEvent) -> bool:
         """Record where ACS keeps the files of a recording, which has ended then.
@@ -202,11 +204,14 @@ class CallRecording:
             return replace(found, recordings=found.recordings.added(recording))
 
         _check_connected(call)
-        changed = await self._calls.change(call, change)
+        changed, is_first = await self._records.change_once(call_id, change)
+        if changed is None:
+            raise NotFound
         recording = changed.recordings.find(meant.id)
         assert recording is not None  # noqa: S101  it was found
-        names = {Wanted.PAUSE: "paused", Wanted.RECORD: "resumed", Wanted.STOP: "stopped"}
-        _audit(f"recording-{names[wanted]}", caller, changed, recording)
+        if is_first:
+            names = {Wanted.PAUSE: "paused", Wanted.RECORD: "resumed", Wanted.STOP: "stopped"}
+            _audit(f"recording-{names[wanted]}", caller, changed, recording)
         return changed, recording
 
     async def _go_on(self, call: Call, recording: Recording) -> Recording:
@@ -221,7 +226,9 @@ class CallRecording:
         """Have the notice played to all; the event of its end leads on. If a response of ACS is
         lost, it may be heard twice."""
         if self._notice is None:  # the setting was removed since
-            return await self._start(call, await self._update(call, recording, _without_notice))
+            return await self._start(
+                call, await self._update(call, recording, Recording.without_notice)
+            )
         try:
             await self._player.play(
                 call.connection_id or "", self._notice, None, loop=False, context=recording.id
@@ -251,7 +258,7 @@ class CallRecording:
             bound = await self._update(call, recording, lambda found: found.bound(acs_id))
             if bound.acs_id == acs_id and not bound.is_noted:
                 await self._files.note(acs_id, call.call_id)
-                bound = await self._update(call, recording, _noted)
+                bound = await self._update(call, recording, Recording.noted)
         except NotFound:
             await self._discard(acs_id)
             raise
@@ -332,14 +339,6 @@ def _check_connected(call: Call) -> None:
 
 def _accepted(found: Recording) -> Recording:
     return replace(found, notice=Notice.ACCEPTED) if found.notice is Notice.ASKED else found
-
-
-def _noted(found: Recording) -> Recording:
-    return replace(found, is_noted=True)
-
-
-def _without_notice(found: Recording) -> Recording:
-    return replace(found, notice=Notice.NONE)
 
 
 def _audit(action: str, caller: Caller, call: Call, recording: Recording) -> None:

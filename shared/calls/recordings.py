@@ -123,6 +123,12 @@ class Recording:
             return replace(self, acs_id=acs_id, ended_at=None, reason=None)
         return replace(self, acs_id=acs_id)
 
+    def noted(self) -> "Recording":
+        return replace(self, is_noted=True)
+
+    def without_notice(self) -> "Recording":
+        return replace(self, notice=Notice.NONE)
+
     def stopped(self, at: datetime) -> "Recording":
         """The recording after ACS has confirmed that it does not record any more."""
         ended_at = self.ended_at or at

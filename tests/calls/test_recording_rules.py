@@ -110,11 +110,15 @@ def test_an_event_about_another_call_or_recording_is_none_of_this_one() -> None:
         (CALL, told("active", 3, serverCallId="other")),
         (CALL, told("active", 3, recordingId=None)),
         (known, told("active", 3, recordingId="other")),
+        (known, told("active", 3, recordingId=None)),
         (none, told("active", 3)),
         (replace(CALL, server_call_id=None), told("active", 3, serverCallId=None)),
     ):
         [read] = read_events(json.dumps([event]).encode())
         assert not is_about(read, call)
+    # Its id is enough, once it is known.
+    [read] = read_events(json.dumps([told("active", 3, serverCallId="renamed")]).encode())
+    assert is_about(read, known)
 
 
 def test_an_event_about_a_recording_binds_no_connection_to_a_call() -> None:
