@@ -42,7 +42,7 @@ async def test_a_recording_from_its_start_to_its_file(
 
     started = await record(recorder, call, "start")
     assert started.status == 202
-    assert started.json["state"] == "starting"
+    assert started.json["state"] in ("starting", "recording")  # an event may be faster
     seen = await watched(recorder, call, is_in("recording"))
     assert seen["recordings"][0]["startedAt"] == seen["recording"]["since"]
     assert (await record(recorder, call, "pause")).status == 202

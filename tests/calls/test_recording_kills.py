@@ -9,6 +9,7 @@ import pytest
 from tests.bot_calls.incoming import subscribe
 from tests.calls.recording import (
     connected,
+    is_filed,
     is_in,
     record,
     recorded,
@@ -17,6 +18,7 @@ from tests.calls.recording import (
 )
 from tests.calls.test_call_kills import AGAIN, HELD
 from tests.calls.test_calls import watched
+from tests.calls.test_recorded_files import file_event, tell
 from tests.meetings.test_meeting_kills import around, asked, covered
 from tests.privacy.test_erasure import rows_about
 from tests.support.api import Reply
@@ -38,6 +40,14 @@ STOPPING = around(
     ("tables", "update", 0),  # the record, with what is wanted
     ("acs", "stopRecording", 0),
     ("tables", "update", 1),  # the record, once ACS has confirmed it
+)
+ERASING = around(
+    ("acs", "deleteRecording", 0),
+    ("tables", "remove", 1),  # the row of the file, after the intent of the call
+)
+FILING = around(
+    ("tables", "update", 0),  # the row of the file
+    ("tables", "batch", 0),  # the event, and the record
 )
 PAUSING = around(("tables", "update", 0), ("acs", "pauseRecording", 0))
 
@@ -202,3 +212,46 @@ async def test_an_erasure_that_overtakes_a_start_stops_it(
 
     await until(lambda: recordings_in_acs(acs, call), are_deleted)
     assert rows_about(stack, call) == []
+
+
+async def test_an_erasure_killed_anywhere_has_deleted_the_file_when_it_is_repeated(
+    stack: Stack, acs: Control, counted_host: Host, people: People, kill_each: KillEach
+) -> None:
+    await subscribe(acs, counted_host)
+    calls = await calls_of(people, counted_host, len(ERASING))
+    for recorder, call in calls:
+        await recorded(recorder, call)
+        assert (await record(recorder, call, "stop")).status == 202
+        await watched(recorder, call, is_filed)
+
+    await kill_each(zip(ERASING, [recorder.forget() for recorder, _ in calls], strict=True))
+    erased = await asyncio.gather(*(recorder.forget() for recorder, _ in calls))
+
+    assert {reply.status for reply in erased} == {204}
+    for step, (recorder, call) in zip(ERASING, calls, strict=True):
+        [kept] = await recordings_in_acs(acs, call)
+        assert kept["isDeleted"], step
+        rows = rows_about(stack, call, kept["documentId"], mapping_key(stack, recorder.id))
+        assert [row for row in rows if "erasedAt" not in row] == [], step
+
+
+async def test_an_event_about_a_file_killed_anywhere_is_noted_once_when_it_comes_again(
+    acs: Control, counted_host: Host, people: People, kill_each: KillEach
+) -> None:
+    calls = await calls_of(people, counted_host, len(FILING))
+    events = []
+    for recorder, call in calls:
+        await recorded(recorder, call)
+        [kept] = await recordings_in_acs(acs, call)
+        events.append(file_event(kept["recordingId"]))
+    told = [tell(calls[0][0], event) for event in events]
+
+    await kill_each(zip(FILING, told, strict=True))
+    again = [await tell(calls[0][0], event) for event in events for _ in range(2)]
+
+    assert [one.json for one in again] == [{"results": ["filed"]}] * len(again)
+    for step, (recorder, call) in zip(FILING, calls, strict=True):
+        seen = (await recorder.ask(f"/calls/{call}")).json
+        assert is_filed(seen), step
+        kinds = [event["type"] for event in seen["events"]]
+        assert kinds.count("RecordingFileStatusUpdated") == 1, step
