@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue
 
 from devstack.acs_emulator.calls.answers import invalid_field, not_emulated
-from devstack.acs_emulator.calls.bodies import CallbackUrl, CallLocator, Part
+from devstack.acs_emulator.calls.bodies import CallbackUrl, CallLocator
+from devstack.acs_emulator.calls.parts import Part
 
 type ContentType = Literal["audio", "audioVideo"]
 type ChannelType = Literal["mixed", "unmixed"]
