@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from shared.calls.events import CallEvent, apply_event, is_about
+from shared.calls.export import exported
 from shared.calls.live_calls import LIVE_ROW, Counted, LiveCalls
 from shared.calls.removal import (
     BOT_CALLER_INDEX,
@@ -347,20 +348,4 @@ class CallRecords(CallRemoval):
 
     async def export(self, principal: Principal) -> list[dict[str, Any]]:
         """The calls that a person placed, and those that they made to bots."""
-        return [
-            {
-                "callId": call.call_id,
-                "state": call.state.value,
-                "createdAt": call.created_at,
-                "toBot": call.bot_state is not None,
-                **({"recordings": _exported(call)} if call.recordings.listed else {}),
-            }
-            for call in await self.all_of(principal)
-        ]
-
-
-def _exported(call: Call) -> list[dict[str, Value]]:
-    return [
-        {"id": one.id, "state": one.state.value, "askedAt": one.asked_at}
-        for one in call.recordings.listed
-    ]
+        return exported(await self.all_of(principal))
