@@ -340,12 +340,11 @@ class CallRecords(CallRemoval):
             if next_after is None:
                 break
             after = next_after
-        rows = await self._table.list_for(
-            principal_key(principal), ROWS_BETWEEN, bounds(BOT_CALLER_INDEX)
-        )
-        calls_to_bots = [await self.find(str(row.values["callId"])) for row in rows]
-        return [*calls, *(one for one in calls_to_bots if one is not None)]
+        owner, index = principal_key(principal), bounds(BOT_CALLER_INDEX)
+        rows = await self._table.list_for(owner, ROWS_BETWEEN, index)
+        to_bots = [await self.find(str(row.values["callId"])) for row in rows]
+        return [*calls, *filter(None, to_bots)]
 
     async def export(self, principal: Principal) -> list[dict[str, Any]]:
-        """The calls that a person placed, and those that they made to bots."""
+        """As `exported` says it."""
         return exported(await self.all_of(principal))
