@@ -17,4 +17,5 @@ async def apply_events(callback: Callback) -> EventsAnswer:
     events = read_events(callback.body)
     applied_events = await callback.app.calls.apply(callback.route["callId"], events)
     await callback.app.attendant.continue_call(applied_events)
+    await callback.app.call_recording.continue_call(applied_events)
     return EventsAnswer(applied=len(events))

@@ -1,4 +1,5 @@
-"""POST /api/incomingCalls: receive Event Grid's events about ringing calls, and answer for bots."""
+"""POST /api/incomingCalls: receive Event Grid's events: answer calls that ring for bots, and note
+where recordings are."""
 
 import azure.functions as func
 

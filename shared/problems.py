@@ -129,6 +129,18 @@ class KeyReused(Problem):
     title = "This Idempotency-Key came before, with another request."
 
 
+class RecordingInProgress(Problem):
+    status = HTTPStatus.CONFLICT
+    code = "recording-in-progress"
+    title = "The call is being recorded already."
+
+
+class NotRecorded(Problem):
+    status = HTTPStatus.CONFLICT
+    code = "not-recorded"
+    title = "The call is not being recorded."
+
+
 class CallRefused(Problem):
     status = HTTPStatus.BAD_REQUEST
     code = "call-refused"

@@ -15,7 +15,7 @@ _PLACEHOLDER = re.compile(r'<[A-Za-z][A-Za-z0-9 _-]*>|\bYOUR-[A-Z]+|(^|")…("|$
 
 
 # What people may write as they like, also <this>.
-_FREE_TEXTS = frozenset({"BOT_GREETING", "BOT_MENU", "EVENT_GRID_KEY"})
+_FREE_TEXTS = frozenset({"BOT_GREETING", "BOT_MENU", "EVENT_GRID_KEY", "RECORDING_NOTICE"})
 
 
 class SettingsError(Exception):

@@ -79,6 +79,7 @@ class Plan:
             "COMMUNICATION_CONNECTION_STRING": f"endpoint={self.acs}/;accesskey={ACS_ACCESS_KEY}",
             **self._common_settings(),
             "GRAPH_ENDPOINT": self.graph,
+            "RECORDING_STORAGE_URL": self.acs,
         }
 
     def managed_identity_settings(self) -> dict[str, str]:
@@ -91,6 +92,7 @@ class Plan:
             "COMMUNICATION_ENDPOINT": self.acs_tls,
             **self._common_settings(),
             "GRAPH_ENDPOINT": self.graph_tls,
+            "RECORDING_STORAGE_URL": self.acs_tls,
             "SSL_CERT_FILE": str(self.certificates.authority),
         }
 

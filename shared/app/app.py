@@ -82,6 +82,7 @@ class App(SignInParts, SharingParts, CallParts):
                 settings,
                 self.intents,
                 self._reconciling_of(call_records),
+                self._recorded_files_on(table(tables.CALLS)),
             ),
         }
 

@@ -16,9 +16,13 @@ if TYPE_CHECKING:
     from shared.calls.limits import CallLimit
     from shared.calls.placing import CallPlacing
     from shared.calls.reconciling import CallReconciling
+    from shared.calls.recorded_files import RecordedFiles
+    from shared.calls.recording import CallRecording
+    from shared.calls.recording_acs import CallRecordingApi
     from shared.calls.records import CallRecords
     from shared.calls.rows import Call
     from shared.calls.settling import CallSettling
+    from shared.tables import Table
 
 
 class CallParts(IdentityParts):
@@ -35,7 +39,38 @@ class CallParts(IdentityParts):
             self.settings.calls,
             self.intents,
             self.call_reconciling,
+            self.recorded_files,
         )
+
+    @cached_property
+    def call_recording(self) -> "CallRecording":
+        from shared.calls.recording import CallRecording
+
+        return CallRecording(
+            self.calls,
+            self.call_records,
+            self.recorded_files,
+            self._recording_api,
+            self._call_automation,
+            self.call_reconciling,
+            self.settings.calls,
+            self._now,
+        )
+
+    @cached_property
+    def recorded_files(self) -> "RecordedFiles":
+        return self._recorded_files_on(self._table(tables.CALLS))
+
+    def _recorded_files_on(self, table: "Table") -> "RecordedFiles":
+        from shared.calls.recorded_files import RecordedFiles
+
+        return RecordedFiles(table, self._recording_api, self._now)
+
+    @cached_property
+    def _recording_api(self) -> "CallRecordingApi":
+        from shared.calls.recording_acs import CallRecordingApi
+
+        return CallRecordingApi(self._call_automation, self.settings.calls.recording_storage)
 
     @cached_property
     def call_placing(self) -> "CallPlacing":
@@ -64,10 +99,14 @@ class CallParts(IdentityParts):
             self._now,
             reconciling=self.call_reconciling,
             resume=self._resume_bot,
+            settle_recordings=self._settle_recordings,
         )
 
     async def _resume_bot(self, call: "Call") -> None:
         await self.attendant.resume(call)  # which is built when a bot's call is resumed
+
+    async def _settle_recordings(self, call: "Call") -> None:
+        await self.call_recording.settle(call)  # which is built when a call was recorded
 
     @cached_property
     def call_reconciling(self) -> "CallReconciling":
@@ -104,6 +143,7 @@ class CallParts(IdentityParts):
             self.settings.bot_calls,
             self.settings.upstream.resource_id,
             intents=self.intents,
+            add_file=self.call_recording.add_file,
             now=self._now,
         )
 

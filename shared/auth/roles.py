@@ -9,3 +9,5 @@ BOTS_OPERATE = "Bots.Operate"
 MEETINGS_SCHEDULE = "Meetings.Schedule"
 # Place and steer calls, see all calls of the realm, invite anybody in the realm to a shared call.
 CALLS_MANAGE = "Calls.Manage"
+# Record calls.
+CALLS_RECORD = "Calls.Record"

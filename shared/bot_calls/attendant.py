@@ -18,7 +18,7 @@ from functools import partial
 from typing import Any
 
 from shared.bot_calls.acs import Acs
-from shared.bot_calls.settings import BotCallSettings, Connect, Say, is_url
+from shared.bot_calls.settings import BotCallSettings, Connect, Say
 from shared.bot_calls.turns import NextTurn, next_turn
 from shared.calls import reasons
 from shared.calls.acs import CallGone
@@ -28,6 +28,7 @@ from shared.calls.calls import AppliedEvents
 from shared.calls.reconciling import Reconcile
 from shared.calls.records import CallRecords
 from shared.calls.rows import Action, Call, CallState
+from shared.calls.spoken import is_url
 from shared.identity.identities import Identities
 from shared.keys import key
 from shared.principals import Kind, Principal

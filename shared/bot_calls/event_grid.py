@@ -5,6 +5,7 @@ Events are external input: other types of events, and unknown fields, are ignore
 """
 
 import logging
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -13,12 +14,16 @@ from typing import Annotated
 from pydantic import Field, JsonValue, ValidationError
 
 from shared.calls.events import EventPart, Identifier, Moment, Name, read_each
+from shared.calls.recorded_files import MOST_FILES, FileEvent, RecordedFile, is_recording_url
 from shared.problems import InvalidRequest
 
 logger = logging.getLogger(__name__)
 
 _VALIDATION = "Microsoft.EventGrid.SubscriptionValidationEvent"
 _INCOMING_CALL = "Microsoft.Communication.IncomingCall"
+_FILE_STATUS = "Microsoft.Communication.RecordingFileStatusUpdated"
+# The subject ends with ACS's id of the recording (documented: "Event Grid Voice and Video events").
+_RECORDING_ID = re.compile(r"/recordingId/([A-Za-z0-9_=.-]{1,512})\Z")
 
 
 @dataclass(frozen=True)
@@ -48,12 +53,28 @@ class IncomingCallResult(StrEnum):
     LATE = "late"  # the call does not ring any more
     MISSED = "missed"  # ACS did not let us answer the call
     BUSY = "busy"  # too many calls of the caller go on
+    FILED = "filed"  # the event is about the file of a recording of ours
 
 
 class _IncomingCall(EventPart):
     to: Identifier
     from_: Annotated[Identifier, Field(alias="from")]
     incoming_call_context: Annotated[str, Field(min_length=1, max_length=64 * 1024)]
+
+
+class _Chunk(EventPart):
+    document_id: Annotated[str, Field(min_length=1, max_length=256)]
+    content_location: str
+    metadata_location: str
+    delete_location: str
+
+
+class _StorageInfo(EventPart):
+    recording_chunks: Annotated[list[_Chunk], Field(max_length=1000)]
+
+
+class _FileStatus(EventPart):
+    recording_storage_info: _StorageInfo
 
 
 class _Validation(EventPart):
@@ -63,6 +84,8 @@ class _Validation(EventPart):
 class GridEvent(EventPart):
     """An event in Event Grid's own schema."""
 
+    id: Annotated[str, Field(max_length=256)] = ""
+    subject: Annotated[str, Field(max_length=4096)] = ""
     event_type: Name
     event_time: Moment
     data: Annotated[JsonValue, Field(repr=False)] = None
@@ -95,6 +118,31 @@ class GridEvent(EventPart):
         return RingingCall(
             incoming.to.raw_id, incoming.from_.raw_id, incoming.incoming_call_context, since
         )
+
+    @property
+    def file(self) -> FileEvent | None:
+        """The files of a recording that the event is about; None if it is of another type, cannot
+        be read, or names none of ACS's hosts."""
+        named = _RECORDING_ID.search(self.subject)
+        if self.event_type != _FILE_STATUS:
+            return None
+        try:
+            status = _FileStatus.model_validate(self.data)
+        except ValidationError:
+            named = None
+        if named is None or not self.id:
+            logger.warning("an event about a recording is of no shape that is known here")
+            return None
+        files = [
+            RecordedFile(
+                one.document_id, one.content_location, one.metadata_location, one.delete_location
+            )
+            for one in status.recording_storage_info.recording_chunks[:MOST_FILES]
+        ]
+        if not all(map(is_recording_url, (url for file in files for url in file.locations))):
+            logger.warning("an event about a recording names a host that is none of ACS's")
+            return None
+        return FileEvent(self.id, self.event_time.astimezone(UTC), named[1], tuple(files))
 
 
 # Stands for an event that cannot be read, so that the others of its delivery are handled.

@@ -6,7 +6,7 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -21,6 +21,7 @@ from shared.calls.calls import Calls
 from shared.calls.limits import CallLimit
 from shared.calls.reasons import Reason
 from shared.calls.reconciling import FIRST_LOOK
+from shared.calls.recorded_files import FileEvent
 from shared.calls.records import CallRecords
 from shared.calls.rows import Call, CallState
 from shared.calls.settling import PLACE
@@ -88,11 +89,13 @@ class IncomingCalls:
         resource_id: str,
         *,
         intents: Intents,
+        add_file: Callable[[FileEvent], Awaitable[bool]],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """
         Args:
             resource_id: the immutable id of the ACS resource; the raw ids of its bots hold it.
+            add_file: records where the file of a recording is; tells whether it is one of ours.
         """
         self._calls = calls
         self._records = records
@@ -101,19 +104,19 @@ class IncomingCalls:
         self._limit = limit
         self._settings = settings
         self._intents = intents
+        self._add_file = add_file
         self._now = now
         # The public cloud, and two clouds of the US government (reference: raw ids).
         clouds = ("acs", "gcch-acs", "dod-acs")
         self._raw_id_prefixes = tuple(f"8:{cloud}:{resource_id}_" for cloud in clouds)
 
     def check_settings(self) -> None:
-        """Check the settings without which no call can be answered.
+        """Check the settings without which no event can be dealt with. Files of recordings need no
+        bots.
 
         Raises:
             NotConfigured: one is missing; the error names it.
         """
-        if not self._settings.greeting:
-            raise NotConfigured("BOT_GREETING is not set.")
         if not self._calls.has_callback_url:
             raise NotConfigured("CALLBACK_BASE_URL is not set.")
 
@@ -123,6 +126,7 @@ class IncomingCalls:
         Each event is handled even if another fails; then the first failure is raised.
 
         Raises:
+            NotConfigured: a call rings, and nothing is set that a bot could say.
             Unavailable, Throttled, Conflict: ACS or storage failed, or another request handles the
                 same event. Event Grid has to deliver the events again; calls that were answered
                 stay answered.
@@ -141,8 +145,14 @@ class IncomingCalls:
         return [result for result in results if isinstance(result, IncomingCallResult)]
 
     async def _record(self, event: GridEvent) -> "IncomingCallResult | _RecordedCall":
-        ringing = event.ringing
-        return IncomingCallResult.IGNORED if ringing is None else await self._route(ringing)
+        file, ringing = event.file, event.ringing
+        if file is not None and await self._add_file(file):
+            return IncomingCallResult.FILED
+        if ringing is None:
+            return IncomingCallResult.IGNORED
+        if not self._settings.greeting:
+            raise NotConfigured("BOT_GREETING is not set.")
+        return await self._route(ringing)
 
     async def _handle(
         self, recorded: "IncomingCallResult | _RecordedCall | BaseException", places: "_Places"

@@ -7,22 +7,19 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from shared.calls.settings import E164
+from shared.calls.spoken import DEFAULT_VOICE, MAX_TEXT_LENGTH, is_playable, is_url
 from shared.principals import MAX_ID_LENGTH
 from shared.settings_reader import SettingsReader
 from shared.texts import is_unicode
 from shared.urls import is_safe_url
 
-# One of the many voices of Azure AI services.
-DEFAULT_VOICE = "en-US-JennyNeural"
 # Characters of a key by which Event Grid proves itself.
 MIN_KEY_LENGTH = 32
 # Where Entra publishes the keys that sign a tenant's tokens, those of version 1 and of version 2.
 _ENTRA_KEYS_URL = "https://login.microsoftonline.com/{}/discovery/v2.0/keys"
-_MAX_TEXT_LENGTH = 5000
 _TONES = "0123456789*#"
 _KEY = re.compile(r"[!-+\-.-~]+")  # visible ASCII, but no comma: it separates two keys
 _VOICE = re.compile("[A-Za-z0-9:._-]{1,128}")
-_URL = re.compile("[a-z][a-z0-9+.-]*://|data:", re.IGNORECASE)
 _MENU_FORMAT = (
     'has to be JSON such as {"1": {"connect": "a user\'s id, never a number"}, "2": {"say":'
     ' "a text, or an https URL"}, "0": "hang up"}, with a "prompt" beside them, said like "say"'
@@ -99,17 +96,12 @@ class BotCallSettings:
         return bool(self.event_grid_keys or self.event_grid_tenant)
 
 
-def is_url(text: str) -> bool:
-    """Is this a URL of audio, and not a text to be spoken?"""
-    return _URL.match(text) is not None
-
-
 def read_bot_call_settings(reader: SettingsReader) -> BotCallSettings:
     greeting, menu = reader.text("BOT_GREETING"), _read_menu(reader)
-    if greeting and not _is_playable(greeting):
+    if greeting and not is_playable(greeting):
         reader.fault(
             "BOT_GREETING",
-            f"is neither an https URL nor a text of at most {_MAX_TEXT_LENGTH} characters",
+            f"is neither an https URL nor a text of at most {MAX_TEXT_LENGTH} characters",
         )
     if reader.text("BOT_MENU") and not greeting:
         needed = "is missing, and BOT_MENU needs it: it says what may be pressed"
@@ -177,7 +169,7 @@ def _read_menu(reader: SettingsReader) -> Menu:
     prompt = document.pop("prompt", "")
     choices = {tone: _read_choice(tone, value) for tone, value in document.items()}
     wrong = [tone for tone, choice in choices.items() if choice is None and tone in set(_TONES)]
-    if prompt != "" and not _is_playable(prompt):
+    if prompt != "" and not is_playable(prompt):
         wrong.append("prompt")
     if not choices.keys() <= set(_TONES):  # not quoted: one may be somebody's phone number
         wrong.append("what is no tone of 0-9, * and #")
@@ -194,19 +186,11 @@ def _read_choice(tone: str, value: object) -> Choice | None:
     match value:
         case "hang up":
             return HangUp()
-        case {"say": url_or_text, **rest} if not rest and _is_playable(url_or_text):
+        case {"say": url_or_text, **rest} if not rest and is_playable(url_or_text):
             return Say(url_or_text)
         case {"connect": str(user), **rest} if not rest and _is_user(user):
             return Connect(user)
     return None
-
-
-def _is_playable(value: object) -> bool:
-    if not isinstance(value, str) or not 0 < len(value) <= _MAX_TEXT_LENGTH:
-        return False
-    if not is_unicode(value):
-        return False
-    return is_safe_url(value) if is_url(value) else True
 
 
 def _is_user(user: str) -> bool:

@@ -285,6 +285,10 @@ class CallAutomationApi:
             return True
         return True
 
+    async def ask[T](self, request: "Callable[[CallAutomationClient], Awaitable[T]]") -> T:
+        """Send any other request, with the same retries and errors."""
+        return await self._send(lambda: request(self._client))
+
     @cached_property
     def _client(self) -> "CallAutomationClient":
         return self._build()

@@ -7,14 +7,16 @@ import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
-from shared.auth.roles import CALLS_MANAGE
+from shared.auth.roles import CALLS_MANAGE, CALLS_RECORD
 from shared.calls.acs import CallAutomationApi
 from shared.calls.acs_types import EstablishedCall
-from shared.calls.events import CallEvent, apply_event
+from shared.calls.events import RECORDING_STATE, CallEvent, apply_event
 from shared.calls.live_calls import Counted
 from shared.calls.reconciling import CallReconciling
+from shared.calls.recorded_files import RecordedFile, RecordedFiles
 from shared.calls.records import CallRecords
 from shared.calls.rows import Call, CallState, LoggedEvent
 from shared.calls.settings import CallSettings
@@ -24,7 +26,6 @@ from shared.intents import Intents
 from shared.keys import principal_key
 from shared.principals import Caller, Kind, Principal
 from shared.problems import BeingErased, CallEnded, Forbidden, NotFound, Problem
-from shared.tables import Value
 from shared.upstream.concurrency import for_each
 
 logger = logging.getLogger(__name__)
@@ -44,11 +45,14 @@ class CallView:
         names: by raw id, `user:…` or `bot:…` for participants of the realm, and for the caller and
             the bot in a call to a bot. Empty in a list of calls.
         events: the applied events, in order of time. Empty in a list of calls.
+        files: of each recording, by its id. Empty in a list of calls, and for those who may neither
+            steer nor record calls.
     """
 
     call: Call
     names: Mapping[str, str] = field(default_factory=dict)
     events: tuple[LoggedEvent, ...] = ()
+    files: Mapping[str, tuple[RecordedFile, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,7 @@ class Calls:
         settings: CallSettings,
         intents: Intents,
         reconciling: CallReconciling,
+        files: RecordedFiles,
     ) -> None:
         self._records = records
         self._acs = acs
@@ -86,6 +91,7 @@ class Calls:
         self._settings = settings
         self._intents = intents
         self._reconciling = reconciling
+        self._files = files
 
     async def get(self, caller: Caller, call_id: str) -> CallView:
         """One call, with its events and the names of its participants.
@@ -111,7 +117,15 @@ class Calls:
         if call.bot_state is not None:
             raw_ids |= {call.bot_state.caller, *([call.own_id] if call.own_id else [])}
         await for_each(raw_ids, look_up)
-        return CallView(call, names, tuple(events))
+        return CallView(call, names, tuple(events), await self._files_for(caller, call))
+
+    async def _files_for(
+        self, caller: Caller, call: Call
+    ) -> Mapping[str, tuple[RecordedFile, ...]]:
+        if not {CALLS_MANAGE, CALLS_RECORD} & caller.roles:
+            return {}
+        known = call.recordings.known_to_acs
+        return {one.id: await self._files.of(one.acs_id) for one in known if one.acs_id is not None}
 
     async def list_for(
         self, caller: Caller, after: str, bot_id: str | None = None
@@ -193,7 +207,8 @@ class Calls:
                 applied.append(AppliedEvents(call, await self._records.apply(call, event)))
                 await self._end_intents_if_ended(call, apply_event(call, event))
             except Forbidden as refused:
-                await self._end_if_ours(call_id, event.data.call_connection_id)
+                if event.kind != RECORDING_STATE:  # it names no connection of a call
+                    await self._end_if_ours(call_id, event.data.call_connection_id)
                 foreign = refused
         if not applied:
             raise foreign or NotFound(_NO_CALL)
@@ -209,9 +224,12 @@ class Calls:
             await self._end(call)
             # Before the record goes, by which a repetition of the erasure finds the call.
             await self._intents.end_all(PLACE, call.call_id)
+        # Also before the records go, by which the recordings are found.
+        for call in await self._records.all_of(principal):
+            await self._files.erase(call.recordings.listed)
         await self._records.erase(principal)
 
-    async def export(self, principal: Principal) -> list[dict[str, Value]]:
+    async def export(self, principal: Principal) -> list[dict[str, Any]]:
         """The calls that a person placed, and those that they made to bots."""
         return await self._records.export(principal)
 

@@ -1,7 +1,8 @@
 """Bodies, queries and answers of the functions about calls."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -11,12 +12,14 @@ from shared.bodies import Answer, Body, PersonId, Query, Timestamp, is_absent
 from shared.calls.acs_types import PlaySource, ToneRecognition
 from shared.calls.participants import Participant, masked, participant_id
 from shared.calls.reasons import Reason
+from shared.calls.recordings import Recording, RecordingState
 from shared.calls.rows import MOST_TARGETS, Action, Call, CallState, LoggedEvent
 from shared.calls.settings import E164
 
 if TYPE_CHECKING:  # so that loading the functions does not load the rules
     from shared.calls.calls import CallView
     from shared.calls.dialling import Target
+    from shared.calls.recorded_files import RecordedFile
 
 type PhoneNumber = Annotated[str, Field(pattern=f"^{E164.pattern}$")]
 type Tones = Annotated[str, Field(pattern="^[0-9*#a-d]*$", max_length=16)]
@@ -113,6 +116,10 @@ class TonesBody(Body):
         )
 
 
+class RecordingBody(Body):
+    action: Literal["start", "pause", "resume", "stop"]
+
+
 class CallsQuery(Query):
     """The query of the list; `page` comes from a `nextLink`."""
 
@@ -182,6 +189,62 @@ class ActionAnswer(Answer):
         )
 
 
+class RecordingStateAnswer(Answer):
+    """How far the latest recording of a call has come, and since when."""
+
+    state: RecordingState
+    since: Timestamp
+
+    @classmethod
+    def of_latest(cls, call: Call) -> "RecordingStateAnswer | None":
+        recording = call.recordings.latest
+        return None if recording is None else cls(**_recording_state(recording, call.ended_at))
+
+
+class FileAnswer(Answer):
+    """Where ACS keeps a file, for a day; to be had with the credential of the ACS resource."""
+
+    content_location: str
+    metadata_location: str
+
+    @classmethod
+    def of(cls, file: "RecordedFile") -> "FileAnswer":
+        return cls(content_location=file.content, metadata_location=file.metadata)
+
+
+class RecordingAnswer(RecordingStateAnswer):
+    """A recording, and its files once ACS has told of them."""
+
+    id: str
+    asked_at: Timestamp
+    started_at: Timestamp | None = Field(exclude_if=is_absent)
+    reason: ReasonAnswer | None = Field(exclude_if=is_absent)
+    files: list[FileAnswer] | None = Field(exclude_if=is_absent)
+
+    @classmethod
+    def of(
+        cls,
+        recording: Recording,
+        call_ended_at: datetime | None = None,
+        files: "Sequence[RecordedFile]" = (),
+    ) -> "RecordingAnswer":
+        return cls(
+            **_recording_state(recording, call_ended_at),
+            id=recording.id,
+            asked_at=recording.asked_at,
+            started_at=recording.started_at,
+            reason=ReasonAnswer.of(recording.reason),
+            files=[FileAnswer.of(file) for file in files] or None,
+        )
+
+
+def _recording_state(recording: Recording, call_ended_at: datetime | None) -> dict[str, Any]:
+    """The state of a recording; it has ended with its call at the latest."""
+    if recording.ended_at is None and call_ended_at is not None:
+        return {"state": RecordingState.STOPPED, "since": call_ended_at}
+    return {"state": recording.state, "since": recording.since}
+
+
 class EventAnswer(Answer):
     type: str
     at: Timestamp
@@ -202,6 +265,7 @@ class CallAnswer(Answer):
     reason: ReasonAnswer | None = Field(exclude_if=is_absent)
     participants: list[ParticipantAnswer]
     actions: list[ActionAnswer]
+    recording: RecordingStateAnswer | None = Field(exclude_if=is_absent)
 
     @classmethod
     def of(cls, view: "CallView") -> "CallAnswer":
@@ -218,6 +282,7 @@ class CallAnswer(Answer):
                 ParticipantAnswer.of(call, one, view.names) for one in call.remote_participants
             ],
             actions=[ActionAnswer.of(action) for action in actions],
+            recording=RecordingStateAnswer.of_latest(call),
         )
 
     @property
@@ -231,10 +296,11 @@ class WatchedCallAnswer(CallAnswer):
     caller: str | None = Field(exclude_if=is_absent)
     answered_by: str | None = Field(exclude_if=is_absent)
     events: list[EventAnswer]
+    recordings: list[RecordingAnswer] | None = Field(exclude_if=is_absent)
 
     @classmethod
     def with_events(cls, view: "CallView") -> "WatchedCallAnswer":
-        bot_state = view.call.bot_state
+        call, bot_state = view.call, view.call.bot_state
 
         def id_of(raw_id: str | None) -> str | None:
             return view.names.get(raw_id or "", "").partition(":")[2] or None
@@ -242,8 +308,13 @@ class WatchedCallAnswer(CallAnswer):
         return cls(
             **CallAnswer.of(view).__dict__,
             caller=id_of(bot_state.caller) if bot_state else None,
-            answered_by=id_of(view.call.own_id) if bot_state and view.call.connection_id else None,
+            answered_by=id_of(call.own_id) if bot_state and call.connection_id else None,
             events=[EventAnswer.of(event) for event in view.events],
+            recordings=[
+                RecordingAnswer.of(one, call.ended_at, view.files.get(one.id, ()))
+                for one in call.recordings.listed
+            ]
+            or None,
         )
 
 

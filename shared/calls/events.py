@@ -30,6 +30,7 @@ from shared.problems import InvalidRequest
 logger = logging.getLogger(__name__)
 
 _TYPE_PREFIX = "Microsoft.Communication."
+RECORDING_STATE = "RecordingStateChanged"
 # ACS allows so many participants in a call.
 _MOST_PARTICIPANTS = 350
 _TONES = {
@@ -43,6 +44,7 @@ _FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UT
 
 type Code = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 type Name = Annotated[str, Field(max_length=1024)]
+type RecordingId = Annotated[str, Field(max_length=512)]
 type Moment = Annotated[AwareDatetime, Field(ge=_FIRST, le=_LAST)]
 
 
@@ -91,6 +93,8 @@ class EventData(EventPart):
     participants: Annotated[list[CallParticipant], Field(max_length=_MOST_PARTICIPANTS)] = []
     sequence_number: Annotated[int, Field(ge=0, lt=2**63)] = 0
     dtmf_result: DtmfResult | None = None
+    recording_id: RecordingId | None = None
+    state: Name | None = None
 
 
 class CallEvent(EventPart):
@@ -150,6 +154,8 @@ def read_each[E: EventPart](body: bytes, kind: type[E]) -> list[E | None]:
 
 def apply_event(call: Call, event: CallEvent) -> Call:
     """The call after an event. The caller has checked that the event is about this call."""
+    if event.kind == RECORDING_STATE:
+        return _report_recording(call, event)
     call = call.revived()
     identified = replace(
         call,
@@ -160,6 +166,28 @@ def apply_event(call: Call, event: CallEvent) -> Call:
     return identified if effect is None else effect(identified, event)
 
 
+def is_about(event: CallEvent, call: Call) -> bool:
+    """Is the event about this call?
+
+    Events about recordings name no connection of the call: their callConnectionId is of the
+    recording itself (recorded with the tests of Microsoft's SDKs).
+    """
+    if event.kind != RECORDING_STATE:
+        return call.connection_id in (None, event.data.call_connection_id)
+    found = call.recordings.of_acs(event.data.recording_id or "")
+    if found is None or event.data.recording_id is None:
+        return False
+    if found.acs_id is not None:
+        return True
+    return call.server_call_id is not None and event.data.server_call_id == call.server_call_id
+
+
+def _report_recording(call: Call, event: CallEvent) -> Call:
+    is_active, at = event.data.state == "active", event.time.astimezone(UTC)
+    acs_id = event.data.recording_id or ""
+    return replace(call, recordings=call.recordings.with_report(acs_id, at, is_active=is_active))
+
+
 @dataclass(frozen=True)
 class _ActionEffect:
     """Sets the state of the action that an event is about."""
@@ -167,9 +195,15 @@ class _ActionEffect:
     state: ActionState
 
     def __call__(self, call: Call, event: CallEvent) -> Call:
-        action = call.actions.get(event.data.operation_context or "")
-        if action is None:
-            return call  # requested by another client of the same call
+        context = event.data.operation_context or ""
+        action = call.actions.get(context)
+        if action is None:  # of the notice of a recording, or of another client of the same call
+            if not self.state.is_final:
+                return call
+            heard, at = self.state is ActionState.SUCCEEDED, event.time.astimezone(UTC)
+            reason = _reason(event)
+            recordings = call.recordings.with_notice(context, at, heard=heard, reason=reason)
+            return replace(call, recordings=recordings)
         reported = replace(
             action,
             state=self.state,

@@ -18,6 +18,8 @@ CALLER_BUSY = "Its caller had too many calls."
 NOTHING_TO_SAY = "There is nothing to be said."
 NOBODY_TO_CONNECT = "Who is to be connected has no identity here."
 CONNECTS_CALLER = "Who is to be connected is the caller."
+NOTICE_NOT_HEARD = "The notice was not played to its end, so nothing was recorded."
+RECORDING_NEVER_CONFIRMED = "Azure Communication Services never confirmed the recording."
 _OURS = frozenset(
     {
         CALL_GONE,
@@ -29,6 +31,8 @@ _OURS = frozenset(
         NOTHING_TO_SAY,
         NOBODY_TO_CONNECT,
         CONNECTS_CALLER,
+        NOTICE_NOT_HEARD,
+        RECORDING_NEVER_CONFIRMED,
     }
 )
 # As `refusal` writes them; the code is checked again, because older rows may hold any.

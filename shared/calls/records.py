@@ -8,8 +8,10 @@ from collections.abc import Awaitable, Callable, Container, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
-from shared.calls.events import CallEvent, apply_event
+from shared.calls.events import CallEvent, apply_event, is_about
+from shared.calls.export import exported
 from shared.calls.live_calls import LIVE_ROW, Counted, LiveCalls
 from shared.calls.removal import (
     BOT_CALLER_INDEX,
@@ -19,17 +21,8 @@ from shared.calls.removal import (
     bounds,
     moment,
 )
-from shared.calls.rows import (
-    RECORD_ROW,
-    UNCONFIRMED,
-    Call,
-    CallState,
-    LoggedEvent,
-    bot_caller_index_row,
-    event_row,
-    index_row,
-    request_row,
-)
+from shared.calls.row_keys import bot_caller_index_row, event_row, index_row, request_row
+from shared.calls.rows import RECORD_ROW, UNCONFIRMED, Call, CallState, LoggedEvent
 from shared.changes import MANY_TRIES, change_row
 from shared.keys import principal_key
 from shared.principals import Principal
@@ -219,15 +212,32 @@ class CallRecords(CallRemoval):
         Raises:
             Forbidden: the event is about another call of the resource.
         """
-        row_key = event_row(event.id)
-        row: dict[str, Value] = {"kind": event.kind, "at": event.time.astimezone(UTC)}
+
+        def applied(found: Call) -> Call:
+            if not is_about(event, found):
+                raise Forbidden("This is about another call.")
+            return apply_event(found, event)
+
+        logged = LoggedEvent(event.kind, event.time.astimezone(UTC))
+        return await self.apply_once(call, event.id, logged, applied)
+
+    async def apply_once(
+        self, call: Call, event_id: str, event: LoggedEvent, change: Callable[[Call], Call]
+    ) -> bool:
+        """Change a call because of an event, and log it, in one batch; once for each event.
+
+        Args:
+            change: may run several times, and may raise.
+
+        Returns:
+            Whether it came for the first time.
+        """
+        row_key, row = event_row(event_id), event.values()
         found: Call | None = call
         for attempt in range(_TRIES):
             if found is None or found.row is None:
                 return False  # the call was removed
-            if found.connection_id not in (None, event.data.call_connection_id):
-                raise Forbidden("This is about another call.")
-            values = apply_event(found, event).values()
+            values = change(found).values()
             if found.is_refused:  # also before, in case the host dies in between
                 await self._count_again(found)
             try:
@@ -321,25 +331,20 @@ class CallRecords(CallRemoval):
         await for_each((row for row in rows if row.values["callId"] not in known), read)
         return sorted(live, key=lambda call: (call.created_at, call.call_id))
 
-    async def export(self, principal: Principal) -> list[dict[str, Value]]:
-        """The calls that a person placed, and those that they made to bots."""
-        calls, after = [], ""
+    async def all_of(self, principal: Principal) -> list[Call]:
+        """The calls that a person placed, or a bot answered, and those that they made to bots."""
+        calls, after = list[Call](), ""
         while after is not None:
             page, next_after = await self.page(principal, after, PAGE_ROWS)
             calls += page
             if next_after is None:
                 break
             after = next_after
-        rows = await self._table.list_for(
-            principal_key(principal), ROWS_BETWEEN, bounds(BOT_CALLER_INDEX)
-        )
-        calls_to_bots = [await self.find(str(row.values["callId"])) for row in rows]
-        return [
-            {
-                "callId": call.call_id,
-                "state": call.state.value,
-                "createdAt": call.created_at,
-                "toBot": call.bot_state is not None,
-            }
-            for call in (*calls, *(one for one in calls_to_bots if one is not None))
-        ]
+        owner, index = principal_key(principal), bounds(BOT_CALLER_INDEX)
+        rows = await self._table.list_for(owner, ROWS_BETWEEN, index)
+        to_bots = [await self.find(str(row.values["callId"])) for row in rows]
+        return [*calls, *filter(None, to_bots)]
+
+    async def export(self, principal: Principal) -> list[dict[str, Any]]:
+        """As `exported` says it."""
+        return exported(await self.all_of(principal))

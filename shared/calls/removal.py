@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 from shared.calls.live_calls import LIVE_ROW, LiveRows
-from shared.calls.rows import RECORD_ROW, Call, bot_caller_index_row, index_row
+from shared.calls.recorded_files import FILE_ROW, file_key
+from shared.calls.row_keys import bot_caller_index_row, index_row
+from shared.calls.rows import RECORD_ROW, Call
 from shared.changes import growing_rest
 from shared.intents import Places
 from shared.keys import principal_key
@@ -137,6 +139,23 @@ class CallRemoval:
             await for_each(rows, remove)
             if rows:
                 places["calls"] = rows[-1].partition_key
+        await self._sweep_file_rows()
+
+    async def _sweep_file_rows(self) -> None:
+        """Remove the rows of recordings whose calls are gone: their requests have died, or ACS has
+        never told of the files."""
+
+        async def remove(row: Row) -> None:
+            call_id = row.values.get("callId")
+            if call_id is None or await self.find(str(call_id)) is None:
+                with contextlib.suppress(RowChanged):
+                    await self._table.remove_unchanged(row)
+
+        expired: dict[str, str | datetime] = {
+            "row": FILE_ROW, "oldest": self._now() - self._retention,
+        }  # fmt: skip
+        async for rows in self._table.scan("RowKey eq @row and createdAt lt @oldest", expired):
+            await for_each(rows, remove)
 
     async def erase(self, principal: Principal) -> None:
         """Remove every call that a person placed, or made to a bot, or that a bot answered, with
@@ -176,9 +195,19 @@ class CallRemoval:
         await self._table.remove(owner, index.row_key)
 
     async def _remove_partition(self, call_id: str) -> None:
+        call = await self.find(call_id)
+        for recording in call.recordings.known_to_acs if call is not None else ():
+            await self._remove_file_row(file_key(recording.acs_id or ""))
         await self._table.remove(call_id, RECORD_ROW)  # first: without it no event is stored
         rows = await self._table.list_for(call_id)
         await for_each(rows, lambda row: self._table.remove(call_id, row.row_key))
+
+    async def _remove_file_row(self, file_key: str) -> None:
+        """Remove the row of a recording's files, unless it waits to have an erased one deleted."""
+        row = await self._table.find(file_key, FILE_ROW)
+        if row is not None and "callId" in row.values:
+            with contextlib.suppress(RowChanged):
+                await self._table.remove_unchanged(row)
 
 
 def bounds(prefix: str) -> dict[str, str]:

@@ -17,13 +17,11 @@ from typing import Any, Self
 from shared.calls.bot_state import BotCallState
 from shared.calls.participants import Participant, read_participants, stored_participants
 from shared.calls.reasons import Reason
-from shared.keys import key, milliseconds
+from shared.calls.recordings import NO_RECORDINGS, Recordings
 from shared.stored_rows import MOST_BYTES
 from shared.tables import Row, Value
 
 RECORD_ROW = "call"
-# Index rows sort by the milliseconds that are left until then, so that the newest come first.
-_END_OF_TIME = 10**16
 # ACS sends the first event of an answered call at once, and repeats it for less than a minute.
 _REVIVABLE = timedelta(minutes=5)
 # ACS gives up a call that nobody answers after at most 180 s (reference: invitation timeout): of a
@@ -138,6 +136,7 @@ class Call:
             caller's limit.
         reconciled_at: when ACS was last asked whether the call goes on; None if it never was.
         bot_state: what the bot does, in a call to a bot; None in a call that the service places.
+        recordings: those that were asked for.
     """
 
     call_id: str
@@ -160,6 +159,7 @@ class Call:
     is_refused: bool = False
     reconciled_at: datetime | None = None
     bot_state: BotCallState | None = None
+    recordings: Recordings = NO_RECORDINGS
     row: Row | None = field(default=None, compare=False)
 
     @property
@@ -254,6 +254,7 @@ class Call:
             "salt": self.salt or None,
             "reconciledAt": self.reconciled_at,
             "attendance": None if self.bot_state is None else self.bot_state.text(),
+            "recordings": self.recordings.text() if self.recordings.listed else None,
         }
         return {
             "creator": self.creator,
@@ -292,6 +293,7 @@ class Call:
             is_refused=values["isRefused"],
             reconciled_at=values.get("reconciledAt"),
             bot_state=BotCallState.of(values["attendance"]) if "attendance" in values else None,
+            recordings=Recordings.of(values.get("recordings", "[]")),
             row=row,
         )
 
@@ -303,30 +305,13 @@ class LoggedEvent:
     kind: str
     at: datetime
 
+    def values(self) -> dict[str, Value]:
+        return {"kind": self.kind, "at": self.at}
+
     @classmethod
     def of(cls, row: Row) -> Self:
         values: Mapping[str, Any] = row.values
         return cls(values["kind"], values["at"])
-
-
-def index_row(created_at: datetime, call_id: str) -> str:
-    """The RowKey of a call in its creator's index: the newest first."""
-    return f"call-{_END_OF_TIME - milliseconds(created_at):016}-{call_id}"
-
-
-def bot_caller_index_row(call_id: str) -> str:
-    """The RowKey of a call to a bot in its caller's index."""
-    return f"rang-{call_id}"
-
-
-def request_row(idempotency_key: str) -> str:
-    """The RowKey of the row that names the call of an Idempotency-Key."""
-    return f"request-{key('request', idempotency_key)}"
-
-
-def event_row(event_id: str) -> str:
-    """The RowKey of an event that was applied."""
-    return f"event-{key('event', event_id)}"
 
 
 def _actions_text(actions: Iterable[Action]) -> str:

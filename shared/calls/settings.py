@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 
 from shared.calls.live_calls import MOST_COUNTED
+from shared.calls.spoken import DEFAULT_VOICE, MAX_TEXT_LENGTH, is_playable, is_url
 from shared.settings_reader import SettingsReader
 
 # The issuer of the tokens on ACS's callbacks, and where it publishes its keys (reference: "JWT on
@@ -34,6 +35,10 @@ class CallSettings:
         callback_base: the base URL where ACS reaches this app, without a slash at the end; or
             empty.
         callback_issuer, callback_keys_url: the issuer of the callbacks' tokens, and its keys.
+        recording_notice: a URL or a text that is played before a recording; or empty.
+        notice_voice: the voice that speaks it.
+        recording_storage: where the files of recordings are, instead of at Microsoft's hosts; or
+            empty.
     """
 
     caller_id: str = field(repr=False)
@@ -46,6 +51,9 @@ class CallSettings:
     callback_base: str
     callback_issuer: str
     callback_keys_url: str
+    recording_notice: str = field(repr=False)
+    notice_voice: str
+    recording_storage: str
 
 
 def read_call_settings(reader: SettingsReader) -> CallSettings:
@@ -69,7 +77,21 @@ def read_call_settings(reader: SettingsReader) -> CallSettings:
         callback_base=reader.url("CALLBACK_BASE_URL"),
         callback_issuer=reader.url("CALLBACK_ISSUER") or CALLBACK_ISSUER,
         callback_keys_url=reader.url("CALLBACK_JWKS_URL") or CALLBACK_JWKS_URL,
+        recording_notice=_read_notice(reader),
+        notice_voice=reader.text("BOT_VOICE") or DEFAULT_VOICE,  # the bots' settings check it
+        recording_storage=reader.url("RECORDING_STORAGE_URL"),
     )
+
+
+def _read_notice(reader: SettingsReader) -> str:
+    notice = reader.text("RECORDING_NOTICE")
+    if notice and not is_playable(notice):
+        limit = f"is neither an https URL nor a text of at most {MAX_TEXT_LENGTH} characters"
+        reader.fault("RECORDING_NOTICE", limit)
+    elif notice and not is_url(notice) and not reader.text("COGNITIVE_SERVICES_ENDPOINT"):
+        needed = "is missing, and speaks the text of RECORDING_NOTICE"
+        reader.fault("COGNITIVE_SERVICES_ENDPOINT", needed)
+    return notice
 
 
 def _items_or_none(name: str, reader: SettingsReader) -> tuple[str, ...]:

@@ -31,17 +31,20 @@ class CallSettling:
         *,
         reconciling: CallReconciling | None = None,
         resume: Callable[[Call], Awaitable[None]] | None = None,
+        settle_recordings: Callable[[Call], Awaitable[None]] | None = None,
     ) -> None:
         """
         Args:
             reconciling: looks at calls that go on; without it they are left as they are.
             resume: takes up what a bot has left undone in a call that goes on.
+            settle_recordings: the same for recordings, which it never starts.
         """
         self._records = records
         self._intents = intents
         self._now = now
         self._reconciling = reconciling
         self._resume = resume
+        self._settle_recordings = settle_recordings
 
     @property
     def finishers(self) -> Mapping[str, Finisher]:
@@ -58,6 +61,8 @@ class CallSettling:
             call, next_look = await self._reconciling.look_at(call)
             if next_look is not None:
                 await self._intents.postpone(intent, next_look)
+                if call.recordings.listed and self._settle_recordings is not None:
+                    await self._settle_recordings(call)
                 if call.bot_state is not None and self._resume is not None:
                     await self._resume(call)
             return

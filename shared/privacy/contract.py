@@ -4,7 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from shared.bodies import Answer, Timestamp
 
-type Exported = str | int | float | bool | Timestamp | dict[str, str | list[str]]
+type ExportedPart = Mapping[str, str | Timestamp]
+type Exported = (
+    str | int | float | bool | Timestamp | dict[str, str | list[str]] | list[ExportedPart]
+)
 
 
 class ExportAnswer(Answer):

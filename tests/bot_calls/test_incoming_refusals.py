@@ -44,15 +44,17 @@ async def test_a_handshake_is_answered_with_its_code(line: Line) -> None:
 
 
 async def test_what_is_missing_for_calls_to_be_answered_is_named(
-    line: Line, start_host: StartHost
+    line: Line, start_host: StartHost, alice: Person
 ) -> None:
-    for setting, name in (
-        ({"EVENT_GRID_KEY": ""}, "EVENT_GRID_KEY"),
-        ({"BOT_GREETING": "", "BOT_MENU": ""}, "BOT_GREETING"),
-        ({"CALLBACK_BASE_URL": ""}, "CALLBACK_BASE_URL"),
+    ringing = event_of(await line.ring(alice))
+    for setting, name, event in (
+        ({"EVENT_GRID_KEY": ""}, "EVENT_GRID_KEY", HANDSHAKE),
+        # Events about recordings need no bots, so the subscription does not need them either.
+        ({"BOT_GREETING": "", "BOT_MENU": ""}, "BOT_GREETING", ringing),
+        ({"CALLBACK_BASE_URL": ""}, "CALLBACK_BASE_URL", HANDSHAKE),
     ):
         host = await start_host(**setting)
-        reply = await line.at(host).tell([HANDSHAKE])
+        reply = await line.at(host).tell([event])
         assert (reply.status, reply.json["code"]) == (501, "not-configured")
         assert name in reply.json["detail"]
         host.kill()

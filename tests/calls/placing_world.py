@@ -18,6 +18,7 @@ from shared.calls.limits import CallLimit
 from shared.calls.live_calls import LIVE_ROW, LiveCalls
 from shared.calls.placing import CallPlacing
 from shared.calls.reconciling import CallReconciling
+from shared.calls.recorded_files import RecordedFiles
 from shared.calls.records import CallRecords
 from shared.calls.rows import Call
 from shared.calls.settings import CallSettings
@@ -46,6 +47,9 @@ SETTINGS = CallSettings(
     callback_base="https://app.example",
     callback_issuer="",
     callback_keys_url="",
+    recording_notice="",
+    notice_voice="",
+    recording_storage="",
 )
 
 
@@ -157,7 +161,8 @@ class World:
         intents = Intents(table(INTENTS), self.clock)
         reconciling = CallReconciling(records, acs, self.clock)
         limit = CallLimit(records, reconciling.reconcile, self.most, self.legs, self.clock)
-        calls = Calls(records, acs, identities, SETTINGS, intents, reconciling)
+        files = RecordedFiles(table(CALLS), acs, self.clock)
+        calls = Calls(records, acs, identities, SETTINGS, intents, reconciling, files)
         dialling = Dialling(identities, SETTINGS)
 
         async def is_enrolled(caller: Caller) -> None:

@@ -95,12 +95,14 @@ PROPERTIES: dict[str, dict[str, str]] = {
         "attendance": S,
         "salt": S,
         "reconciledAt": T,
+        "recordings": S,
     },
     "event": {"kind": S, "at": T},
     "index": {"callId": S, "request": S, "live": B, "guest": S},
     "rang": {"callId": S, "bot": S, "createdAt": T, "live": B},
     "live": {"createdAt": T, "calls": S, "callsToBots": S, "legs": S},
     "request": {"callId": S, "wish": S, "createdAt": T},
+    "recording": {"callId": S, "createdAt": T, "files": S},
 }
 
 

@@ -42,7 +42,7 @@ def test_every_setting_that_is_read_is_in_the_readme_and_the_example() -> None:
     parts = [ROOT / "shared" / "settings.py", *(ROOT / "shared").glob("*/settings.py")]
     source = "".join(part.read_text("utf-8") for part in parts)
     prefixes = "COMMUNICATION|TABLES|AUTH|TOKEN|TEAMS|UPSTREAM|GRAPH|MEETING"
-    prefixes += "|CALL|CALLBACK|CALLER|COGNITIVE|DIAL|MAX|PLAY|BOT|EVENT"
+    prefixes += "|CALL|CALLBACK|CALLER|COGNITIVE|DIAL|MAX|PLAY|BOT|EVENT|RECORDING"
     names = set(re.findall(rf'"((?:{prefixes})_[A-Z_]*[A-Z])"', source))
     # One of two ways each, and what is there only for more than one issuer or in Azure.
     elsewhere = {"COMMUNICATION_ENDPOINT", "TABLES_ENDPOINT", "AUTH_ISSUERS", "AUTH_EASY_AUTH"}

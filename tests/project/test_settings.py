@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from shared.bot_calls.settings import DEFAULT_VOICE, Connect, HangUp, Menu, Say
+from shared.bot_calls.settings import Connect, HangUp, Menu, Say
+from shared.calls.spoken import DEFAULT_VOICE
 from shared.settings import load
 from shared.settings_reader import SettingsError
 from tests.project.settings_world import GOOD, KEY, TENANT, faults
@@ -91,6 +92,10 @@ def test_every_missing_setting_is_named_at_once() -> None:
         ("MAX_CALLS_PER_CALLER", "501"),
         ("MAX_LEGS_PER_MINUTE", "-1"),
         ("MAX_LEGS_PER_MINUTE", "501"),
+        ("RECORDING_NOTICE", "http://audio.example.com/notice.wav"),
+        ("RECORDING_NOTICE", "data:audio/wav;base64,AAAA"),
+        ("RECORDING_NOTICE", "x" * 5001),
+        ("RECORDING_STORAGE_URL", "http://storage.example.com"),
         ("PLAY_SOURCE_HOSTS", "https://sounds.example.com"),
         ("PLAY_SOURCE_HOSTS", "*.example.com"),
         ("COGNITIVE_SERVICES_ENDPOINT", "http://speech.example.com"),
@@ -224,6 +229,17 @@ def test_what_a_bot_needs_besides_is_named() -> None:
     assert set(faults(BOT_GREETING="Welcome.")) == {"COGNITIVE_SERVICES_ENDPOINT"}
     assert set(unspoken) == {"COGNITIVE_SERVICES_ENDPOINT"}
     assert set(faults(BOT_MENU=menu)) == {"BOT_GREETING"}
+
+
+def test_a_notice_that_nothing_speaks_is_a_fault() -> None:
+    assert set(faults(RECORDING_NOTICE="This is recorded.")) == {"COGNITIVE_SERVICES_ENDPOINT"}
+
+    spoken = load({**GOOD, **SPEECH, "RECORDING_NOTICE": "<This> is recorded."}).calls
+    played = load({**GOOD, "RECORDING_NOTICE": "https://audio.example.com/notice.wav"}).calls
+
+    assert (spoken.recording_notice, spoken.notice_voice) == ("<This> is recorded.", DEFAULT_VOICE)
+    assert played.recording_notice == "https://audio.example.com/notice.wav"
+    assert load(GOOD).calls.recording_notice == ""
 
 
 def test_entras_half_of_event_grid_is_no_proof() -> None:

@@ -44,6 +44,17 @@ def call_not_established() -> AcsError:
     return AcsError(400, "8501", "Action is invalid when call is not in Established state")
 
 
+def recording_not_found() -> AcsError:
+    # Recorded, for a recording that was stopped (Java: CallRecordingLiveTests.recordingOperations).
+    return AcsError(404, "8522", "Recording not found.")
+
+
+def recording_in_progress() -> AcsError:
+    # That a call has one recording at a time was documented for Microsoft's Telephony channel, with
+    # the message; status and code are assumed.
+    return AcsError(409, "409", "Recording is already in progress.")
+
+
 def participant_not_found() -> AcsError:
     # Status and code are documented for whatever is not found, also for participants.
     return AcsError(404, "8522", "Participant not found.")

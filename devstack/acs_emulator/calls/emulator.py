@@ -17,6 +17,10 @@ from devstack.acs_emulator.calls.invitations import Invitations
 from devstack.acs_emulator.calls.media_api import MediaApi
 from devstack.acs_emulator.calls.moving_api import MovingApi
 from devstack.acs_emulator.calls.participants import Participants
+from devstack.acs_emulator.calls.recording_api import RECORDING_OPERATIONS, RecordingApi
+from devstack.acs_emulator.calls.recording_events import RecordingEvents
+from devstack.acs_emulator.calls.recording_store import RecordingStore
+from devstack.acs_emulator.calls.recordings import Recordings
 from devstack.acs_emulator.calls.repeatability import Repeatability
 from devstack.acs_emulator.calls.store import CallStore
 from devstack.acs_emulator.calls.streaming_api import StreamingApi
@@ -61,7 +65,7 @@ CALL_OPERATIONS = (
     "stopTranscription",
     "updateTranscription",
     "moveParticipants",
-    "notEmulated",
+    *RECORDING_OPERATIONS,
 )
 
 
@@ -137,6 +141,20 @@ class CallAutomationEmulator:
             participants=participants,
             repeatability=self._repeatability,
         )
+        self._recording_store = RecordingStore(database)
+        self._recordings = Recordings(
+            database=database,
+            store=self._recording_store,
+            switchboard=self._switchboard,
+            events=RecordingEvents(self._callbacks, self._event_grid),
+            resource_id=resource_id,
+        )
+        self._recording_api = RecordingApi(
+            recordings=self._recordings,
+            store=self._recording_store,
+            repeatability=self._repeatability,
+            resource_id=resource_id,
+        )
         self._inspection = CallInspection(
             switchboard=self._switchboard,
             participants=participants,
@@ -150,6 +168,7 @@ class CallAutomationEmulator:
             *self._media_api.routes(gate),
             *self._streaming_api.routes(gate),
             *self._moving_api.routes(gate),
+            *self._recording_api.routes(gate),
             *self._tokens.routes(),
             *self._inspection.routes(),
             *CallbackInspection(self._callbacks).routes(),
@@ -163,6 +182,7 @@ class CallAutomationEmulator:
         await self._files.start()
         await self._sockets.start()
         self._switchboard.end_calls_of_earlier_process()
+        self._recordings.end_those_of_earlier_process()
 
     async def stop(self) -> None:
         await self._event_grid.stop()
@@ -172,9 +192,11 @@ class CallAutomationEmulator:
         await self._callbacks.stop()
 
     def forget_before(self, then: int) -> None:
-        """Delete calls that ended before `then`, their events, and answers older than that."""
+        """Delete calls that ended before `then`, their events, and answers older than that; and
+        recordings, which Azure, too, is documented to keep for a day."""
         with self._database.transaction():
             self._event_store.forget(self._call_store.forget_ended_before(then))
+            self._event_store.forget(self._recording_store.forget_before(then))
             self._repeatability.forget_before(then)
 
     def for_inspection(

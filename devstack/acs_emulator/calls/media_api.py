@@ -1,4 +1,4 @@
-"""The operations of Call Automation on media and tones, and those that are not emulated."""
+"""The operations of Call Automation on media and tones."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -7,7 +7,6 @@ from aiohttp import web
 
 from devstack.acs_emulator.calls.answers import (
     invalid_field,
-    not_emulated,
     participant_not_found,
     speech_without_endpoint,
 )
@@ -29,12 +28,6 @@ from devstack.acs_emulator.calls.repeatability import Repeatability
 from devstack.acs_emulator.calls.switchboard import Switchboard
 from devstack.acs_emulator.wire.answers import json_answer
 from devstack.acs_emulator.wire.gate import Gate
-from devstack.emulation.front_door import Handler
-
-# They are answered 501, because a 404 would not say that the emulator is the reason.
-NOT_EMULATED = {
-    "/calling/recordings{rest:.*}": "recording",
-}
 
 
 class MediaApi:
@@ -72,10 +65,6 @@ class MediaApi:
             web.post(f"{CONNECTION}:sendDtmfTones", guard("sendDtmf", self.send_tones)),
             web.post(f"{CONNECTION}:hold", guard("hold", self.hold)),
             web.post(f"{CONNECTION}:unhold", guard("unhold", self.unhold)),
-            *(
-                web.route("*", path, guard("notEmulated", _not_emulated_handler(feature)))
-                for path, feature in NOT_EMULATED.items()
-            ),
         ]
 
     async def play(self, request: web.Request) -> web.Response:
@@ -169,10 +158,3 @@ def _check_sources(connection: CallConnection, sources: Sequence[PlaySource]) ->
 def _check_is_participant(connection: CallConnection, raw_id: str) -> None:
     if raw_id not in connection.call.participants:
         raise participant_not_found()
-
-
-def _not_emulated_handler(feature: str) -> Handler:
-    async def refuse(_request: web.Request) -> web.Response:
-        raise not_emulated(feature)
-
-    return refuse

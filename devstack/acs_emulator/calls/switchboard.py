@@ -3,6 +3,7 @@
 import asyncio
 import time
 import uuid
+from collections.abc import Callable
 
 from pydantic import JsonValue
 
@@ -73,6 +74,8 @@ class Switchboard:
         self._connections: dict[str, CallConnection] = {}
         self._players: dict[str, Player] = {}
         self._group_calls: dict[str, Call] = {}
+        # Called for each call that ends, in the transaction of its end.
+        self.call_ends: list[Callable[[Call], None]] = []
 
     def end_calls_of_earlier_process(self) -> None:
         for content in self._store.contents(live_only=True):
@@ -121,6 +124,10 @@ class Switchboard:
     def find_call(self, server_call_id: str) -> Call | None:
         calls = (connection.call for connection in self._connections.values())
         return next((call for call in calls if call.server_call_id == server_call_id), None)
+
+    def find_group_call(self, group_id: str) -> Call | None:
+        calls = (connection.call for connection in self._connections.values())
+        return next((call for call in calls if call.group_id == group_id), None)
 
     def group_call(self, group_id: str) -> Call:
         """The group call with that id; a new one if nobody is in it."""
@@ -213,6 +220,8 @@ class Switchboard:
             self.end(connection, ENDED_BY_APP)
             if call.connections:
                 self.end_or_report(call, ENDED_WITH_CALL)
+            elif call.group_id is None or not call.people():
+                self._tell_of_end(call)
         is_empty = not call.connections and not call.participants
         if is_empty and call.group_id is not None:
             del self._group_calls[call.group_id]
@@ -235,12 +244,17 @@ class Switchboard:
             self.report_participants(call)
 
     def _end_call(self, call: Call, result: ResultInformation) -> None:
-        call.participants.clear()
         with self._database.transaction():
+            self._tell_of_end(call)
+            call.participants.clear()
             for connection in list(call.connections):
                 self.end(connection, result)
         if call.group_id is not None:
             self._group_calls.pop(call.group_id, None)
+
+    def _tell_of_end(self, call: Call) -> None:
+        for tell in self.call_ends:
+            tell(call)
 
     def end(self, connection: CallConnection, result: ResultInformation) -> None:
         """End one connection; the call may go on without it."""

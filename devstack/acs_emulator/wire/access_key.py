@@ -5,7 +5,7 @@ import binascii
 import hashlib
 import hmac
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote, unquote
@@ -59,11 +59,21 @@ class AccessKey:
         self._clock_skew = clock_skew
         self._now = now
 
-    def verify(self, *, method: str, target: str, headers: Headers, body: bytes) -> None:
+    def verify(
+        self,
+        *,
+        method: str,
+        target: str,
+        headers: Headers,
+        body: bytes,
+        hosts: Sequence[str] = (),
+    ) -> None:
         """Verify the signature of a request.
 
         Args:
             target: path and query, exactly as they were on the wire.
+            hosts: any of these may have been signed as the host; without any, it is that of the
+                request.
 
         Raises:
             CredentialError: says why.
@@ -71,8 +81,13 @@ class AccessKey:
         names, signature = _read_authorization(headers)
         self._check_date(_one(headers, "x-ms-date" if "x-ms-date" in names else "date"))
         values = [_one(headers, name) for name in names]
-        rest = ";".join(values)
-        if not any(self._signs(signature, f"{method}\n{form}\n{rest}") for form in _forms(target)):
+        given = dict(zip(names, values, strict=True))
+        signed = [";".join((given | {"host": host}).values()) for host in hosts or [given["host"]]]
+        if not any(
+            self._signs(signature, f"{method}\n{form}\n{rest}")
+            for rest in signed
+            for form in _forms(target)
+        ):
             raise CredentialError(self._why_not_signed(method, target, names, values, signature))
         digest = base64.b64encode(hashlib.sha256(body).digest())
         if not hmac.compare_digest(digest, _bytes(_one(headers, "x-ms-content-sha256"))):

@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from tests.devstack.acs_emulator.acs_fixtures import emulator, issuer, signed_headers
+from tests.devstack.acs_emulator.acs_fixtures import emulator, issuer
 from tests.devstack.acs_emulator.call_fixtures import (
     CALLS_VERSION,
     OTHER_PHONE,
@@ -29,26 +29,6 @@ async def test_teams_is_not_emulated(calls: CallsCaller, receiver: Receiver) -> 
     context = {"voipHeaders": {}, "teamsPhoneCallDetails": {"callTopic": "billing"}}
     refused = await calls.add(connection, OTHER_PHONE, customCallingContext=context)
     assert refused.error[:2] == (501, "NotEmulated")
-
-
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("POST", ""),
-        ("GET", "/any"),
-        ("DELETE", "/any"),
-        ("POST", "/any:pause"),
-        ("POST", "/any:resume"),
-    ],
-)
-async def test_recording_is_not_emulated(calls: CallsCaller, method: str, path: str) -> None:
-    target = f"/calling/recordings{path}?api-version={CALLS_VERSION}"
-    headers = signed_headers(method, target, f"127.0.0.1:{calls.emulator.port}")
-
-    refused = await calls.send(method, target, b"", headers=headers)
-
-    assert refused.error[:2] == (501, "NotEmulated")
-    assert "recording" in refused.error[2]
 
 
 @pytest.mark.parametrize(

@@ -25,15 +25,6 @@ from tests.devstack.sdk_suite.suite import run_suite
 
 NO_ISSUER = "http://127.0.0.1:9"
 NUMBER_OF_TESTS = 44
-CALLS = "test_e2e_callautomation_client"
-RECORDING = "recording is not emulated"
-# By file and test, with the reason. One that passes all the same has to leave this list.
-EXPECTED_TO_FAIL = {
-    f"{CALLS}.test_start_recording_with_call_connection_id": RECORDING,
-    f"{CALLS}.test_start_recording_with_server_call_id": RECORDING,
-    f"{CALLS}_async.test_start_rec_with_call_connection_id_async": RECORDING,
-    f"{CALLS}_async.test_start_recording_with_server_call_id_async": RECORDING,
-}
 
 
 def archive_or_skip(cache: Path = CACHE) -> Path:
@@ -79,4 +70,4 @@ async def test_microsofts_own_tests_of_the_sdk_pass(tmp_path: Path) -> None:
     assert len(run.outcomes) == NUMBER_OF_TESTS, run.output
     others = {test: outcome for test, outcome in run.outcomes.items() if outcome != "passed"}
     assert set(dispatcher.tunnels) == {"dummy.com:443"}, "a file that Microsoft's tests have not"
-    assert others == dict.fromkeys(EXPECTED_TO_FAIL, "failed"), run.output
+    assert others == {}, run.output
