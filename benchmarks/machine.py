@@ -11,6 +11,9 @@ from devstack.files import ROOT
 
 type Description = dict[str, str]
 
+# The load average for each core up to which a machine counts as idle.
+_QUIET = 0.25
+
 
 def describe(cores: Cores) -> Description:
     """For a person: what each line is, and what it says."""
@@ -57,8 +60,12 @@ def _memory() -> str:
 
 
 def _load_average() -> str:
-    """How busy the machine was with other things."""
-    return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+    """How busy the machine was with other things, and whether that is too much."""
+    if not hasattr(os, "getloadavg"):
+        return "unknown"
+    average = os.getloadavg()[0]
+    is_busy = average > (os.cpu_count() or 1) * _QUIET
+    return f"{average:.1f}{': BUSY WITH OTHER THINGS, so these figures say little' * is_busy}"
 
 
 def _value(file: Path, name: str) -> str:

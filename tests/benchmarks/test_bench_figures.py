@@ -119,12 +119,12 @@ def test_what_failed_costs_its_own_figures_only(results: Results, tmp_path: Path
     measure = Measure("token", REQUESTS, token.cases[:0], (FASTER,))
 
     results["measures"]["token"]["goals"] = result_of(measure, rounds)["goals"]
-    results["faults"] = ["token, round 1: ours does not answer\nits log"]
+    results["faults"] = ["token, round 1: ours does not answer; /tmp/x ends with:\nits log"]
 
     assert results["measures"]["token"]["goals"][0]["value"] == pytest.approx(0.9)
     page = write_page(results, tmp_path).read_text("utf-8")
     assert "* token, round 1: ours does not answer\n" in page
-    assert "its log" not in page
+    assert "/tmp/x" not in page
 
 
 def test_every_measure_has_a_name_and_goals_about_its_own_cases() -> None:
