@@ -5,7 +5,7 @@ An SDK's pipeline costs one to three times as much CPU as the HTTP request itsel
 """
 
 import json
-import uuid
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -87,7 +87,7 @@ class Wire:
             NoAccessToken: there is no access token to ask with.
         """
         request = Request(method, target, dict(headers), body)
-        request.headers["x-ms-client-request-id"] = str(uuid.uuid4())
+        request.headers["x-ms-client-request-id"] = secrets.token_hex(16)
         await self._signer.sign(request)
         try:
             async with self._session.request(
