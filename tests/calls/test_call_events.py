@@ -205,7 +205,6 @@ def test_a_field_that_is_null_is_missing() -> None:
         event("TranscriptionFailed", 5, resultInformation=outcome(405, 8522)),
         event("MoveParticipantSucceeded", 5, participant={"rawId": BOB}, fromCall="y"),
         event("MoveParticipantFailed", 5, participant={"rawId": BOB}, fromCall="y"),
-        event("RecordingStateChanged", 5, recordingId="r", state="active"),
     ],
     ids=lambda told: told["type"].rpartition(".")[2],
 )
