@@ -7,7 +7,7 @@ resolve one friend, each person's decision is read from their own row; the list 
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 
 from shared.changes import change_row, retry_if_changed
@@ -18,6 +18,9 @@ from shared.principals import Principal
 from shared.tables import PAGE_ROWS, Row, RowChanged, Table, Value
 from shared.upstream.concurrency import for_each
 
+# How many friends of one person are read one by one, all at once; more are read by a query for all
+# of them, which costs more the more friends there are.
+_MOST_POINT_READS = 32
 # The filter, and its parameters, for rows whose owner has said yes.
 _SAID_YES = ("mine eq @yes", {"yes": Decision.YES.value})
 
@@ -112,15 +115,28 @@ class Friendships:
             found += [row.friend for row in rows]
         return found[:most]
 
-    async def mutual_friends(self, owner: str) -> set[str]:
-        """The keys of all who are friends of a partition's owner, according to the copies."""
-        accepted = ("state eq @state", {"state": State.ACCEPTED.value})
-        return {row.row_key for row in await self._table.list_for(owner, *accepted)}
+    async def friends_among(self, owner: str, others: Collection[str]) -> set[str]:
+        """Which of the others are friends of a partition's owner, according to the copies.
 
-    async def accepted_by(self, owner: str) -> set[str]:
-        """The keys of all to whom a partition's owner says yes."""
-        rows = await self._table.list_for(owner, *_SAID_YES)
-        return {row.row_key for row in rows}
+        A point read for each of at most 32; a query for each 1,000 friends if there are more.
+        """
+        if len(others) > _MOST_POINT_READS:
+            accepted = ("state eq @state", {"state": State.ACCEPTED.value})
+            friends = {row.row_key for row in await self._table.list_for(owner, *accepted)}
+            return friends.intersection(others)
+        found = set[str]()
+
+        async def read(other: str) -> None:
+            if await self.has_as_friend(owner, other):
+                found.add(other)
+
+        await for_each(others, read)
+        return found
+
+    async def has_as_friend(self, owner: str, friend: str) -> bool:
+        """Whether both say yes, by one's own row: its owner's word, and a copy of the friend's. One
+        point read."""
+        return (await self._find(owner, friend)).state is State.ACCEPTED
 
     async def ids_of_friends(self, owner: str) -> dict[str, str]:
         """The ids of all whom a partition's owner has to do with, by the keys of their mappings."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from shared.changes import change_row
+from shared.changes import ChangedRow, change_row
 from shared.keys import milliseconds
 from shared.problems import TooManyShared
 from shared.sharing.audiences import MOST_CALLS, MOST_IN_SPACE
@@ -32,8 +32,10 @@ class Crowds:
         self._calls = calls
         self._now = now
 
-    async def take_place(self, record: SharedCallRecord) -> None:
-        """Take a place for a record that is going to be written.
+    async def take_place(self, record: SharedCallRecord) -> ChangedRow:
+        """Take a place for a record that is going to be written; return the owner's row with it.
+
+        One write and one query if the call is new; one read and one write more if it is not.
 
         It is given back when the listings are brought in line with that record; if the record is
         not written, `SharedCalls.give_back` does it.
@@ -49,13 +51,14 @@ class Crowds:
             found = replace(pointer, space="") if row is None else Invitation.of(row)
             return replace(found, places=(*standing(found.places, now), place)).values()
 
-        changed = await change_row(self._listings, record.owner, record.call_id, add)
+        changed = await change_row(self._listings, record.owner, record.call_id, add, found=None)
         before = None if changed.before is None else Invitation.of(changed.before)
         stays = before is not None and before.is_live(now) and before.space == record.space
         # A row without content is another request's, which may yet be refused: it counts for it.
         is_new = before is None or before.content is None
         if is_new or (record.space and not stays):
             await self._refuse_if_crowded(record, is_new=is_new)
+        return changed
 
     async def _refuse_if_crowded(self, record: SharedCallRecord, *, is_new: bool) -> None:
         owner, now = record.owner, self._now()

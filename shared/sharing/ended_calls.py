@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from shared.sharing.fallbacks import without
+from shared.sharing.listings import Listings
 from shared.sharing.rows import Invitation, Role
 from shared.sharing.shared_calls import SharedCalls
 from shared.tables import RowChanged, Table
@@ -18,7 +19,7 @@ class EndedCalls:
     """Removes rows of the listings, and records."""
 
     def __init__(self, listings: Table, calls: SharedCalls, now: Callable[[], datetime]) -> None:
-        self._listings = listings
+        self._listings = Listings(listings, now)
         self._calls = calls
         self._now = now
 
@@ -49,7 +50,7 @@ class EndedCalls:
         """
         record = await self._calls.find(own.call_id)
         if record is None:
-            await self._calls.remove_row(own)
+            await self._listings.remove_row(own)
             return 1
         if record.is_live(self._now()):
             return 0  # the owner shared it again just now
@@ -66,17 +67,16 @@ class EndedCalls:
                 )
             else:
                 await self._calls.remove_record(record)
-                await self._calls.remove_row(own)
+                await self._listings.remove_row(own)
         return len(partitions) + 1
 
     async def _remove_row(self, partition: str, call_id: str, shared_at: datetime) -> None:
         """Remove a row of an ended sharing, or of one no later than `shared_at`."""
-        row = await self._listings.find(partition, call_id)
-        if row is not None:
-            invitation = Invitation.of(row)
+        invitation = await self._listings.find(partition, call_id)
+        if invitation is not None:
             content = invitation.content
             if content and (content.gone_at <= self._now() or content.shared_at <= shared_at):
-                await self._calls.remove_row(invitation)
+                await self._listings.remove_row(invitation)
 
     async def _remove_invitation(self, invitation: Invitation) -> None:
         """Remove a row of an ended call.
@@ -90,4 +90,4 @@ class EndedCalls:
                 invitation.call_id,
                 lambda record: record if record.is_live(now) else without(record, invitee),
             )
-        await self._calls.remove_row(invitation)
+        await self._listings.remove_row(invitation)

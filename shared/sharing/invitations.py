@@ -158,8 +158,7 @@ class Invitations:
         )
         intent = await self._intents.begin(SHARE, call_id, sharing_details(draft))
         try:
-            await self._crowds.take_place(draft)
-            yield draft
+            yield replace(draft, taken=await self._crowds.take_place(draft))
         except Problem:
             # The request has an answer, and nobody repeats it: so nothing of it is left undone.
             await self._calls.give_back(draft)
@@ -192,8 +191,8 @@ class Invitations:
         call_id = draft.call_id
         fallback = "" if by_teams else None
         record = replace(draft, content=content, details=details, fallback=fallback)
-        previous = await self._calls.claim(record, lambda: self._admit(caller, call_id))
-        synchronized = await self._calls.synchronize(call_id)
+        previous, claimed = await self._calls.claim(record, lambda: self._admit(caller, call_id))
+        synchronized = await self._calls.show(claimed)
         await self._admit(caller, call_id)
         if synchronized is None or synchronized.content is None:
             raise Conflict

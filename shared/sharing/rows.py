@@ -14,9 +14,11 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from shared.changes import ChangedRow
 from shared.keys import key, principal_key
 from shared.principals import Principal
 from shared.sharing.join_details import JoinDetails
+from shared.sharing.packed_keys import packed, unpacked
 from shared.sharing.places import Place, places_text, read_places
 from shared.tables import Row, Value
 
@@ -202,6 +204,10 @@ class SharedCallRecord:
             `fallbacks` reads it, or "" if nothing was shared; None if there is nothing to accept.
         details: how to join a Teams meeting. They change as Teams answers, so two records are
             equal even if they differ in this.
+        is_settled: whether all rows show this record, and the consent of each invitee was read
+            after their row was written. Whoever removes one of these rows changes the record first.
+        taken: not stored; the owner's row in which the request that is going to write this record
+            took its place.
     """
 
     call_id: str
@@ -219,6 +225,8 @@ class SharedCallRecord:
     counted_revision: int | None = None
     fallback: str | None = field(default=None, compare=False)
     details: JoinDetails | None = field(default=None, compare=False)
+    is_settled: bool = field(default=False, compare=False)
+    taken: ChangedRow | None = field(default=None, compare=False)
     row: Row | None = field(default=None, compare=False)
 
     @property
@@ -246,6 +254,7 @@ class SharedCallRecord:
             leaving=(previous.invitees | previous.leaving) - self.invitees,
             former_space=former_space,
             counted_revision=max(self.revision, previous.revision + 1),
+            is_settled=False,
         )
 
     def ended(self, change_id: str) -> "SharedCallRecord":
@@ -257,6 +266,7 @@ class SharedCallRecord:
             fallback=None,
             change_id=change_id,
             counted_revision=self.revision,
+            is_settled=False,
         )
 
     def without(self, partitions: Iterable[str]) -> "SharedCallRecord":
@@ -285,6 +295,7 @@ class SharedCallRecord:
             **({} if self.counted_revision is None else {"revision": self.counted_revision}),
             **({} if self.fallback is None else {"fallback": self.fallback}),
             **({} if self.details is None else {"details": self.details.text()}),
+            **({"settled": True} if self.is_settled else {}),
             **({} if self.content is None else self.content.values()),
         }
 
@@ -307,6 +318,7 @@ class SharedCallRecord:
             counted_revision=values.get("revision"),
             fallback=values.get("fallback"),
             details=JoinDetails.of(values["details"]) if "details" in values else None,
+            is_settled=values.get("settled", False),
             row=row,
         )
 
@@ -334,13 +346,3 @@ def is_call_id(text: str) -> bool:
 def space_key(realm: str, name: str) -> str:
     """The partition of a social space."""
     return key("space", realm, name)
-
-
-def packed(keys: frozenset[str]) -> str:
-    """Keys as one property."""
-    # 64 characters each: 350 are 22,400, and a property holds 32,768.
-    return "".join(sorted(keys))
-
-
-def unpacked(text: str) -> frozenset[str]:
-    return frozenset(text[n : n + 64] for n in range(0, len(text), 64))

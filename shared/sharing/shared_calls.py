@@ -9,21 +9,21 @@ show what the record no longer says; `find` never does, and listings do not say 
 """
 
 import asyncio
-import contextlib
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from shared.changes import TRIES, change_row
+from shared.changes import TRIES, UNREAD, change_row
 from shared.friends.friendships import Friendships
 from shared.identity.identities import Identities
 from shared.problems import Conflict
 from shared.sharing.consent import ConsentChecks
 from shared.sharing.fallbacks import fallback_of, with_fallback, without
 from shared.sharing.join_details import JoinDetails
-from shared.sharing.places import standing
-from shared.sharing.rows import RECORD_ROW, Invitation, Role, SharedCallRecord
+from shared.sharing.listings import Listings
+from shared.sharing.repetitions import as_repetition
+from shared.sharing.rows import RECORD_ROW, Invitation, SharedCallRecord
 from shared.tables import Row, RowChanged, Table, Value
 from shared.upstream.concurrency import for_each
 
@@ -42,7 +42,7 @@ class SharedCalls:
         identities: Identities,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._listings = listings
+        self._listings = Listings(listings, now)
         self._records = records
         self._consents = ConsentChecks(friendships, identities)
         self._now = now
@@ -53,8 +53,10 @@ class SharedCalls:
 
     async def claim(
         self, record: SharedCallRecord, admit: Callable[[], Awaitable[None]] | None = None
-    ) -> SharedCallRecord | None:
-        """Store a record and return the one that it replaces.
+    ) -> tuple[SharedCallRecord | None, SharedCallRecord]:
+        """Store a record; return the one that it replaces, and what is stored now.
+
+        One write, and a read before it unless the record took the first place of its call.
 
         Args:
             admit: admits the owner again; raises if the owner was erased. It is called before
@@ -77,10 +79,26 @@ class SharedCalls:
                 raise RowChanged
             if admit is not None and found.proven_at > record.proven_at:
                 await admit()
-            return claimed.replacing(found).values()
+            claimed = claimed.replacing(found)
+            return (as_repetition(claimed, found, self._now()) or claimed).values()
 
-        await change_row(self._records, record.call_id, RECORD_ROW, change)
-        return previous
+        is_first = record.taken is not None and record.taken.before is None
+        stored = await change_row(
+            self._records,
+            record.call_id,
+            RECORD_ROW,
+            change,
+            found=None if is_first else UNREAD,
+        )
+        assert stored.now is not None  # noqa: S101
+        return previous, replace(SharedCallRecord.of(stored.now), taken=record.taken)
+
+    async def show(self, claimed: SharedCallRecord) -> SharedCallRecord | None:
+        """Bring all rows in line with a record that was just claimed; returns as `synchronize`."""
+        if claimed.is_settled:
+            await self._listings.give_back(claimed)
+            return claimed
+        return await self.synchronize(claimed.call_id, claimed)
 
     async def take_back(self, call_id: str, change_id: str) -> bool:
         """Restore what Teams accepted last, after it has refused a change of a meeting.
@@ -126,9 +144,9 @@ class SharedCalls:
             is_ended = True
             return None if found.content is None else found.ended(uuid.uuid4().hex).values()
 
-        await change_row(self._records, call_id, RECORD_ROW, change)
+        changed = await change_row(self._records, call_id, RECORD_ROW, change)
         if is_ended:
-            await self.synchronize(call_id)
+            await self.synchronize(call_id, _record(changed.now))
 
     async def end_change(self, call_id: str, change_id: str) -> None:
         """Stop sharing a call as `end` does, unless others have changed it since that change."""
@@ -136,19 +154,11 @@ class SharedCalls:
 
     async def give_back(self, record: SharedCallRecord) -> None:
         """Give back the place that was taken for a record, if that was not written; repeatable."""
-
-        def without_place(row: Row | None) -> Mapping[str, Value] | None:
-            found = None if row is None else Invitation.of(row)
-            if found is None or all(one.change_id != record.change_id for one in found.places):
-                return None
-            return found.without_place(record.change_id).values()
-
-        changed = await change_row(self._listings, record.owner, record.call_id, without_place)
-        pointer = None if changed.now is None else Invitation.of(changed.now)
+        pointer = await self._listings.give_back(record)
         if pointer is None or pointer.content is not None or pointer.places:
             return
         if await self.find(record.call_id) is None:
-            await self.remove_row(pointer)
+            await self._listings.remove_row(pointer)
 
     async def finish(self, owner: str, call_id: str) -> None:
         """Finish a request of the owner's that was killed; does nothing if there is none."""
@@ -161,8 +171,7 @@ class SharedCalls:
         elif pointer is not None:
             # The request that wrote this row was killed before it wrote the record; or it writes
             # the record just now, and then the row is written again.
-            with contextlib.suppress(RowChanged):
-                await self._listings.remove_unchanged(pointer)
+            await self._listings.remove_row(pointer)
             await self.synchronize(call_id)
 
     async def settle(self, owner: str, call_id: str) -> None:
@@ -181,55 +190,94 @@ class SharedCalls:
             if row is not None:
                 record = await self.find(call_id)
                 if record is None or partition not in {record.owner, *record.other_partitions}:
-                    await self.remove_row(Invitation.of(row))
+                    await self._listings.remove_row(row)
 
         await for_each(partitions, remove)
 
-    async def synchronize(self, call_id: str) -> SharedCallRecord | None:
+    async def synchronize(
+        self, call_id: str, claimed: SharedCallRecord | None = None
+    ) -> SharedCallRecord | None:
         """Bring all rows in line with the record, also while other requests change it.
+
+        Args:
+            claimed: the record as this request has just written it, which saves the first read.
 
         Returns:
             The record; None if the call had ended, and then the record is removed.
         """
         touched = set[str]()
+        taken = None if claimed is None else claimed.taken
         for _ in range(TRIES):
-            record = await self.find(call_id)
+            record, claimed = claimed or await self.find(call_id), None
             if record is None:
                 if not touched:
                     return None
-                await self._remove(touched, call_id)
+                await self._listings.remove(touched, call_id)
                 touched.clear()
                 continue  # a request that shares it again may have written its rows meanwhile
-            await self._write_rows(record, touched)
-            lacking_consent = frozenset[str]()
-            if record.content is not None:
-                lacking_consent = await self._consents.find_lacking(
-                    record.owner, record.consent, record.invitees
-                )
-                # While the record still names them: whoever finishes this finds the rows by it.
-                await self._remove(lacking_consent, call_id)
-            current = await self.find(call_id)
-            if current is None or current.row is None or current != record:
-                continue  # other requests changed it, perhaps before we wrote the rows
-            consented = without(current, lacking_consent)
-            synchronized = replace(consented, leaving=frozenset(), former_space="")
-            try:
-                if record.content is None:
-                    # The record first: an erasure finds it by the owner's row.
-                    pointer = await self._listings.find(record.owner, call_id)
-                    await self.remove_record(current)
-                    if pointer is not None:
-                        with contextlib.suppress(RowChanged):
-                            await self._listings.remove_unchanged(pointer)
+            await self._listings.write(record, touched, taken)
+            taken = None
+            if record.content is None:
+                if await self._remove_ended(record):
                     return None
-                if synchronized != current:
-                    current = SharedCallRecord.of(
-                        await self._records.replace(current.row, synchronized.values())
-                    )
-            except RowChanged:
                 continue
-            return current
+            lacking = await self._consents.find_lacking(
+                record.owner, record.consent, record.invitees
+            )
+            if lacking and record.is_settled:
+                # Until this is finished, nobody may take these rows for granted.
+                await self.change(call_id, lambda found: replace(found, is_settled=False))
+                continue
+            # While the record still names them: whoever finishes this finds the rows by it.
+            await self._listings.remove(lacking, call_id)
+            settled = await self._settle(record, lacking)
+            if settled is not None:
+                return settled
         raise Conflict
+
+    async def _settle(
+        self, record: SharedCallRecord, lacking: frozenset[str]
+    ) -> SharedCallRecord | None:
+        """Let the record say that its rows are as it says, without those who lack consent.
+
+        Returns:
+            The record; None if others have changed it since it was read, perhaps before this
+            request wrote the rows.
+        """
+        is_same = True
+
+        def change(row: Row | None) -> Mapping[str, Value] | None:
+            nonlocal is_same
+            current = _record(row)
+            if current is None or current != record:
+                is_same = False
+                return None
+            settled = replace(
+                without(current, lacking), leaving=frozenset(), former_space="", is_settled=True
+            )
+            return None if settled.values() == current.values() else settled.values()
+
+        # The write is on condition that nobody has changed the record. Where nothing is written,
+        # a read has to tell.
+        found = UNREAD if record.is_settled else record.row
+        changed = await change_row(self._records, record.call_id, RECORD_ROW, change, found=found)
+        return SharedCallRecord.of(changed.now) if is_same and changed.now else None
+
+    async def _remove_ended(self, record: SharedCallRecord) -> bool:
+        """Remove the record of an ended call, whose other rows are gone, and the owner's row.
+
+        Returns:
+            Whether nobody has changed the record since it was read.
+        """
+        pointer = await self._listings.find(record.owner, record.call_id)
+        try:
+            # The record first: an erasure finds it by the owner's row.
+            await self.remove_record(record)
+        except RowChanged:
+            return False
+        if pointer is not None:
+            await self._listings.remove_row(pointer)
+        return True
 
     async def update_meeting(
         self, call_id: str, update: Callable[[SharedCallRecord], Awaitable[JoinDetails]]
@@ -268,7 +316,7 @@ class SharedCalls:
         invitee = frozenset({invitation.partition})
         await self.change(invitation.call_id, lambda record: without(record, invitee))
         # If another request has written the row again, it reads the record after that.
-        await self.remove_row(invitation)
+        await self._listings.remove_row(invitation)
 
     async def change(
         self, call_id: str, change: Callable[[SharedCallRecord], SharedCallRecord]
@@ -280,61 +328,14 @@ class SharedCalls:
             changed = None if found is None else change(found)
             if changed is None or found is None:
                 return None
-            is_same = (changed, changed.fallback) == (found, found.fallback)
-            return None if is_same else changed.values()
+            return None if changed.values() == found.values() else changed.values()
 
         await change_row(self._records, call_id, RECORD_ROW, changed_values)
-
-    async def _write_rows(self, record: SharedCallRecord, touched: set[str]) -> None:
-        """Write the rows of the audience, and remove rows of people who are not in it.
-
-        Args:
-            touched: partitions that this request has written to; the new ones are added.
-        """
-        roles: dict[str, Role] = {}
-        if record.content is not None:
-            roles = dict.fromkeys(sorted(record.invitees), Role.INVITEE)
-            roles[record.owner] = Role.OWNER
-            if record.space:
-                roles[record.space] = Role.SPACE
-
-        async def write(partition: str) -> None:
-            invitation = record.invitation_for(partition, roles[partition])
-            if partition == record.owner:
-                await self._write_owners_row(record, invitation)
-            else:
-                await self._listings.put(partition, record.call_id, invitation.values())
-
-        former = {*record.other_partitions, *touched}
-        touched.update(roles)
-        await self._remove(former - roles.keys() - {record.owner}, record.call_id)
-        await for_each(roles, write)
-
-    async def _write_owners_row(self, record: SharedCallRecord, invitation: Invitation) -> None:
-        """Write the row in which requests take their places: this record's is taken by now."""
-
-        def change(row: Row | None) -> Mapping[str, Value]:
-            places = () if row is None else Invitation.of(row).places
-            own = replace(invitation, places=standing(places, self._now()))
-            return own.without_place(record.change_id).values()
-
-        await change_row(self._listings, record.owner, record.call_id, change)
 
     async def remove_record(self, record: SharedCallRecord) -> None:
         """Remove a record. Raises RowChanged if somebody has written it since it was read."""
         if record.row is not None:
             await self._records.remove_unchanged(record.row)
-
-    async def remove_row(self, invitation: Invitation) -> None:
-        """Remove a row of a listing, unless somebody has written it since it was read."""
-        if invitation.row is not None:
-            with contextlib.suppress(RowChanged):
-                await self._listings.remove_unchanged(invitation.row)
-
-    async def _remove(self, partitions: Iterable[str], call_id: str) -> None:
-        await for_each(
-            sorted(partitions), lambda partition: self._listings.remove(partition, call_id)
-        )
 
 
 def _record(row: Row | None) -> SharedCallRecord | None:

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from shared.identity.identities import Identities
 from shared.identity.rows import is_erased_since, is_erasing
 from shared.intents import Finisher, Intent
-from shared.sharing.rows import SharedCallRecord, packed, unpacked
+from shared.sharing.packed_keys import packed, unpacked
+from shared.sharing.rows import SharedCallRecord
 from shared.sharing.shared_calls import SharedCalls
 from shared.tables import Value
 

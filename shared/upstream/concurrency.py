@@ -11,16 +11,17 @@ _MOST_AT_ONCE = 32
 
 async def for_each[T](items: Iterable[T], work: Callable[[T], Awaitable[object]]) -> None:
     """Work on all items, at most 32 at a time. The first failure cancels the rest and is raised."""
-    slots = asyncio.Semaphore(_MOST_AT_ONCE)
+    todo = list(items)
+    coming = iter(todo)
 
-    async def work_in_slot(item: T) -> None:
-        async with slots:
+    async def work_on_some() -> None:
+        for item in coming:
             await work(item)
 
     try:
         async with asyncio.TaskGroup() as group:
-            for item in items:
-                group.create_task(work_in_slot(item))
+            for _ in range(min(len(todo), _MOST_AT_ONCE)):
+                group.create_task(work_on_some())
     except ExceptionGroup as failed:
         raise failed.exceptions[0] from None
 

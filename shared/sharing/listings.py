@@ -1,0 +1,97 @@
+"""Writes and removes the rows that list a shared call, one for each person or space."""
+
+import contextlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from shared.changes import UNREAD, ChangedRow, change_row
+from shared.sharing.places import standing
+from shared.sharing.rows import Invitation, Role, SharedCallRecord
+from shared.tables import Row, RowChanged, Table, Value
+from shared.upstream.concurrency import for_each
+
+
+class Listings:
+    """The table `invitations`, as the records of shared calls have it."""
+
+    def __init__(self, table: Table, now: Callable[[], datetime]) -> None:
+        self._table = table
+        self._now = now
+
+    async def find(self, partition: str, call_id: str) -> Invitation | None:
+        """One point read."""
+        row = await self._table.find(partition, call_id)
+        return None if row is None else Invitation.of(row)
+
+    async def write(
+        self, record: SharedCallRecord, touched: set[str], taken: ChangedRow | None = None
+    ) -> None:
+        """Write the rows of the audience, and remove rows of people who are not in it.
+
+        One write for each; for the owner's also a read, unless `taken` saves it.
+
+        Args:
+            touched: partitions that this request has written to; the new ones are added.
+            taken: the owner's row, as this request has written it.
+        """
+        roles: dict[str, Role] = {}
+        if record.content is not None:
+            roles = dict.fromkeys(sorted(record.invitees), Role.INVITEE)
+            roles[record.owner] = Role.OWNER
+            if record.space:
+                roles[record.space] = Role.SPACE
+        values = {
+            role: record.invitation_for(record.owner, role).values()
+            for role in (Role.INVITEE, Role.SPACE)
+        }
+
+        async def write(partition: str) -> None:
+            if partition == record.owner:
+                await self._write_owners_row(record, taken)
+            else:
+                await self._table.put(partition, record.call_id, values[roles[partition]])
+
+        former = {*record.other_partitions, *touched}
+        touched.update(roles)
+        await self.remove(former - roles.keys() - {record.owner}, record.call_id)
+        await for_each(roles, write)
+
+    async def give_back(self, record: SharedCallRecord) -> Invitation | None:
+        """Give back the place that was taken for a record; the owner's row without it, if any."""
+
+        def without_place(row: Row | None) -> Mapping[str, Value] | None:
+            found = None if row is None else Invitation.of(row)
+            if found is None or all(one.change_id != record.change_id for one in found.places):
+                return None
+            return found.without_place(record.change_id).values()
+
+        changed = await change_row(
+            self._table,
+            record.owner,
+            record.call_id,
+            without_place,
+            found=UNREAD if record.taken is None else record.taken.now,
+        )
+        return None if changed.now is None else Invitation.of(changed.now)
+
+    async def remove(self, partitions: Iterable[str], call_id: str) -> None:
+        await for_each(sorted(partitions), lambda partition: self._table.remove(partition, call_id))
+
+    async def remove_row(self, invitation: Invitation) -> None:
+        """Remove a row, unless somebody has written it since it was read."""
+        if invitation.row is not None:
+            with contextlib.suppress(RowChanged):
+                await self._table.remove_unchanged(invitation.row)
+
+    async def _write_owners_row(self, record: SharedCallRecord, taken: ChangedRow | None) -> None:
+        """Write the row in which requests take their places: this record's is taken by now."""
+        invitation = record.invitation_for(record.owner, Role.OWNER)
+
+        def change(row: Row | None) -> Mapping[str, Value]:
+            places = () if row is None else Invitation.of(row).places
+            own = replace(invitation, places=standing(places, self._now()))
+            return own.without_place(record.change_id).values()
+
+        found = UNREAD if taken is None else taken.now
+        await change_row(self._table, record.owner, record.call_id, change, found=found)
