@@ -4,7 +4,7 @@ import azure.functions as func
 
 from shared.bodies import Body
 from shared.http import Request, serve
-from shared.sharing.contract import InvitationsAnswer, InvitationsQuery, ListedAnswer
+from shared.sharing.contract import InvitationsAnswer, InvitationsQuery
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
@@ -13,4 +13,4 @@ async def main(req: func.HttpRequest, context: func.Context) -> func.HttpRespons
 
 async def list_invitations(request: Request[InvitationsQuery, Body]) -> InvitationsAnswer:
     found = await request.app.invitations.list_for(request.caller, request.query.space)
-    return InvitationsAnswer(invitations=[ListedAnswer.of(shared) for shared in found])
+    return InvitationsAnswer.of(found)

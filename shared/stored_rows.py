@@ -1,7 +1,7 @@
 """A row as this service reads and writes it, and as the Table service sends and takes it."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -14,9 +14,14 @@ MOST_BYTES = 64 * 1024
 
 _TYPE = "@odata.type"
 _INT64, _DATETIME, _DOUBLE = "Edm.Int64", "Edm.DateTime", "Edm.Double"
-# What an answer with minimal metadata has beside the values. No value needs the time of the last
-# write: `etag` names the version.
-_NOT_VALUES = ("odata.metadata", "odata.etag", "PartitionKey", "RowKey", "Timestamp")
+# What an answer with minimal metadata has beside keys, version and values. No value needs the time
+# of the last write: the etag names the version.
+_NOT_VALUES = ("odata.metadata", "Timestamp", f"Timestamp{_TYPE}")
+_READERS: dict[Any, Callable[[Any], Value]] = {
+    _DATETIME: datetime.fromisoformat,
+    _INT64: int,
+    _DOUBLE: float,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +59,18 @@ def row_of(entity: Mapping[str, Any]) -> Row:
     Raises:
         LookupError, TypeError, ValueError: it is not an entity's JSON.
     """
-    values = {name: value for name, value in entity.items() if name not in _NOT_VALUES}
-    for typed in [name for name in values if name.endswith(_TYPE)]:
-        kind, name = values.pop(typed), typed.removesuffix(_TYPE)
-        if name in _NOT_VALUES:
-            continue
-        if kind == _DATETIME:
-            values[name] = datetime.fromisoformat(values[name])
-        elif kind == _INT64:
-            values[name] = int(values[name])
-        elif kind == _DOUBLE:
-            values[name] = float(values[name])
-    return Row(entity["PartitionKey"], entity["RowKey"], values, entity["odata.etag"])
+    # A list has thousands of rows, so this does little: each of its steps is a millisecond there.
+    values = dict(entity)
+    partition_key, row_key = values.pop("PartitionKey"), values.pop("RowKey")
+    etag = values.pop("odata.etag")
+    for name in _NOT_VALUES:
+        values.pop(name, None)
+    for typed in [name for name in values if "@" in name and name.endswith(_TYPE)]:
+        read = _READERS.get(values.pop(typed))
+        if read is not None:
+            name = typed.removesuffix(_TYPE)
+            values[name] = read(values[name])
+    return Row(partition_key, row_key, values, etag)
 
 
 def datetime_text(value: datetime) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -198,14 +198,14 @@ class Friends:
             self._identities.admit(caller),
             self._friendships.page(caller.principal, state, after),
         )
-        found: dict[str, Friend] = {}
+        found = {row.friend: _shown(row, row.friend_id or "", row.state) for row in rows}
 
-        async def add_view(row: Friendship) -> None:
+        async def read_current_id(row: Friendship) -> None:
             friend = Principal(Kind.USER, caller.principal.realm, row.friend_id or "")
             found[row.friend] = await self._view(row, friend, accepted=True)
 
-        await for_each(rows, add_view)
-        return [found[row.friend] for row in rows], rows[-1].friend if more else None
+        await for_each((row for row in rows if self._has_former_id(row)), read_current_id)
+        return list(found.values()), rows[-1].friend if more else None
 
     async def _finish_removal(self, intent: Intent) -> None:
         """Take from the friend's row and from both listings what the owner's own row withdrew."""
@@ -224,17 +224,17 @@ class Friends:
         state = own_row.state
         if state is State.ACCEPTED and not accepted:  # withdrawn, but not copied to our row yet
             state = State.REQUESTED
-        if own_row.profile is None or state not in (State.ACCEPTED, State.INCOMING):
-            return Friend(friend.id, None, state, None)
-        user_id = None
-        if state is State.ACCEPTED:
-            user_id = await self._current_id(friend, own_row.profile)
-        return Friend(friend.id, own_row.profile.display_name, state, user_id)
+        shown = _shown(own_row, friend.id, state)
+        if state is State.ACCEPTED and self._has_former_id(own_row):
+            shown = replace(shown, communication_user_id=await self._current_id(friend))
+        return shown
 
-    async def _current_id(self, friend: Principal, profile: Profile) -> str | None:
-        """The friend's ACS id. Read from their mapping if the copy is of a former ACS resource."""
-        if profile.resource == self._resource:
-            return profile.communication_user_id
+    def _has_former_id(self, own_row: Friendship) -> bool:
+        """Whether the copy of the friend's ACS id is of a former ACS resource."""
+        return own_row.profile is not None and own_row.profile.resource != self._resource
+
+    async def _current_id(self, friend: Principal) -> str | None:
+        """The friend's ACS id, read from their mapping."""
         try:
             found = await self._identities.find(friend)
         except BeingErased:
@@ -290,3 +290,12 @@ def _friend(caller: Caller, friend_id: str) -> Principal:
         message = "is you; a friend is somebody else"
         raise InvalidRequest(f"friendId {message}.", faults=[Fault("path", "friendId", message)])
     return Principal(Kind.USER, caller.principal.realm, friend_id)
+
+
+def _shown(own_row: Friendship, friend_id: str, state: State) -> Friend:
+    """What the owner of a row may see of it in a state: names and ids only of who says yes."""
+    profile = own_row.profile
+    if profile is None or state not in (State.ACCEPTED, State.INCOMING):
+        return Friend(friend_id, None, state, None)
+    user_id = profile.communication_user_id if state is State.ACCEPTED else None
+    return Friend(friend_id, profile.display_name, state, user_id)

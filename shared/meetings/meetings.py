@@ -31,6 +31,7 @@ from shared.problems import (
     Unauthenticated,
 )
 from shared.sharing.audiences import Audience
+from shared.sharing.drafts import Draft
 from shared.sharing.invitations import Invitations, SharedCallView
 from shared.sharing.join_details import JoinDetails
 from shared.sharing.rows import (
@@ -38,7 +39,6 @@ from shared.sharing.rows import (
     CallKind,
     Content,
     Host,
-    SharedCallRecord,
     call_key,
     is_call_id,
 )
@@ -222,7 +222,7 @@ class Meetings:
         raise Conflict
 
     async def _make_and_share(
-        self, caller: Caller, draft: SharedCallRecord, wanted: WantedMeeting, begun: list[Intent]
+        self, caller: Caller, draft: Draft, wanted: WantedMeeting, begun: list[Intent]
     ) -> tuple[SharedCallView, int, bool]:
         """Make a meeting, share it, and have Teams hold what the record says.
 

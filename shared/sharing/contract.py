@@ -136,10 +136,6 @@ class ListedAnswer(Answer):
     host: HostAnswer
     mine: bool
 
-    @classmethod
-    def of(cls, shared: "SharedCallView") -> Self:
-        return cls.model_validate(_listed_fields(shared))
-
 
 class LobbyAnswer(Answer):
     """Whether a guest, who joins a Teams meeting with an ACS identity, waits in the lobby.
@@ -216,6 +212,10 @@ class SharedAnswer(InvitationAnswer):
 
 class InvitationsAnswer(Answer):
     invitations: list[ListedAnswer]
+
+    @classmethod
+    def of(cls, listed: "list[SharedCallView]") -> Self:
+        return cls.model_validate({"invitations": list(map(_listed_fields, listed))})
 
 
 def _listed_fields(shared: "SharedCallView") -> dict[str, Any]:

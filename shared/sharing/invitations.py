@@ -29,6 +29,7 @@ from shared.sharing.audiences import Audience, Audiences, partitions_of
 from shared.sharing.call_export import CallExport
 from shared.sharing.consent import ConsentChecks
 from shared.sharing.crowds import Crowds
+from shared.sharing.drafts import Draft
 from shared.sharing.ended_calls import EndedCalls
 from shared.sharing.join_details import JoinDetails
 from shared.sharing.rows import (
@@ -125,7 +126,7 @@ class Invitations:
     @asynccontextmanager
     async def sharing(
         self, caller: Caller, call_id: str, audience: Audience
-    ) -> AsyncIterator[SharedCallRecord]:
+    ) -> AsyncIterator[Draft]:
         """Check whom the caller wants to invite, and take the call's place among theirs.
 
         Nothing is shared before the body of the `with` hands the draft of the record to `publish`.
@@ -144,7 +145,7 @@ class Invitations:
             # The call stays shared as it was; if an earlier request was killed half-way, finish it.
             await self._calls.finish(owner, call_id)
             raise
-        draft = SharedCallRecord(
+        draft = Draft(
             call_id=call_id,
             change_id=uuid.uuid4().hex,
             owner=owner,
@@ -158,10 +159,11 @@ class Invitations:
         )
         intent = await self._intents.begin(SHARE, call_id, sharing_details(draft))
         try:
-            yield replace(draft, taken=await self._crowds.take_place(draft))
+            draft = replace(draft, taken=await self._crowds.take_place(draft))
+            yield draft
         except Problem:
             # The request has an answer, and nobody repeats it: so nothing of it is left undone.
-            await self._calls.give_back(draft)
+            await self._calls.give_back(draft, draft.taken)
             await self._calls.settle(owner, call_id)
             await self._intents.end(intent)
             raise
@@ -170,7 +172,7 @@ class Invitations:
     async def publish(
         self,
         caller: Caller,
-        draft: SharedCallRecord,
+        draft: Draft,
         content: Content,
         details: JoinDetails | None = None,
         *,
@@ -191,8 +193,10 @@ class Invitations:
         call_id = draft.call_id
         fallback = "" if by_teams else None
         record = replace(draft, content=content, details=details, fallback=fallback)
-        previous, claimed = await self._calls.claim(record, lambda: self._admit(caller, call_id))
-        synchronized = await self._calls.show(claimed)
+        previous, claimed = await self._calls.claim(
+            record, lambda: self._admit(caller, call_id), draft.taken
+        )
+        synchronized = await self._calls.show(claimed, draft.taken)
         await self._admit(caller, call_id)
         if synchronized is None or synchronized.content is None:
             raise Conflict

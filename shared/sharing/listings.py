@@ -57,8 +57,14 @@ class Listings:
         await self.remove(former - roles.keys() - {record.owner}, record.call_id)
         await for_each(roles, write)
 
-    async def give_back(self, record: SharedCallRecord) -> Invitation | None:
-        """Give back the place that was taken for a record; the owner's row without it, if any."""
+    async def give_back(
+        self, record: SharedCallRecord, taken: ChangedRow | None
+    ) -> Invitation | None:
+        """Give back the place that was taken for a record; arguments as for `write`.
+
+        Returns:
+            The owner's row without it, if there is one.
+        """
 
         def without_place(row: Row | None) -> Mapping[str, Value] | None:
             found = None if row is None else Invitation.of(row)
@@ -71,7 +77,7 @@ class Listings:
             record.owner,
             record.call_id,
             without_place,
-            found=UNREAD if record.taken is None else record.taken.now,
+            found=UNREAD if taken is None else taken.now,
         )
         return None if changed.now is None else Invitation.of(changed.now)
 

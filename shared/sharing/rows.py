@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from shared.changes import ChangedRow
 from shared.keys import key, principal_key
 from shared.principals import Principal
 from shared.sharing.join_details import JoinDetails
@@ -107,7 +106,7 @@ class Content:
     def of(cls, values: Mapping[str, Any]) -> "Content":
         return cls(
             kind=CallKind(values["kind"]),
-            locator=json.loads(values.get("locator", "{}")),
+            locator=json.loads(values["locator"]) if "locator" in values else {},
             title=values.get("title"),
             starts_at=values.get("startsAt"),
             ends_at=values.get("endsAt"),
@@ -168,7 +167,7 @@ class Invitation:
     @classmethod
     def of(cls, row: Row) -> "Invitation":
         values: Mapping[str, Any] = row.values
-        stored = {name: value for name, value in values.items() if name != "locator"}
+        stored = {**values, "locator": "{}"} if "locator" in values else values
         return cls(
             partition=row.partition_key,
             call_id=row.row_key,
@@ -177,7 +176,7 @@ class Invitation:
             consent=Consent(values["consent"]),
             content=Content.of(stored) if "kind" in values else None,
             space=values.get("space"),
-            places=read_places(values.get("places", "[]")),
+            places=read_places(values["places"]) if "places" in values else (),
             old_locator=values.get("locator"),
             row=row,
         )
@@ -206,8 +205,6 @@ class SharedCallRecord:
             equal even if they differ in this.
         is_settled: whether all rows show this record, and the consent of each invitee was read
             after their row was written. Whoever removes one of these rows changes the record first.
-        taken: not stored; the owner's row in which the request that is going to write this record
-            took its place.
     """
 
     call_id: str
@@ -226,7 +223,6 @@ class SharedCallRecord:
     fallback: str | None = field(default=None, compare=False)
     details: JoinDetails | None = field(default=None, compare=False)
     is_settled: bool = field(default=False, compare=False)
-    taken: ChangedRow | None = field(default=None, compare=False)
     row: Row | None = field(default=None, compare=False)
 
     @property

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from shared.changes import TRIES, UNREAD, change_row
+from shared.changes import TRIES, UNREAD, ChangedRow, change_row
 from shared.friends.friendships import Friendships
 from shared.identity.identities import Identities
 from shared.problems import Conflict
@@ -52,16 +52,20 @@ class SharedCalls:
         return _record(await self._records.find(call_id, RECORD_ROW))
 
     async def claim(
-        self, record: SharedCallRecord, admit: Callable[[], Awaitable[None]] | None = None
+        self,
+        record: SharedCallRecord,
+        admit: Callable[[], Awaitable[None]] | None = None,
+        taken: ChangedRow | None = None,
     ) -> tuple[SharedCallRecord | None, SharedCallRecord]:
         """Store a record; return the one that it replaces, and what is stored now.
 
-        One write, and a read before it unless the record took the first place of its call.
+        One write, and a read before it unless the owner's row is new.
 
         Args:
             admit: admits the owner again; raises if the owner was erased. It is called before
                 this replaces a record that was written after a later sign-in: that may be the
                 record of a new person of the same name.
+            taken: the owner's row in which this request took its place.
         """
         previous: SharedCallRecord | None = None
 
@@ -82,23 +86,20 @@ class SharedCalls:
             claimed = claimed.replacing(found)
             return (as_repetition(claimed, found, self._now()) or claimed).values()
 
-        is_first = record.taken is not None and record.taken.before is None
-        stored = await change_row(
-            self._records,
-            record.call_id,
-            RECORD_ROW,
-            change,
-            found=None if is_first else UNREAD,
-        )
+        is_first = taken is not None and taken.before is None
+        found = None if is_first else UNREAD
+        stored = await change_row(self._records, record.call_id, RECORD_ROW, change, found=found)
         assert stored.now is not None  # noqa: S101
-        return previous, replace(SharedCallRecord.of(stored.now), taken=record.taken)
+        return previous, SharedCallRecord.of(stored.now)
 
-    async def show(self, claimed: SharedCallRecord) -> SharedCallRecord | None:
-        """Bring all rows in line with a record that was just claimed; returns as `synchronize`."""
+    async def show(
+        self, claimed: SharedCallRecord, taken: ChangedRow | None
+    ) -> SharedCallRecord | None:
+        """Bring all rows in line with a record that was just claimed, and give back its place."""
         if claimed.is_settled:
-            await self._listings.give_back(claimed)
+            await self._listings.give_back(claimed, taken)
             return claimed
-        return await self.synchronize(claimed.call_id, claimed)
+        return await self.synchronize(claimed.call_id, claimed, taken)
 
     async def take_back(self, call_id: str, change_id: str) -> bool:
         """Restore what Teams accepted last, after it has refused a change of a meeting.
@@ -152,9 +153,9 @@ class SharedCalls:
         """Stop sharing a call as `end` does, unless others have changed it since that change."""
         await self.end(call_id, lambda found: found.change_id == change_id)
 
-    async def give_back(self, record: SharedCallRecord) -> None:
+    async def give_back(self, record: SharedCallRecord, taken: ChangedRow | None) -> None:
         """Give back the place that was taken for a record, if that was not written; repeatable."""
-        pointer = await self._listings.give_back(record)
+        pointer = await self._listings.give_back(record, taken)
         if pointer is None or pointer.content is not None or pointer.places:
             return
         if await self.find(record.call_id) is None:
@@ -195,18 +196,21 @@ class SharedCalls:
         await for_each(partitions, remove)
 
     async def synchronize(
-        self, call_id: str, claimed: SharedCallRecord | None = None
+        self,
+        call_id: str,
+        claimed: SharedCallRecord | None = None,
+        taken: ChangedRow | None = None,
     ) -> SharedCallRecord | None:
         """Bring all rows in line with the record, also while other requests change it.
 
         Args:
-            claimed: the record as this request has just written it, which saves the first read.
+            claimed: the record as this request has just written it, which saves a read; so does
+                `taken`, the owner's row as this request has written it.
 
         Returns:
             The record; None if the call had ended, and then the record is removed.
         """
         touched = set[str]()
-        taken = None if claimed is None else claimed.taken
         for _ in range(TRIES):
             record, claimed = claimed or await self.find(call_id), None
             if record is None:

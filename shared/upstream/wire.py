@@ -22,6 +22,7 @@ from azure.core.exceptions import (
     ServiceRequestError,
     ServiceResponseError,
 )
+from pydantic_core import from_json
 from yarl import URL
 
 from shared.upstream.signing import Request, Signer
@@ -55,7 +56,7 @@ class Answer:
             DecodeError: the body is no JSON, or not what `read` expects.
         """
         try:
-            return read(json.loads(self.content))
+            return read(_from_json(self.content))
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             raise DecodeError(response=self) from error
 
@@ -111,3 +112,13 @@ class Wire:
                 self._signer.refused()
             raise ERRORS.get(answer.status_code, HttpResponseError)(response=answer)
         return answer
+
+
+def _from_json(content: bytes) -> Any:
+    """What a JSON text says. Raises ValueError if it is none."""
+    try:
+        # Takes half the time of `json.loads`: a page of a list has 500 KB.
+        return from_json(content, cache_strings="keys")
+    except ValueError:
+        # It refuses halves of surrogate pairs, which may be stored.
+        return json.loads(content)

@@ -14,7 +14,7 @@ from shared.identity.contract import BotAnswer, UserAnswer
 from shared.principals import Caller, Principal
 from shared.privacy.contract import ExportAnswer
 from shared.problems import Problem
-from shared.sharing.contract import InvitationAnswer, InvitationsAnswer, ListedAnswer
+from shared.sharing.contract import InvitationAnswer, InvitationsAnswer
 from tests.golden.product import READ, user
 
 type Json = dict[str, Any]
@@ -51,7 +51,7 @@ class Client:
 
     async def invitations(self, space: str | None = None) -> list[Json]:
         found = await self.app.invitations.list_for(self.caller, space)
-        answer = InvitationsAnswer(invitations=[ListedAnswer.of(one) for one in found])
+        answer = InvitationsAnswer.of(found)
         return list(_json(answer)["invitations"])
 
     async def invitation(self, call_id: str) -> Json:

@@ -64,6 +64,7 @@ PROPERTIES: dict[str, dict[str, str]] = {
         "revision": N,
         "fallback": S,
         "details": S,
+        "settled": B,
     },
     "meeting id": {"callId": S},
     "meeting": {

@@ -20,11 +20,15 @@ WRITES = frozenset({"insert", "update", "remove", "batch"})
 
 # How often each request writes, and so how often the host dies after each operation.
 WRITTEN = {
-    # The intent, the owner's row, the record; the rows of the owner and five; the intent.
-    "first": {"insert": 3, "update": 6, "remove": 1},
-    # The intent; its place, the record, the rows of the owner and three, and the record when nobody
-    # is leaving any more; the rows of two who leave, and the intent.
-    "changed": {"insert": 1, "update": 1 + 1 + 4 + 1, "remove": 2 + 1},
+    # The intent, the owner's row, the record; the rows of the owner and five, and the record, which
+    # says so; the intent.
+    "first": {"insert": 3, "update": 6 + 1, "remove": 1},
+    # The intent, and a place, which the call has already; its place, the record, the rows of the
+    # owner and three, and the record when nobody is leaving any more; the rows of two who leave,
+    # and the intent.
+    "changed": {"insert": 2, "update": 1 + 1 + 4 + 1, "remove": 2 + 1},
+    # As before, without any row but that of the owner, which gives the place back.
+    "repeated": {"insert": 2, "update": 1 + 1 + 1, "remove": 1},
     # The intent; the record, which says so; the rows of the owner and three, the record, and the
     # intent.
     "taken back": {"insert": 1, "update": 1, "remove": 4 + 1 + 1},
@@ -129,6 +133,30 @@ async def test_a_changed_sharing_killed_at_any_write_is_finished_by_its_repetiti
 
     await tidy.run()
     assert rows_about(stack, *calls) == []
+
+
+async def test_a_repetition_killed_at_any_write_leaves_the_call_shared_as_it_was(
+    stack: Stack, tables: TableProxy, counted_host: Host, people: People, kill: Kill, tidy: Tidy
+) -> None:
+    [owner] = people(counted_host, "owner")
+    friends = owner.others(*await with_friends(stack, owner, 3))
+    group, everybody = str(uuid.uuid4()), [owner, *friends]
+    first = await owner.share(group, FRIENDS, title="Same")
+    call = first.json["id"]
+    steps = await every_write(tables, owner.share(group, FRIENDS, title="Same"))
+    assert written(steps) == WRITTEN["repeated"]
+
+    for step in steps:
+        await kill(step, owner.share(group, FRIENDS, title="Same"))
+        await see_only(call, "Same", everybody, everybody, step)
+        repeated = await owner.share(group, FRIENDS, title="Same")
+
+        assert (repeated.status, repeated.json["invited"]) == (200, 3), step
+        await see_only(call, "Same", everybody, everybody, step)
+
+    assert (await owner.unshare(call)).status == 204
+    await tidy.run()
+    assert rows_about(stack, call) == []
 
 
 async def test_a_sharing_with_as_many_as_a_call_holds_is_finished_too_wherever_it_was_killed(

@@ -17,6 +17,7 @@ from tests.golden.scenes.meetings import schedule_meetings
 from tests.golden.scenes.places import take_places
 from tests.golden.scenes.quiet_calls import ask_about_a_quiet_call
 from tests.golden.scenes.recordings import record_calls
+from tests.golden.scenes.settled import settle_calls
 from tests.golden.scenes.sharing import share_calls
 from tests.golden.stage import Stage
 
@@ -34,4 +35,5 @@ SCENES: dict[str, Callable[[Stage], Awaitable[None]]] = {
     "crowded_calls": crowd_a_call,
     "live_calls": take_places_of_calls,
     "recordings": record_calls,
+    "settled": settle_calls,
 }
