@@ -9,6 +9,7 @@ import pytest
 from shared.tables import FRIENDS, PAGE_ROWS
 from tests.privacy.test_erasure import rows_about
 from tests.support.control import Control
+from tests.support.costs import cost_of
 from tests.support.own_tables import own_tables
 from tests.support.people import People, Person
 from tests.support.stack import Host, Stack, StartHost
@@ -42,13 +43,11 @@ async def test_one_friend_costs_the_same_and_a_list_one_query_a_thousand_however
 ) -> None:
     names = await store_friends(stack, popular, number, mirrored=1)
 
-    # Who am I, my row and the friend's.
     tables.requests.clear()
     resolved = await popular.resolve(names[0])
     assert (resolved.status, resolved.json["communicationUserId"]) == (200, f"8:acs:{names[0]}")
-    assert tables.requests == {"get": 3}
+    assert tables.requests == cost_of("GET /friends/{id}")
 
-    # Who am I, and a page.
     tables.requests.clear()
     listed: list[str] = []
     pages = 0
@@ -63,11 +62,11 @@ async def test_one_friend_costs_the_same_and_a_list_one_query_a_thousand_however
         query = link and link.removeprefix("/api/friends")
     assert sorted(listed) == sorted(names)
     assert pages == math.ceil(number / PAGE_ROWS)
-    assert tables.requests == {"get": pages, "query": pages}
+    page_cost = cost_of("GET /friends, a page of at most 1,000")
+    assert tables.requests == {what: pages * count for what, count in page_cost.items()}
 
-    # How many are unanswered, before and after; a row for each of the two.
     asked = await cost(tables, popular.add(f"stranger of {popular.id}"), 201)
-    assert asked == {"get": 5, "query": 2, "insert": 2}
+    assert asked == cost_of("PUT /friends/{id}, a request")
 
 
 # Of the thousands only some were told before: a row in another partition for each takes long to
@@ -84,9 +83,9 @@ async def test_a_new_name_costs_a_read_and_a_write_for_each_friend(
     async with asyncio.timeout(DEADLINE):
         while not (identity := await stored(stack, popular)).is_announced:
             await asyncio.sleep(0.1)
-    # Besides: who am I, the new name, the note that all know.
+    # The row of a friend who was never told is read, and not written.
     assert tables.requests == {
-        "get": 1 + number,
+        **cost_of("GET /token, with another name than N friends know", number),
         "update": 2 + told,
         "query": math.ceil(number / PAGE_ROWS),
     }

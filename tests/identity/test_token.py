@@ -10,7 +10,6 @@ import pytest
 from tests.support.api import ask, mappings
 from tests.support.control import Control
 from tests.support.stack import Host, Issuer, Stack, StartHost
-from tests.support.table_proxy import TableProxy
 
 
 async def test_the_first_token_creates_the_identity_and_the_next_keeps_it(
@@ -40,37 +39,6 @@ async def test_the_first_token_creates_the_identity_and_the_next_keeps_it(
     claims = jwt.decode(first.json["token"], options={"verify_signature": False})
     assert (f"8:{claims['skypeid']}", claims["acsScope"]) == (first.user_id, "voip")
     assert claims["exp"] - claims["iat"] == 3600
-
-
-async def test_storage_and_acs_are_asked_as_often_as_the_cost_table_says(
-    stack: Stack,
-    start_host: StartHost,
-    client: aiohttp.ClientSession,
-    acs: Control,
-    tables: TableProxy,
-) -> None:
-    host = await start_host(TABLES_CONNECTION_STRING=tables.connection_string)
-
-    async def cost(path: str, token: str) -> tuple[dict[str, int], dict[str, int]]:
-        stored, asked = dict(tables.requests), (await acs.identities())["requests"]
-        assert (await ask(client, host, path, token)).status == 200
-        asked_now = (await acs.identities())["requests"]
-        return (
-            {k: n - stored.get(k, 0) for k, n in tables.requests.items() if n > stored.get(k, 0)},
-            {k: n - asked[k] for k, n in asked_now.items() if n > asked[k]},
-        )
-
-    token = stack.token("costs", name="Costs")
-    first = {"get": 1, "query": 1, "insert": 2, "batch": 1}
-    assert await cost("/token", token) == (first, {"create": 1})
-    assert await cost("/token", token) == ({"get": 1}, {})
-    assert await cost("/token?expiresInMinutes=90", token) == ({"get": 1}, {"issue": 1})
-    assert await cost("/token?expiresInMinutes=90", token) == ({"get": 1}, {})
-    assert await cost("/user", token) == ({"get": 1}, {})
-    renamed = stack.token("costs", name="Other")
-    # The new name, whom to tell it, and the note that everybody has been told.
-    assert await cost("/token", renamed) == ({"get": 1, "update": 2, "query": 1}, {})
-    assert await cost("/token", renamed) == ({"get": 1}, {})
 
 
 async def test_a_crowd_of_first_requests_over_two_hosts_makes_one_identity(
