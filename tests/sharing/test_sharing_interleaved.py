@@ -34,6 +34,8 @@ sharings = st.builds(
     stop_after=st.sampled_from([0, 0, 0, *range(1, 12)]),
     audience=st.sampled_from(["friends", "friends", "space", "1", "12", "2"]),
     lose_after=st.sampled_from([0, 0, 0, 0, *range(1, 9)]),
+    # What is shared again as it was writes no rows.
+    title=st.sampled_from(["", "same"]),
 )
 partings = st.builds(
     Wish,
@@ -84,7 +86,7 @@ async def _run(clients: Mapping[str, Any], data: st.DataObject) -> None:
     drawn = data.draw(
         st.lists(st.one_of(sharings, sharings, partings, looks), min_size=2, max_size=6)
     )
-    todo = [replace(wish, title=f"title {n}") for n, wish in enumerate(drawn)]
+    todo = [replace(wish, title=wish.title or f"title {n}") for n, wish in enumerate(drawn)]
     await world.interleave(todo, data)
     await world.repeat_all_that_was_cut_off()
     for owner in range(4):
