@@ -38,8 +38,9 @@ MAKING = [
         ("tables", "update", 0),  # the row of the meeting, with Graph's id
         ("tables", "insert", 3),  # the record
         ("tables", "update", 3),  # the rows of the owner and two
+        ("tables", "update", 4),  # the record, which says that they are there
         ("graph", "update", 0),
-        ("tables", "update", 4),  # the record, with what Teams says
+        ("tables", "update", 5),  # the record, with what Teams says
         ("tables", "remove", 1),  # both intents
     ),
     Step("tables", "update", 1, "after"),
@@ -49,8 +50,9 @@ SHARED = MAKING.index(Step("tables", "insert", 3, "after"))
 CHANGING = [
     *around(
         ("tables", "insert", 0),  # the intent to share
+        ("tables", "insert", 1),  # the owner's row, which is there
         ("tables", "update", 0),  # the owner's row, with its place
-        ("tables", "insert", 1),  # the intent to make the meeting
+        ("tables", "insert", 2),  # the intent to make the meeting
         ("graph", "get", 0),
         ("tables", "update", 1),  # the row of the meeting, which ends later
         ("tables", "update", 2),  # the record
