@@ -62,6 +62,7 @@ class CallChecks:
                 "the call, which nobody can find, is removed; not while it goes on",
                 self._lacks_index,
                 self._remove_unlisted,
+                no_subjects,  # the index is written before the record, and removed after it
             ),
             Rule(
                 "call-ended-in-acs",

@@ -4,14 +4,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 
 from devstack.well_known import ACS_RESOURCE_ID
+from shared.checking import Rule
 from shared.operate.data_check import DataCheck, Report
 from shared.operate.data_parts import Deployment, rules_of
 from shared.stored_rows import Row, row_of
 from shared.table_api import TableApi
-from shared.tables import Table
+from shared.tables import ALL, Table
 from tests.golden.product import READ
 from tests.golden.rows import TABLES, StoredRow, golden_rows
-from tests.support.memory_tables import MemoryTable, memory_clients
+from tests.support.memory_tables import MemoryTable
 
 # Long enough for the whole golden set: it is of one evening.
 RETENTION_DAYS = 30
@@ -44,6 +45,17 @@ class CheckedTables:
         self.now: datetime = READ
         self._resource = resource
 
+    def rules(self) -> list[Rule]:
+        deployment = Deployment(
+            self.tables.__getitem__,
+            self._resource,
+            self.acs,
+            self.acs,
+            RETENTION_DAYS,
+            lambda: self.now,
+        )
+        return rules_of(deployment)
+
     async def check(
         self,
         *,
@@ -55,14 +67,6 @@ class CheckedTables:
         Args:
             meanwhile: what happens between the two looks.
         """
-        deployment = Deployment(
-            self.tables.__getitem__,
-            self._resource,
-            self.acs,
-            self.acs,
-            RETENTION_DAYS,
-            lambda: self.now,
-        )
 
         async def pause(_seconds: float) -> None:
             if meanwhile is not None:
@@ -70,17 +74,12 @@ class CheckedTables:
 
         check = DataCheck(
             self.tables.__getitem__,
-            rules_of(deployment),
+            self.rules(),
             repair=repair,
             sleep=pause,
             most_suspects=most_suspects,
         )
         return await check.run()
-
-    async def found(self, *, repair: bool = False) -> dict[str, int]:
-        """How many of each kind a check finds."""
-        report = await self.check(repair=repair)
-        return {name: kind.found for name, kind in report.kinds.items()}
 
     async def rows(self, table: str) -> list[Row]:
         scanned = self.tables[table].scan("RowKey gt @none", {"none": ""})
@@ -95,12 +94,21 @@ def stored(row: StoredRow) -> Row:
     return row_of(entity)
 
 
-async def golden_in_memory(*scenes: str) -> CheckedTables:
-    """Golden rows in memory: of these scenes, or all."""
-    clients: dict[str, MemoryTable] = memory_clients()
-    for table in TABLES:
-        for golden in golden_rows(table):
-            if not scenes or golden.scene in scenes:
-                row = stored(golden)
-                await clients[table].insert(row.partition_key, row.row_key, row.values)
+async def golden_in_memory(client: Callable[[str], MemoryTable] = MemoryTable) -> CheckedTables:
+    """The golden rows, in memory.
+
+    Args:
+        client: makes the client of a table.
+    """
+    return await in_memory({name: list(map(stored, golden_rows(name))) for name in TABLES}, client)
+
+
+async def in_memory(
+    rows: Mapping[str, list[Row]], client: Callable[[str], MemoryTable] = MemoryTable
+) -> CheckedTables:
+    """Rows by table, in memory."""
+    clients = {name: client(name) for name in ALL}
+    for name, some in rows.items():
+        for row in some:
+            await clients[name].insert(row.partition_key, row.row_key, row.values)
     return CheckedTables(clients, ACS_RESOURCE_ID)

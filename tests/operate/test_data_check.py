@@ -3,8 +3,10 @@
 Golden rows are the ground: what earlier versions stored, whole and cut off at every step.
 """
 
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from typing import override
 
 import pytest
 from azure.core.exceptions import ServiceRequestError
@@ -13,11 +15,10 @@ from shared.calls.rows import Call, index_row
 from shared.identity.rows import REVERSE_ROW, is_spare, owner_key, spare_row_key
 from shared.intents import Intents
 from shared.keys import key, principal_key
-from shared.operate import data_check
-from shared.operate.data_check import Report
 from shared.problems import StorageUnavailable
 from shared.sharing.rows import packed
 from shared.stored_rows import Row
+from shared.table_api import Continuation, Parameter
 from shared.tables import (
     ALL,
     CALLS,
@@ -27,9 +28,12 @@ from shared.tables import (
     INVITATIONS,
     MEETINGS,
     SHARED_CALLS,
+    RowChanged,
+    Value,
 )
 from tests.golden.product import START, user
-from tests.operate.data_world import CheckedTables, golden_in_memory
+from tests.operate.data_world import CheckedTables, golden_in_memory, in_memory
+from tests.support.memory_tables import MemoryTable, memory_clients
 
 pytestmark = pytest.mark.usefixtures("no_pauses")
 
@@ -48,11 +52,6 @@ GOLDEN = {
     "call-index-without-record": 2,
     "record-without-listing": 2,
 }
-
-
-def outcome(report: Report) -> dict[str, tuple[int, int]]:
-    """Of each kind, how many were found, and how many repaired."""
-    return {name: (kind.found, kind.repaired) for name, kind in report.kinds.items()}
 
 
 async def test_of_the_golden_rows_it_finds_what_was_cut_off_and_nothing_else() -> None:
@@ -121,7 +120,9 @@ def reverse_key(mapping: Row) -> tuple[str, str]:
 @corruption("identity-unreadable", repaired=False)
 async def _a_mapping_without_its_generation(tables: CheckedTables) -> None:
     row = await mapping_of(tables, "owen")
-    values = {name: value for name, value in row.values.items() if name != "generation"}
+    values: dict[str, Value] = {
+        name: value for name, value in row.values.items() if name != "generation"
+    }
     await tables.tables[IDENTITIES].replace(row, values)
 
 
@@ -145,7 +146,11 @@ async def _a_mapping_says_that_it_is_of_another(tables: CheckedTables) -> None:
 
 @corruption("reverse-without-mapping", repaired=True)
 async def _an_identity_without_a_mapping(tables: CheckedTables) -> None:
-    values = {"principal": key("x"), "communicationUserId": "8:acs:x", "createdAt": START}
+    values: dict[str, Value] = {
+        "principal": key("x"),
+        "communicationUserId": "8:acs:x",
+        "createdAt": START,
+    }
     await tables.tables[IDENTITIES].put(owner_key("8:acs:x"), REVERSE_ROW, values)
 
 
@@ -164,10 +169,10 @@ async def _a_reverse_row_names_another_than_has_the_identity(tables: CheckedTabl
 
 @corruption("spare-left", repaired=True)
 async def _a_spare_is_left(tables: CheckedTables) -> None:
-    values = {"communicationUserId": "8:acs:x", "createdAt": START}
+    values: dict[str, Value] = {"communicationUserId": "8:acs:x", "createdAt": START}
     owen = principal_key(user("owen"))
     await tables.tables[IDENTITIES].put(owen, spare_row_key("8:acs:x"), values)
-    reverse = {"principal": owen, **values}
+    reverse: dict[str, Value] = {"principal": owen, **values}
     await tables.tables[IDENTITIES].put(owner_key("8:acs:x"), REVERSE_ROW, reverse)
 
 
@@ -175,7 +180,7 @@ async def _a_spare_is_left(tables: CheckedTables) -> None:
 async def _the_spare_of_an_identity_that_is_in_use(tables: CheckedTables) -> None:
     owen = await mapping_of(tables, "owen")
     user_id = str(owen.values["communicationUserId"])
-    values = {"communicationUserId": user_id, "createdAt": START}
+    values: dict[str, Value] = {"communicationUserId": user_id, "createdAt": START}
     await tables.tables[IDENTITIES].put(owen.partition_key, spare_row_key(user_id), values)
 
 
@@ -219,7 +224,13 @@ async def _the_block_of_who_was_erased(tables: CheckedTables) -> None:
     gone, other = principal_key(user("gone for good")), principal_key(user("owen"))
     resource = (await mapping_of(tables, "owen")).row_key
     await tables.tables[IDENTITIES].put(gone, resource, {"erasedAt": START})
-    decided = {"mine": "block", "mineSeq": 1, "theirs": "none", "theirsSeq": 0, "state": "hidden"}
+    decided: dict[str, Value] = {
+        "mine": "block",
+        "mineSeq": 1,
+        "theirs": "none",
+        "theirsSeq": 0,
+        "state": "hidden",
+    }
     await tables.tables[FRIENDS].put(gone, other, decided)
 
 
@@ -257,14 +268,12 @@ async def _a_listing_has_another_title(tables: CheckedTables) -> None:
 
 @corruption("shared-call-unreadable", repaired=False)
 async def _a_locator_that_is_no_json(tables: CheckedTables) -> None:
-    row = await one_of(tables, SHARED_CALLS, lambda row: row.values["consent"] == "?" or True)
-    ended = next(
-        one
-        for one in await tables.rows(SHARED_CALLS)
-        if str(one.values.get("endsAt", "9999")) < str(tables.now)
-    )
-    assert row is not None
-    await tables.tables[SHARED_CALLS].merge(ended, {"consent": "?"})
+    """Of a call that no row lists, so that only the record is found."""
+    record = await one_of(tables, SHARED_CALLS, is_titled("Choir ♫"))
+    for listing in await tables.rows(INVITATIONS):
+        if listing.row_key == record.partition_key:
+            await tables.tables[INVITATIONS].remove_unchanged(listing)
+    await tables.tables[SHARED_CALLS].merge(record, {"locator": "{"})
 
 
 @corruption("record-without-listing", repaired=True)
@@ -277,7 +286,7 @@ async def _a_listing_is_lost(tables: CheckedTables) -> None:
 async def _a_record_of_what_is_shared_no_more(tables: CheckedTables) -> None:
     row = await one_of(tables, SHARED_CALLS, is_titled("Choir ♫"))
     kept = ("sharing", "owner", "realm", "provenAt", "consent", "invitees", "leaving", "space")
-    values = {name: row.values[name] for name in (*kept, "formerSpace")}
+    values: dict[str, Value] = {name: row.values[name] for name in (*kept, "formerSpace")}
     await tables.tables[SHARED_CALLS].replace(row, values)
 
 
@@ -305,7 +314,9 @@ def is_meeting(row: Row) -> bool:
 @corruption("meeting-unreadable", repaired=False)
 async def _a_meeting_without_its_end(tables: CheckedTables) -> None:
     row = await one_of(tables, MEETINGS, is_meeting)
-    values = {name: value for name, value in row.values.items() if name != "endsAt"}
+    values: dict[str, Value] = {
+        name: value for name, value in row.values.items() if name != "endsAt"
+    }
     await tables.tables[MEETINGS].replace(row, values)
 
 
@@ -356,19 +367,24 @@ async def _an_event_of_no_call(tables: CheckedTables) -> None:
 
 @corruption("call-row-without-record", repaired=True)
 async def _a_key_of_no_call(tables: CheckedTables) -> None:
-    values = {"callId": "nocall", "wish": "", "createdAt": START}
+    values: dict[str, Value] = {"callId": "nocall", "wish": "", "createdAt": START}
     await tables.tables[CALLS].put(key("owner"), "request-1", values)
 
 
 @corruption("call-row-without-record", repaired=True)
 async def _a_caller_s_row_of_no_call(tables: CheckedTables) -> None:
-    values = {"callId": "nocall", "bot": key("bot"), "createdAt": START, "live": True}
+    values: dict[str, Value] = {
+        "callId": "nocall",
+        "bot": key("bot"),
+        "createdAt": START,
+        "live": True,
+    }
     await tables.tables[CALLS].put(key("caller"), "rang-nocall", values)
 
 
 @corruption("call-index-without-record", repaired=True)
 async def _an_index_row_of_no_call(tables: CheckedTables) -> None:
-    values = {"callId": "nocall", "request": "request-1", "live": True}
+    values: dict[str, Value] = {"callId": "nocall", "request": "request-1", "live": True}
     await tables.tables[CALLS].put(key("owner"), index_row(START, "nocall"), values)
 
 
@@ -421,39 +437,181 @@ async def _an_intent_of_no_time(tables: CheckedTables) -> None:
 
 @corruption("intent-failing", repaired=False)
 async def _an_intent_that_tidy_cannot_end(tables: CheckedTables) -> None:
-    values = {"kind": "x", "subject": "y", "attempts": 9, "begunAt": START}
+    values: dict[str, Value] = {"kind": "x", "subject": "y", "attempts": 9, "begunAt": START}
     await tables.tables[INTENTS].put("1", "1-x-y", values)
 
 
-async def in_order() -> CheckedTables:
-    """The golden rows after a repair, with nothing left that is wrong."""
+async def put_in_order() -> CheckedTables:
+    """The golden rows after a repair, and without what is wrong and not repaired."""
     tables = await golden_in_memory()
     await tables.check(repair=True)
-    [row] = [
-        row
-        for row in await tables.rows(FRIENDS)
-        if row.values["mine"] == "yes"
-        and await tables.tables[FRIENDS].find(row.row_key, row.partition_key) is None
-    ]
-    await tables.tables[FRIENDS].remove_unchanged(row)
+    for row in await tables.rows(FRIENDS):
+        is_alone = await tables.tables[FRIENDS].find(row.row_key, row.partition_key) is None
+        if row.values["mine"] == "yes" and is_alone:
+            await tables.tables[FRIENDS].remove_unchanged(row)
     return tables
+
+
+@pytest.fixture(scope="module")
+def in_order() -> dict[str, list[Row]]:
+    async def all_rows() -> dict[str, list[Row]]:
+        tables = await put_in_order()
+        return {name: await tables.rows(name) for name in ALL}
+
+    return asyncio.run(all_rows())
+
+
+async def test_what_is_in_order_is_no_finding(in_order: dict[str, list[Row]]) -> None:
+    report = await (await in_memory(in_order)).check()
+
+    assert report.kinds == {}
+    assert report.is_clean
 
 
 @pytest.mark.parametrize("what", CORRUPTIONS)
 async def test_each_corruption_is_found_and_named_and_repaired_or_said_not_to_be_safe(
-    what: str,
+    in_order: dict[str, list[Row]], what: str
 ) -> None:
     corrupt, repaired = CORRUPTIONS[what]
     kind = what.split(": ")[1]
-    tables = await in_order()
-    assert (await tables.check()).is_clean
+    tables = await in_memory(in_order)
     await corrupt(tables)
 
-    found = await tables.check()
-    mended = await tables.check(repair=True)
+    report = await tables.check(repair=True)
     after = await tables.check()
 
-    assert outcome(found).get(kind) == (1, 0), outcome(found)
-    assert mended.kinds[kind].repaired == (1 if repaired else 0)
-    assert mended.is_clean == (repaired and len(mended.kinds) == 1) or len(mended.kinds) > 1
+    found = report.kinds[kind]
+    assert found.found > 0
+    assert [len(one) for one in found.examples] == [12] * found.found
+    assert found.repaired == (found.found if repaired else 0)
     assert (kind in after.kinds) != repaired
+    assert after.is_clean == (after.kinds == {})
+
+
+def test_each_rule_has_a_corruption_and_each_table_a_rule() -> None:
+    rules = CheckedTables(memory_clients()).rules()
+
+    assert {rule.kind for rule in rules} == {what.split(": ")[1] for what in CORRUPTIONS}
+    assert {rule.table for rule in rules} == set(ALL)
+
+
+async def test_a_row_that_is_read_besides_and_is_none_of_ours_stops_nothing(
+    in_order: dict[str, list[Row]],
+) -> None:
+    tables = await in_memory(in_order)
+    row = await one_of(tables, SHARED_CALLS, is_titled("Choir ♫"))
+    await tables.tables[SHARED_CALLS].merge(row, {"consent": "?"})
+
+    found = (await tables.check()).kinds
+
+    assert found["shared-call-unreadable"].found == 1
+    assert {"listing-without-record-unchecked", "listing-outdated-unchecked"} <= found.keys()
+
+
+async def test_few_suspects_at_a_time_are_enough(in_order: dict[str, list[Row]]) -> None:
+    tables = await golden_in_memory()
+
+    report = await tables.check(most_suspects=1)
+
+    assert {name: kind.found for name, kind in report.kinds.items()} == GOLDEN
+
+
+class Failing(MemoryTable):
+    """Storage that fails at some of its requests."""
+
+    def __init__(self, name: str, every: int) -> None:
+        super().__init__(name)
+        self._every = every
+        self._asked = 0
+
+    def _fail(self) -> None:
+        self._asked += 1
+        if self._every and self._asked % self._every == 0:
+            raise ServiceRequestError("a secret of the connection")
+
+    @override
+    async def get(self, partition_key: str, row_key: str) -> Row:
+        self._fail()
+        return await super().get(partition_key, row_key)
+
+    @override
+    async def query(
+        self,
+        row_filter: str,
+        parameters: Mapping[str, Parameter],
+        most: int,
+        continuation: Continuation | None = None,
+    ) -> tuple[list[Row], Continuation | None]:
+        self._fail()
+        # Small pages, so that it fails between two of them.
+        return await super().query(row_filter, parameters, min(most, 7), continuation)
+
+
+@pytest.mark.parametrize("every", [2, 3])
+async def test_storage_that_fails_at_times_hides_nothing(every: int) -> None:
+    tables = await golden_in_memory(lambda name: Failing(name, every))
+
+    report = await tables.check()
+
+    assert {name: kind.found for name, kind in report.kinds.items()} == GOLDEN
+    assert report.looked_at.total() == sum([len(await tables.rows(name)) for name in ALL])
+
+
+async def test_storage_that_fails_for_good_is_no_clean_report() -> None:
+    tables = CheckedTables({name: Failing(name, 1) for name in ALL})
+
+    with pytest.raises(StorageUnavailable):
+        await tables.check()
+
+
+async def test_what_is_written_between_the_looks_is_not_judged(
+    in_order: dict[str, list[Row]],
+) -> None:
+    tables = await in_memory(in_order)
+    await _a_listing_has_another_title(tables)
+    await _a_spare_is_left(tables)
+
+    async def write_on() -> None:
+        listing = await one_of(tables, INVITATIONS, is_titled("Choir"))
+        await tables.tables[INVITATIONS].merge(listing, {"hostName": "Owen"})
+        spare = await one_of(tables, IDENTITIES, is_spare)
+        await tables.tables[IDENTITIES].remove_unchanged(spare)
+
+    report = await tables.check(meanwhile=write_on)
+
+    assert report.kinds == {}
+    assert report.in_motion == 2
+
+
+async def test_what_an_intent_explains_is_left_to_tidy(in_order: dict[str, list[Row]]) -> None:
+    tables = await in_memory(in_order)
+    await _a_listing_is_lost(tables)
+    record = await one_of(tables, SHARED_CALLS, is_titled("Choir ♫"))
+    intents = Intents(tables.tables[INTENTS], lambda: tables.now)
+
+    async def begin() -> None:
+        await intents.begin("share", record.partition_key, {"owner": record.values["owner"]})
+
+    before = (await tables.check()).left_to_tidy
+    report = await tables.check(meanwhile=begin)
+
+    assert report.kinds == {}
+    assert report.left_to_tidy == before + 1
+
+
+async def test_a_repair_changes_nothing_that_somebody_else_has_changed(
+    in_order: dict[str, list[Row]],
+) -> None:
+    """Here, an enrolment uses a spare just when it would be deleted."""
+    tables = await in_memory(in_order)
+    await _a_spare_is_left(tables)
+    spare = await one_of(tables, IDENTITIES, is_spare)
+    rule = next(rule for rule in tables.rules() if rule.kind == "spare-left")
+    used = await tables.tables[IDENTITIES].merge(spare, {"createdAt": tables.now})
+
+    assert rule.repair is not None
+    with pytest.raises(RowChanged):
+        await rule.repair(spare)
+
+    assert await tables.tables[IDENTITIES].find(spare.partition_key, spare.row_key) == used
+    assert tables.acs.deleted == []
