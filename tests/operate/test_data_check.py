@@ -34,6 +34,7 @@ from shared.tables import (
 from tests.golden.product import START, user
 from tests.operate.data_world import CheckedTables, golden_in_memory, in_memory
 from tests.support.memory_tables import MemoryTable, memory_clients
+from tests.support.stack import ROOT
 
 pytestmark = pytest.mark.usefixtures("no_pauses")
 
@@ -493,6 +494,16 @@ def test_each_rule_has_a_corruption_and_each_table_a_rule() -> None:
 
     assert {rule.kind for rule in rules} == {what.split(": ")[1] for what in CORRUPTIONS}
     assert {rule.table for rule in rules} == set(ALL)
+
+
+def test_operators_can_read_about_each_kind() -> None:
+    readme = (ROOT / "README.md").read_text()
+
+    kinds = {rule.kind for rule in CheckedTables(memory_clients()).rules()}
+
+    assert {kind for kind in kinds if f"`{kind}`" not in readme} == {
+        kind for kind in kinds if kind.endswith("-unreadable")
+    }
 
 
 async def test_a_row_that_is_read_besides_and_is_none_of_ours_stops_nothing(
