@@ -4,16 +4,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from shared.calls.live_calls import LIVE_ROW, LiveCalls
 from shared.calls.reconciling import FIRST_LOOK, Acs
+from shared.calls.recorded_files import FILE_ROW
 from shared.calls.records import CallRecords
 from shared.calls.removal import BOT_CALLER_INDEX, CREATOR_INDEX, moment
-from shared.calls.rows import (
-    RECORD_ROW,
-    Call,
-    CallState,
-    LoggedEvent,
-    index_row,
-)
+from shared.calls.row_keys import index_row
+from shared.calls.rows import RECORD_ROW, Call, CallState, LoggedEvent
 from shared.calls.settling import PLACE
 from shared.checking import NotSafe, Rule, no_subjects, readable
 from shared.intents import Intents
@@ -96,7 +93,7 @@ class CallChecks:
             Rule(
                 "call-row-without-record",
                 CALLS,
-                "the event, the key or the caller's index row, which leads nowhere, is removed",
+                "the event, key, index row of a caller, or old row of a recording, is removed",
                 self._leads_nowhere,
                 self._remove_row,
             ),
@@ -158,6 +155,10 @@ class CallChecks:
             return await self._records.find(row.partition_key) is None
         if row.row_key.startswith(_RANG):
             return await self._records.find(_call_id(row)) is None
+        if row.row_key == FILE_ROW:  # one without a call waits for a file that is deleted then
+            if moment(row, "createdAt") >= self._now() - self._retention - _SWEPT_WITHIN:
+                return False
+            return "callId" not in row.values or await self._records.find(_call_id(row)) is None
         if not row.row_key.startswith(_REQUEST):
             return False
         index = index_row(moment(row, "createdAt"), _call_id(row))
@@ -184,6 +185,10 @@ def _call_id(row: Row) -> str:
 def _read(row: Row) -> None:
     if row.row_key == RECORD_ROW:
         Call.of(row)
+    elif row.row_key == LIVE_ROW:
+        LiveCalls.of(row)
+    elif row.row_key == FILE_ROW:
+        moment(row, "createdAt")
     elif row.row_key.startswith(_EVENT):
         LoggedEvent.of(row)
     elif row.row_key.startswith((_INDEX, _RANG)):

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from devstack.stack import azurite
-from shared.calls.rows import RECORD_ROW, index_row
+from shared.calls.row_keys import index_row
+from shared.calls.rows import RECORD_ROW
 from shared.operate.check_data import read_arguments
 from shared.operate.pace import Pace
 from shared.operate.progress import Progress

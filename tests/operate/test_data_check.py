@@ -11,7 +11,8 @@ from typing import override
 import pytest
 from azure.core.exceptions import ServiceRequestError
 
-from shared.calls.rows import Call, index_row
+from shared.calls.row_keys import index_row
+from shared.calls.rows import Call
 from shared.identity.rows import REVERSE_ROW, is_spare, owner_key, spare_row_key
 from shared.intents import Intents
 from shared.keys import key, principal_key
@@ -370,6 +371,12 @@ async def _an_event_of_no_call(tables: CheckedTables) -> None:
 async def _a_key_of_no_call(tables: CheckedTables) -> None:
     values: dict[str, Value] = {"callId": "nocall", "wish": "", "createdAt": START}
     await tables.tables[CALLS].put(key("owner"), "request-1", values)
+
+
+@corruption("call-row-without-record", repaired=True)
+async def _an_old_row_of_a_recording_of_no_call(tables: CheckedTables) -> None:
+    values: dict[str, Value] = {"callId": "nocall", "createdAt": START - timedelta(days=33)}
+    await tables.tables[CALLS].put(key("recording", "x"), "recording", values)
 
 
 @corruption("call-row-without-record", repaired=True)
