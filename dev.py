@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The one entry point for people: dev.py run, test, check, bench, package, token, call or
-doctor.
+"""The one entry point for people: dev.py run, test, check, bench, package, token, call, doctor or
+check-data.
 
 It runs twice in one process. First under the Python that somebody typed: standard library only, and
 readable by Python 3.6, so that people with a wrong version get a sentence and not a SyntaxError. It
@@ -198,6 +198,26 @@ def parser() -> argparse.ArgumentParser:
         metavar="DIR",
         default=".package",
         help="the folder (default: .package in the current folder)",
+    )
+
+    data = commands.add_parser(
+        "check-data",
+        help="say whether all that is stored agrees; --repair mends what is safe",
+        description="Reads every row of the tables that the settings name, which are found as the "
+        "doctor finds them. Exit code 0: nothing was found, or all is repaired; 1: there are "
+        "findings; 2: it could not look.",
+    )
+    data.add_argument("--settings", metavar="FILE", help="a file like local.settings.json")
+    data.add_argument("--state", metavar="DIR", help=STATE_HELP)
+    data.add_argument(
+        "--repair", action="store_true", help="say what would be repaired; nothing is changed"
+    )
+    data.add_argument("--yes", action="store_true", help="with --repair: do it")
+    data.add_argument(
+        "--examples", type=int, metavar="N", help="how many of each kind are named (default: 5)"
+    )
+    data.add_argument(
+        "--rate", type=float, metavar="N", help="reads of storage in a second (default: 300)"
     )
     return top
 

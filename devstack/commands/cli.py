@@ -44,6 +44,7 @@ def perform(arguments: argparse.Namespace) -> int:
         "doctor": _doctor,
         "bench": _bench,
         "package": _package,
+        "check-data": _check_data,
     }
     try:
         return commands[arguments.command](arguments)
@@ -144,6 +145,20 @@ def _call(arguments: argparse.Namespace) -> int:
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
+    return _operate(arguments, ["-m", "shared.operate.doctor"])
+
+
+def _check_data(arguments: argparse.Namespace) -> int:
+    command = ["-m", "shared.operate.check_data"]
+    command += ["--repair"] if arguments.repair else []
+    command += ["--yes"] if arguments.yes else []
+    command += [] if arguments.examples is None else ["--examples", str(arguments.examples)]
+    command += [] if arguments.rate is None else ["--rate", str(arguments.rate)]
+    return _operate(arguments, command)
+
+
+def _operate(arguments: argparse.Namespace, command: list[str]) -> int:
+    """Run an operator's command with the app's settings of a file, or of a running stack."""
     from devstack.commands.doctor_settings import find_settings
     from devstack.stack.environment import overridden, with_settings
 
@@ -159,7 +174,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
         if names := sorted(name for name in settings.values if name in os.environ):
             _print(f"The environment overrides {', '.join(names)}")
     os.chdir(ROOT)
-    return _become(["-m", "shared.operate.doctor"], environment)
+    return _become(command, environment)
 
 
 def _package(arguments: argparse.Namespace) -> int:

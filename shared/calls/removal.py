@@ -180,6 +180,10 @@ class CallRemoval:
     async def _index(self, owner: str, index: str, after: str, most: int) -> tuple[list[Row], bool]:
         return await self._table.page(owner, ROWS_BETWEEN, bounds(index), after=after, most=most)
 
+    async def remove_listed(self, index: Row) -> None:
+        """Remove the call of a row of its creator's index, or what is left of it; repeatable."""
+        await self._remove(index.partition_key, index)
+
     async def _remove(self, owner: str, index: Row) -> None:
         """Remove a call of an index. The request row goes first, as `begin` expects; the index row
         goes last, so that a removal that dies is found and repeated."""

@@ -27,7 +27,7 @@ from shared.upstream.concurrency import SingleFlight
 
 # Seconds by which the clock of an issuer on this machine may be behind ours.
 _CLOCK_MARGIN = 0.01
-_ERASE = "erase"  # the kind of intent
+ERASE = "erase"  # the kind of intent
 
 type Check = Callable[[], Awaitable[None]]
 """Raises ErasureEnded once the erasure has ended."""
@@ -95,7 +95,7 @@ class PersonalData:
 
     @property
     def finishers(self) -> Mapping[str, Finisher]:
-        return {_ERASE: self._finish}
+        return {ERASE: self._finish}
 
     async def erase(self, caller: Caller) -> None:
         """Erase the caller. Repeatable until it is done, whatever happens in between.
@@ -126,7 +126,7 @@ class PersonalData:
 
     async def _erase(self, principal: Principal, actor: Caller, proven_at: datetime | None) -> None:
         mapping = principal_key(principal)
-        await self._intents.begin(_ERASE, mapping)
+        await self._intents.begin(ERASE, mapping)
         for _ in range(TRIES):
             erasure = await self._erasure.begin(principal, proven_at)
             if erasure is None:
@@ -145,7 +145,7 @@ class PersonalData:
             break
         else:
             raise Conflict
-        await self._intents.end_all(_ERASE, mapping)  # also those of requests that were killed
+        await self._intents.end_all(ERASE, mapping)  # also those of requests that were killed
 
     async def _finish(self, intent: Intent) -> None:
         """End an erasure whose request did not. A request that was killed before the mark has

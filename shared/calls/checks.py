@@ -1,0 +1,200 @@
+"""What must hold of the rows of calls: an index has its record, and ACS says what the books say."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from shared.calls.live_calls import LIVE_ROW, LiveCalls
+from shared.calls.reconciling import FIRST_LOOK, Acs
+from shared.calls.recorded_files import FILE_ROW
+from shared.calls.records import CallRecords
+from shared.calls.removal import BOT_CALLER_INDEX, CREATOR_INDEX, moment
+from shared.calls.row_keys import index_row
+from shared.calls.rows import RECORD_ROW, Call, CallState, LoggedEvent
+from shared.calls.settling import PLACE
+from shared.checking import NotSafe, Rule, no_subjects, readable
+from shared.intents import Intents
+from shared.problems import CallRefused
+from shared.tables import CALLS, Row, RowChanged, Table
+
+# Tidy sweeps once a day, and a sweep of large tables takes several runs.
+_SWEPT_WITHIN = timedelta(days=2)
+_INDEX, _RANG, _REQUEST, _EVENT = f"{CREATOR_INDEX}-", f"{BOT_CALLER_INDEX}-", "request-", "event-"
+
+
+class Reconciling(Protocol):
+    """The method of `CallReconciling` that is used here."""
+
+    def reconcile(self, call: Call) -> Awaitable[Call]: ...
+
+
+class CallChecks:
+    """The rules of records, events, indexes and keys of calls."""
+
+    def __init__(
+        self,
+        table: Table,
+        records: CallRecords,
+        acs: Acs,
+        reconciling: Reconciling,
+        intents: Intents,
+        retention_days: int,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._table = table
+        self._records = records
+        self._acs = acs
+        self._reconciling = reconciling
+        self._intents = intents
+        self._retention = timedelta(days=retention_days)
+        self._now = now
+
+    @property
+    def rules(self) -> Sequence[Rule]:
+        return (
+            readable("call-unreadable", CALLS, _read),
+            Rule(
+                "call-without-index",
+                CALLS,
+                "the call, which nobody can find, is removed; not while it goes on",
+                self._lacks_index,
+                self._remove_unlisted,
+                no_subjects,  # the index is written before the record, and removed after it
+            ),
+            Rule(
+                "call-ended-in-acs",
+                CALLS,
+                "its end, which was lost, is recorded",
+                self._has_ended,
+                self._record_end,
+                no_subjects,  # each call that goes on has an intent
+            ),
+            Rule(
+                "call-unwatched",
+                CALLS,
+                "the call is handed to Tidy, which sees how it ends",
+                self._is_open,
+                self._watch,
+            ),
+            Rule(
+                "call-index-without-record",
+                CALLS,
+                "what is left of a call that was not placed, or was removed, is removed",
+                self._lacks_record,
+                self._remove_index,
+            ),
+            Rule(
+                "call-beyond-retention",
+                CALLS,
+                "the call is removed with all its rows, as CALL_RETENTION_DAYS says",
+                self._is_too_old,
+                self._remove_index,
+            ),
+            Rule(
+                "call-row-without-record",
+                CALLS,
+                "the event, key, index row of a caller, or old row of a recording, is removed",
+                self._leads_nowhere,
+                self._remove_row,
+            ),
+        )
+
+    async def _lacks_index(self, row: Row) -> bool:
+        if row.row_key != RECORD_ROW:
+            return False
+        return await self._index_of(Call.of(row)) is None
+
+    async def _remove_unlisted(self, row: Row) -> None:
+        call = Call.of(row)
+        if call.state is not CallState.DISCONNECTED and call.may_have_reached_acs:
+            raise NotSafe  # its end has to be recorded first
+        await self._table.remove_unchanged(row)
+        await self._records.discard(call)
+
+    async def _has_ended(self, row: Row) -> bool:
+        if row.row_key != RECORD_ROW:
+            return False
+        call = Call.of(row)
+        is_young = self._now() - call.created_at < FIRST_LOOK
+        if not call.is_ongoing or call.connection_id is None or is_young:
+            return False
+        try:
+            return not await self._acs.exists(call.connection_id)
+        except CallRefused:  # ACS does not say
+            return False
+
+    async def _record_end(self, row: Row) -> None:
+        await self._reconciling.reconcile(Call.of(row))
+
+    async def _is_open(self, row: Row) -> bool:
+        """Whether no end of it is recorded: with an intent it is no finding."""
+        return row.row_key == RECORD_ROW and Call.of(row).state is not CallState.DISCONNECTED
+
+    async def _watch(self, row: Row) -> None:
+        await self._intents.begin(PLACE, row.partition_key, due_at=self._now() + FIRST_LOOK)
+
+    async def _lacks_record(self, row: Row) -> bool:
+        return row.row_key.startswith(_INDEX) and await self._records.find(_call_id(row)) is None
+
+    async def _is_too_old(self, row: Row) -> bool:
+        oldest = index_row(self._now() - self._retention - _SWEPT_WITHIN, "")
+        if not row.row_key.startswith(_INDEX) or row.row_key < oldest:
+            return False
+        call = await self._records.find(_call_id(row))
+        return call is not None and not call.is_ongoing
+
+    async def _remove_index(self, row: Row) -> None:
+        await self._records.remove_listed(row)
+
+    async def _leads_nowhere(self, row: Row) -> bool:
+        """Whether the call is gone of an event, a key or a caller's index row.
+
+        A key without a record, but with an index, is one of the index's.
+        """
+        if row.row_key.startswith(_EVENT):
+            return await self._records.find(row.partition_key) is None
+        if row.row_key.startswith(_RANG):
+            return await self._records.find(_call_id(row)) is None
+        if row.row_key == FILE_ROW:  # one without a call waits for a file that is deleted then
+            if moment(row, "createdAt") >= self._now() - self._retention - _SWEPT_WITHIN:
+                return False
+            return "callId" not in row.values or await self._records.find(_call_id(row)) is None
+        if not row.row_key.startswith(_REQUEST):
+            return False
+        index = index_row(moment(row, "createdAt"), _call_id(row))
+        return (
+            await self._table.find(row.partition_key, index) is None
+            and await self._records.find(_call_id(row)) is None
+        )
+
+    async def _remove_row(self, row: Row) -> None:
+        await self._table.remove_unchanged(row)
+        if row.row_key.startswith(_RANG) and await self._records.find(_call_id(row)) is not None:
+            # A repetition has recorded the call meanwhile, and has found this row.
+            await self._table.insert_if_absent(row.partition_key, row.row_key, row.values)
+            raise RowChanged
+
+    async def _index_of(self, call: Call) -> Row | None:
+        return await self._table.find(call.creator, index_row(call.created_at, call.call_id))
+
+
+def _call_id(row: Row) -> str:
+    return str(row.values["callId"])
+
+
+def _read(row: Row) -> None:
+    if row.row_key == RECORD_ROW:
+        Call.of(row)
+    elif row.row_key == LIVE_ROW:
+        LiveCalls.of(row)
+    elif row.row_key == FILE_ROW:
+        moment(row, "createdAt")
+    elif row.row_key.startswith(_EVENT):
+        LoggedEvent.of(row)
+    elif row.row_key.startswith((_INDEX, _RANG)):
+        _call_id(row)
+    elif row.row_key.startswith(_REQUEST):
+        _call_id(row)
+        moment(row, "createdAt")
+    else:
+        raise LookupError(row.row_key)

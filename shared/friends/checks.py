@@ -1,0 +1,97 @@
+"""What must hold of the rows of the table `friends`: the two rows of a friendship agree."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from shared.checking import Rule, readable
+from shared.friends.friendships import Friendships
+from shared.friends.rows import Decision, Friendship
+from shared.identity.rows import REVERSE_ROW, is_erasing, is_spare, is_tombstone
+from shared.keys import milliseconds
+from shared.tables import FRIENDS, Row, Table
+
+
+class FriendshipChecks:
+    """The rules of friendships."""
+
+    def __init__(self, table: Table, identities: Table, friendships: Friendships) -> None:
+        self._table = table
+        self._identities = identities
+        self._friendships = friendships
+
+    @property
+    def rules(self) -> Sequence[Rule]:
+        return (
+            readable("friendship-unreadable", FRIENDS, Friendship.of),
+            Rule(
+                "friendship-state-wrong",
+                FRIENDS,
+                "the state by which lists are read is written as the decisions say",
+                self._has_wrong_state,
+                self._write_state,
+            ),
+            Rule(
+                "friendship-yes-withdrawn",
+                FRIENDS,
+                "the copy of a yes that the friend does not say is taken back",
+                self._copies_no_yes,
+                self._take_back,
+            ),
+            Rule(
+                "friendship-yes-not-copied",
+                FRIENDS,
+                "Nobody is shown what was not said: the one who said yes repeats their request"
+                " (PUT /friends/...), or withdraws it.",
+                self._is_not_copied,
+            ),
+            Rule(
+                "friendship-of-erased",
+                FRIENDS,
+                "the row, which an erasure should have removed, is removed",
+                self._is_of_erased,
+                self._table.remove_unchanged,
+            ),
+        )
+
+    async def _has_wrong_state(self, row: Row) -> bool:
+        return row.values.get("state") != Friendship.of(row).state
+
+    async def _write_state(self, row: Row) -> None:
+        await self._table.replace(row, Friendship.of(row).values())
+
+    async def _copies_no_yes(self, row: Row) -> bool:
+        own = Friendship.of(row)
+        if own.theirs is not Decision.YES:
+            return False
+        return not await self._friendships.has_accepted(own.friend, own.owner)
+
+    async def _take_back(self, row: Row) -> None:
+        await self._friendships.settle(row.row_key, row.partition_key)
+
+    async def _is_not_copied(self, row: Row) -> bool:
+        own = Friendship.of(row)
+        if own.mine is not Decision.YES:
+            return False
+        other = await self._table.find(own.friend, own.owner)
+        if other is None:
+            return True
+        friends = Friendship.of(other)
+        return (friends.theirs, friends.theirs_seq) != (Decision.YES, own.mine_seq)
+
+    async def _is_of_erased(self, row: Row) -> bool:
+        """Whether its owner was erased after the decision in it, and has not come again.
+
+        Sequence numbers are milliseconds since 1970, or a little higher.
+        """
+        own = Friendship.of(row)
+        if own.mine is Decision.NONE:
+            return False  # somebody asks who is not, or no longer, a user here
+        erased = [
+            one
+            for one in await self._identities.list_for(own.owner)
+            if one.row_key != REVERSE_ROW and not is_spare(one)
+        ]
+        if not erased or not all(is_tombstone(one) and not is_erasing(one) for one in erased):
+            return False
+        times = [one.values["erasedAt"] for one in erased]
+        return all(isinstance(at, datetime) and milliseconds(at) > own.mine_seq for at in times)

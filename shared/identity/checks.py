@@ -1,0 +1,179 @@
+"""What must hold of the rows of the table `identities`: each ACS identity is one principal's.
+
+ACS cannot list identities, so that only those are known here of which a row tells.
+"""
+
+from collections.abc import Sequence
+
+from shared.checking import NotSafe, Rule, readable
+from shared.identity.rows import (
+    REVERSE_ROW,
+    identity_of,
+    is_erasing,
+    is_reaping,
+    is_spare,
+    is_tombstone,
+    owner_key,
+    principal_of,
+    spare_row_key,
+)
+from shared.identity.spares import AcsDeletion, reap
+from shared.keys import principal_key
+from shared.tables import IDENTITIES, Row, RowChanged, Table, Value
+
+
+class IdentityChecks:
+    """The rules of mappings, reverse rows and spares."""
+
+    def __init__(self, table: Table, acs: AcsDeletion) -> None:
+        self._table = table
+        self._acs = acs
+
+    @property
+    def rules(self) -> Sequence[Rule]:
+        return (
+            readable("identity-unreadable", IDENTITIES, _read),
+            Rule(
+                "mapping-misplaced",
+                IDENTITIES,
+                "It is under the key of somebody else, and nobody can say whose it is.",
+                self._is_misplaced,
+            ),
+            Rule(
+                "identity-of-two",
+                IDENTITIES,
+                "Two principals share an ACS identity; have one of them erase themselves"
+                " (DELETE /user), which also deletes the identity: the other gets a new one.",
+                self._is_of_two,
+            ),
+            Rule(
+                "mapping-without-reverse",
+                IDENTITIES,
+                "the reverse row is written again",
+                self._lacks_reverse,
+                self._write_reverse,
+            ),
+            Rule(
+                "reverse-without-mapping",
+                IDENTITIES,
+                "the ACS identity, which nobody has, is deleted, and its row",
+                self._lacks_mapping,
+                self._delete_orphan,
+            ),
+            Rule(
+                "spare-left",
+                IDENTITIES,
+                "the ACS identity of an enrolment that failed is deleted, and its rows",
+                self._is_left,
+                self._reap,
+            ),
+        )
+
+    async def _is_misplaced(self, row: Row) -> bool:
+        return _is_mapping(row) and principal_key(principal_of(row)) != row.partition_key
+
+    async def _is_of_two(self, row: Row) -> bool:
+        if not _is_mapping(row) or is_erasing(row):
+            return False
+        reverse = await self._reverse_of(row)
+        other = None if reverse is None else str(reverse.values["principal"])
+        if other is None or other == row.partition_key:
+            return False
+        return await self._has(other, _user_id(row))
+
+    async def _lacks_reverse(self, row: Row) -> bool:
+        return _is_mapping(row) and not is_erasing(row) and await self._reverse_of(row) is None
+
+    async def _write_reverse(self, row: Row) -> None:
+        """As `Spares.record` does. Whoever heals or erases the mapping meanwhile has changed it."""
+        values: dict[str, Value] = {
+            "principal": row.partition_key,
+            "communicationUserId": _user_id(row),
+            "createdAt": row.values["createdAt"],
+        }
+        written = await self._table.insert_if_absent(owner_key(_user_id(row)), REVERSE_ROW, values)
+        current = await self._table.find(row.partition_key, row.row_key)
+        if current is None or current.etag != row.etag:
+            if written.values == values:
+                await self._table.remove_unchanged(written)
+            raise RowChanged
+
+    async def _lacks_mapping(self, row: Row) -> bool:
+        if not _is_reverse(row):
+            return False
+        rows = await self._table.list_for(str(row.values["principal"]))
+        return all(_owned(one) != row.partition_key for one in rows)
+
+    async def _delete_orphan(self, row: Row) -> None:
+        """Put the identity on record as a spare that is being deleted, and delete it: an enrolment
+        that is under way with it then finds its spare changed, and stores no mapping."""
+        user_id = str(row.values.get("communicationUserId", ""))
+        if not user_id:  # an earlier version wrote no id: there is nothing to delete in ACS
+            await self._table.remove_unchanged(row)
+            return
+        async for rows in self._table.scan("communicationUserId eq @user", {"user": user_id}):
+            if any(not _is_reverse(one) for one in rows):
+                raise NotSafe  # it is somebody else's: the reverse row alone is wrong
+        partition = str(row.values["principal"])
+        mark: dict[str, Value] = {
+            "communicationUserId": user_id,
+            "createdAt": row.values["createdAt"],
+            "reaping": True,
+        }
+        spare = await self._table.insert_if_absent(partition, spare_row_key(user_id), mark)
+        if not is_reaping(spare):
+            raise RowChanged
+        if await self._has(partition, user_id):
+            await self._table.remove_unchanged(spare)
+            raise RowChanged
+        await reap(self._table, self._acs, spare)
+
+    async def _is_left(self, row: Row) -> bool:
+        return is_spare(row)
+
+    async def _reap(self, row: Row) -> None:
+        if await self._has(row.partition_key, _user_id(row)):
+            raise NotSafe  # one transaction stores a mapping and removes its spare: never both
+        await reap(self._table, self._acs, row)
+
+    async def _reverse_of(self, row: Row) -> Row | None:
+        return await self._table.find(owner_key(_user_id(row)), REVERSE_ROW)
+
+    async def _has(self, partition: str, user_id: str) -> bool:
+        """Whether a principal has a mapping to an identity, of whatever ACS resource."""
+        rows = await self._table.list_for(partition)
+        return any(_is_mapping(row) and _user_id(row) == user_id for row in rows)
+
+
+def _is_reverse(row: Row) -> bool:
+    return row.row_key == REVERSE_ROW
+
+
+def _is_mapping(row: Row) -> bool:
+    """Whether a row holds an identity that a principal has."""
+    return not _is_reverse(row) and not is_spare(row) and not is_tombstone(row)
+
+
+def _user_id(row: Row) -> str:
+    return str(row.values["communicationUserId"])
+
+
+def _owned(row: Row) -> str:
+    """The partition of the reverse row of what a mapping or a spare holds; empty for others."""
+    if _is_reverse(row) or "communicationUserId" not in row.values:
+        return ""
+    return owner_key(_user_id(row))
+
+
+def _read(row: Row) -> None:
+    if _is_reverse(row):
+        _ = row.values["principal"]
+    elif is_spare(row):
+        _user_id(row)
+    elif _is_mapping(row):
+        principal_of(row)
+        identity_of(row)
+    elif is_erasing(row):
+        principal_of(row)
+    else:
+        _ = row.values["erasedAt"]
