@@ -13,7 +13,7 @@ from shared.calls.acs_types import PlaySource, ToneRecognition
 from shared.calls.participants import Participant, masked, participant_id
 from shared.calls.reasons import Reason
 from shared.calls.recordings import Recording, RecordingState
-from shared.calls.rows import MOST_TARGETS, Action, Call, CallState, LoggedEvent
+from shared.calls.rows import MOST_TARGETS, Action, ActionState, Call, CallState, LoggedEvent
 from shared.calls.settings import E164
 
 if TYPE_CHECKING:  # so that loading the functions does not load the rules
@@ -163,7 +163,7 @@ class ActionAnswer(Answer):
 
     id: str
     kind: Literal["invite", "remove", "play", "tones"]
-    state: str
+    state: ActionState
     asked_at: Timestamp
     ended_at: Timestamp | None = Field(exclude_if=is_absent)
     reason: ReasonAnswer | None = Field(exclude_if=is_absent)
@@ -174,7 +174,7 @@ class ActionAnswer(Answer):
         return cls(
             id=action.id,
             kind=action.kind,  # type: ignore[arg-type]
-            state=action.state.value,
+            state=action.state,
             asked_at=action.asked_at,
             ended_at=action.reported_at if action.state.is_final else None,
             reason=ReasonAnswer.of(action.reason),

@@ -7,6 +7,7 @@ where they are used. `serve_timer` runs what a timer begins, which is no request
 
 from shared.http.answers import Accepted, Created, Document, NotModified
 from shared.http.callbacks import serve_callback
+from shared.http.files import IF_NONE_MATCH, stored_file
 from shared.http.operations import (
     ACS,
     EVENT_GRID,
@@ -24,6 +25,7 @@ __all__ = [
     "ACS",
     "EVENT_GRID",
     "IDEMPOTENCY_KEY",
+    "IF_NONE_MATCH",
     "Accepted",
     "Callback",
     "CallbackOperation",
@@ -40,4 +42,5 @@ __all__ = [
     "serve_callback",
     "serve_public",
     "serve_timer",
+    "stored_file",
 ]

@@ -48,6 +48,7 @@ class Document:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     mimetype: ClassVar[str]
+    is_versioned: ClassVar[bool] = False  # with an ETag, by which the client may ask again
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ type Minutes = Annotated[int, Field(ge=MIN_TOKEN_MINUTES, le=MAX_TOKEN_MINUTES)]
 
 
 class TokenQuery(Query):
-    scope: Annotated[frozenset[Scope], BeforeValidator(_split), Field(min_length=1)] | None = None
+    scope: Annotated[frozenset[Scope], Field(min_length=1), BeforeValidator(_split)] | None = None
     expires_in_minutes: Minutes | None = None
 
 
