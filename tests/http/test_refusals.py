@@ -15,7 +15,8 @@ from devstack.issuer.tokens import issuer_key, mint
 from tests.support.api import ask
 from tests.support.stack import ROOT, Host, Stack, StartHost
 
-OPEN = {"Health", "CallEvents", "IncomingCall"}  # the last two prove who sends
+# The last two prove who sends.
+OPEN = {"Health", "OpenApi", "ApiDocs", "CallEvents", "IncomingCall"}
 FOR_APPS = {
     "IssueToken",
     "RevokeTokens",
