@@ -9,6 +9,7 @@ from shared.calls.contract import EventsAnswer
 from shared.calls.events import CallEvents, read_events
 from shared.http import ACS, Callback, CallbackOperation, serve_callback
 from shared.problems import (
+    CallRefused,
     CommunicationUnavailable,
     Conflict,
     Forbidden,
@@ -34,5 +35,13 @@ OPERATION = CallbackOperation(
     handler=apply_events,
     sender=ACS,
     body=CallEvents,
-    problems=(CommunicationUnavailable, Conflict, Forbidden, NotFound, Throttled, Unavailable),
+    problems=(
+        CallRefused,
+        CommunicationUnavailable,
+        Conflict,
+        Forbidden,
+        NotFound,
+        Throttled,
+        Unavailable,
+    ),
 )

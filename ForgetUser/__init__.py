@@ -9,7 +9,13 @@ import azure.functions as func
 from shared.auth.roles import MEETINGS_SCHEDULE
 from shared.bodies import Body, Query
 from shared.http import Operation, Request, serve
-from shared.problems import CommunicationUnavailable, Conflict, GraphUnavailable, Throttled
+from shared.problems import (
+    CallRefused,
+    CommunicationUnavailable,
+    Conflict,
+    GraphUnavailable,
+    Throttled,
+)
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
@@ -23,5 +29,5 @@ async def forget_user(request: Request[Query, Body]) -> None:
 OPERATION = Operation(
     handler=forget_user,
     service_role=MEETINGS_SCHEDULE,
-    problems=(CommunicationUnavailable, Conflict, GraphUnavailable, Throttled),
+    problems=(CallRefused, CommunicationUnavailable, Conflict, GraphUnavailable, Throttled),
 )

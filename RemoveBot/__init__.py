@@ -8,7 +8,7 @@ import azure.functions as func
 from shared.auth.roles import BOTS_OPERATE
 from shared.bodies import Body, Query
 from shared.http import Operation, Request, serve
-from shared.problems import CommunicationUnavailable, Conflict, GraphUnavailable, Throttled
+from shared.problems import CallRefused, CommunicationUnavailable, Conflict, Throttled
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
@@ -22,5 +22,5 @@ async def remove_bot(request: Request[Query, Body]) -> None:
 OPERATION = Operation(
     handler=remove_bot,
     role=BOTS_OPERATE,
-    problems=(CommunicationUnavailable, Conflict, GraphUnavailable, Throttled),
+    problems=(CallRefused, CommunicationUnavailable, Conflict, Throttled),
 )

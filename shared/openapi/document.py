@@ -9,6 +9,7 @@ from pydantic.json_schema import JsonSchemaValue
 from shared.bodies import Body, Header, Query
 from shared.http.answers import ProblemDocument
 from shared.http.operations import CallbackOperation, Operation, PublicOperation
+from shared.http.requests import MAX_CALLBACK_BYTES
 from shared.openapi.answers import HEADERS, json_types, responses, shared_responses
 from shared.openapi.functions import ROOT, DescribedOperation, operations
 from shared.openapi.overview import (
@@ -185,7 +186,10 @@ def _request_body(
         content["example"] = one.example["request"]
     is_optional = "required" not in described and "oneOf" not in described
     is_array = described.get("type") == "array"
+    is_callback = isinstance(one.operation, CallbackOperation)
+    limit = MAX_CALLBACK_BYTES if is_callback else _body(one).max_bytes
     return {
+        "description": f"At most {limit:,} bytes.",
         "required": is_array or not is_optional,
         "content": {"application/json": content},
     }

@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
+import aiohttp
+
+from tests.support.api import ask
 from tests.support.described import DescribedAnswers, described
+from tests.support.stack import Host
 
 LINE = "2026-11-28 12:00:00 INFO shared.http.serving [c0ffee]: {} in 3 ms, invocation c0ffee\n"
 
@@ -26,6 +30,24 @@ def test_what_is_not_described_is_found_once_in_whole_lines(tmp_path: Path) -> N
     with log.open("a") as file:
         file.write(LINE.format("GET GetUser: 409 key-reused")[60:])
     assert len(answers.undescribed()) == 1
+
+
+async def test_what_a_host_logs_of_its_answers_is_read(
+    one_host: Host, client: aiohttp.ClientSession
+) -> None:
+    """Else whatever hosts answer would be fine."""
+    answers = DescribedAnswers()
+    answers.watch(one_host.log)
+    await ask(client, one_host, "/health/nothing", method="HEAD")
+    await ask(client, one_host, "/user")
+
+    read = set(answers.new())
+
+    assert {
+        ("Health", "HEAD", 404, "not-found"),
+        ("GetUser", "GET", 401, "unauthenticated"),
+    } <= read
+    assert answers.undescribed() == []
 
 
 def test_a_code_counts_for_its_function_and_method_alone() -> None:

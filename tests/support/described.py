@@ -30,11 +30,15 @@ class DescribedAnswers:
 
     def undescribed(self) -> list[str]:
         """What was answered since the last time and is not described, each once."""
-        new = {answered for log in self._read for answered in self._new(log)}
         return [
             f"{function} answered {method} with {status} {code}: list it in its OPERATION"
-            for function, method, status, code in sorted(new - described())
+            for function, method, status, code in sorted(set(self.new()) - described())
         ]
+
+    def new(self) -> Iterator[Answered]:
+        """What was answered since the last time."""
+        for log in self._read:
+            yield from self._new(log)
 
     def _new(self, log: Path) -> Iterator[Answered]:
         if not log.exists() or log.stat().st_size == self._read[log]:
