@@ -20,6 +20,7 @@ from shared.problems import (
     NotFound,
     Throttled,
     TooManyActions,
+    TooManyLegs,
 )
 
 
@@ -49,5 +50,6 @@ OPERATION = Operation(
         NotFound,
         Throttled,
         TooManyActions,
+        TooManyLegs,
     ),
 )

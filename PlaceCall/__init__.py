@@ -22,6 +22,7 @@ from shared.problems import (
     NotFound,
     Throttled,
     TooManyCalls,
+    TooManyLegs,
 )
 
 
@@ -57,5 +58,6 @@ OPERATION = Operation(
         NotFound,
         Throttled,
         TooManyCalls,
+        TooManyLegs,
     ),
 )
