@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
-"""The one entry point for people: dev.py run, test, check, bench, package, token, call, doctor or
-check-data.
+"""The one entry point for people: python3 dev.py run, test, check, openapi, token and more.
 
 It runs twice in one process. First under the Python that somebody typed: standard library only, and
 readable by Python 3.6, so that people with a wrong version get a sentence and not a SyntaxError. It
@@ -95,6 +94,10 @@ def parser() -> argparse.ArgumentParser:
     test.add_argument("pytest_arguments", nargs=argparse.REMAINDER, metavar="PYTEST_ARGUMENT")
 
     commands.add_parser("check", help="ruff, mypy and import-linter over everything")
+
+    commands.add_parser(
+        "openapi", help="write docs/openapi.json anew, from what the functions declare"
+    )
 
     token = commands.add_parser(
         "token",

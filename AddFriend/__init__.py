@@ -1,17 +1,27 @@
-"""PUT /api/friends/{friendId}: send a friend request, or accept the friend's request."""
+"""PUT /api/friends/{friendId}: send a friend request, or accept the friend's request.
+
+Once both have asked, each may resolve the other. The caller gets an identity if they had none. At
+most 100 requests of the caller may be unanswered. A block of the caller's own ends.
+"""
 
 import azure.functions as func
 
 from shared.bodies import Body, Query
 from shared.friends.contract import FriendAnswer
-from shared.http import Created, Request, serve
+from shared.http import Created, Operation, Request, serve
+from shared.problems import CommunicationUnavailable, Conflict, Throttled, TooManyUnanswered
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    return await serve(req, context, add_friend)
+    return await serve(req, context, OPERATION)
 
 
-async def add_friend(request: Request[Query, Body]) -> FriendAnswer | Created:
+async def add_friend(request: Request[Query, Body]) -> FriendAnswer | Created[FriendAnswer]:
     friend, new = await request.app.friends.add(request.caller, request.route_id("friendId"))
     answer = FriendAnswer.of(friend)
     return Created(answer) if new else answer
+
+
+OPERATION = Operation(
+    handler=add_friend, problems=(CommunicationUnavailable, Conflict, Throttled, TooManyUnanswered)
+)

@@ -1,16 +1,26 @@
-"""POST /api/callEvents/{callId}: receive ACS's events about a call; their token is verified."""
+"""POST /api/callEvents/{callId}: receive ACS's events about a call; their token is verified.
+
+Every event is applied once, in any order; one that came before changes nothing.
+"""
 
 import azure.functions as func
 
 from shared.calls.contract import EventsAnswer
-from shared.calls.events import read_events
-from shared.http import Callback, serve_callback
+from shared.calls.events import CallEvents, read_events
+from shared.http import ACS, Callback, CallbackOperation, serve_callback
+from shared.problems import (
+    CallRefused,
+    CommunicationUnavailable,
+    Conflict,
+    Forbidden,
+    NotFound,
+    Throttled,
+    Unavailable,
+)
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    return await serve_callback(
-        req, context, apply_events, verifier=lambda app: app.callback_verifier
-    )
+    return await serve_callback(req, context, OPERATION)
 
 
 async def apply_events(callback: Callback) -> EventsAnswer:
@@ -19,3 +29,19 @@ async def apply_events(callback: Callback) -> EventsAnswer:
     await callback.app.attendant.continue_call(applied_events)
     await callback.app.call_recording.continue_call(applied_events)
     return EventsAnswer(applied=len(events))
+
+
+OPERATION = CallbackOperation(
+    handler=apply_events,
+    sender=ACS,
+    body=CallEvents,
+    problems=(
+        CallRefused,
+        CommunicationUnavailable,
+        Conflict,
+        Forbidden,
+        NotFound,
+        Throttled,
+        Unavailable,
+    ),
+)

@@ -1,18 +1,31 @@
-"""POST /api/calls/{callId}/tones: collect the tones that a participant presses."""
+"""POST /api/calls/{callId}/tones: collect the tones that a participant presses.
+
+What is pressed is the action's `tones`, on the call. A repetition of the request asks again.
+"""
 
 import azure.functions as func
 
 from shared.auth.roles import CALLS_MANAGE
 from shared.bodies import Query
 from shared.calls.contract import ActionAnswer, TonesBody
-from shared.http import Accepted, Request, serve
+from shared.http import Accepted, Operation, Request, serve
+from shared.problems import (
+    CallEnded,
+    CallRefused,
+    CommunicationUnavailable,
+    Conflict,
+    NotConfigured,
+    NotFound,
+    Throttled,
+    TooManyActions,
+)
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    return await serve(req, context, collect_tones, body=TonesBody, role=CALLS_MANAGE)
+    return await serve(req, context, OPERATION)
 
 
-async def collect_tones(request: Request[Query, TonesBody]) -> Accepted:
+async def collect_tones(request: Request[Query, TonesBody]) -> Accepted[ActionAnswer]:
     body = request.body
     action = await request.app.call_actions.collect(
         request.caller,
@@ -22,3 +35,20 @@ async def collect_tones(request: Request[Query, TonesBody]) -> Accepted:
         body.prompt.read() if body.prompt else None,
     )
     return Accepted(ActionAnswer.of(action))
+
+
+OPERATION = Operation(
+    handler=collect_tones,
+    body=TonesBody,
+    role=CALLS_MANAGE,
+    problems=(
+        CallEnded,
+        CallRefused,
+        CommunicationUnavailable,
+        Conflict,
+        NotConfigured,
+        NotFound,
+        Throttled,
+        TooManyActions,
+    ),
+)

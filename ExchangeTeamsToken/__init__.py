@@ -1,17 +1,29 @@
-"""GET|POST /api/token/teams: exchange a Teams user's Entra token for a calling token."""
+"""GET|POST /api/token/teams: exchange a Teams user's Entra token for a calling token.
+
+With it the person calls as a Teams user. If Entra has signed the caller in, both tokens have to
+be of one person. At most 20 exchanges a minute for one person, on each instance of the service.
+"""
 
 import azure.functions as func
 
 from shared.bodies import Body, Query
-from shared.http import Request, serve
+from shared.http import Operation, Request, serve
 from shared.identity.contract import TEAMS_USER_HEADER, TeamsTokenAnswer
+from shared.problems import CommunicationUnavailable, NotConfigured, TeamsTokenRefused, Throttled
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    return await serve(req, context, exchange_teams_token)
+    return await serve(req, context, OPERATION)
 
 
 async def exchange_teams_token(request: Request[Query, Body]) -> TeamsTokenAnswer:
-    teams_token = request.headers.get(TEAMS_USER_HEADER)
+    teams_token = request.headers.get(TEAMS_USER_HEADER.name)
     token, expires_on = await request.app.teams.exchange(request.caller, teams_token)
     return TeamsTokenAnswer(token=token, expires_on=expires_on)
+
+
+OPERATION = Operation(
+    handler=exchange_teams_token,
+    headers=(TEAMS_USER_HEADER,),
+    problems=(CommunicationUnavailable, NotConfigured, TeamsTokenRefused, Throttled),
+)

@@ -5,21 +5,37 @@ import azure.functions as func
 from shared.auth.roles import CALLS_MANAGE
 from shared.bodies import Body, Query
 from shared.calls.contract import CallsAnswer, CallsQuery, WatchedCallAnswer
-from shared.http import Request, serve
+from shared.http import OneOrAll, Operation, Request, serve
+from shared.problems import NotFound
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    if req.route_params.get("callId"):
-        return await serve(req, context, get_call, service_role=CALLS_MANAGE)
-    return await serve(req, context, list_calls, query=CallsQuery, service_role=CALLS_MANAGE)
+    return await serve(req, context, OPERATION)
 
 
 async def get_call(request: Request[Query, Body]) -> WatchedCallAnswer:
+    """Show a call: its state, participants, actions and events.
+
+    For whoever placed it, and for `Calls.Manage` in its realm.
+    """
     view = await request.app.calls.get(request.caller, request.route["callId"])
     return WatchedCallAnswer.with_events(view)
 
 
 async def list_calls(request: Request[CallsQuery, Body]) -> CallsAnswer:
+    """List the caller's calls, or those to a bot, the newest first.
+
+    Participants have no `user` or `bot` here. Those to a bot are for `Calls.Manage`.
+    """
     query = request.query
     calls, after = await request.app.calls.list_for(request.caller, query.page or "", query.bot)
     return CallsAnswer.of(calls, after, query)
+
+
+OPERATION = OneOrAll(
+    segment="callId",
+    one=Operation(handler=get_call, service_role=CALLS_MANAGE, problems=(NotFound,)),
+    all=Operation(
+        handler=list_calls, query=CallsQuery, service_role=CALLS_MANAGE, problems=(NotFound,)
+    ),
+)

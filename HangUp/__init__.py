@@ -1,15 +1,33 @@
-"""DELETE /api/calls/{callId}: end a call for everyone."""
+"""DELETE /api/calls/{callId}: end a call for everyone.
+
+A call that has ended already stays so.
+"""
 
 import azure.functions as func
 
 from shared.auth.roles import CALLS_MANAGE
 from shared.bodies import Body, Query
-from shared.http import Request, serve
+from shared.http import Operation, Request, serve
+from shared.problems import (
+    CallEnded,
+    CallRefused,
+    CommunicationUnavailable,
+    Conflict,
+    NotFound,
+    Throttled,
+)
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    return await serve(req, context, hang_up, role=CALLS_MANAGE)
+    return await serve(req, context, OPERATION)
 
 
 async def hang_up(request: Request[Query, Body]) -> None:
     await request.app.calls.hang_up(request.caller, request.route["callId"])
+
+
+OPERATION = Operation(
+    handler=hang_up,
+    role=CALLS_MANAGE,
+    problems=(CallEnded, CallRefused, CommunicationUnavailable, Conflict, NotFound, Throttled),
+)

@@ -3,23 +3,35 @@
 import azure.functions as func
 
 from shared.bodies import Query
-from shared.http import PublicRequest, serve_public
+from shared.http import PublicOneOrAll, PublicOperation, PublicRequest, serve_public
 from shared.operate.contract import HealthAnswer
 from shared.operate.health import KEPT_SECONDS
 from shared.problems import NotFound, Unavailable
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    return await serve_public(req, context, health)
+    return await serve_public(req, context, OPERATION)
 
 
-async def health(request: PublicRequest[Query]) -> HealthAnswer:
-    match request.route.get("probe"):
-        case None:
-            return HealthAnswer()
-        case "ready":
-            if down := await request.app.health.down():
-                raise Unavailable(f"Down: {', '.join(down)}.", retry_after=KEPT_SECONDS)
-            return HealthAnswer()
-        case _:
-            raise NotFound
+async def is_alive(_request: PublicRequest[Query]) -> HealthAnswer:
+    """Say that the process lives."""
+    return HealthAnswer()
+
+
+async def is_ready(request: PublicRequest[Query]) -> HealthAnswer:
+    """Say whether what the service needs works.
+
+    503 names what is down: `storage`, `communication`, `issuer 1`... (only if no issuer works).
+    """
+    if request.route["probe"] != "ready":
+        raise NotFound
+    if down := await request.app.health.down():
+        raise Unavailable(f"Down: {', '.join(down)}.", retry_after=KEPT_SECONDS)
+    return HealthAnswer()
+
+
+OPERATION = PublicOneOrAll(
+    segment="probe",
+    one=PublicOperation(handler=is_ready, problems=(NotFound, Unavailable)),
+    all=PublicOperation(handler=is_alive),
+)

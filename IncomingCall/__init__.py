@@ -1,17 +1,21 @@
-"""POST /api/incomingCalls: receive Event Grid's events: answer calls that ring for bots, and note
-where recordings are."""
+"""POST /api/incomingCalls: receive Event Grid's events: answer ringing calls, and note recordings.
+
+The result of each event is `answered`, `filed` (of a recording), `ignored` (of another kind),
+`no-bot`, `stranger` (its caller is nobody of the bot's realm), `late`, `missed` or `busy`. The
+validation handshake is answered with its code. What cannot be dealt with now is 502, so that Event
+Grid comes again soon.
+"""
 
 import azure.functions as func
 
 from shared.bot_calls.contract import HandshakeAnswer, IncomingAnswer
-from shared.bot_calls.event_grid import read_grid_events
-from shared.http import Callback, serve_callback
+from shared.bot_calls.event_grid import GridEvents, read_grid_events
+from shared.http import EVENT_GRID, Callback, CallbackOperation, serve_callback
+from shared.problems import Conflict, Throttled
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    return await serve_callback(
-        req, context, handle_events, verifier=lambda app: app.event_grid_verifier, is_urgent=True
-    )
+    return await serve_callback(req, context, OPERATION)
 
 
 async def handle_events(callback: Callback) -> HandshakeAnswer | IncomingAnswer:
@@ -21,3 +25,12 @@ async def handle_events(callback: Callback) -> HandshakeAnswer | IncomingAnswer:
         if event.validation_code is not None:
             return HandshakeAnswer(validation_response=event.validation_code)
     return IncomingAnswer(results=await callback.app.incoming_calls.handle(events))
+
+
+OPERATION = CallbackOperation(
+    handler=handle_events,
+    sender=EVENT_GRID,
+    body=GridEvents,
+    is_urgent=True,
+    problems=(Conflict, Throttled),
+)

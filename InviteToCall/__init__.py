@@ -1,19 +1,55 @@
-"""POST /api/calls/{callId}/participants: invite a user, a bot or a phone number to a call."""
+"""POST /api/calls/{callId}/participants: invite a user, a bot or a phone number to a call.
+
+The answer is an action of the call, whose `state` becomes `succeeded`, `failed` or `canceled`.
+The same key again is the same invitation.
+"""
 
 import azure.functions as func
 
 from shared.auth.roles import CALLS_MANAGE
 from shared.bodies import Query
 from shared.calls.contract import ActionAnswer, TargetBody
-from shared.http import Accepted, Request, serve
+from shared.http import IDEMPOTENCY_KEY, Accepted, Operation, Request, serve
+from shared.problems import (
+    CallEnded,
+    CallRefused,
+    CommunicationUnavailable,
+    Conflict,
+    KeyReused,
+    NotConfigured,
+    NotFound,
+    Throttled,
+    TooManyActions,
+    TooManyLegs,
+)
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    return await serve(req, context, invite_to_call, body=TargetBody, role=CALLS_MANAGE)
+    return await serve(req, context, OPERATION)
 
 
-async def invite_to_call(request: Request[Query, TargetBody]) -> Accepted:
+async def invite_to_call(request: Request[Query, TargetBody]) -> Accepted[ActionAnswer]:
     action = await request.app.call_actions.invite(
         request.caller, request.route["callId"], request.idempotency_key, request.body.read()
     )
     return Accepted(ActionAnswer.of(action))
+
+
+OPERATION = Operation(
+    handler=invite_to_call,
+    body=TargetBody,
+    role=CALLS_MANAGE,
+    headers=(IDEMPOTENCY_KEY,),
+    problems=(
+        CallEnded,
+        CallRefused,
+        CommunicationUnavailable,
+        Conflict,
+        KeyReused,
+        NotConfigured,
+        NotFound,
+        Throttled,
+        TooManyActions,
+        TooManyLegs,
+    ),
+)

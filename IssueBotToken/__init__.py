@@ -1,21 +1,18 @@
-"""POST /api/bots/{botId}/token: give the operator of a bot a calling token for the bot."""
+"""POST /api/bots/{botId}/token: give the operator of a bot a calling token for the bot.
+
+Within the policy for its operator.
+"""
 
 import azure.functions as func
 
 from shared.auth.roles import BOTS_OPERATE
-from shared.http import Request, serve
+from shared.http import Operation, Request, serve
 from shared.identity.contract import TokenAnswer, TokenBody, TokenQuery, requested_token
+from shared.problems import CommunicationUnavailable, Conflict, NotFound, Throttled
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    return await serve(
-        req,
-        context,
-        issue_bot_token,
-        query=TokenQuery,
-        body=TokenBody,
-        role=BOTS_OPERATE,
-    )
+    return await serve(req, context, OPERATION)
 
 
 async def issue_bot_token(request: Request[TokenQuery, TokenBody]) -> TokenAnswer:
@@ -24,3 +21,12 @@ async def issue_bot_token(request: Request[TokenQuery, TokenBody]) -> TokenAnswe
     scopes, minutes = requested_token(request.query, request.body)
     identity, grant = await request.app.tokens.issue_to_bot(request.caller, bot, scopes, minutes)
     return TokenAnswer.of(bot_id or "", identity, grant)
+
+
+OPERATION = Operation(
+    handler=issue_bot_token,
+    query=TokenQuery,
+    body=TokenBody,
+    role=BOTS_OPERATE,
+    problems=(CommunicationUnavailable, Conflict, NotFound, Throttled),
+)

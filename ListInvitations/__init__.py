@@ -1,16 +1,22 @@
-"""GET /api/invitations: list the calls that the caller shares or may join, or those of a space."""
+"""GET /api/invitations: list the calls that the caller shares or may join, or those of a space.
+
+Soonest first, at most 1,000. How to join is told by opening one.
+"""
 
 import azure.functions as func
 
 from shared.bodies import Body
-from shared.http import Request, serve
+from shared.http import Operation, Request, serve
 from shared.sharing.contract import InvitationsAnswer, InvitationsQuery
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    return await serve(req, context, list_invitations, query=InvitationsQuery)
+    return await serve(req, context, OPERATION)
 
 
 async def list_invitations(request: Request[InvitationsQuery, Body]) -> InvitationsAnswer:
     found = await request.app.invitations.list_for(request.caller, request.query.space)
     return InvitationsAnswer.of(found)
+
+
+OPERATION = Operation(handler=list_invitations, query=InvitationsQuery)

@@ -1,22 +1,34 @@
-"""GET /api/invitations/{id}: show how to join one shared call, as JSON or as a calendar file."""
+"""GET /api/invitations/{id}: show how to join one shared call, as JSON or as a calendar file.
+
+`locator`, and each of `alternatives`, is what the Calling SDK's `join` takes. An app opens what
+it shares itself. In a calendar file a call without an end lasts an hour.
+"""
 
 import azure.functions as func
 
 from shared.auth.roles import MEETINGS_SCHEDULE
 from shared.bodies import Body, Query
-from shared.http import Document, Request, serve
+from shared.http import Document, Operation, Request, serve
+from shared.problems import NotFound
 from shared.sharing.contract import InvitationAnswer
 
 
+class CalendarFile(Document):
+    mimetype = "text/calendar"
+
+
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    return await serve(req, context, open_invitation, service_role=MEETINGS_SCHEDULE)
+    return await serve(req, context, OPERATION)
 
 
-async def open_invitation(request: Request[Query, Body]) -> InvitationAnswer | Document:
+async def open_invitation(request: Request[Query, Body]) -> InvitationAnswer | CalendarFile:
     shared = await request.app.invitations.open(request.caller, request.own_route_id("id"))
-    if request.prefers("text/calendar"):
+    if request.prefers(CalendarFile.mimetype):
         # Imported here, because its library would slow every cold start down.
         from shared.sharing.calendar_files import calendar_file
 
-        return Document(calendar_file(shared), "text/calendar")
+        return CalendarFile(calendar_file(shared))
     return InvitationAnswer.of(shared)
+
+
+OPERATION = Operation(handler=open_invitation, service_role=MEETINGS_SCHEDULE, problems=(NotFound,))

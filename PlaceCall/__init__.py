@@ -1,18 +1,36 @@
-"""POST /api/calls: call users, bots and phone numbers, or join a group call."""
+"""POST /api/calls: call users, bots and phone numbers, or join a group call.
+
+The same key again is the same call: 201 again, and nothing is placed a second time, even when
+that call has ended. At most 50 targets. A call whose placing died, and that ACS has not confirmed
+after some minutes, is `disconnected` with reason 408; a repetition within 12 hours still places
+it.
+"""
 
 import azure.functions as func
 
 from shared.auth.roles import CALLS_MANAGE
 from shared.bodies import Query
 from shared.calls.contract import CallAnswer, CallBody
-from shared.http import Created, Request, serve
+from shared.http import IDEMPOTENCY_KEY, Created, Operation, Request, serve
+from shared.problems import (
+    CallEnded,
+    CallRefused,
+    CommunicationUnavailable,
+    Conflict,
+    KeyReused,
+    NotConfigured,
+    NotFound,
+    Throttled,
+    TooManyCalls,
+    TooManyLegs,
+)
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    return await serve(req, context, place_call, body=CallBody, role=CALLS_MANAGE)
+    return await serve(req, context, OPERATION)
 
 
-async def place_call(request: Request[Query, CallBody]) -> Created:
+async def place_call(request: Request[Query, CallBody]) -> Created[CallAnswer]:
     body = request.body
     view = await request.app.call_placing.place(
         request.caller,
@@ -22,4 +40,24 @@ async def place_call(request: Request[Query, CallBody]) -> Created:
         None if body.group_id is None else str(body.group_id),
     )
     answer = CallAnswer.of(view)
-    return Created(answer, answer.path)
+    return Created(answer)
+
+
+OPERATION = Operation(
+    handler=place_call,
+    body=CallBody,
+    role=CALLS_MANAGE,
+    headers=(IDEMPOTENCY_KEY,),
+    problems=(
+        CallEnded,
+        CallRefused,
+        CommunicationUnavailable,
+        Conflict,
+        KeyReused,
+        NotConfigured,
+        NotFound,
+        Throttled,
+        TooManyCalls,
+        TooManyLegs,
+    ),
+)

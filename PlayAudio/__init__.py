@@ -1,20 +1,50 @@
-"""POST /api/calls/{callId}/play: play an audio file, or speak a text, to one participant or all."""
+"""POST /api/calls/{callId}/play: play an audio file, or speak a text, to one participant or all.
+
+The answer is an action of the call. A repetition of the request plays again.
+"""
 
 import azure.functions as func
 
 from shared.auth.roles import CALLS_MANAGE
 from shared.bodies import Query
 from shared.calls.contract import ActionAnswer, PlayBody
-from shared.http import Accepted, Request, serve
+from shared.http import Accepted, Operation, Request, serve
+from shared.problems import (
+    CallEnded,
+    CallRefused,
+    CommunicationUnavailable,
+    Conflict,
+    NotConfigured,
+    NotFound,
+    Throttled,
+    TooManyActions,
+)
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    return await serve(req, context, play_audio, body=PlayBody, role=CALLS_MANAGE)
+    return await serve(req, context, OPERATION)
 
 
-async def play_audio(request: Request[Query, PlayBody]) -> Accepted:
+async def play_audio(request: Request[Query, PlayBody]) -> Accepted[ActionAnswer]:
     body = request.body
     action = await request.app.call_actions.play(
         request.caller, request.route["callId"], body.read(), body.to, loop=body.loop
     )
     return Accepted(ActionAnswer.of(action))
+
+
+OPERATION = Operation(
+    handler=play_audio,
+    body=PlayBody,
+    role=CALLS_MANAGE,
+    problems=(
+        CallEnded,
+        CallRefused,
+        CommunicationUnavailable,
+        Conflict,
+        NotConfigured,
+        NotFound,
+        Throttled,
+        TooManyActions,
+    ),
+)

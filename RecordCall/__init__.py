@@ -1,18 +1,34 @@
-"""POST /api/calls/{callId}/recording: start, pause, resume or stop the recording of a call."""
+"""POST /api/calls/{callId}/recording: start, pause, resume or stop the recording of a call.
+
+A start needs an `Idempotency-Key`: the same key again is the same recording. Where its files went
+is told on the call.
+"""
 
 import azure.functions as func
 
 from shared.auth.roles import CALLS_RECORD
 from shared.bodies import Query
 from shared.calls.contract import RecordingAnswer, RecordingBody
-from shared.http import Accepted, Request, serve
+from shared.http import IDEMPOTENCY_KEY, Accepted, Operation, Request, serve
+from shared.problems import (
+    CallEnded,
+    CallRefused,
+    CommunicationUnavailable,
+    Conflict,
+    KeyReused,
+    NotFound,
+    NotRecorded,
+    RecordingInProgress,
+    Throttled,
+    TooManyActions,
+)
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    return await serve(req, context, record_call, body=RecordingBody, role=CALLS_RECORD)
+    return await serve(req, context, OPERATION)
 
 
-async def record_call(request: Request[Query, RecordingBody]) -> Accepted:
+async def record_call(request: Request[Query, RecordingBody]) -> Accepted[RecordingAnswer]:
     recording, call_id = request.app.call_recording, request.route["callId"]
     match request.body.action:
         case "start":
@@ -24,3 +40,23 @@ async def record_call(request: Request[Query, RecordingBody]) -> Accepted:
         case "stop":
             found = await recording.stop(request.caller, call_id)
     return Accepted(RecordingAnswer.of(found))
+
+
+OPERATION = Operation(
+    handler=record_call,
+    body=RecordingBody,
+    role=CALLS_RECORD,
+    headers=(IDEMPOTENCY_KEY._replace(is_required=False),),
+    problems=(
+        CallEnded,
+        CallRefused,
+        CommunicationUnavailable,
+        Conflict,
+        KeyReused,
+        NotFound,
+        NotRecorded,
+        RecordingInProgress,
+        Throttled,
+        TooManyActions,
+    ),
+)

@@ -1,21 +1,33 @@
-"""PUT /api/bots/{botId}: register a bot, or rename it."""
+"""PUT /api/bots/{botId}: register a bot, or rename it.
+
+201 for a new bot, 200 for a known one. Bots are found in the realm of whoever registered them.
+"""
 
 import azure.functions as func
 
 from shared.auth.roles import BOTS_OPERATE
 from shared.bodies import Query
-from shared.http import Created, Request, serve
+from shared.http import Created, Operation, Request, serve
 from shared.identity.contract import BotAnswer, BotBody
+from shared.problems import CommunicationUnavailable, Conflict, Throttled
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    return await serve(req, context, register_bot, body=BotBody, role=BOTS_OPERATE)
+    return await serve(req, context, OPERATION)
 
 
-async def register_bot(request: Request[Query, BotBody]) -> BotAnswer | Created:
+async def register_bot(request: Request[Query, BotBody]) -> BotAnswer | Created[BotAnswer]:
     bot_id = request.route_id("botId")
     identity, new = await request.app.bots.register(
         request.caller, bot_id, request.body.display_name
     )
     answer = BotAnswer.of(bot_id, identity)
     return Created(answer) if new else answer
+
+
+OPERATION = Operation(
+    handler=register_bot,
+    body=BotBody,
+    role=BOTS_OPERATE,
+    problems=(CommunicationUnavailable, Conflict, Throttled),
+)

@@ -1,15 +1,26 @@
-"""DELETE /api/bots/{botId}: erase a bot."""
+"""DELETE /api/bots/{botId}: erase a bot.
+
+If there is no such bot, nothing happens.
+"""
 
 import azure.functions as func
 
 from shared.auth.roles import BOTS_OPERATE
 from shared.bodies import Body, Query
-from shared.http import Request, serve
+from shared.http import Operation, Request, serve
+from shared.problems import CallRefused, CommunicationUnavailable, Conflict, Throttled
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    return await serve(req, context, remove_bot, role=BOTS_OPERATE)
+    return await serve(req, context, OPERATION)
 
 
 async def remove_bot(request: Request[Query, Body]) -> None:
     await request.app.bots.remove(request.caller, request.find_route_id("botId"))
+
+
+OPERATION = Operation(
+    handler=remove_bot,
+    role=BOTS_OPERATE,
+    problems=(CallRefused, CommunicationUnavailable, Conflict, Throttled),
+)

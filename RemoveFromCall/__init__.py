@@ -1,19 +1,37 @@
-"""DELETE /api/calls/{callId}/participants/{participantId}: remove a participant from a call."""
+"""DELETE /api/calls/{callId}/participants/{participantId}: remove a participant from a call.
+
+`participantId` is what the call says of a participant, never a number. The answer is an action.
+"""
 
 import azure.functions as func
 
 from shared.auth.roles import CALLS_MANAGE
 from shared.bodies import Body, Query
 from shared.calls.contract import ActionAnswer
-from shared.http import Accepted, Request, serve
+from shared.http import Accepted, Operation, Request, serve
+from shared.problems import (
+    CallEnded,
+    CallRefused,
+    CommunicationUnavailable,
+    Conflict,
+    NotFound,
+    Throttled,
+)
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    return await serve(req, context, remove_from_call, role=CALLS_MANAGE)
+    return await serve(req, context, OPERATION)
 
 
-async def remove_from_call(request: Request[Query, Body]) -> Accepted:
+async def remove_from_call(request: Request[Query, Body]) -> Accepted[ActionAnswer]:
     action = await request.app.call_actions.remove(
         request.caller, request.route["callId"], request.route["participantId"]
     )
     return Accepted(ActionAnswer.of(action))
+
+
+OPERATION = Operation(
+    handler=remove_from_call,
+    role=CALLS_MANAGE,
+    problems=(CallEnded, CallRefused, CommunicationUnavailable, Conflict, NotFound, Throttled),
+)

@@ -1,17 +1,28 @@
-"""DELETE /api/bots/{botId}/token: revoke every calling token of a bot."""
+"""DELETE /api/bots/{botId}/token: revoke every calling token of a bot.
+
+ACS may need up to 15 minutes to do so everywhere.
+"""
 
 import azure.functions as func
 
 from shared.auth.roles import BOTS_OPERATE
 from shared.bodies import Body, Query
-from shared.http import Request, serve
+from shared.http import Operation, Request, serve
+from shared.problems import CommunicationUnavailable, Conflict, Throttled
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    return await serve(req, context, revoke_bot_tokens, role=BOTS_OPERATE)
+    return await serve(req, context, OPERATION)
 
 
 async def revoke_bot_tokens(request: Request[Query, Body]) -> None:
     bot_id = request.find_route_id("botId")
     if bot_id is not None:  # else it is too long for any bot to have
         await request.app.tokens.revoke(request.caller, request.caller.bot(bot_id))
+
+
+OPERATION = Operation(
+    handler=revoke_bot_tokens,
+    role=BOTS_OPERATE,
+    problems=(CommunicationUnavailable, Conflict, Throttled),
+)

@@ -1,15 +1,26 @@
-"""DELETE /api/token: revoke every calling token of the caller."""
+"""DELETE /api/token: revoke every calling token of the caller.
+
+Not those of `/token/teams`. ACS may need up to 15 minutes to do so everywhere.
+"""
 
 import azure.functions as func
 
 from shared.auth.roles import TOKENS_ISSUE
 from shared.bodies import Body, Query
-from shared.http import Request, serve
+from shared.http import Operation, Request, serve
+from shared.problems import CommunicationUnavailable, Conflict, Throttled
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    return await serve(req, context, revoke_tokens, service_role=TOKENS_ISSUE)
+    return await serve(req, context, OPERATION)
 
 
 async def revoke_tokens(request: Request[Query, Body]) -> None:
     await request.app.tokens.revoke(request.caller, request.caller.principal)
+
+
+OPERATION = Operation(
+    handler=revoke_tokens,
+    service_role=TOKENS_ISSUE,
+    problems=(CommunicationUnavailable, Conflict, Throttled),
+)

@@ -1,17 +1,26 @@
-"""POST /api/groupCalls: share a group call's id with friends, named users or a space."""
+"""POST /api/groupCalls: share a group call's id with friends, named users or a space.
+
+201, or 200 for one that the caller shares already: title, times and audience are replaced. With
+the app role `Calls.Manage` anyone of the realm who has an identity may be named, else friends.
+`invited` counts the friends or named users who see it; it is 0 for a space. A caller shares at
+most 100 calls.
+"""
 
 import azure.functions as func
 
 from shared.bodies import Query
-from shared.http import Created, Request, serve
+from shared.http import Created, Operation, Request, serve
+from shared.problems import Conflict, Throttled, TooManyShared
 from shared.sharing.contract import GroupCallBody, SharedAnswer
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    return await serve(req, context, share_group_call, body=GroupCallBody)
+    return await serve(req, context, OPERATION)
 
 
-async def share_group_call(request: Request[Query, GroupCallBody]) -> SharedAnswer | Created:
+async def share_group_call(
+    request: Request[Query, GroupCallBody],
+) -> SharedAnswer | Created[SharedAnswer]:
     wanted = request.body
     shared, invited, new = await request.app.group_calls.share(
         request.caller,
@@ -22,4 +31,9 @@ async def share_group_call(request: Request[Query, GroupCallBody]) -> SharedAnsw
         wanted.audience.read(),
     )
     answer = SharedAnswer.for_owner(shared, invited)
-    return Created(answer, answer.path) if new else answer
+    return Created(answer) if new else answer
+
+
+OPERATION = Operation(
+    handler=share_group_call, body=GroupCallBody, problems=(Conflict, Throttled, TooManyShared)
+)

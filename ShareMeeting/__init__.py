@@ -1,18 +1,25 @@
-"""PUT /api/meetings: share a meeting made in Outlook, Teams or Bookings, by its join link."""
+"""PUT /api/meetings: share a meeting made in Outlook, Teams or Bookings, by its join link.
+
+201, or 200 for one that the caller shares already. If Entra has signed the caller in, the title
+and the times of the caller's own meeting are read from Teams.
+"""
 
 import azure.functions as func
 
 from shared.bodies import Query
-from shared.http import Created, Request, serve
+from shared.http import Created, Operation, Request, serve
 from shared.meetings.contract import MeetingLinkBody
+from shared.problems import Conflict, GraphUnavailable, Throttled, TooManyShared
 from shared.sharing.contract import SharedAnswer
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    return await serve(req, context, share_meeting, body=MeetingLinkBody)
+    return await serve(req, context, OPERATION)
 
 
-async def share_meeting(request: Request[Query, MeetingLinkBody]) -> SharedAnswer | Created:
+async def share_meeting(
+    request: Request[Query, MeetingLinkBody],
+) -> SharedAnswer | Created[SharedAnswer]:
     wanted = request.body
     shared, invited, new = await request.app.meetings.share(
         request.caller,
@@ -23,4 +30,11 @@ async def share_meeting(request: Request[Query, MeetingLinkBody]) -> SharedAnswe
         wanted.audience.read(),
     )
     answer = SharedAnswer.for_owner(shared, invited)
-    return Created(answer, answer.path) if new else answer
+    return Created(answer) if new else answer
+
+
+OPERATION = Operation(
+    handler=share_meeting,
+    body=MeetingLinkBody,
+    problems=(Conflict, GraphUnavailable, Throttled, TooManyShared),
+)

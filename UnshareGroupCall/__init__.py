@@ -1,14 +1,21 @@
-"""DELETE /api/groupCalls/{id}: stop sharing a group call: it disappears from every list."""
+"""DELETE /api/groupCalls/{id}: stop sharing a group call: it disappears from every list.
+
+`id` is the invitation's id, not the group id. If the caller shares no such call, nothing happens.
+"""
 
 import azure.functions as func
 
 from shared.bodies import Body, Query
-from shared.http import Request, serve
+from shared.http import Operation, Request, serve
+from shared.problems import Conflict
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    return await serve(req, context, unshare_group_call)
+    return await serve(req, context, OPERATION)
 
 
 async def unshare_group_call(request: Request[Query, Body]) -> None:
     await request.app.group_calls.unshare(request.caller, request.own_route_id("id"))
+
+
+OPERATION = Operation(handler=unshare_group_call, problems=(Conflict,))

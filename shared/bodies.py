@@ -6,10 +6,17 @@ functions when it starts, and its first request needs three classes of sixty.
 """
 
 from datetime import datetime
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
-from pydantic.alias_generators import to_camel
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel, to_snake
 
 from shared.principals import MAX_ID_LENGTH
 from shared.texts import is_plain, visible
@@ -19,6 +26,11 @@ class Answer(BaseModel):
     """Base of all answers."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, defer_build=True)
+
+    @property
+    def path(self) -> str:
+        """Where what was created is found: the `Location` of a 201; "" if nowhere."""
+        return ""
 
 
 class Query(BaseModel):
@@ -36,13 +48,23 @@ class Body(BaseModel):
     Attributes:
         max_bytes: a longer body is not read. One character takes up to 12 bytes, if the client
             escapes it as a surrogate pair.
+        alternatives: exactly one of these fields, named as in the document, has to be there.
     """
 
     max_bytes: ClassVar[int] = 16 * 1024
+    alternatives: ClassVar[tuple[str, ...]] = ()
 
     model_config = ConfigDict(
         extra="forbid", strict=True, alias_generator=to_camel, defer_build=True
     )
+
+    @model_validator(mode="after")
+    def _has_one_of_the_alternatives(self) -> Self:
+        given = [name for name in self.alternatives if getattr(self, to_snake(name)) is not None]
+        if self.alternatives and len(given) != 1:
+            *others, last = self.alternatives
+            raise ValueError(f"has to have one of {', '.join(others)} and {last}")
+        return self
 
 
 def timestamp(moment: datetime) -> str:
@@ -50,7 +72,24 @@ def timestamp(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-type Timestamp = Annotated[datetime, PlainSerializer(timestamp)]
+class Header(NamedTuple):
+    """A request header that handlers read.
+
+    Attributes:
+        pattern: a regular expression for the whole value; "" for any text.
+    """
+
+    name: str
+    description: str
+    pattern: str = ""
+    is_required: bool = True
+
+
+type Timestamp = Annotated[
+    datetime,
+    PlainSerializer(timestamp),
+    WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization"),
+]
 type PersonId = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)]
 
 

@@ -19,6 +19,7 @@ from tests.support.collection import (
     scheduler,
 )
 from tests.support.control import Control
+from tests.support.described import DESCRIBED_ANSWERS
 from tests.support.kills import kill_all, kill_at
 from tests.support.part_errors import PART_ERRORS
 from tests.support.people import People, Person
@@ -52,6 +53,13 @@ def no_errors_of_parts() -> Iterator[None]:
     """Fails a test during which something failed in the background of an emulator."""
     yield
     assert PART_ERRORS.new() == []
+
+
+@pytest.fixture(autouse=True)
+def answers_are_described() -> Iterator[None]:
+    """Fails a test during which a host gave an answer that the OpenAPI description lacks."""
+    yield
+    assert DESCRIBED_ANSWERS.undescribed() == []
 
 
 @pytest.fixture

@@ -39,6 +39,7 @@ def perform(arguments: argparse.Namespace) -> int:
         "run": _run,
         "test": _test,
         "check": _check,
+        "openapi": _openapi,
         "token": _token,
         "call": _call,
         "doctor": _doctor,
@@ -95,6 +96,13 @@ def _check(_arguments: argparse.Namespace) -> int:
             failed.append(name)
     print(f"== {'failed: ' + ', '.join(failed) if failed else 'all checks pass'}")
     return 1 if failed else 0
+
+
+def _openapi(_arguments: argparse.Namespace) -> int:
+    # A process, because the stack and the app share no code.
+    return subprocess.run(
+        [sys.executable, "-m", "shared.openapi"], cwd=ROOT, check=False
+    ).returncode
 
 
 def _token(arguments: argparse.Namespace) -> int:

@@ -145,6 +145,8 @@ class GridEvent(EventPart):
         return FileEvent(self.id, self.event_time.astimezone(UTC), named[1], tuple(files))
 
 
+type GridEvents = Annotated[list[GridEvent], Field(min_length=1, max_length=100)]
+
 # Stands for an event that cannot be read, so that the others of its delivery are handled.
 _UNREADABLE = GridEvent.model_construct(
     event_type="", event_time=datetime(1, 1, 1, tzinfo=UTC), data=None

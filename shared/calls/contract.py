@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from shared.calls.acs_types import PlaySource, ToneRecognition
 from shared.calls.participants import Participant, masked, participant_id
 from shared.calls.reasons import Reason
 from shared.calls.recordings import Recording, RecordingState
-from shared.calls.rows import MOST_TARGETS, Action, Call, CallState, LoggedEvent
+from shared.calls.rows import MOST_TARGETS, Action, ActionState, Call, CallState, LoggedEvent
 from shared.calls.settings import E164
 
 if TYPE_CHECKING:  # so that loading the functions does not load the rules
@@ -26,21 +26,16 @@ type Tones = Annotated[str, Field(pattern="^[0-9*#a-d]*$", max_length=16)]
 # ACS allows 0 to 300 s until the first tone, 1 to 60 s between two (reference D.2, limits).
 type InitialSilenceTimeout = Annotated[int, Field(ge=1, le=300)]
 type InterToneTimeout = Annotated[int, Field(ge=1, le=60)]
-_NOT_ONE_TARGET = "has to be one of user, bot and phoneNumber"
 
 
 class TargetBody(Body):
     """A user, a bot or a phone number: exactly one of the three."""
 
+    alternatives = ("user", "bot", "phoneNumber")
+
     user: PersonId | None = None
     bot: PersonId | None = None
     phone_number: PhoneNumber | None = None
-
-    @model_validator(mode="after")
-    def _is_one(self) -> "TargetBody":
-        if len([one for one in (self.user, self.bot, self.phone_number) if one is not None]) != 1:
-            raise ValueError(_NOT_ONE_TARGET)
-        return self
 
     def read(self) -> "Target":
         from shared.calls.dialling import Target
@@ -49,19 +44,18 @@ class TargetBody(Body):
 
 
 class CallBody(Body):
-    """Whom to call, or which group call to join."""
+    """Whom to call, or which group call to join; `callerId` is for phone numbers only."""
 
     # 50 ids of 256 characters are up to 150 KiB.
-    max_bytes: ClassVar[int] = 160 * 1024
+    max_bytes = 160 * 1024
+    alternatives = ("to", "groupId")
 
     to: Annotated[list[TargetBody], Field(min_length=1, max_length=MOST_TARGETS)] | None = None
     caller_id: PhoneNumber | None = None
     group_id: UUID | None = None
 
     @model_validator(mode="after")
-    def _is_one(self) -> "CallBody":
-        if (self.to is None) == (self.group_id is None):
-            raise ValueError("has to have one of to and groupId")
+    def _calls_phones_with_caller_id(self) -> "CallBody":
         phones = any(target.phone_number for target in self.to or ())
         if self.caller_id is not None and not phones:
             raise ValueError("has a callerId, which is for phone numbers only")
@@ -72,16 +66,15 @@ class PlaySourceBody(Body):
     """The audio file at a URL, or a text and the voice that speaks it."""
 
     # A text of 5,000 characters is up to 59 KiB.
-    max_bytes: ClassVar[int] = 64 * 1024
+    max_bytes = 64 * 1024
+    alternatives = ("url", "text")
 
     url: Annotated[str, Field(min_length=1, max_length=2048)] | None = None
     text: Annotated[str, Field(min_length=1, max_length=5000)] | None = None
     voice: Annotated[str, Field(min_length=1, max_length=128)] | None = None
 
     @model_validator(mode="after")
-    def _is_one(self) -> "PlaySourceBody":
-        if (self.url is None) == (self.text is None):
-            raise ValueError("has to have one of url and text")
+    def _has_a_voice_with_a_text(self) -> "PlaySourceBody":
         if (self.text is None) != (self.voice is None):
             raise ValueError("has to have a voice with a text, and none without")
         return self
@@ -101,7 +94,7 @@ class TonesBody(Body):
     """From whom to collect how many tones; a stop tone, or silence, ends it earlier."""
 
     # An id, and a prompt.
-    max_bytes: ClassVar[int] = 72 * 1024
+    max_bytes = 72 * 1024
 
     from_: Annotated[TargetBody, Field(alias="from")]
     max_tones: Annotated[int, Field(ge=1, le=20)]
@@ -170,7 +163,7 @@ class ActionAnswer(Answer):
 
     id: str
     kind: Literal["invite", "remove", "play", "tones"]
-    state: str
+    state: ActionState
     asked_at: Timestamp
     ended_at: Timestamp | None = Field(exclude_if=is_absent)
     reason: ReasonAnswer | None = Field(exclude_if=is_absent)
@@ -181,7 +174,7 @@ class ActionAnswer(Answer):
         return cls(
             id=action.id,
             kind=action.kind,  # type: ignore[arg-type]
-            state=action.state.value,
+            state=action.state,
             asked_at=action.asked_at,
             ended_at=action.reported_at if action.state.is_final else None,
             reason=ReasonAnswer.of(action.reason),

@@ -112,6 +112,8 @@ class CallEvent(EventPart):
         return self.type.removeprefix(_TYPE_PREFIX)
 
 
+type CallEvents = Annotated[list[CallEvent], Field(min_length=1, max_length=100)]
+
 # ACS sends one event in each request, in an array (reference D.3).
 _EVENTS = TypeAdapter(
     Annotated[list[JsonValue], Field(min_length=1, max_length=100)],

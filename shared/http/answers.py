@@ -2,14 +2,14 @@
 
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar, NotRequired, TypedDict
 
 import azure.functions as func
-from pydantic import BaseModel
 
+from shared.bodies import Answer
 from shared.problems import Fault, Problem
 
 _HEADERS = {
@@ -23,44 +23,60 @@ _MOST_FAULTS = 20
 
 
 @dataclass(frozen=True)
-class Created:
-    """An answer with status 201; `location` is the path of the new resource, if it has one."""
+class Created[B: Answer]:
+    """An answer with status 201, and with the `path` of its body, if it has one, as `Location`."""
 
-    body: BaseModel
-    location: str = ""
+    body: B
 
 
 @dataclass(frozen=True)
-class Accepted:
+class Accepted[B: Answer]:
     """An answer with status 202: the work has begun and is not finished."""
 
-    body: BaseModel
+    body: B
 
 
 @dataclass(frozen=True)
 class Document:
-    """An answer that is not JSON."""
+    """An answer that is not JSON, or that was JSON before. Subclasses say of what kind they are.
 
-    text: str
-    mimetype: str
+    Attributes:
+        headers: instead of the usual ones, or besides them.
+    """
+
+    text: str | bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    mimetype: ClassVar[str]
+    is_versioned: ClassVar[bool] = False  # with an ETag, by which the client may ask again
+
+
+@dataclass(frozen=True)
+class NotModified:
+    """An answer with status 304: the client has this already. The headers are those of the 200."""
+
+    headers: Mapping[str, str]
 
 
 # What a handler returns; None means 204.
-type Result = BaseModel | Created | Accepted | Document | None
+type Result = Answer | Created[Any] | Accepted[Any] | Document | NotModified | None
 
 
 def success(result: Result) -> func.HttpResponse:
     match result:
         case None:
             return func.HttpResponse(status_code=HTTPStatus.NO_CONTENT, headers=_HEADERS)
-        case Created(body, location):
-            headers = {"Location": location} if location else {}
+        case Created(body):
+            headers = {"Location": body.path} if body.path else {}
             text = body.model_dump_json(by_alias=True)
             return _json(HTTPStatus.CREATED, text, headers=headers)
         case Accepted(body):
             return _json(HTTPStatus.ACCEPTED, body.model_dump_json(by_alias=True))
-        case Document(text, mimetype):
-            return _json(HTTPStatus.OK, text, mimetype)
+        case Document(content, more):
+            return _json(HTTPStatus.OK, content, result.mimetype, more)
+        case NotModified(more):
+            merged = {**_HEADERS, **more}
+            return func.HttpResponse(status_code=HTTPStatus.NOT_MODIFIED, headers=merged)
         case _:
             return _json(HTTPStatus.OK, result.model_dump_json(by_alias=True))
 
@@ -74,8 +90,25 @@ def without_body(response: func.HttpResponse) -> func.HttpResponse:
     )
 
 
+# One thing that is wrong with the request.
+FaultDocument = TypedDict("FaultDocument", {"in": str, "field": str, "message": str})
+
+
+class ProblemDocument(TypedDict):
+    """Why a request was refused or failed (RFC 9457); `errors` lists what is wrong with it."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    message: str
+    errors: NotRequired[list[FaultDocument]]
+
+
 def problem_answer(problem: Problem, context: func.Context) -> func.HttpResponse:
-    document: dict[str, Any] = {
+    document: ProblemDocument = {
         "type": f"urn:trusted-service:problem:{problem.code}",
         "title": problem.title,
         "status": int(problem.status),
@@ -106,9 +139,9 @@ def _listed(faults: Sequence[Fault]) -> list[Fault]:
 
 def _json(
     status: HTTPStatus,
-    text: str,
+    text: str | bytes,
     mimetype: str = "application/json",
-    headers: dict[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> func.HttpResponse:
     return func.HttpResponse(
         text,

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from shared.app import App
-from shared.bodies import Body, Query
+from shared.bodies import Body, Header, Query
 from shared.http.accept import prefers
 from shared.http.faults import faults_of
 from shared.http.route_ids import decoded, find_id, read_id
@@ -36,7 +36,12 @@ _MOST_BRACKETS = 100_000
 _MOST_PARAMETERS, _MOST_PAIRS = 100, 1000
 # Smaller bodies have room for few fields.
 _SMALL = 4 * 1024
-_IDEMPOTENCY_KEY = re.compile("[!-~]{1,256}")
+# The client's name for a request, whose repetitions have one effect together.
+IDEMPOTENCY_KEY = Header(
+    "Idempotency-Key",
+    "The client's name for this request: its repetitions have one effect together.",
+    "^[!-~]{1,256}$",
+)
 # How many faults the detail of the problem lists.
 _MOST_IN_DETAIL = 3
 
@@ -47,11 +52,21 @@ class PublicRequest[Q: Query]:
 
     query: Q
     route: dict[str, str]
+    headers: Mapping[str, str]
 
     @property
     def app(self) -> App:
         """Built on first use: with wrong settings the service is alive, although not ready."""
         return current()
+
+
+@dataclass(frozen=True)
+class Callback:
+    """A request whose sender is verified. No proof covers the body: read it as untrusted input."""
+
+    app: App
+    route: dict[str, str]
+    body: bytes
 
 
 @dataclass(frozen=True)
@@ -95,9 +110,9 @@ class Request[Q: Query, B: Body]:
         Raises:
             InvalidRequest: the header is missing or malformed.
         """
-        name = "Idempotency-Key"
+        name = IDEMPOTENCY_KEY.name
         value = self.headers.get(name.lower(), "")
-        if not _IDEMPOTENCY_KEY.fullmatch(value):
+        if not re.fullmatch(IDEMPOTENCY_KEY.pattern, value):
             message = "has to name this request, in 1 to 256 visible ASCII characters"
             raise InvalidRequest(f"{name} {message}.", faults=[Fault("header", name, message)])
         return value

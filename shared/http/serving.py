@@ -8,11 +8,12 @@ import logging
 import time
 import traceback
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import azure.functions as func
 
-from shared.bodies import Body, Query
 from shared.http.answers import Result, problem_answer, success, without_body
+from shared.http.operations import OneOrAll, Operation, PublicOneOrAll, PublicOperation
 from shared.http.requests import PublicRequest, Request, read_query, read_request
 from shared.http.worker import current
 from shared.principals import Caller, Kind
@@ -22,52 +23,41 @@ from shared.settings_reader import SettingsError
 logger = logging.getLogger(__name__)
 
 
-async def serve[Q: Query, B: Body](
+async def serve(
     req: func.HttpRequest,
     context: func.Context,
-    handler: Callable[[Request[Q, B]], Awaitable[Result]],
-    *,
-    query: type[Q] = Query,  # type: ignore[assignment]
-    body: type[B] = Body,  # type: ignore[assignment]
-    role: str | None = None,
-    service_role: str | None = None,
+    declared: Operation[Any, Any] | OneOrAll,
 ) -> func.HttpResponse:
-    """Answer a request of a signed-in user.
-
-    Args:
-        query: what the query string may hold; by default nothing.
-        body: what the body may hold; by default nothing. A missing body is read as `{}`.
-        role: the app role that every caller needs, users and apps alike.
-        service_role: without `role`, the app role that admits an app-only caller besides users;
-            by default no app is admitted.
-    """
+    """Answer a request of a signed-in user, or of an app that its operation admits."""
+    route = dict(req.route_params)
+    operation = declared.chosen(route) if isinstance(declared, OneOrAll) else declared
 
     async def admit_and_handle() -> Result:
         app = current()
         async with asyncio.timeout(app.settings.upstream.timeout):
             caller = await app.authenticator.authenticate(req.headers)
-            _admit(caller, role, service_role)
-            contents = read_request(req, query, body)
-            route = dict(req.route_params)
-            return await handler(Request(app, caller, *contents, route, req.headers))
+            _admit(caller, operation.role, operation.service_role)
+            contents = read_request(req, operation.query, operation.body)
+            return await operation.handler(Request(app, caller, *contents, route, req.headers))
 
     return await answer(req, context, admit_and_handle)
 
 
-async def serve_public[Q: Query](
+async def serve_public(
     req: func.HttpRequest,
     context: func.Context,
-    handler: Callable[[PublicRequest[Q]], Awaitable[Result]],
-    *,
-    query: type[Q] = Query,  # type: ignore[assignment]
+    declared: PublicOperation[Any] | PublicOneOrAll,
 ) -> func.HttpResponse:
     """Answer a request that needs no sign-in. The handler sets its own time limit.
 
     The body is not read: anybody could send a large one.
     """
+    route = dict(req.route_params)
+    operation = declared.chosen(route) if isinstance(declared, PublicOneOrAll) else declared
 
     async def read_and_handle() -> Result:
-        return await handler(PublicRequest(read_query(req, query), dict(req.route_params)))
+        query = read_query(req, operation.query)
+        return await operation.handler(PublicRequest(query, route, req.headers))
 
     return await answer(req, context, read_and_handle)
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from shared.bodies import Answer, Body, Query, Timestamp, visible_text
+from shared.bodies import Answer, Body, Header, Query, Timestamp, visible_text
 from shared.identity.settings import MAX_TOKEN_MINUTES, MIN_TOKEN_MINUTES
 from shared.principals import Caller
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # a function loads its contract at start, and must not load t
     from shared.identity.rows import Identity
 
 # Holds the Entra token of the Teams user, as in Microsoft's samples.
-TEAMS_USER_HEADER = "teams-user-aad-token"
+TEAMS_USER_HEADER = Header("teams-user-aad-token", "The Entra token of the Teams user.")
 
 type Scope = Literal["chat", "chat.join", "chat.join.limited", "voip", "voip.join"]
 
@@ -27,7 +27,7 @@ type Minutes = Annotated[int, Field(ge=MIN_TOKEN_MINUTES, le=MAX_TOKEN_MINUTES)]
 
 
 class TokenQuery(Query):
-    scope: Annotated[frozenset[Scope], BeforeValidator(_split), Field(min_length=1)] | None = None
+    scope: Annotated[frozenset[Scope], Field(min_length=1), BeforeValidator(_split)] | None = None
     expires_in_minutes: Minutes | None = None
 
 

@@ -61,8 +61,9 @@ class Teams:
         if not self._app_id:
             raise NotConfigured("TEAMS_APP_ID is not set.")
         if not teams_token:
-            fault = Fault("header", TEAMS_USER_HEADER, "holds the Entra token of the Teams user")
-            raise InvalidRequest(f"The header {TEAMS_USER_HEADER} is missing.", faults=[fault])
+            name = TEAMS_USER_HEADER.name
+            fault = Fault("header", name, "holds the Entra token of the Teams user")
+            raise InvalidRequest(f"The header {name} is missing.", faults=[fault])
         user_id = _unverified_object_id(teams_token)
         if caller.entra_object_id is not None and user_id != caller.entra_object_id:
             raise Forbidden("The Teams token is another person's than the bearer token.")

@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import (
@@ -11,8 +11,8 @@ from pydantic import (
     BeforeValidator,
     Field,
     ValidationInfo,
+    WithJsonSchema,
     field_validator,
-    model_validator,
 )
 
 from shared.bodies import Answer, Body, PersonId, Query, Timestamp, is_absent, visible_text
@@ -56,19 +56,18 @@ def _is_true(value: bool) -> bool:
     return value
 
 
+_TRUE = {"type": "boolean", "const": True}
+
+
 class AudienceBody(Body):
     """With whom a call is shared: exactly one of the three."""
 
+    alternatives = ("friends", "users", "space")
+
     # Not Literal[True]: 1 equals True, so it would be accepted.
-    friends: Annotated[bool, AfterValidator(_is_true)] | None = None
+    friends: Annotated[bool, AfterValidator(_is_true), WithJsonSchema(_TRUE)] | None = None
     users: Annotated[list[PersonId], Field(max_length=MOST_INVITEES)] | None = None
     space: Annotated[str, Field(max_length=256), AfterValidator(visible_text)] | None = None
-
-    @model_validator(mode="after")
-    def _has_exactly_one(self) -> "AudienceBody":
-        if len([part for part in (self.friends, self.users, self.space) if part is not None]) != 1:
-            raise ValueError("has to be one of friends, users and space")
-        return self
 
     def read(self) -> "Audience":
         from shared.sharing.audiences import Audience
@@ -81,7 +80,7 @@ class SharingBody(Body):
     """What each body that shares a call says: when it is, and with whom it is shared."""
 
     # 350 ids of 256 characters are up to 1,050 KiB.
-    max_bytes: ClassVar[int] = 1100 * 1024
+    max_bytes = 1100 * 1024
 
     starts_at: EventTime | None = None
     ends_at: EventTime | None = None

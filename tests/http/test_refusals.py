@@ -15,7 +15,8 @@ from devstack.issuer.tokens import issuer_key, mint
 from tests.support.api import ask
 from tests.support.stack import ROOT, Host, Stack, StartHost
 
-OPEN = {"Health", "CallEvents", "IncomingCall"}  # the last two prove who sends
+# The last two prove who sends.
+OPEN = {"Health", "OpenApi", "ApiDocs", "CallEvents", "IncomingCall"}
 FOR_APPS = {
     "IssueToken",
     "RevokeTokens",
@@ -135,7 +136,7 @@ async def test_a_route_for_people_refuses_an_app_whatever_its_roles(
 
 
 WITH_BODIES = [one for one in routes(besides=OPEN) if one[0] in ("POST", "PUT")]
-ROLES = ["Tokens.Issue", "Bots.Operate", "Calls.Manage", "Meetings.Schedule"]
+ROLES = ["Tokens.Issue", "Bots.Operate", "Calls.Manage", "Calls.Record", "Meetings.Schedule"]
 
 
 @pytest.mark.parametrize(("method", "path"), WITH_BODIES)

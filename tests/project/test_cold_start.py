@@ -22,6 +22,7 @@ LAZY = {
     "urllib3": "the same",
     "icalendar": "the one route that writes calendar files",
     "dateutil": "the same",
+    "shared.openapi": "what writes the description of the HTTP contract",
     "devstack": "the local stack",
     "tests": "nobody but us",
 }

@@ -70,8 +70,11 @@ def test_the_example_points_the_core_tools_at_the_stacks_default_ports(tmp_path:
 
 def test_what_is_not_the_app_is_not_deployed() -> None:
     ignored = (ROOT / ".funcignore").read_text("utf-8").split()
-    deployed = {"host.json", "requirements.txt", "shared"}
+    deployed = {"host.json", "requirements.txt", "shared", "docs"}
     deployed |= {path.parent.name for path in ROOT.glob("*/function.json")}
+    # All of `docs` but the description, which is served.
+    assert "docs" not in ignored
+    assert ignored.index("!docs/openapi.json") > ignored.index("docs/*")
     kept_back = {"tests", "devstack", "dev.py", "local.settings.json", "requirements-dev.txt"}
 
     assert kept_back <= set(ignored)

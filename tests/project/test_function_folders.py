@@ -11,21 +11,32 @@ from tests.support.stack import ROOT
 
 FOLDERS = sorted(path.parent for path in ROOT.glob("*/function.json"))
 
-# What every folder may import: the HTTP edge, the base classes, the app roles, and contracts.
-USUAL = {"azure.functions", "shared.http", "shared.bodies", "shared.auth.roles"}
+# What every folder may import: the HTTP edge, the base classes, the app roles, contracts, and what
+# it refuses with.
+USUAL = {
+    "azure.functions",
+    "shared.http",
+    "shared.bodies",
+    "shared.auth.roles",
+    "shared.problems",
+}
 
 # What some folders need besides, each with the reason.
 EXTRA = {
+    "ApiDocs": {"pathlib"},  # where the page and its files are
     "CallEvents": {"shared.calls.events"},  # reads the body of another service, not a contract
     "ExportUser": {"datetime"},  # says when the export was made
     "Health": {
         "shared.operate.health",  # how long an answer is kept is told in Retry-After
-        "shared.problems",  # a probe that is not there, and one that is down
     },
     "IncomingCall": {"shared.bot_calls.event_grid"},  # reads the body of another service
+    "OpenApi": {"pathlib"},  # where the description is
     "OpenInvitation": {"shared.sharing.calendar_files"},  # writes another media type than JSON
 }
 
+
+# What the folder serves.
+BESIDES = {"ApiDocs": {"viewer"}}
 
 TIMERS = {"Tidy": "%TIDY_SCHEDULE%"}
 
@@ -71,7 +82,7 @@ def test_the_timer_runs_by_its_setting_and_never_because_a_host_starts() -> None
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_a_folder_holds_nothing_but_its_contract(folder: Path) -> None:
-    assert {path.name for path in folder.iterdir() if path.name != "__pycache__"} == {
-        "__init__.py",
-        "function.json",
-    }
+    """And `example.json`, for the description; no request reads it."""
+    held = {path.name for path in folder.iterdir()} - {"__pycache__", "example.json"}
+
+    assert held - BESIDES.get(folder.name, set()) == {"__init__.py", "function.json"}

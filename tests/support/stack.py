@@ -19,6 +19,7 @@ from joserfc.jwk import RSAKey
 
 from devstack.issuer.tokens import issuer_key, mint
 from devstack.stack.ports import DEFAULT_PORTS
+from tests.support.described import DESCRIBED_ANSWERS
 from tests.support.host_process import HostProcess, HostProcesses
 from tests.support.part_process import running_part
 from tests.support.ports import free_port
@@ -152,6 +153,7 @@ class Host:
         # ACS calls back the host that placed the call.
         self._settings = {"CALLBACK_BASE_URL": f"http://127.0.0.1:{self.port}", **settings}
         self.log = logs / f"{self.port}.log"
+        DESCRIBED_ANSWERS.watch(self.log)
         self.api = f"http://127.0.0.1:{self.port}/api"
         self._processes = processes
         self._process: HostProcess | None = None

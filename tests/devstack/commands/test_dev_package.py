@@ -31,8 +31,13 @@ def test_it_holds_the_app_and_nothing_else(package: Path) -> None:
     functions = {path.parent.name for path in ROOT.glob("*/function.json")}
 
     assert {path.name for path in package.iterdir()} == functions | {
-        *("shared", "host.json", "requirements.txt", MARKER)
+        *("shared", "docs", "host.json", "requirements.txt", MARKER)
     }
+    # The description, which is served; and the page with its viewer.
+    assert [path.name for path in (package / "docs").iterdir()] == ["openapi.json"]
+    viewer = ROOT / "ApiDocs" / "viewer"
+    kept = {path.name for path in viewer.iterdir()} - {"LICENSE"}
+    assert {path.name for path in (package / "ApiDocs" / "viewer").iterdir()} == kept
     for source in (ROOT / "shared").rglob("*.py"):
         assert (package / source.relative_to(ROOT)).read_bytes() == source.read_bytes()
 

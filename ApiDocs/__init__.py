@@ -1,0 +1,84 @@
+"""GET /api/docs/{asset?}: show the description as a page that people read and try."""
+
+from pathlib import Path
+
+import azure.functions as func
+
+from shared.bodies import Query
+from shared.http import (
+    IF_NONE_MATCH,
+    Document,
+    NotModified,
+    PublicOneOrAll,
+    PublicOperation,
+    PublicRequest,
+    serve_public,
+    stored_file,
+)
+from shared.problems import NotFound
+
+_VIEWER = Path(__file__).parent / "viewer"
+# The page holds what people type, their bearer tokens too: it loads, and tells, nobody else.
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self';"
+    " img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none';"
+    " frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+class Page(Document):
+    mimetype = "text/html"
+    is_versioned = True
+
+
+class Script(Document):
+    mimetype = "text/javascript"
+    is_versioned = True
+
+
+class StyleSheet(Document):
+    mimetype = "text/css"
+    is_versioned = True
+
+
+class Licence(Document):
+    mimetype = "text/plain"
+    is_versioned = True
+
+
+# All that is served: no name of a request leads to another file.
+_ASSETS: dict[str, type[Script | StyleSheet | Licence]] = {
+    "page.js": Script,
+    "swagger-ui-bundle.js": Script,
+    "swagger-ui.css": StyleSheet,
+    "swagger-ui-bundle.js.LICENSE.txt": Licence,
+}
+
+
+async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    return await serve_public(req, context, OPERATION)
+
+
+async def show_page(request: PublicRequest[Query]) -> Page | NotModified:
+    """Show this description as a page, in which requests can be tried."""
+    return await stored_file(_VIEWER / "page.html", Page, request, _HEADERS)
+
+
+async def show_asset(
+    request: PublicRequest[Query],
+) -> Script | StyleSheet | Licence | NotModified:
+    """Give a file that the page needs."""
+    name = request.route["asset"]
+    kind = _ASSETS.get(name)
+    if kind is None:
+        raise NotFound
+    return await stored_file(_VIEWER / name, kind, request)
+
+
+OPERATION = PublicOneOrAll(
+    segment="asset",
+    one=PublicOperation(handler=show_asset, headers=(IF_NONE_MATCH,), problems=(NotFound,)),
+    all=PublicOperation(handler=show_page, headers=(IF_NONE_MATCH,)),
+)

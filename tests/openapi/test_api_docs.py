@@ -1,0 +1,130 @@
+"""The page and the description, as the service gives them to anybody."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.support.node import FOLDER, run_node
+from tests.support.people import People
+from tests.support.stack import ROOT, Host
+
+VIEWER = ROOT / "ApiDocs" / "viewer"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+SERVED = ("page.js", "swagger-ui-bundle.js", "swagger-ui.css", "swagger-ui-bundle.js.LICENSE.txt")
+
+
+async def get(
+    client: aiohttp.ClientSession, host: Host, path: str, **headers: str
+) -> tuple[aiohttp.ClientResponse, bytes]:
+    async with client.get(f"{host.api}{path}", headers=headers) as answer:
+        return answer, await answer.read()
+
+
+async def test_the_description_is_given_to_anybody_and_only_once_to_each(
+    one_host: Host, client: aiohttp.ClientSession
+) -> None:
+    answer, body = await get(client, one_host, "/openapi.json")
+    again, nothing = await get(
+        client, one_host, "/openapi.json", **{"If-None-Match": answer.headers["ETag"]}
+    )
+
+    assert (answer.status, answer.content_type) == (200, "application/json")
+    assert body == (ROOT / "docs" / "openapi.json").read_bytes()
+    assert answer.headers["ETag"] == f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    assert (again.status, nothing) == (304, b"")
+    for one in (answer, again):
+        assert one.headers["Cache-Control"] == "public, no-cache"
+        assert one.headers["ETag"] == answer.headers["ETag"]
+    other, _ = await get(client, one_host, "/openapi.json", **{"If-None-Match": '"old"'})
+    assert other.status == 200
+
+
+async def test_the_page_may_load_and_ask_nothing_but_this_service(
+    one_host: Host, client: aiohttp.ClientSession
+) -> None:
+    answer, body = await get(client, one_host, "/docs")
+    policy = dict(
+        part.strip().split(" ", 1) for part in answer.headers["Content-Security-Policy"].split(";")
+    )
+
+    assert (answer.status, answer.content_type) == (200, "text/html")
+    assert policy["default-src"] == policy["frame-ancestors"] == policy["form-action"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+    assert "unsafe" not in answer.headers["Content-Security-Policy"]
+    assert b"<script>" not in body
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize("name", SERVED)
+async def test_the_files_of_the_page_are_given_as_what_they_are(
+    one_host: Host, client: aiohttp.ClientSession, name: str
+) -> None:
+    answer, body = await get(client, one_host, f"/docs/{name}")
+
+    kinds = {".js": "text/javascript", ".css": "text/css", ".txt": "text/plain"}
+    assert (answer.status, answer.content_type) == (200, kinds[Path(name).suffix])
+    assert body == (VIEWER / name).read_bytes()
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "page.html",  # is the page itself, with its policy
+        "LICENSE",
+        "nothing.js",
+        "PAGE.JS",
+        "..%2f__init__.py",
+        "%2e%2e%2f__init__.py",
+        "..%5c__init__.py",
+        "page.js%00",
+        "~cGFnZS5qcw",
+        "x" * 5000,
+    ],
+)
+async def test_no_other_name_leads_to_a_file(
+    one_host: Host, client: aiohttp.ClientSession, name: str
+) -> None:
+    answer, body = await get(client, one_host, f"/docs/{name}")
+
+    assert answer.status == 404
+    assert b"azure" not in body
+
+
+def test_the_viewer_is_that_of_the_npm_package() -> None:
+    """The lock file in tests/node has the hash of the package."""
+    package = FOLDER / "node_modules" / "swagger-ui-dist"
+    taken = {path.name for path in VIEWER.iterdir()} - {"page.html", "page.js"}
+
+    assert taken == {*SERVED, "LICENSE", "NOTICE"} - {"page.js"}
+    for name in taken:
+        assert (VIEWER / name).read_bytes() == (package / name).read_bytes(), name
+    assert sum(path.stat().st_size for path in VIEWER.iterdir()) < 2_000_000
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
+@pytest.mark.timeout(300)
+async def test_a_browser_shows_the_routes_and_tries_requests(
+    one_host: Host, people: People
+) -> None:
+    [alice] = people(one_host, "alice")
+    seen: dict[str, Any] = json.loads(
+        run_node(FOLDER / "api_docs.mjs", str(CHROMIUM), one_host.api, alice.bearer)
+    )
+    described = json.loads((ROOT / "docs" / "openapi.json").read_text("utf-8"))["paths"]
+
+    assert sorted(seen["routes"]) == sorted(
+        f"{method.upper()} {path}" for path, methods in described.items() for method in methods
+    )
+    assert json.loads(seen["answers"]["isAlive 200"]) == {"status": "ok"}
+    assert json.loads(seen["answers"]["getUser 401"])["code"] == "unauthenticated"
+    assert json.loads(seen["answers"]["getUser 200"])["id"] == alice.id
+    # Nothing is asked of others, and the policy stops nothing that the page wants.
+    assert {url.startswith(one_host.api) for url in seen["asked"]} == {True}
+    [refused] = seen["console"]
+    assert "401" in refused

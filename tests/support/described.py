@@ -1,0 +1,80 @@
+"""Whether each answer of the hosts is in the OpenAPI description: what is not fails the test.
+
+The hosts' logs say of every answer which function gave it, its status and its problem; so it does
+not matter who has asked, nor how.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+# What `shared.http.serving.answer` logs.
+_ANSWER = re.compile(rb"shared\.http\.serving \[[^]]*\]: (\w+) (\w+): (\d{3}) ([\w-]+) in \d+ ms")
+_OK = "ok"
+
+type Answered = tuple[str, str, int, str]  # function, method, status, problem or "ok"
+
+
+class DescribedAnswers:
+    """Reads the logs of hosts, each line once."""
+
+    def __init__(self) -> None:
+        self._read: dict[Path, int] = {}  # how many bytes, by log
+
+    def watch(self, log: Path) -> None:
+        self._read.setdefault(log, 0)
+
+    def undescribed(self) -> list[str]:
+        """What was answered since the last time and is not described, each once."""
+        return [
+            f"{function} answered {method} with {status} {code}: list it in its OPERATION"
+            for function, method, status, code in sorted(set(self.new()) - described())
+        ]
+
+    def new(self) -> Iterator[Answered]:
+        """What was answered since the last time."""
+        for log in self._read:
+            yield from self._new(log)
+
+    def _new(self, log: Path) -> Iterator[Answered]:
+        if not log.exists() or log.stat().st_size == self._read[log]:
+            return
+        with log.open("rb") as file:
+            file.seek(self._read[log])
+            text = file.read()
+        whole_lines = text[: text.rfind(b"\n") + 1]
+        self._read[log] += len(whole_lines)
+        for method, function, status, code in _ANSWER.findall(whole_lines):
+            yield function.decode(), method.decode(), int(status), code.decode()
+
+
+@cache
+def described() -> frozenset[Answered]:
+    """Every answer that the description has."""
+    document = json.loads((ROOT / "docs" / "openapi.json").read_text("utf-8"))
+    return frozenset(
+        (operation["x-function"], name.upper(), int(status), code)
+        for path in document["paths"].values()
+        for name, operation in path.items()
+        # HEAD has the statuses of GET without their bodies, and so without the codes in them.
+        for status, answer in (path["get"] if name == "head" else operation)["responses"].items()
+        for code in codes_of(document, answer)
+    )
+
+
+def codes_of(document: dict[str, Any], answer: dict[str, Any]) -> list[str]:
+    """The problems of an answer in the description; "ok" where it is none."""
+    if "$ref" in answer:
+        answer = document["components"]["responses"][answer["$ref"].rpartition("/")[2]]
+    problem = answer.get("content", {}).get("application/problem+json")
+    if problem is None:
+        return [_OK]
+    codes: list[str] = problem["schema"]["allOf"][1]["properties"]["code"]["enum"]
+    return codes
+
+
+DESCRIBED_ANSWERS = DescribedAnswers()
