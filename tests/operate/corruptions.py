@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from shared.identity.rows import REVERSE_ROW, owner_key, spare_row_key
 from shared.keys import key, principal_key
-from shared.sharing.rows import packed
+from shared.sharing.packed_keys import packed
 from shared.stored_rows import Row
 from shared.tables import FRIENDS, IDENTITIES, INVITATIONS, SHARED_CALLS, Value
 from tests.golden.product import START, user
