@@ -40,6 +40,8 @@ _VERSION = {
 _WRITE = {**_VERSION, "Content-Type": "application/json", "Prefer": "return-no-content"}
 # What Microsoft's SDK asks access tokens of storage for, in every cloud.
 _SCOPE = "https://storage.azure.com/.default"
+# The code of the one conflict that says that a row is there.
+_EXISTS = "EntityAlreadyExists"
 # Whatever version is stored.
 ANY = "*"
 
@@ -255,7 +257,7 @@ def _table_error(error: HttpResponseError) -> HttpResponseError:
     """The error with the code of its answer."""
     answer: Any = error.response
     code = _error_code(answer)
-    if isinstance(error, ResourceExistsError) and code != "EntityAlreadyExists":
+    if isinstance(error, ResourceExistsError) and code != _EXISTS:
         error = HttpResponseError(response=error.response)
     error.error_code = code  # type: ignore[attr-defined]  # as the SDK has it
     return error
@@ -273,7 +275,7 @@ def _error_code(answer: Answer) -> str:
 def _transaction_error(error: "TableTransactionError") -> HttpResponseError:
     """The error that the operation alone would have had."""
     kind = ERRORS.get(error.status_code or 0)
-    if kind is None:
+    if kind is None or (kind is ResourceExistsError and error_code(error) != _EXISTS):
         return error
     alone = kind(message=error.message)
     alone.status_code, alone.error_code = error.status_code, error_code(error)  # type: ignore[attr-defined]

@@ -194,7 +194,9 @@ def _package(arguments: argparse.Namespace) -> int:
     except PackageError as reason:
         _print_error(f"dev.py: {reason}")
         return 1
-    _print(f"{number} files. Publish them: cd {folder} && func azure functionapp publish APP")
+    _print(
+        f"{number} files. Publish them: cd {folder} && func azure functionapp publish APP --python"
+    )
     return 0
 
 

@@ -17,6 +17,7 @@ def ready_report(plan: Plan, default_state: bool) -> str:
         "The stack is ready. Ctrl-C stops it.",
         "",
         f"  API      {host}",
+        *([f"  Docs     {plan.api}/docs  (every route; tries requests)"] if plan.with_host else []),
         f"  Issuer   {plan.issuer}  (log in as any of the users)",
         f"  ACS      {plan.acs}  and  {plan.acs_tls}  (trust {plan.certificates.authority})",
         f"  Graph    {plan.graph}  and  {plan.graph_tls}",

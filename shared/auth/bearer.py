@@ -23,7 +23,9 @@ from shared.principals import Caller
 MAX_TOKEN_LENGTH = 16 * 1024
 _TYPES = frozenset({"jwt", "at+jwt", "application/at+jwt"})
 _MAX_KEY_ID_LENGTH = 256
-_MOST_REMEMBERED = 10_000  # about 1 KiB each
+# Of at most 4 KiB each, as the caller is about as long as their token: one with hundreds of groups
+# is verified each time.
+_MOST_REMEMBERED, _LONGEST_REMEMBERED = 10_000, 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,8 @@ class BearerTokens:
         verified = self._remembered.pop(digest, None)
         if verified is None or not await self._is_still_valid(verified):
             verified = await self._verify(token)
-        self._remembered[digest] = verified
+        if len(token) <= _LONGEST_REMEMBERED:
+            self._remembered[digest] = verified
         if len(self._remembered) > self._most_remembered:
             self._remembered.popitem(last=False)
         return verified.caller

@@ -224,10 +224,7 @@ class Calls:
             await self._end(call)
             # Before the record goes, by which a repetition of the erasure finds the call.
             await self._intents.end_all(PLACE, call.call_id)
-        # Also before the records go, by which the recordings are found.
-        for call in await self._records.all_of(principal):
-            await self._files.erase(call.recordings.listed)
-        await self._records.erase(principal)
+        await self._records.erase(principal, lambda call: self._files.erase(call.recordings.listed))
 
     async def export(self, principal: Principal) -> list[dict[str, Any]]:
         """The calls that a person placed, and those that they made to bots."""

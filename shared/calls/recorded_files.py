@@ -77,6 +77,8 @@ class FileEvent:
 class Acs(Protocol):
     """The methods of `CallRecordingApi` that are used here."""
 
+    async def stop(self, acs_id: str) -> None: ...
+
     async def delete_file(self, url: str) -> None: ...
 
 
@@ -125,12 +127,15 @@ class RecordedFiles:
         return () if row is None else _files_of(row)
 
     async def erase(self, recordings: Iterable[Recording]) -> None:
-        """Delete the files in ACS, and what is stored of them. May be repeated.
+        """Stop the recordings, and delete their files in ACS and what is stored of them. May be
+        repeated.
 
         Raises:
             Unavailable, Throttled: ACS or storage failed.
         """
         for recording in recordings:
+            if recording.is_open_in_acs:
+                await self._acs.stop(recording.acs_id or "")
             if recording.acs_id is not None:
                 await self.erase_one(recording.acs_id, is_noted=recording.is_noted)
 

@@ -139,7 +139,7 @@ class CallRecording:
         for recording in call.recordings.listed:
             if recording.acs_id is not None and not recording.is_noted:
                 await self._bind(call, recording, recording.acs_id)
-            elif recording.must_stop:
+            elif _must_stop(call, recording):
                 await self._stop(call, recording)
             elif recording.may_start and recording.notice is Notice.HEARD and call.is_ongoing:
                 try:
@@ -154,7 +154,7 @@ class CallRecording:
             waits = recording.acs_id is None and recording.ended_at is None
             if waits and self._now() - recording.asked_at >= _UNCONFIRMED:
                 await self._fail(call, recording, _NEVER_CONFIRMED)
-            elif recording.must_stop:
+            elif _must_stop(call, recording):
                 await self._stop(call, recording)
             elif recording.must_pause:
                 with contextlib.suppress(NotRecorded, CallEnded, CallRefused):
@@ -194,16 +194,13 @@ class CallRecording:
 
         def change(found: Call) -> Call:
             recording = found.recordings.find(meant.id)
-            if recording is None or recording.ended_at is not None:
+            if recording is None:
                 raise NotRecorded
-            if wanted is not Wanted.STOP and recording.acs_id is None:
-                raise NotRecorded("It has not begun yet.")
-            recording = replace(recording, wanted=wanted)
-            if recording.acs_id is None:  # then ACS is not asked for it, or is told to stop it
-                recording = replace(recording, ended_at=at)
-            return replace(found, recordings=found.recordings.added(recording))
+            return replace(found, recordings=found.recordings.added(recording.wanting(wanted, at)))
 
-        _check_connected(call)
+        # Others may go on with the call, and ACS with the recording, when this service has left it.
+        if not (wanted is Wanted.STOP and meant.ended_at is None and meant.is_open_in_acs):
+            _check_connected(call)
         changed, is_first = await self._records.change_once(call_id, change)
         if changed is None:
             raise NotFound
@@ -335,6 +332,11 @@ def _source(settings: CallSettings) -> PlaySource | None:
 def _check_connected(call: Call) -> None:
     if not call.is_ongoing or call.state is not CallState.CONNECTED or call.server_call_id is None:
         raise CallEnded
+
+
+def _must_stop(call: Call, recording: Recording) -> bool:
+    """Nobody wants it, or nobody could stop it any more: this service has left the call."""
+    return recording.must_stop or (recording.is_open_in_acs and not call.is_ongoing)
 
 
 def _accepted(found: Recording) -> Recording:

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from shared.calls import reasons
 from shared.calls.reasons import Reason
+from shared.problems import NotRecorded
 
 # One property holds all recordings of a call: each takes up to 900 of its 32,768 characters.
 MOST_RECORDINGS = 20
@@ -100,14 +101,36 @@ class Recording:
         return is_open and self.notice in (Notice.NONE, Notice.HEARD)
 
     @property
+    def is_open_in_acs(self) -> bool:
+        """May ACS be recording, as far as it has told?"""
+        return self.acs_id is not None and not self.is_stopped
+
+    @property
     def must_stop(self) -> bool:
         """Does ACS record although nobody wants it?"""
-        return self.wanted is Wanted.STOP and self.acs_id is not None and not self.is_stopped
+        return self.wanted is Wanted.STOP and self.is_open_in_acs
 
     @property
     def must_pause(self) -> bool:
         """Does ACS record although it is to be paused?"""
         return self.wanted is Wanted.PAUSE and bool(self.is_active) and self.ended_at is None
+
+    def wanting(self, wanted: Wanted, at: datetime) -> "Recording":
+        """The recording after a request to pause it, to go on or to stop.
+
+        Raises:
+            NotRecorded: it has ended, or has not begun.
+        """
+        if self.ended_at is not None:
+            # Another stop came first, or this one, whose answer storage has lost.
+            if self.wanted is Wanted.STOP and wanted is Wanted.STOP:
+                return self
+            raise NotRecorded
+        if self.acs_id is not None:
+            return replace(self, wanted=wanted)
+        if wanted is not Wanted.STOP:
+            raise NotRecorded("It has not begun yet.")
+        return replace(self, wanted=wanted, ended_at=at)  # ACS is not asked, or is told to stop it
 
     def failed(self, reason: Reason, at: datetime) -> "Recording":
         """The recording after ACS refused it; unchanged if ACS has it, or it has ended."""

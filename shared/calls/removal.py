@@ -9,7 +9,7 @@ from shared.calls.live_calls import LIVE_ROW, LiveRows
 from shared.calls.recorded_files import FILE_ROW, file_key
 from shared.calls.row_keys import bot_caller_index_row, index_row
 from shared.calls.rows import RECORD_ROW, Call
-from shared.changes import growing_rest
+from shared.changes import growing_rest, retry_if_changed
 from shared.intents import Places
 from shared.keys import principal_key
 from shared.principals import Principal
@@ -157,19 +157,34 @@ class CallRemoval:
         async for rows in self._table.scan("RowKey eq @row and createdAt lt @oldest", expired):
             await for_each(rows, remove)
 
-    async def erase(self, principal: Principal) -> None:
+    async def erase(
+        self,
+        principal: Principal,
+        erase_recordings: Callable[[Call], Awaitable[None]] | None = None,
+    ) -> None:
         """Remove every call that a person placed, or made to a bot, or that a bot answered, with
-        its events. May be repeated."""
+        its events. May be repeated: it goes on where it was cut off.
+
+        Args:
+            erase_recordings: what is done about the recordings of each call before it goes.
+        """
         owner = principal_key(principal)
+
+        async def remove_placed(row: Row) -> None:
+            if erase_recordings is not None:
+                await self._remove_record(str(row.values["callId"]), erase_recordings)
+            await self._remove(owner, row)
 
         async def remove_call_to_bot(row: Row) -> None:
             call_id, created_at = str(row.values["callId"]), moment(row, "createdAt")
+            if erase_recordings is not None:
+                await self._remove_record(call_id, erase_recordings)
             await self._discard(str(row.values["bot"]), call_id, created_at, owner)
             await self._table.remove(owner, row.row_key)
 
         await self._table.remove(owner, LIVE_ROW)  # first, so that the calls need not be taken out
         for index, remove in (
-            (CREATOR_INDEX, lambda row: self._remove(owner, row)),
+            (CREATOR_INDEX, remove_placed),
             (BOT_CALLER_INDEX, remove_call_to_bot),
         ):
             more = True
@@ -197,6 +212,20 @@ class CallRemoval:
             await self._table.remove(str(bot_caller_key), bot_caller_index_row(call_id))
         await self.live_rows.forget(str(bot_caller_key or owner), call_id)
         await self._table.remove(owner, index.row_key)
+
+    async def _remove_record(
+        self, call_id: str, erase_recordings: Callable[[Call], Awaitable[None]]
+    ) -> None:
+        """Erase the recordings that the record names, and remove it as it was read: if another
+        recording has begun meanwhile, that is erased too."""
+
+        async def attempt() -> None:
+            call = await self.find(call_id)
+            if call is not None and call.row is not None:
+                await erase_recordings(call)
+                await self._table.remove_unchanged(call.row)
+
+        await retry_if_changed(attempt)
 
     async def _remove_partition(self, call_id: str) -> None:
         call = await self.find(call_id)

@@ -15,7 +15,7 @@ INFO: Mapping[str, Any] = {
 Bodies are JSON. Unknown fields and query parameters are refused, and all faults of a request are
 listed at once in `errors`. Every answer has `Cache-Control: no-store` unless it says otherwise.
 Errors are `application/problem+json` (RFC 9457); `code` is stable, and each operation lists those
-that it has. After 429, 502 and 503, `Retry-After` says in how many seconds to try again.
+that it has. `Retry-After`, where a 429, 502 or 503 has it, says in how many seconds to try again.
 
 Paths and methods that are not listed are answered by the platform: 404, no body. `x-app-roles`
 names, for users and for apps that signed in as themselves, the app roles that they need: an empty

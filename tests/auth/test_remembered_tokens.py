@@ -180,3 +180,13 @@ async def test_the_token_that_was_not_sent_for_longest_is_forgotten(
     assert [await person(tokens, token) for token in (first, third)] == ["one", "three"]
     with pytest.raises(Unauthenticated):
         await person(tokens, second)
+
+
+async def test_a_very_long_token_is_verified_each_time(tokens: BearerTokens, keys: Keys) -> None:
+    token = signed(claims(groups=[f"group {n}" for n in range(400)]))
+    assert await person(tokens, token) == "alice"
+    [key] = keys.key_set.candidates("k", "RS256")
+    key.key = OTHER
+
+    with pytest.raises(Unauthenticated):
+        await person(tokens, token)

@@ -49,6 +49,10 @@ def test_a_url_is_of_acs_or_gets_no_credential() -> None:
 class NoAcs:
     def __init__(self) -> None:
         self.deleted: list[str] = []
+        self.stopped: list[str] = []
+
+    async def stop(self, acs_id: str) -> None:
+        self.stopped.append(acs_id)
 
     async def delete_file(self, url: str) -> None:
         self.deleted.append(url)
