@@ -336,7 +336,8 @@ def _check_connected(call: Call) -> None:
 
 def _must_stop(call: Call, recording: Recording) -> bool:
     """Nobody wants it, or nobody could stop it any more: this service has left the call."""
-    return recording.must_stop or (recording.is_open_in_acs and not call.is_ongoing)
+    has_left = call.state is CallState.DISCONNECTED
+    return recording.must_stop or (has_left and recording.is_open_in_acs)
 
 
 def _accepted(found: Recording) -> Recording:
