@@ -45,16 +45,19 @@ class CallParts(IdentityParts):
     @cached_property
     def call_recording(self) -> "CallRecording":
         from shared.calls.recording import CallRecording
+        from shared.calls.recording_steps import RecordingSteps
 
-        return CallRecording(
+        steps = RecordingSteps(
             self.calls,
-            self.call_records,
             self.recorded_files,
             self._recording_api,
             self._call_automation,
             self.call_reconciling,
             self.settings.calls,
             self._now,
+        )
+        return CallRecording(
+            self.calls, self.call_records, self.recorded_files, steps, self.intents, self._now
         )
 
     @cached_property

@@ -20,7 +20,7 @@ from shared.calls.recorded_files import RecordedFile, RecordedFiles
 from shared.calls.records import CallRecords
 from shared.calls.rows import Call, CallState, LoggedEvent
 from shared.calls.settings import CallSettings
-from shared.calls.settling import PLACE
+from shared.calls.settling import PLACE, RECORD
 from shared.identity.identities import Identities
 from shared.intents import Intents
 from shared.keys import principal_key
@@ -182,9 +182,12 @@ class Calls:
 
     async def _end_intents_if_ended(self, before: Call, after: Call) -> None:
         """Leave nothing of a call to Tidy once its end is recorded: of many calls that are placed
-        and have ended, it would look at each before it comes to what others need."""
+        and have ended, it would look at each before it comes to what others need. A recording may
+        go on without this service, so Tidy sees that it is stopped."""
         was_over = before.state is CallState.DISCONNECTED
         if after.state is CallState.DISCONNECTED and not was_over:
+            if any(recording.is_open_in_acs for recording in after.recordings.listed):
+                await self._intents.begin(RECORD, before.call_id)
             await self._intents.end_all(PLACE, before.call_id)
 
     async def apply(self, call_id: str, events: Sequence[CallEvent]) -> AppliedEvents:

@@ -1,7 +1,6 @@
 """Records calls: start, pause, resume and stop, with a notice before it where the settings say so.
 
-What is wanted is recorded before ACS is asked, as for actions. Every step can be repeated: ACS
-knows a second request to start by its Repeatability-Request-ID, and the others by their effect.
+What is wanted is recorded before ACS is asked, as for actions. `recording_steps` asks ACS.
 """
 
 import contextlib
@@ -13,18 +12,15 @@ from http import HTTPStatus
 
 from shared import audit
 from shared.calls import reasons
-from shared.calls.acs import CallAutomationApi, CallGone, NotInAcs
-from shared.calls.acs_types import PlaySource, RepeatabilityHeaders
 from shared.calls.calls import AppliedEvents, Calls
 from shared.calls.reasons import Reason
-from shared.calls.reconciling import CallReconciling
 from shared.calls.recorded_files import FileEvent, RecordedFiles
-from shared.calls.recording_acs import CallRecordingApi
+from shared.calls.recording_steps import RecordingSteps
 from shared.calls.recordings import MOST_RECORDINGS, Notice, Recording, Wanted
 from shared.calls.records import CallRecords
 from shared.calls.rows import REPEATABLE, TOO_OLD, Call, CallState, LoggedEvent
-from shared.calls.settings import CallSettings
-from shared.calls.spoken import is_url
+from shared.calls.settling import RECORD
+from shared.intents import Intents
 from shared.keys import key
 from shared.principals import Caller
 from shared.problems import (
@@ -60,19 +56,15 @@ class CallRecording:
         calls: Calls,
         records: CallRecords,
         files: RecordedFiles,
-        acs: CallRecordingApi,
-        player: CallAutomationApi,
-        reconciling: CallReconciling,
-        settings: CallSettings,
+        steps: RecordingSteps,
+        intents: Intents,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._calls = calls
         self._records = records
         self._files = files
-        self._acs = acs
-        self._player = player
-        self._reconciling = reconciling
-        self._notice = _source(settings)
+        self._steps = steps
+        self._intents = intents
         self._now = now
 
     async def start(self, caller: Caller, call_id: str, idempotency_key: str) -> Recording:
@@ -82,7 +74,7 @@ class CallRecording:
         asked = Recording(
             key("recording", call_id, idempotency_key)[:32],
             self._now(),
-            notice=Notice.NONE if self._notice is None else Notice.ASKED,
+            notice=self._steps.first_notice,
         )
 
         def add(found: Call) -> Call:
@@ -105,24 +97,34 @@ class CallRecording:
             return recording
         if self._now() - recording.asked_at >= REPEATABLE:
             raise CallEnded(TOO_OLD)
-        return await self._go_on(changed, recording)
+        return await self._steps.go_on(changed, recording)
 
     async def pause(self, caller: Caller, call_id: str) -> Recording:
         """Pause the recording. If it is paused, this does nothing."""
-        call, recording = await self._want(caller, call_id, Wanted.PAUSE)
-        await self._send(call, recording)
-        return recording
+        return await self._steer(caller, call_id, Wanted.PAUSE)
 
     async def resume(self, caller: Caller, call_id: str) -> Recording:
         """Go on with a recording that is paused. If it is not, this does nothing."""
-        call, recording = await self._want(caller, call_id, Wanted.RECORD)
-        await self._send(call, recording)
-        return recording
+        return await self._steer(caller, call_id, Wanted.RECORD)
 
     async def stop(self, caller: Caller, call_id: str) -> Recording:
         """End the recording. If it has been stopped, this does nothing."""
-        call, recording = await self._want(caller, call_id, Wanted.STOP)
-        return await self._stop(call, recording) if recording.must_stop else recording
+        return await self._steer(caller, call_id, Wanted.STOP)
+
+    async def _steer(self, caller: Caller, call_id: str, wanted: Wanted) -> Recording:
+        meant = await self._meant(caller, call_id, wanted)
+        was_stopped = meant.ended_at is not None and meant.wanted is Wanted.STOP
+        if wanted is Wanted.STOP and was_stopped and not meant.must_stop:
+            return meant
+        # Recorded before it is wanted: Tidy pauses or stops within minutes what a killed request,
+        # or one that ACS failed, has left recording.
+        async with self._intents.around(RECORD, call_id):
+            call, recording = await self._want(caller, call_id, meant, wanted)
+            if wanted is not Wanted.STOP:
+                await self._steps.send(call, recording)
+            elif recording.must_stop:
+                recording = await self._steps.stop(call, recording)
+        return recording
 
     async def continue_call(self, applied: AppliedEvents) -> None:
         """Do what has become due in a call by events: start after the notice, or stop what nobody
@@ -136,29 +138,33 @@ class CallRecording:
         call = await self._records.find(applied.call.call_id)
         if call is None:
             return
-        for recording in call.recordings.listed:
+        for listed in call.recordings.listed:
+            recording = listed
             if recording.acs_id is not None and not recording.is_noted:
-                await self._bind(call, recording, recording.acs_id)
-            elif _must_stop(call, recording):
-                await self._stop(call, recording)
+                recording = await self._steps.bind(call, recording, recording.acs_id)
+            if _must_stop(call, recording):
+                await self._steps.stop(call, recording)
             elif recording.may_start and recording.notice is Notice.HEARD and call.is_ongoing:
                 try:
-                    await self._start(call, recording)
+                    await self._steps.start(call, recording)
                 except (CallEnded, CallRefused, NotFound) as refused:
                     logger.info("a call is not recorded after the notice: %s", refused.code)
+        if any(_must_stop(call, one) for one in call.recordings.listed):
+            await self._intents.end_all(RECORD, call.call_id)  # nothing is left to Tidy
 
     async def settle(self, call: Call) -> None:
-        """What Tidy does about a call that goes on: give up what ACS has never confirmed, and have
-        it paused or stopped as somebody wanted. It never starts anything."""
+        """What Tidy does about a recorded call: give up what ACS has never confirmed, and have it
+        paused or stopped as somebody wanted, or as this service has left the call. It never starts
+        anything."""
         for recording in call.recordings.listed:
             waits = recording.acs_id is None and recording.ended_at is None
             if waits and self._now() - recording.asked_at >= _UNCONFIRMED:
-                await self._fail(call, recording, _NEVER_CONFIRMED)
+                await self._steps.fail(call, recording, _NEVER_CONFIRMED)
             elif _must_stop(call, recording):
-                await self._stop(call, recording)
+                await self._steps.stop(call, recording)
             elif recording.must_pause:
                 with contextlib.suppress(NotRecorded, CallEnded, CallRefused):
-                    await self._send(call, recording)
+                    await self._steps.send(call, recording)
 
     async def add_file(self, event: FileEvent) -> bool:
         """Record where ACS keeps the files of a recording, which has ended then.
@@ -181,15 +187,27 @@ class CallRecording:
         await self._records.apply_once(call, event.id, LoggedEvent(_FILE_EVENT, event.at), ended)
         return True
 
-    async def _want(self, caller: Caller, call_id: str, wanted: Wanted) -> tuple[Call, Recording]:
-        """Record what is wanted of the recording that goes on."""
+    async def _meant(self, caller: Caller, call_id: str, wanted: Wanted) -> Recording:
+        """The recording that goes on, or else the latest one.
+
+        Raises:
+            NotRecorded, CallEnded: it cannot be what is wanted.
+        """
         call = await self._calls.find_for(caller, call_id)
         meant = call.recordings.current or call.recordings.latest
         if meant is None:
             raise NotRecorded
         was_stopped = meant.ended_at is not None and meant.wanted is Wanted.STOP
-        if was_stopped and wanted is Wanted.STOP:
-            return call, meant
+        # Others may go on with the call, and ACS with the recording, when this service has left it.
+        can_stop = was_stopped or meant.is_open_in_acs
+        if not (wanted is Wanted.STOP and can_stop):
+            _check_connected(call)
+        return meant
+
+    async def _want(
+        self, caller: Caller, call_id: str, meant: Recording, wanted: Wanted
+    ) -> tuple[Call, Recording]:
+        """Record what is wanted of a recording."""
         at = self._now()
 
         def change(found: Call) -> Call:
@@ -198,9 +216,6 @@ class CallRecording:
                 raise NotRecorded
             return replace(found, recordings=found.recordings.added(recording.wanting(wanted, at)))
 
-        # Others may go on with the call, and ACS with the recording, when this service has left it.
-        if not (wanted is Wanted.STOP and meant.ended_at is None and meant.is_open_in_acs):
-            _check_connected(call)
         changed, is_first = await self._records.change_once(call_id, change)
         if changed is None:
             raise NotFound
@@ -210,123 +225,6 @@ class CallRecording:
             names = {Wanted.PAUSE: "paused", Wanted.RECORD: "resumed", Wanted.STOP: "stopped"}
             _audit(f"recording-{names[wanted]}", caller, changed, recording)
         return changed, recording
-
-    async def _go_on(self, call: Call, recording: Recording) -> Recording:
-        """Take the next step of a recording whose start has not been finished."""
-        if recording.acs_id is not None:
-            return await self._bind(call, recording, recording.acs_id)
-        if recording.notice is Notice.ASKED:
-            return await self._announce(call, recording)
-        return await self._start(call, recording) if recording.may_start else recording
-
-    async def _announce(self, call: Call, recording: Recording) -> Recording:
-        """Have the notice played to all; the event of its end leads on. If a response of ACS is
-        lost, it may be heard twice."""
-        if self._notice is None:  # the setting was removed since
-            return await self._start(
-                call, await self._update(call, recording, Recording.without_notice)
-            )
-        try:
-            await self._player.play(
-                call.connection_id or "", self._notice, None, loop=False, context=recording.id
-            )
-        except (CallGone, CallRefused) as refused:
-            await self._refused(call, recording, refused)
-            raise
-        return await self._update(call, recording, _accepted)
-
-    async def _start(self, call: Call, recording: Recording) -> Recording:
-        try:
-            acs_id = await self._acs.start(
-                call.server_call_id or "",
-                self._calls.callback_url(call.call_id),
-                repeatability=RepeatabilityHeaders.for_name(recording.id, recording.asked_at),
-            )
-        except (CallGone, CallRefused) as refused:
-            await self._refused(call, recording, refused)
-            raise
-        return await self._bind(call, recording, acs_id)
-
-    async def _bind(self, call: Call, recording: Recording, acs_id: str) -> Recording:
-        """Record ACS's id, and then the row by which the event about the file is matched: by the
-        record an erasure finds both. If the call was erased meanwhile, or the recording stopped,
-        it is stopped in ACS; so is a second one of ACS's for the same request."""
-        try:
-            bound = await self._update(call, recording, lambda found: found.bound(acs_id))
-            if bound.acs_id == acs_id and not bound.is_noted:
-                await self._files.note(acs_id, call.call_id)
-                bound = await self._update(call, recording, Recording.noted)
-        except NotFound:
-            await self._discard(acs_id)
-            raise
-        if bound.acs_id != acs_id:
-            logger.warning("ACS has started a second recording for one request, which is stopped")
-            await self._discard(acs_id)
-        return await self._stop(call, bound) if bound.must_stop else bound
-
-    async def _discard(self, acs_id: str) -> None:
-        """Stop a recording that nobody knows, and have its file deleted."""
-        await self._files.erase_one(acs_id, is_noted=False)
-        await self._acs.stop(acs_id)
-
-    async def _send(self, call: Call, recording: Recording) -> None:
-        """Have ACS pause or go on with a recording."""
-        acs_id = recording.acs_id or ""
-        pauses = recording.wanted is Wanted.PAUSE
-        try:
-            await (self._acs.pause(acs_id) if pauses else self._acs.resume(acs_id))
-        except NotInAcs:
-            await self._update(call, recording, lambda found: found.stopped(self._now()))
-            await self._reconciling.reconcile_if_possible(call)
-            raise NotRecorded from None
-        except CallGone as gone:
-            raise CallEnded from gone
-
-    async def _stop(self, call: Call, recording: Recording) -> Recording:
-        await self._acs.stop(recording.acs_id or "")
-        return await self._update(call, recording, lambda found: found.stopped(self._now()))
-
-    async def _refused(
-        self, call: Call, recording: Recording, refused: CallGone | CallRefused
-    ) -> None:
-        """Record that ACS has refused a recording or its notice.
-
-        Raises:
-            CallEnded: because the call has ended, or is not connected.
-        """
-        message = refused.detail if isinstance(refused, CallRefused) else reasons.CALL_GONE
-        await self._fail(call, recording, Reason(HTTPStatus.BAD_REQUEST, 0, message))
-        if isinstance(refused, CallGone):
-            await self._reconciling.reconcile_if_possible(call)
-            raise CallEnded from refused
-
-    async def _fail(self, call: Call, recording: Recording, reason: Reason) -> None:
-        await self._update(call, recording, lambda found: found.failed(reason, self._now()))
-
-    async def _update(
-        self, call: Call, recording: Recording, change: Callable[[Recording], Recording]
-    ) -> Recording:
-        """Change a recording in the record of its call.
-
-        Raises:
-            NotFound: the record was removed.
-        """
-
-        def changed(found: Call) -> Call:
-            standing = found.recordings.find(recording.id)
-            if standing is None:
-                return found
-            return replace(found, recordings=found.recordings.added(change(standing)))
-
-        stored = (await self._calls.change(call, changed)).recordings.find(recording.id)
-        return recording if stored is None else stored
-
-
-def _source(settings: CallSettings) -> PlaySource | None:
-    notice = settings.recording_notice
-    if not notice:
-        return None
-    return PlaySource(notice) if is_url(notice) else PlaySource(None, notice, settings.notice_voice)
 
 
 def _check_connected(call: Call) -> None:
@@ -338,10 +236,6 @@ def _must_stop(call: Call, recording: Recording) -> bool:
     """Nobody wants it, or nobody could stop it any more: this service has left the call."""
     has_left = call.state is CallState.DISCONNECTED
     return recording.must_stop or (has_left and recording.is_open_in_acs)
-
-
-def _accepted(found: Recording) -> Recording:
-    return replace(found, notice=Notice.ACCEPTED) if found.notice is Notice.ASKED else found
 
 
 def _audit(action: str, caller: Caller, call: Call, recording: Recording) -> None:

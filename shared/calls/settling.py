@@ -17,6 +17,9 @@ from shared.intents import Finisher, Intent, Intents
 # The kind of intent of a call that has begun; its subject is the id of the call. It stays until the
 # record says that the call has ended.
 PLACE = "place"
+# The kind of intent of a recording that is to be paused or stopped; its subject is the id of the
+# call too.
+RECORD = "record"
 _NEVER_CONFIRMED = Reason(HTTPStatus.REQUEST_TIMEOUT, 0, reasons.NEVER_CONFIRMED)
 
 
@@ -48,7 +51,13 @@ class CallSettling:
 
     @property
     def finishers(self) -> Mapping[str, Finisher]:
-        return {PLACE: self._settle}
+        return {PLACE: self._settle, RECORD: self._settle_recording}
+
+    async def _settle_recording(self, intent: Intent) -> None:
+        """Have ACS pause or stop what somebody wanted it to, or what this service has left."""
+        call = await self._records.find(intent.subject)
+        if call is not None and self._settle_recordings is not None:
+            await self._settle_recordings(call)
 
     async def _settle(self, intent: Intent) -> None:
         """Remove a call that ACS was not asked for; record as missed one that it never confirmed.

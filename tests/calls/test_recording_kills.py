@@ -37,9 +37,11 @@ STARTING = around(
     ("tables", "update", 2),  # the record, as that row is there
 )
 STOPPING = around(
+    ("tables", "insert", 0),  # the intent
     ("tables", "update", 0),  # the record, with what is wanted
     ("acs", "stopRecording", 0),
     ("tables", "update", 1),  # the record, once ACS has confirmed it
+    ("tables", "remove", 0),  # the intent
 )
 ERASING = around(
     ("acs", "deleteRecording", 0),
@@ -49,7 +51,12 @@ FILING = around(
     ("tables", "update", 0),  # the row of the file
     ("tables", "batch", 0),  # the event, and the record
 )
-PAUSING = around(("tables", "update", 0), ("acs", "pauseRecording", 0))
+PAUSING = around(
+    ("tables", "insert", 0),
+    ("tables", "update", 0),
+    ("acs", "pauseRecording", 0),
+    ("tables", "remove", 0),
+)
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,7 @@ from shared.calls.contract import RecordingAnswer
 from shared.calls.events import apply_event, is_about, read_events
 from shared.calls.reasons import Reason
 from shared.calls.recording import CallRecording
+from shared.calls.recording_steps import RecordingSteps
 from shared.calls.recordings import (
     MOST_RECORDINGS,
     NO_RECORDINGS,
@@ -235,16 +236,12 @@ async def test_the_clock_gives_up_pauses_and_stops_and_never_starts(
     )
     assert changed is not None
     acs, settings = Recorder(), read_call_settings(SettingsReader({}))
-    recorder: Any = CallRecording(
-        Changing(records),  # type: ignore[arg-type]
-        records,
-        None,  # type: ignore[arg-type]
-        acs,  # type: ignore[arg-type]
-        None,  # type: ignore[arg-type]
-        None,  # type: ignore[arg-type]
-        settings,
-        lambda: at(seconds),
-    )
+    none: Any = None
+    calls: Any = Changing(records)
+    recording_api: Any = acs
+    clock: Callable[[], datetime] = lambda: at(seconds)  # noqa: E731
+    steps = RecordingSteps(calls, none, recording_api, none, none, settings, clock)
+    recorder = CallRecording(calls, records, none, steps, none, clock)
 
     await recorder.settle(changed)
 

@@ -1,23 +1,28 @@
 """No recording goes on that nobody can stop, and none outlives an erasure."""
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, override
 
 import pytest
 
 from shared.auth.roles import CALLS_MANAGE, CALLS_RECORD
 from shared.calls.calls import AppliedEvents, Calls
+from shared.calls.events import read_events
 from shared.calls.recorded_files import FileEvent, RecordedFile, RecordedFiles
 from shared.calls.recording import CallRecording
-from shared.calls.recordings import Notice, RecordingState
+from shared.calls.recording_steps import RecordingSteps
+from shared.calls.recordings import Notice, Recordings, RecordingState
 from shared.calls.records import CallRecords
 from shared.calls.rows import Call, CallState
-from shared.intents import Intents
+from shared.calls.settling import RECORD, CallSettling
+from shared.intents import SHARDS, Intents
 from shared.keys import principal_key
 from shared.principals import Caller, Kind, Principal
+from shared.problems import CommunicationUnavailable
 from shared.tables import CALLS, INTENTS, Row, Table, Value
 from tests.support.memory_tables import MemoryTable, memory_clients
 
@@ -27,11 +32,22 @@ CALLER = Caller(ALICE, None, frozenset({CALLS_MANAGE, CALLS_RECORD}), NOON, None
 FILE = RecordedFile("d", *(f"https://a.asm.skype.com/{name}" for name in ("c", "m", "d")))
 
 
+HANG_UP = {
+    "specversion": "1.0",
+    "id": "the end",
+    "source": "calling/callConnections/x",
+    "type": "Microsoft.Communication.CallDisconnected",
+    "time": NOON.isoformat(),
+    "data": {"callConnectionId": "x", "serverCallId": "s", "correlationId": "c"},
+}
+
+
 class Acs:
     """Notes what it was asked; answers a start when it may."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.is_down = False
         self.may_answer = asyncio.Event()
         self.may_answer.set()
 
@@ -45,6 +61,13 @@ class Acs:
 
     async def stop(self, acs_id: str) -> None:
         self.asked.append(f"stop {acs_id}")
+        if self.is_down:
+            raise CommunicationUnavailable
+
+    async def pause(self, acs_id: str) -> None:
+        self.asked.append(f"pause {acs_id}")
+        if self.is_down:
+            raise CommunicationUnavailable
 
     async def delete_file(self, url: str) -> None:
         self.asked.append(f"delete {url}")
@@ -84,11 +107,24 @@ class Stage:
         self.table, self.call = Table(table), call
         self.records = CallRecords(self.table, 30, now)
         self.files = RecordedFiles(self.table, acs, now)
-        intents = Intents(Table(memory_clients()[INTENTS]), now)
-        self.calls = Calls(self.records, acs, others, settings, intents, others, self.files)
+        self.now, clock = NOON, lambda: self.now
+        self.intents = Intents(Table(memory_clients()[INTENTS]), clock)
+        self.calls = Calls(self.records, acs, others, settings, self.intents, others, self.files)
+        steps = RecordingSteps(self.calls, self.files, acs, acs, others, settings, now)
         self.recording = CallRecording(
-            self.calls, self.records, self.files, acs, acs, others, settings, now
+            self.calls, self.records, self.files, steps, self.intents, now
         )
+        self.settling = CallSettling(
+            self.records, self.intents, clock, settle_recordings=self.recording.settle
+        )
+
+    async def tidy(self) -> list[str]:
+        """What a run of Tidy finds due, and ends."""
+        due = [one for shard in SHARDS for one in await self.intents.due(shard, 10)]
+        for intent in due:
+            await self.settling.finishers[intent.kind](intent)
+            await self.intents.end(intent)
+        return [intent.kind for intent in due]
 
 
 async def stage(table: MemoryTable | None = None, notice: str = "") -> Stage:
@@ -123,6 +159,8 @@ async def test_a_recording_is_stopped_when_the_service_has_left_the_call() -> No
     assert again is not None
     await left.recording.continue_call(AppliedEvents(again, has_new_events=False))
 
+    left.now += timedelta(hours=1)
+    assert await left.tidy() == []
     assert left.acs.asked == ["start", "stop acs"]
     assert again.recordings.listed[0].state is RecordingState.STOPPED
 
@@ -135,6 +173,41 @@ async def test_a_recording_can_be_stopped_after_the_service_has_left_the_call() 
     stopped = await left.recording.stop(CALLER, left.call.call_id)
 
     assert stopped.state is RecordingState.STOPPED
+    assert left.acs.asked == ["start", "stop acs"]
+
+
+@pytest.mark.parametrize("action", ["stop", "pause"])
+async def test_what_acs_fails_to_stop_is_stopped_by_the_next_run_of_tidy(action: str) -> None:
+    failed = await stage()
+    await failed.recording.start(CALLER, failed.call.call_id, "key")
+    await failed.records.change(failed.call.call_id, recorded)
+    failed.acs.is_down = True
+    with pytest.raises(CommunicationUnavailable):
+        await getattr(failed.recording, action)(CALLER, failed.call.call_id)
+    failed.acs.is_down = False
+
+    assert await failed.tidy() == []  # the request may go on
+    failed.now += timedelta(minutes=1, seconds=1)
+    assert await failed.tidy() == [RECORD]
+
+    assert failed.acs.asked == ["start", f"{action} acs", f"{action} acs"]
+    assert await failed.tidy() == []
+
+
+def recorded(found: Call) -> Call:
+    [one] = found.recordings.listed
+    return replace(found, recordings=Recordings((one.reported(NOON, is_active=True),)))
+
+
+async def test_a_recording_that_a_killed_host_left_is_stopped_by_tidy() -> None:
+    left = await stage()
+    await left.recording.start(CALLER, left.call.call_id, "key")
+    [event] = read_events(json.dumps([HANG_UP]).encode())
+    await left.calls.apply(left.call.call_id, [event])  # and here it dies
+
+    left.now += timedelta(minutes=1, seconds=1)
+    assert await left.tidy() == [RECORD]
+
     assert left.acs.asked == ["start", "stop acs"]
 
 
