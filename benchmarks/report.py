@@ -12,8 +12,8 @@ COMMAND = "python3 dev.py bench"
 _INTRODUCTION = f"""\
 # Performance
 
-`{COMMAND}` has written this page. The figures are of one machine, named below; what holds elsewhere
-are the ratios.
+`{COMMAND}` has written this page. The figures are of one machine, named below with how busy it was and how often
+each case ran; read that first. On other machines only the ratios are comparable.
 
 ## How it is measured
 * The service runs in the local functions host, with compiled bytecode. Beside it stands a *reference*: an app for the

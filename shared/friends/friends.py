@@ -293,7 +293,7 @@ def _friend(caller: Caller, friend_id: str) -> Principal:
 
 
 def _shown(own_row: Friendship, friend_id: str, state: State) -> Friend:
-    """What the owner of a row may see of it in a state: names and ids only of who says yes."""
+    """What the owner of a row may see of it: the name and id of the other only if they said yes."""
     profile = own_row.profile
     if profile is None or state not in (State.ACCEPTED, State.INCOMING):
         return Friend(friend_id, None, state, None)

@@ -251,7 +251,7 @@ class ScheduledMeetings:
                 raise
             except (GraphRefused, MeetingRefused, NotConfigured) as refused:
                 # The app may not delete the meeting any more; the erasure must not wait for that.
-                logger.error("a meeting of who is erased stays in Teams: %s", refused.code)
+                logger.error("a meeting of an erased person stays in Teams: %s", refused.code)
                 await self._ids.remove(scheduled)
             else:
                 if scheduled.graph_id is None:

@@ -21,7 +21,8 @@ SERVED = ("page.js", "swagger-ui-bundle.js", "swagger-ui.css", "swagger-ui-bundl
 async def get(
     client: aiohttp.ClientSession, host: Host, path: str, **headers: str
 ) -> tuple[aiohttp.ClientResponse, bytes]:
-    async with client.get(f"{host.api}{path}", headers=headers) as answer:
+    asked = {"Accept-Encoding": "identity", **headers}
+    async with client.get(f"{host.api}{path}", headers=asked) as answer:
         return answer, await answer.read()
 
 
@@ -70,6 +71,27 @@ async def test_the_files_of_the_page_are_given_as_what_they_are(
     assert (answer.status, answer.content_type) == (200, kinds[Path(name).suffix])
     assert body == (VIEWER / name).read_bytes()
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("path", ["/docs", "/openapi.json", *(f"/docs/{one}" for one in SERVED)])
+async def test_who_takes_gzip_gets_a_fraction(
+    one_host: Host, client: aiohttp.ClientSession, path: str
+) -> None:
+    plain, whole = await get(client, one_host, path)
+    gzip = {"Accept-Encoding": "br;q=1.0, gzip;q=0.8, *;q=0.1"}
+    packed, body = await get(client, one_host, path, **gzip)
+    etag = packed.headers["ETag"]
+    again, _ = await get(client, one_host, path, **gzip, **{"If-None-Match": etag})
+    refused, _ = await get(client, one_host, path, **{"Accept-Encoding": "gzip;q=0, br"})
+
+    assert body == whole  # the client unpacks it
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert etag != plain.headers["ETag"]
+    assert again.status == 304
+    assert "Content-Encoding" not in {*plain.headers, *refused.headers}
+    assert {one.headers["Vary"] for one in (plain, packed, again, refused)} == {"Accept-Encoding"}
+    if len(whole) > 100_000:
+        assert int(packed.headers["Content-Length"]) < len(whole) * 0.3
 
 
 @pytest.mark.parametrize(
