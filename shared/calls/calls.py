@@ -227,7 +227,12 @@ class Calls:
             await self._end(call)
             # Before the record goes, by which a repetition of the erasure finds the call.
             await self._intents.end_all(PLACE, call.call_id)
-        await self._records.erase(principal, lambda call: self._files.erase(call.recordings.listed))
+        await self._records.erase(principal, self._erase_recordings)
+
+    async def _erase_recordings(self, call: Call) -> None:
+        if call.recordings.listed:
+            await self._files.erase(call.recordings.listed)
+            await self._intents.end_all(RECORD, call.call_id)
 
     async def export(self, principal: Principal) -> list[dict[str, Any]]:
         """The calls that a person placed, and those that they made to bots."""

@@ -135,9 +135,15 @@ class CallRecording:
         """
         if not applied.call.recordings.listed:
             return
-        call = await self._records.find(applied.call.call_id)
+        try:
+            await self._continue(applied.call.call_id)
+        except NotFound:  # the call was erased, and its recordings with it
+            await self._intents.end_all(RECORD, applied.call.call_id)
+
+    async def _continue(self, call_id: str) -> None:
+        call = await self._records.find(call_id)
         if call is None:
-            return
+            raise NotFound
         for listed in call.recordings.listed:
             recording = listed
             if recording.acs_id is not None and not recording.is_noted:
