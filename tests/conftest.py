@@ -12,8 +12,9 @@ from shared.app import App
 from shared.operate.tidy import Tidy
 from shared.settings import load
 from tests.support.collection import (
+    ONLY_WHEN_ASKED_FOR,
     describe_marks,
-    leave_out_installations,
+    leave_out_what_was_not_asked_for,
     longest_first,
     mark_techniques,
     scheduler,
@@ -191,7 +192,8 @@ def kill_each(counted_host: Host, controls: dict[str, Control]) -> KillEach:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--installation", action="store_true", help="also what needs a package index")
+    for name, meaning in ONLY_WHEN_ASKED_FOR.items():
+        parser.addoption(f"--{name}", action="store_true", help=f"also {meaning}")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -200,7 +202,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    leave_out_installations(config, items)
+    leave_out_what_was_not_asked_for(config, items)
     mark_techniques(items)
     if hasattr(config, "workerinput"):
         longest_first(items)

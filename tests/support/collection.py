@@ -23,21 +23,29 @@ TECHNIQUES: dict[str, tuple[str, set[str]]] = {
 # Roughly how long one takes, compared with the others.
 _WEIGHTS = {"whole_stack": 20, "emulators": 4, "rules": 1}
 
+# By marker, which is an option too.
+ONLY_WHEN_ASKED_FOR = {
+    "installation": "needs a package index, and a minute or two; CI runs it",
+    "soak": "a longer search of what a test in the default run looks at in part",
+}
+
 _TESTS_OF_DEV_PY = "tests/devstack/commands/"
 
 
 def describe_marks(config: pytest.Config) -> None:
     for name, (meaning, _) in TECHNIQUES.items():
         config.addinivalue_line("markers", f"{name}: {meaning}")
-    config.addinivalue_line("markers", "installation: takes a while, and needs a package index")
+    for name, meaning in ONLY_WHEN_ASKED_FOR.items():
+        config.addinivalue_line("markers", f"{name}: {meaning}")
 
 
-def leave_out_installations(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """They take long, and need more than this machine: only where asked for, as CI does."""
-    if not config.getoption("--installation"):
-        left_out = [item for item in items if item.get_closest_marker("installation")]
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+def leave_out_what_was_not_asked_for(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The default run takes five minutes: what is marked otherwise runs with an option."""
+    for name in ONLY_WHEN_ASKED_FOR:
+        if not config.getoption(f"--{name}"):
+            left_out = [item for item in items if item.get_closest_marker(name)]
+            config.hook.pytest_deselected(items=left_out)
+            items[:] = [item for item in items if item not in left_out]
 
 
 def mark_techniques(items: list[pytest.Item]) -> None:
