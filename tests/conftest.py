@@ -11,6 +11,7 @@ import pytest
 from shared.app import App
 from shared.operate.tidy import Tidy
 from shared.settings import load
+from tests.support import sampling
 from tests.support.collection import (
     ONLY_WHEN_ASKED_FOR,
     describe_marks,
@@ -25,6 +26,7 @@ from tests.support.kills import kill_all, kill_at
 from tests.support.part_errors import PART_ERRORS
 from tests.support.people import People, Person
 from tests.support.ports import free_port
+from tests.support.sampling import Few, take_few
 from tests.support.stack import Host, Issuer, Stack, StartHost
 from tests.support.storage import Kill, KillEach
 from tests.support.table_proxy import TableProxy
@@ -191,6 +193,12 @@ def kill_each(counted_host: Host, controls: dict[str, Control]) -> KillEach:
     return lambda cut_short: kill_all(cut_short, counted_host, controls)
 
 
+@pytest.fixture
+def few(request: pytest.FixtureRequest) -> Few:
+    """Takes one in three of the cases of a test that tries many alike; with `--soak` all."""
+    return take_few(request.node.name)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     for name, meaning in ONLY_WHEN_ASKED_FOR.items():
         parser.addoption(f"--{name}", action="store_true", help=f"also {meaning}")
@@ -198,6 +206,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     describe_marks(config)
+    sampling.soak = config.getoption("--soak")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -19,6 +19,7 @@ from tests.support.api import Reply
 from tests.support.control import Control
 from tests.support.kills import Step
 from tests.support.people import People, Person
+from tests.support.sampling import Few
 from tests.support.stack import Host
 from tests.support.storage import KillEach
 from tests.support.table_proxy import TableProxy
@@ -70,25 +71,26 @@ async def test_an_answering_killed_anywhere_is_finished_by_the_next_delivery(
     counted_host: Host,
     people: People,
     kill_each: KillEach,
+    few: Few,
 ) -> None:
-    there = line.at(counted_host)
-    who = await callers(people, counted_host, 1 + len(ANSWERING))
+    there, killed = line.at(counted_host), few(ANSWERING)
+    who = await callers(people, counted_host, 1 + len(killed))
     await acs.put("callbacks", {"hold": True})
     first, *calls = [await line.ring(person, END) for person in who]
     assert own(await asked(tables, acs, there.deliver(first), "acs")) == covered(ANSWERING)
 
-    await kill_each(zip(ANSWERING, map(there.deliver, calls), strict=True))
+    await kill_each(zip(killed, map(there.deliver, calls), strict=True))
     again = await asyncio.gather(*(there.deliver(one) for one in calls for _ in range(2)))
     await acs.put("callbacks", AGAIN)
 
     assert {tuple(one.json["results"]) for one in again} == {("answered",)}, again
-    for step, ringing in zip(ANSWERING, calls, strict=True):
+    for step, ringing in zip(killed, calls, strict=True):
         [connection] = await line.in_acs(ringing)
         seen = await watched(line.manager, id_in(connection), has_ended)
         assert seen["answeredBy"] == line.bot, step
         assert [one["kind"] for one in seen["actions"]] == ["play", "tones"], step
     listed = [one["id"] for one in await line.calls()]
-    assert len(listed) == len(set(listed)) == 1 + len(ANSWERING)
+    assert len(listed) == len(set(listed)) == 1 + len(killed)
 
 
 async def test_a_turn_killed_anywhere_is_taken_when_its_event_is_told_again(
@@ -99,11 +101,13 @@ async def test_a_turn_killed_anywhere_is_taken_when_its_event_is_told_again(
     people: People,
     carol: Person,
     kill_each: KillEach,
+    few: Few,
 ) -> None:
     there = line.at(counted_host)
     await acs.put("callbacks", {"hold": LEADING, "holdAgain": True})
     steps, calls = list[tuple[Step, Awaitable[Reply]]](), list[tuple[str, str, Ringing]]()
-    for event, press, killed in TURNS:
+    for event, press, every in TURNS:
+        killed = few(every)
         rung = [
             await line.ring(person, press)
             for person in people(

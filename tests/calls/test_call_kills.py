@@ -28,8 +28,9 @@ from tests.support.api import Reply
 from tests.support.control import Control
 from tests.support.kills import Step
 from tests.support.people import People, Person
+from tests.support.sampling import Few
 from tests.support.stack import Host, Stack
-from tests.support.storage import Kill, KillEach, mapping_key
+from tests.support.storage import Kill, KillEach
 from tests.support.table_proxy import TableProxy
 
 # How events are told again where a host refuses them for a while.
@@ -52,13 +53,6 @@ INVITING = around(("tables", "update", 0), ("tables", "update", 1), ("acs", "add
 CALLING = PLACING.index(Step("acs", "createCall", 0, "after"))
 RINGING = INVITING.index(Step("acs", "addParticipant", 0, "after"))
 HANGING_UP = around(("acs", "terminateCall", 0))
-ERASING = around(
-    ("acs", "terminateCall", 0),
-    # The intent of the call, the row of what counts, the key, and the record.
-    *[("tables", "remove", n) for n in range(4)],
-    ("tables", "remove", 5),  # the second of two events, which go at a time
-    ("tables", "remove", 6),  # the index
-)
 # Of a call to somebody, and an invitation of another.
 EVENTS = Counter({"CallConnected": 1, "AddParticipantSucceeded": 1, "ParticipantsUpdated": 2})
 
@@ -138,17 +132,16 @@ async def have_ended(acs: Control, calls: Sequence[str]) -> None:
         assert kinds((await in_acs(acs, call))["callbacks"])["CallDisconnected"] == 1
 
 
-def only_tombstones_are_left(stack: Stack, of: Sequence[Person], calls: Sequence[str]) -> None:
-    keys = [mapping_key(stack, person.id) for person in of]
-    rows = rows_about(stack, *keys, *calls)
-    assert sorted(row["PartitionKey"] for row in rows) == sorted(keys)
-    assert all("erasedAt" in row for row in rows)
-
-
 async def test_a_call_whose_placing_was_killed_anywhere_is_placed_once_by_its_repetition(
-    tables: TableProxy, acs: Control, counted_host: Host, people: People, kill_each: KillEach
+    tables: TableProxy,
+    acs: Control,
+    counted_host: Host,
+    people: People,
+    kill_each: KillEach,
+    few: Few,
 ) -> None:
-    bob, [first, *managers] = await callers(people, counted_host, 1 + len(PLACING))
+    steps = few(PLACING)
+    bob, [first, *managers] = await callers(people, counted_host, 1 + len(steps))
     await acs.put("callbacks", HELD)
 
     def placed(manager: Person) -> Awaitable[Reply]:
@@ -159,21 +152,21 @@ async def test_a_call_whose_placing_was_killed_anywhere_is_placed_once_by_its_re
     *cut, last = [placed(manager) for manager in managers]
 
     # Two events of each call: of the first, and of those that ACS has made.
-    telling = told_in_vain(acs, last, 2 * (1 + len(PLACING[CALLING:])))
-    await kill_each(zip(PLACING, [*cut, telling], strict=True))
+    called = {step for step in steps if PLACING.index(step) >= CALLING}
+    telling = told_in_vain(acs, last, 2 * (1 + len(called)))
+    await kill_each(zip(steps, [*cut, telling], strict=True))
     calls = [id_of(one) for one in await asyncio.gather(*map(placed, managers))]
     await acs.put("callbacks", AGAIN)
     again = [id_of(one) for one in await asyncio.gather(*map(placed, managers))]
 
     assert again == calls
-    assert len((await acs.state())["calls"]) == before + len(PLACING)
-    for step, manager, call in zip(PLACING, managers, calls, strict=True):
+    assert len((await acs.state())["calls"]) == before + len(steps)
+    for step, manager, call in zip(steps, managers, calls, strict=True):
         seen = await watched(manager, call, lambda now: is_connected(now) and has(1)(now))
         assert [one["user"] for one in seen["participants"]] == [bob.id], step
         await taken(acs, manager, call)
         assert [one["id"] for one in (await manager.ask("/calls")).json["calls"]] == [call], step
-        in_vain = 2 if PLACING.index(step) >= CALLING else 0
-        assert await told_again(acs, call) == in_vain, step
+        assert await told_again(acs, call) == (2 if step in called else 0), step
 
 
 async def test_a_call_that_is_told_of_before_its_killed_placing_is_repeated_has_the_same_people(
@@ -282,69 +275,3 @@ async def test_a_hanging_up_killed_anywhere_has_ended_the_call_when_it_is_repeat
     await acs.put("callbacks", AGAIN)
     for caller, call in calls:
         assert (await taken(acs, caller, call))["state"] == "disconnected"
-
-
-async def test_an_erasure_killed_anywhere_ends_the_call_and_leaves_nothing_when_it_is_repeated(
-    stack: Stack,
-    tables: TableProxy,
-    acs: Control,
-    counted_host: Host,
-    people: People,
-    kill_each: KillEach,
-) -> None:
-    (first, _), *pairs = await connected(people, counted_host, 1 + len(ERASING))
-    managers, calls = [one for one, _ in pairs], [call for _, call in pairs]
-    await acs.put("callbacks", {"hold": True, "attempts": 1})
-    # The intent to erase, and the identity's.
-    own = {("tables", "insert"): 1, ("tables", "update"): 2, ("tables", "remove"): 2}
-    own |= {("acs", "delete"): 1}
-    assert await asked(tables, acs, first.forget(), "acs") == covered(ERASING) + Counter(own)
-
-    await kill_each(zip(ERASING, [one.forget() for one in managers], strict=True))
-    replies = await asyncio.gather(*(one.forget() for one in managers))
-
-    assert {reply.status for reply in replies} == {204}, replies
-    await have_ended(acs, calls)
-    only_tombstones_are_left(stack, managers, calls)
-    await acs.tell()  # of their end
-    assert {tuple((await in_acs(acs, one))["callbacks"][-1]["attempts"]) for one in calls} == {
-        (404,)
-    }
-    only_tombstones_are_left(stack, managers, calls)
-
-
-async def test_a_placing_killed_anywhere_leaves_no_call_of_who_is_erased_instead(
-    stack: Stack, acs: Control, counted_host: Host, people: People, kill_each: KillEach
-) -> None:
-    bob, managers = await callers(people, counted_host, len(PLACING))
-    await acs.put("callbacks", {"hold": True})
-    before = len((await acs.state())["calls"])
-    placed = [place(manager, {"user": bob.id}) for manager in managers]
-
-    await kill_each(zip(PLACING, placed, strict=True))
-    replies = await asyncio.gather(*(manager.forget() for manager in managers))
-    await acs.put("callbacks", AGAIN)
-
-    assert {reply.status for reply in replies} == {204}
-    made = (await acs.state())["calls"][before:]
-    assert len(made) == len(PLACING[CALLING:])  # the erasure itself asks ACS for none
-    calls = [one["callbackUri"].rpartition("/")[2] for one in made]
-    await have_ended(acs, calls)
-    only_tombstones_are_left(stack, managers, calls)
-
-
-async def test_a_placing_killed_without_a_record_and_repeated_after_another_is_ended_by_an_erasure(
-    acs: Control, counted_host: Host, people: People, kill: Kill
-) -> None:
-    bob, [manager] = await callers(people, counted_host, 1)
-
-    def placed(key: str) -> Awaitable[Reply]:
-        return place(manager, {"user": bob.id}, key=key)
-
-    await kill(Step("tables", "insert", 1, "before"), placed("key"))
-    calls = [id_of(await placed(key)) for key in ("another", "key")]
-    for call in calls:
-        await watched(manager, call, lambda now: len(now["events"]) == 2)  # none comes any more
-    assert (await manager.forget()).status == 204
-
-    await have_ended(acs, calls)

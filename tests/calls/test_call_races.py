@@ -129,7 +129,7 @@ WISHES = st.lists(st.tuples(st.sampled_from(KEYS), STEPS, STEPS), max_size=4)
 
 
 @given(st.data())
-@searching(60)
+@searching(20)
 def test_no_more_calls_go_on_than_a_caller_may_have_whatever_dies(data: st.DataObject) -> None:
     asyncio.run(_no_more_calls_go_on(data))
 

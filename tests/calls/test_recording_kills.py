@@ -25,6 +25,7 @@ from tests.support.api import Reply
 from tests.support.control import Control
 from tests.support.kills import Step
 from tests.support.people import People, Person
+from tests.support.sampling import Few
 from tests.support.stack import Host, Stack
 from tests.support.storage import Kill, KillEach, mapping_key
 from tests.support.table_proxy import TableProxy
@@ -74,9 +75,15 @@ async def calls_of(people: People, host: Host, number: int) -> list[tuple[Person
 
 
 async def test_a_start_killed_anywhere_is_one_recording_when_it_is_repeated(
-    tables: TableProxy, acs: Control, counted_host: Host, people: People, kill_each: KillEach
+    tables: TableProxy,
+    acs: Control,
+    counted_host: Host,
+    people: People,
+    kill_each: KillEach,
+    few: Few,
 ) -> None:
-    first, *calls = await calls_of(people, counted_host, 1 + len(STARTING))
+    steps = few(STARTING)
+    first, *calls = await calls_of(people, counted_host, 1 + len(steps))
     await acs.put("callbacks", HELD)
 
     def start(recorder: Person, call: str) -> Awaitable[Reply]:
@@ -84,12 +91,12 @@ async def test_a_start_killed_anywhere_is_one_recording_when_it_is_repeated(
 
     assert await asked(tables, acs, start(*first), "acs") == covered(STARTING)
 
-    await kill_each(zip(STARTING, [start(*one) for one in calls], strict=True))
+    await kill_each(zip(steps, [start(*one) for one in calls], strict=True))
     replies = await asyncio.gather(*(start(*one) for one in calls for _ in range(2)))
     await acs.put("callbacks", AGAIN)
 
     assert {reply.status for reply in replies} == {202}, replies
-    for step, (recorder, call) in zip(STARTING, calls, strict=True):
+    for step, (recorder, call) in zip(steps, calls, strict=True):
         seen = await watched(recorder, call, is_in("recording"))
         assert len(seen["recordings"]) == 1, step
         assert len(await recordings_in_acs(acs, call)) == 1, step
@@ -149,7 +156,7 @@ async def test_a_stop_that_overtakes_a_start_stops_it(
 
 
 @pytest.mark.parametrize(
-    ("action", "steps", "state"),
+    ("action", "every", "state"),
     [("stop", STOPPING, "stopped"), ("pause", PAUSING, "paused")],
 )
 async def test_what_was_killed_anywhere_is_done_when_it_is_repeated(
@@ -158,15 +165,17 @@ async def test_what_was_killed_anywhere_is_done_when_it_is_repeated(
     counted_host: Host,
     people: People,
     kill_each: KillEach,
+    few: Few,
     action: str,
-    steps: list[Step],
+    every: list[Step],
     state: str,
 ) -> None:
+    steps = few(every)
     first, *calls = await calls_of(people, counted_host, 1 + len(steps))
     for one in (first, *calls):
         await recorded(*one)
     await acs.put("callbacks", HELD)
-    assert await asked(tables, acs, record(*first, action), "acs") == covered(steps)
+    assert await asked(tables, acs, record(*first, action), "acs") == covered(every)
 
     await kill_each(zip(steps, [record(*one, action) for one in calls], strict=True))
     replies = await asyncio.gather(*(record(*one, action) for one in calls))
@@ -180,19 +189,20 @@ async def test_what_was_killed_anywhere_is_done_when_it_is_repeated(
 
 
 async def test_a_start_killed_anywhere_leaves_no_file_of_who_is_erased_instead(
-    stack: Stack, acs: Control, counted_host: Host, people: People, kill_each: KillEach
+    stack: Stack, acs: Control, counted_host: Host, people: People, kill_each: KillEach, few: Few
 ) -> None:
     await subscribe(acs, counted_host)
-    calls = await calls_of(people, counted_host, len(STARTING))
+    steps = few(STARTING)
+    calls = await calls_of(people, counted_host, len(steps))
     await acs.put("callbacks", HELD)
 
     starting = [record(*one, "start", "key") for one in calls]
-    await kill_each(zip(STARTING, starting, strict=True))
+    await kill_each(zip(steps, starting, strict=True))
     erased = await asyncio.gather(*(recorder.forget() for recorder, _ in calls))
 
     assert {reply.status for reply in erased} == {204}
     await acs.put("callbacks", AGAIN)
-    for step, (recorder, call) in zip(STARTING, calls, strict=True):
+    for step, (recorder, call) in zip(steps, calls, strict=True):
         kept = await recordings_in_acs(acs, call)
         assert all(one["sessionEndReason"] for one in kept), step
         rows = rows_about(stack, call, mapping_key(stack, recorder.id))
@@ -222,20 +232,21 @@ async def test_an_erasure_that_overtakes_a_start_stops_it(
 
 
 async def test_an_erasure_killed_anywhere_has_deleted_the_file_when_it_is_repeated(
-    stack: Stack, acs: Control, counted_host: Host, people: People, kill_each: KillEach
+    stack: Stack, acs: Control, counted_host: Host, people: People, kill_each: KillEach, few: Few
 ) -> None:
     await subscribe(acs, counted_host)
-    calls = await calls_of(people, counted_host, len(ERASING))
+    steps = few(ERASING)
+    calls = await calls_of(people, counted_host, len(steps))
     for recorder, call in calls:
         await recorded(recorder, call)
         assert (await record(recorder, call, "stop")).status == 202
         await watched(recorder, call, is_filed)
 
-    await kill_each(zip(ERASING, [recorder.forget() for recorder, _ in calls], strict=True))
+    await kill_each(zip(steps, [recorder.forget() for recorder, _ in calls], strict=True))
     erased = await asyncio.gather(*(recorder.forget() for recorder, _ in calls))
 
     assert {reply.status for reply in erased} == {204}
-    for step, (recorder, call) in zip(ERASING, calls, strict=True):
+    for step, (recorder, call) in zip(steps, calls, strict=True):
         [kept] = await recordings_in_acs(acs, call)
         assert kept["isDeleted"], step
         rows = rows_about(stack, call, kept["documentId"], mapping_key(stack, recorder.id))
@@ -243,9 +254,10 @@ async def test_an_erasure_killed_anywhere_has_deleted_the_file_when_it_is_repeat
 
 
 async def test_an_event_about_a_file_killed_anywhere_is_noted_once_when_it_comes_again(
-    acs: Control, counted_host: Host, people: People, kill_each: KillEach
+    acs: Control, counted_host: Host, people: People, kill_each: KillEach, few: Few
 ) -> None:
-    calls = await calls_of(people, counted_host, len(FILING))
+    steps = few(FILING)
+    calls = await calls_of(people, counted_host, len(steps))
     events = []
     for recorder, call in calls:
         await recorded(recorder, call)
@@ -253,11 +265,11 @@ async def test_an_event_about_a_file_killed_anywhere_is_noted_once_when_it_comes
         events.append(file_event(kept["recordingId"]))
     told = [tell(calls[0][0], event) for event in events]
 
-    await kill_each(zip(FILING, told, strict=True))
+    await kill_each(zip(steps, told, strict=True))
     again = [await tell(calls[0][0], event) for event in events for _ in range(2)]
 
     assert [one.json for one in again] == [{"results": ["filed"]}] * len(again)
-    for step, (recorder, call) in zip(FILING, calls, strict=True):
+    for step, (recorder, call) in zip(steps, calls, strict=True):
         seen = (await recorder.ask(f"/calls/{call}")).json
         assert is_filed(seen), step
         kinds = [event["type"] for event in seen["events"]]

@@ -2,12 +2,11 @@
 
 Hypothesis chooses requests of four people, the order of their storage requests, after which write
 an instance dies, and the answer to which write is lost. Tables are in memory, where it can choose
-often, and Azurite's a few times. FRIENDS_EXAMPLES=2000 searches for longer.
+often, and Azurite's a few times. `--soak` searches for longer.
 """
 
 import asyncio
 import itertools
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -21,6 +20,7 @@ from shared.friends.rows import State
 from shared.problems import NotFound
 from shared.tables import FRIENDS
 from shared.upstream.clients import Upstream
+from tests.support import sampling
 from tests.support.deeds import Wish
 from tests.support.interleaving import Schedule
 from tests.support.memory_tables import memory_clients
@@ -28,7 +28,7 @@ from tests.support.stack import Stack
 from tests.support.storage import azurite_clients
 from tests.support.world import World, searching
 
-EXAMPLES = int(os.environ.get("FRIENDS_EXAMPLES", "60"))
+EXAMPLES = 20
 AZURITE_EXAMPLES = 3
 wishes = st.builds(
     Wish,
@@ -47,7 +47,7 @@ pairs = st.builds(lambda wish, who: replace(wish, who=who, whom=1 - who), wishes
 @searching(EXAMPLES)
 @given(data=st.data())
 @pytest.mark.usefixtures("no_pauses")
-@pytest.mark.timeout(0 if EXAMPLES > 100 else 240)
+@pytest.mark.timeout(0 if sampling.soak else 240)
 def test_lists_and_resolves_agree_with_each_other_and_the_last_decisions(
     data: st.DataObject,
 ) -> None:

@@ -11,6 +11,7 @@ import aiohttp
 from tests.support.api import Reply, ask
 from tests.support.kills import Step
 from tests.support.people import People, Person, befriend, coded
+from tests.support.sampling import Few
 from tests.support.stack import Host, StartHost
 from tests.support.storage import Kill, every_step
 from tests.support.table_proxy import TableProxy
@@ -30,7 +31,7 @@ async def can_call_each_other(one: Person, other: Person) -> None:
 
 
 async def test_an_acceptance_killed_at_any_step_is_finished_by_its_repetition(
-    counted_host: Host, tables: TableProxy, people: People, kill: Kill
+    counted_host: Host, tables: TableProxy, people: People, kill: Kill, few: Few
 ) -> None:
     alice, bob = people(counted_host, "alice", "bob")
     await alice.add(bob.id)
@@ -38,7 +39,7 @@ async def test_an_acceptance_killed_at_any_step_is_finished_by_its_repetition(
     steps = await every_step(tables, bob.add(alice.id))
     assert {step.operation for step in steps} >= {"get", "update"}
 
-    for step in steps:
+    for step in few(steps):
         alice, bob = people(counted_host, f"alice at {step}", f"bob at {step}")
         await alice.add(bob.id)
         await bob.token()
@@ -53,14 +54,14 @@ async def test_an_acceptance_killed_at_any_step_is_finished_by_its_repetition(
 
 
 async def test_a_removal_killed_at_any_step_is_finished_by_its_repetition(
-    counted_host: Host, tables: TableProxy, people: People, kill: Kill
+    counted_host: Host, tables: TableProxy, people: People, kill: Kill, few: Few
 ) -> None:
     alice, bob = people(counted_host, "alice", "bob")
     await befriend(alice, bob)
     steps = await every_step(tables, bob.remove(alice.id))
     assert {step.operation for step in steps} >= {"get", "update"}
 
-    for step in steps:
+    for step in few(steps):
         alice, bob = people(counted_host, f"alice at {step}", f"bob at {step}")
         await befriend(alice, bob)
 
@@ -93,9 +94,9 @@ TELLING = [
 
 
 async def test_a_new_name_whose_telling_was_killed_reaches_all_friends_with_the_next_token(
-    counted_host: Host, tables: TableProxy, people: People, kill: Kill
+    counted_host: Host, tables: TableProxy, people: People, kill: Kill, few: Few
 ) -> None:
-    for step in TELLING:
+    for step in few(TELLING):
         names = (f"{name} at {step}" for name in ("alice", "bob", "carol", "dave"))
         alice, *friends = people(counted_host, *names)
         await befriend(alice, *friends)

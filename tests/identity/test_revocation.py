@@ -1,15 +1,16 @@
 """Revoked means revoked: on every host, for every request that starts after the answer."""
 
 import asyncio
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
 import aiohttp
-import pytest
 
-from tests.support.api import ask
+from tests.support.api import Reply, ask
 from tests.support.control import Control
-from tests.support.kills import Step, kill_at
+from tests.support.kills import Step
 from tests.support.stack import Host, Stack, StartHost
+from tests.support.storage import KillEach
 from tests.support.table_proxy import TableProxy
 
 
@@ -134,28 +135,28 @@ REVOCATION = [
 ]
 
 
-@pytest.mark.parametrize("step", REVOCATION, ids=str)
-async def test_a_revocation_that_was_killed_is_finished_by_its_retry(
+async def test_a_revocation_killed_anywhere_is_finished_by_its_retry(
     stack: Stack,
-    start_host: StartHost,
     client: aiohttp.ClientSession,
     acs: Control,
-    tables: TableProxy,
-    table_faults: Control,
-    step: Step,
+    counted_host: Host,
+    kill_each: KillEach,
 ) -> None:
-    token = stack.token(f"revoke killed at {step}")
-    host = await start_host(TABLES_CONNECTION_STRING=tables.connection_string)
-    old = (await ask(client, host, "/token", token)).json["token"]
+    """Each step with somebody else, who all share one kill."""
+    bearers = [stack.token(f"revoke killed at {step}") for step in REVOCATION]
 
-    revoke = ask(client, host, "/token", token, method="DELETE")
-    await kill_at(step, host, {"acs": acs, "tables": table_faults}, revoke)
-    revoked = await ask(client, host, "/token", token, method="DELETE")
-    new = (await ask(client, host, "/token", token)).json["token"]
+    def asked(method: str) -> list[Awaitable[Reply]]:
+        return [ask(client, counted_host, "/token", one, method=method) for one in bearers]
 
-    assert revoked.status == 204
-    assert not (await acs.introspect(old))["active"]
-    assert (await acs.introspect(new))["active"]
+    old = await asyncio.gather(*asked("POST"))
+    await kill_each(zip(REVOCATION, asked("DELETE"), strict=True))
+    revoked = await asyncio.gather(*asked("DELETE"))
+    new = await asyncio.gather(*asked("POST"))
+
+    assert {reply.status for reply in revoked} == {204}
+    for step, before, after in zip(REVOCATION, old, new, strict=True):
+        assert not (await acs.introspect(before.json["token"]))["active"], step
+        assert (await acs.introspect(after.json["token"]))["active"], step
 
 
 async def test_who_has_nothing_to_revoke_is_told_the_same(

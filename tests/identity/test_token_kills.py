@@ -3,16 +3,22 @@
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Awaitable
 
 import aiohttp
-import pytest
 
-from tests.support.api import all_mappings, ask, ask_until_answered, mappings, recorded
+from tests.support.api import (
+    Reply,
+    all_mappings,
+    ask,
+    ask_until_answered,
+    mappings,
+    recorded,
+)
 from tests.support.control import Control
-from tests.support.kills import Step, kill_at
-from tests.support.stack import Stack, StartHost
-from tests.support.storage import spares
-from tests.support.table_proxy import TableProxy
+from tests.support.kills import Step
+from tests.support.stack import Host, Stack, StartHost
+from tests.support.storage import KillEach, spares
 
 # Every moment of a first sign-in; how many identities were made in all, and how many of those live
 # after the retry. What lives besides the user's is what ACS answered to nobody, or nobody recorded.
@@ -30,36 +36,33 @@ STEPS = [
 ]
 
 
-@pytest.mark.parametrize(("step", "made", "living"), STEPS, ids=str)
 async def test_a_kill_at_any_step_of_a_first_sign_in_leaves_one_mapping(
     stack: Stack,
-    start_host: StartHost,
     client: aiohttp.ClientSession,
     acs: Control,
-    tables: TableProxy,
-    table_faults: Control,
-    step: Step,
-    made: int,
-    living: int,
+    counted_host: Host,
+    kill_each: KillEach,
 ) -> None:
-    user = f"killed at {step}"
-    token = stack.token(user)
-    host = await start_host(TABLES_CONNECTION_STRING=tables.connection_string)
+    """Each step with somebody else, who all share one kill."""
+    users = [f"killed at {step}" for step, _, _ in STEPS]
     before = await acs.state()
 
-    await kill_at(
-        step, host, {"acs": acs, "tables": table_faults}, ask(client, host, "/token", token)
-    )
-    replies = [await ask(client, host, "/token", token) for _ in range(2)]
+    def sign_in() -> list[Awaitable[Reply]]:
+        return [ask(client, counted_host, "/token", stack.token(user)) for user in users]
 
-    assert {reply.status for reply in replies} == {200}
-    assert mappings(stack, user) == [replies[0].user_id] == [replies[1].user_id]
-    assert (await acs.introspect(replies[0].json["token"]))["active"]
+    await kill_each(zip([step for step, _, _ in STEPS], sign_in(), strict=True))
+    replies, again = await asyncio.gather(*sign_in()), await asyncio.gather(*sign_in())
+
+    assert {reply.status for reply in (*replies, *again)} == {200}
+    for user, first, second in zip(users, replies, again, strict=True):
+        assert mappings(stack, user) == [first.user_id] == [second.user_id]
+        assert (await acs.introspect(first.json["token"]))["active"]
+        assert recorded(stack, user) == 1
+        assert await spares(stack, user) == []
     after = await acs.state()
-    assert after["created"] - before["created"] == made
-    assert len(after["identities"]) - len(before["identities"]) == living
-    assert recorded(stack, user) == 1
-    assert await spares(stack, user) == []
+    assert after["created"] - before["created"] == sum(made for _, made, _ in STEPS)
+    living = len(after["identities"]) - len(before["identities"])
+    assert living == sum(living for _, _, living in STEPS)
 
 
 async def test_two_hundred_sign_ins_survive_twenty_kills(

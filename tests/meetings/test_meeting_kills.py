@@ -15,6 +15,7 @@ from tests.support.api import Reply
 from tests.support.control import Control
 from tests.support.kills import Step
 from tests.support.people import People
+from tests.support.sampling import Few
 from tests.support.stack import Host, Stack
 from tests.support.storage import KillEach, mapping_key
 from tests.support.table_proxy import TableProxy
@@ -130,23 +131,26 @@ async def test_a_meeting_whose_making_was_killed_anywhere_is_made_once_by_its_re
     counted_host: Host,
     people: People,
     kill_each: KillEach,
+    few: Few,
     tidy: Tidy,
 ) -> None:
-    first, *visits = await planned(people, counted_host, ["first", *MAKING])
+    steps = few(MAKING)
+    first, *visits = await planned(people, counted_host, ["first", *steps])
     assert await asked(tables, graph, first.schedule(FIRST)) == covered(MAKING)
     [first.call] = await first.doctor.calls()
     await first.cancel()
     before = (await graph.state())["created"]
 
-    await kill_each(zip(MAKING, [visit.schedule(FIRST) for visit in visits], strict=True))
-    assert (await graph.state())["created"] == before + len(MAKING[IN_TEAMS:])
+    await kill_each(zip(steps, [visit.schedule(FIRST) for visit in visits], strict=True))
+    made = before + sum(MAKING.index(step) >= IN_TEAMS for step in steps)
+    assert (await graph.state())["created"] == made
     replies = await asyncio.gather(*(visit.schedule(FIRST) for visit in visits))
 
-    for visit, reply in zip(visits, replies, strict=True):
-        shared = visits.index(visit) >= SHARED
+    for step, visit, reply in zip(steps, visits, replies, strict=True):
+        shared = MAKING.index(step) >= SHARED
         assert (reply.status, reply.json["invited"]) == (200 if shared else 201, 2), visit.at
         visit.call = reply.json["id"]
-    assert (await graph.state())["created"] == before + len(MAKING)
+    assert (await graph.state())["created"] == before + len(steps)
     await tidy.run()
     await are_as(FIRST, stack, graph, visits)
 
@@ -158,13 +162,15 @@ async def test_a_change_killed_anywhere_is_finished_by_its_repetition(
     counted_host: Host,
     people: People,
     kill_each: KillEach,
+    few: Few,
     tidy: Tidy,
 ) -> None:
-    first, *visits = await scheduled(people, counted_host, ["first", *CHANGING])
+    steps = few(CHANGING)
+    first, *visits = await scheduled(people, counted_host, ["first", *steps])
     created = (await graph.state())["created"]
     assert await asked(tables, graph, first.schedule(CHANGED)) == covered(CHANGING)
 
-    await kill_each(zip(CHANGING, [visit.schedule(CHANGED) for visit in visits], strict=True))
+    await kill_each(zip(steps, [visit.schedule(CHANGED) for visit in visits], strict=True))
     await who_is_let_in_gets_to_teams(graph, visits)
     replies = await asyncio.gather(*(visit.schedule(CHANGED) for visit in visits))
 
@@ -182,12 +188,14 @@ async def test_a_cancelling_killed_anywhere_is_finished_by_its_repetition(
     counted_host: Host,
     people: People,
     kill_each: KillEach,
+    few: Few,
     tidy: Tidy,
 ) -> None:
-    first, *visits = await scheduled(people, counted_host, ["first", *CANCELLING])
+    steps = few(CANCELLING)
+    first, *visits = await scheduled(people, counted_host, ["first", *steps])
     assert await asked(tables, graph, first.cancel()) == covered(CANCELLING)
 
-    await kill_each(zip(CANCELLING, [visit.cancel() for visit in visits], strict=True))
+    await kill_each(zip(steps, [visit.cancel() for visit in visits], strict=True))
     await who_is_let_in_gets_to_teams(graph, visits)
     replies = await asyncio.gather(*(visit.cancel() for visit in visits))
 
@@ -204,13 +212,15 @@ async def test_a_change_killed_anywhere_does_not_hinder_the_cancelling(
     counted_host: Host,
     people: People,
     kill_each: KillEach,
+    few: Few,
     tidy: Tidy,
 ) -> None:
     await tidy.run()  # it may delete what other tests have left
     before = await ids_in_teams(graph)
-    visits = await scheduled(people, counted_host, CHANGING)
+    steps = few(CHANGING)
+    visits = await scheduled(people, counted_host, steps)
 
-    await kill_each(zip(CHANGING, [visit.schedule(CHANGED) for visit in visits], strict=True))
+    await kill_each(zip(steps, [visit.schedule(CHANGED) for visit in visits], strict=True))
     replies = await asyncio.gather(*(visit.cancel() for visit in visits))
 
     assert {reply.status for reply in replies} == {204}
@@ -225,14 +235,16 @@ async def test_a_cancelling_killed_anywhere_makes_room_for_a_new_meeting(
     counted_host: Host,
     people: People,
     kill_each: KillEach,
+    few: Few,
     tidy: Tidy,
 ) -> None:
-    visits = await scheduled(people, counted_host, CANCELLING)
+    steps = few(CANCELLING)
+    visits = await scheduled(people, counted_host, steps)
 
-    await kill_each(zip(CANCELLING, [visit.cancel() for visit in visits], strict=True))
+    await kill_each(zip(steps, [visit.cancel() for visit in visits], strict=True))
     replies = await asyncio.gather(*(visit.schedule(CHANGED) for visit in visits))
 
-    shared = [200] * TAKEN_BACK + [201] * (len(CANCELLING) - TAKEN_BACK)
+    shared = [200 if CANCELLING.index(step) < TAKEN_BACK else 201 for step in steps]
     assert [reply.status for reply in replies] == shared
     for visit, reply in zip(visits, replies, strict=True):
         visit.call = reply.json["id"]
@@ -257,13 +269,15 @@ async def test_a_making_killed_anywhere_leaves_no_meeting_of_who_is_erased_inste
     counted_host: Host,
     people: People,
     kill_each: KillEach,
+    few: Few,
     tidy: Tidy,
 ) -> None:
     await tidy.run()  # it may delete what other tests have left
     before = await ids_in_teams(graph)
-    visits = await planned(people, counted_host, MAKING)
+    steps = few(MAKING)
+    visits = await planned(people, counted_host, steps)
 
-    await kill_each(zip(MAKING, [visit.schedule(FIRST) for visit in visits], strict=True))
+    await kill_each(zip(steps, [visit.schedule(FIRST) for visit in visits], strict=True))
     replies = await asyncio.gather(*(visit.doctor.forget() for visit in visits))
 
     assert {reply.status for reply in replies} == {204}

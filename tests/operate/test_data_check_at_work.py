@@ -1,12 +1,11 @@
 """The check of data reports nothing false: after all requests have ended, and while they go on.
 
 As tests/friends/test_friends_interleaved.py: requests of four people, in an order that Hypothesis
-chooses, cut off behind any write. CHECK_EXAMPLES=2000 searches for longer.
+chooses, cut off behind any write. `--soak` searches for longer.
 """
 
 import asyncio
 import itertools
-import os
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -16,12 +15,13 @@ from hypothesis import strategies as st
 from tests.friends.test_friends_interleaved import wishes
 from tests.operate.data_world import CheckedTables
 from tests.sharing.test_sharing_interleaved import partings, sharings
+from tests.support import sampling
 from tests.support.deeds import Wish
 from tests.support.interleaving import Schedule
 from tests.support.memory_tables import memory_clients
 from tests.support.world import World, searching
 
-EXAMPLES = int(os.environ.get("CHECK_EXAMPLES", "30"))
+EXAMPLES = 10
 
 pytestmark = pytest.mark.usefixtures("no_pauses")
 
@@ -44,7 +44,7 @@ class CheckedWorld(World):
 
 @searching(EXAMPLES)
 @given(data=st.data())
-@pytest.mark.timeout(0 if EXAMPLES > 100 else 240)
+@pytest.mark.timeout(0 if sampling.soak else 240)
 def test_after_requests_were_cut_off_and_repeated_only_spares_are_left(
     data: st.DataObject,
 ) -> None:

@@ -3,18 +3,18 @@
 import asyncio
 import json
 import time
+from collections.abc import Awaitable
 from typing import Any
 
 import aiohttp
-import pytest
 from azure.data.tables import TableServiceClient
 
 from shared.tables import IDENTITIES
-from tests.support.api import ask, mappings
+from tests.support.api import Reply, ask, mappings
 from tests.support.control import Control
-from tests.support.kills import Step, kill_at
+from tests.support.kills import Step
 from tests.support.stack import Host, Stack, StartHost
-from tests.support.table_proxy import TableProxy
+from tests.support.storage import KillEach
 
 
 def rows_by_table(stack: Stack, *words: str) -> dict[str, list[dict[str, Any]]]:
@@ -53,38 +53,44 @@ ERASURE = [
 ]
 
 
-@pytest.mark.parametrize("step", ERASURE, ids=str)
-async def test_an_erasure_that_was_killed_is_finished_by_its_retry(
+async def test_an_erasure_killed_anywhere_is_finished_by_its_retry(
     stack: Stack,
-    start_host: StartHost,
     client: aiohttp.ClientSession,
     acs: Control,
-    tables: TableProxy,
-    table_faults: Control,
-    step: Step,
+    counted_host: Host,
+    kill_each: KillEach,
 ) -> None:
-    user, name = f"erased at {step}", f"Name of {step}"
-    bearer = stack.token(user, name=name)
-    host = await start_host(TABLES_CONNECTION_STRING=tables.connection_string)
-    granted = await ask(client, host, "/token", bearer)
-    exported = await ask(client, host, "/user/export", bearer)
-    stored = rows_by_table(stack, user, name, granted.user_id)
+    """Each step with somebody else, who all share one kill."""
+    bearers, named, granted, exported, stored = [], [], [], [], []
+    for step in ERASURE:
+        user, name = f"erased at {step}", f"Name of {step}"
+        bearers.append(stack.token(user, name=name))
+        granted.append(await ask(client, counted_host, "/token", bearers[-1]))
+        exported.append(await ask(client, counted_host, "/user/export", bearers[-1]))
+        named.append((user, name, granted[-1].user_id))
+        # The mapping, and whose identity it is: of whom others tell, see test_every_table.
+        found = {table: rows for table, rows in rows_by_table(stack, *named[-1]).items() if rows}
+        assert {table: len(rows) for table, rows in found.items()} == {IDENTITIES: 2}
+        stored.append(found[IDENTITIES])
 
-    erase = ask(client, host, "/user", bearer, method="DELETE")
-    await kill_at(step, host, {"acs": acs, "tables": table_faults}, erase)
-    erased = await ask(client, host, "/user", bearer, method="DELETE")
+    def erase() -> list[Awaitable[Reply]]:
+        return [ask(client, counted_host, "/user", bearer, method="DELETE") for bearer in bearers]
 
-    assert erased.status == 204
-    assert rows_about(stack, user, name, granted.user_id) == []
-    assert granted.user_id not in (await acs.state())["identities"]
-    assert not (await acs.introspect(granted.json["token"]))["active"]
-    # Whatever was stored about the person, in any row of any table, had been in the export.
-    told = json.dumps(exported.json, ensure_ascii=False)
-    # The mapping, and whose identity it is: of whom other tables tell, see test_every_table.
-    assert {table: len(rows) for table, rows in stored.items() if rows} == {IDENTITIES: 2}
-    for row in stored[IDENTITIES]:
-        for column in row.keys() & {"id", "realm", "kind", "displayName", "communicationUserId"}:
-            assert row[column] in told
+    await kill_each(zip(ERASURE, erase(), strict=True))
+    erased = await asyncio.gather(*erase())
+
+    assert {reply.status for reply in erased} == {204}
+    assert rows_about(stack, *(word for words in named for word in words)) == []
+    living = set((await acs.state())["identities"])
+    assert not living & {one.user_id for one in granted}
+    for one, export, rows in zip(granted, exported, stored, strict=True):
+        assert not (await acs.introspect(one.json["token"]))["active"]
+        # Whatever was stored about the person, in any row of any table, had been in the export.
+        told = json.dumps(export.json, ensure_ascii=False)
+        for row in rows:
+            for column in row.keys() & {"id", "realm", "kind", "displayName"}:
+                assert row[column] in told
+            assert row["communicationUserId"] in told
 
 
 async def test_an_old_bearer_token_is_refused_and_a_new_sign_in_is_a_new_person(

@@ -1,10 +1,9 @@
 """Shared calls are seen by whom their record says, in every interleaving, wherever one is cut off.
 
-As test_friends_interleaved. SHARING_EXAMPLES=2000 searches for longer.
+As test_friends_interleaved. `--soak` searches for longer.
 """
 
 import asyncio
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 from shared.sharing.rows import RECORD_ROW, Role, SharedCallRecord, space_key
 from shared.tables import INVITATIONS, SHARED_CALLS
 from shared.upstream.clients import Upstream
+from tests.support import sampling
 from tests.support.deeds import Deed, Wish
 from tests.support.interleaving import Schedule
 from tests.support.memory_tables import memory_clients
@@ -23,7 +23,7 @@ from tests.support.stack import Stack
 from tests.support.storage import azurite_clients
 from tests.support.world import SPACE, World, searching
 
-EXAMPLES = int(os.environ.get("SHARING_EXAMPLES", "60"))
+EXAMPLES = 20
 AZURITE_EXAMPLES = 3
 
 # Ann shares, and sometimes Ben; the others are invited, part, and are erased.
@@ -57,7 +57,7 @@ looks = st.builds(
 @searching(EXAMPLES)
 @given(data=st.data())
 @pytest.mark.usefixtures("no_pauses")
-@pytest.mark.timeout(0 if EXAMPLES > 100 else 240)
+@pytest.mark.timeout(0 if sampling.soak else 240)
 def test_everyone_sees_what_the_records_say_and_nobody_else_ever_saw_anything(
     data: st.DataObject,
 ) -> None:

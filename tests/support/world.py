@@ -38,6 +38,7 @@ from shared.tables import (
     SHARED_CALLS,
     Table,
 )
+from tests.support import sampling
 from tests.support.deeds import Decisions, Deed, Wish
 from tests.support.interleaving import Instance, Schedule, Stopped
 
@@ -50,9 +51,9 @@ _worlds = itertools.count()
 
 
 def searching(examples: int) -> settings:
-    """The same examples in each run; each takes its own time."""
+    """The same examples in each run; each takes its own time. `--soak` tries ten times as many."""
     return settings(
-        max_examples=examples,
+        max_examples=examples * (10 if sampling.soak else 1),
         derandomize=True,
         database=None,
         deadline=None,
