@@ -5,7 +5,6 @@ and somebody new of the same id comes. Then A goes on.
 """
 
 import asyncio
-import os
 import random
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from shared.identity.rows import is_tombstone
 from shared.principals import Kind, Principal
 from shared.problems import BeingErased
 from shared.tables import FRIENDS, IDENTITIES, INVITATIONS, SHARED_CALLS, Row
+from tests.support import sampling
 from tests.support.deeds import Wish
 from tests.support.interleaving import Schedule
 from tests.support.memory_tables import memory_clients
@@ -25,9 +25,9 @@ from tests.support.world import World
 ANN, BEN = 0, 1
 # The requests to storage before an erasure is marked: its intent, reading the mapping, the mark.
 _BEFORE_MARK = 3
-# Where A is held: behind so many of its requests. ERASURE_HOLDS=all tries each of them.
+# Where A is held: behind so many of its requests. `--soak` tries each of them.
 _ALL = range(60)
-_HOLDS = _ALL if os.environ.get("ERASURE_HOLDS") else sorted(random.Random(16).sample(_ALL, 16))
+_HOLDS = _ALL if sampling.soak else sorted(random.Random(16).sample(_ALL, 16))
 
 
 @dataclass

@@ -4,11 +4,9 @@ The cases of a test that costs seconds of CPU for each: at every step of a reque
 say. Which are taken is the same in each run.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 from zlib import crc32
-
-import pytest
 
 ONE_IN = 3
 
@@ -34,11 +32,3 @@ def take_few(test: str) -> Few:
         return list(cases if soak else cases[first::ONE_IN])
 
     return few
-
-
-def few_parameters(cases: Iterable[Any], ids: Callable[[Any], str] = str) -> list[Any]:
-    """Parameters of a test, of which two in three are for `--soak`."""
-    return [
-        pytest.param(case, marks=[pytest.mark.soak] if n % ONE_IN else [], id=ids(case))
-        for n, case in enumerate(cases)
-    ]
