@@ -36,6 +36,9 @@ _FAILURE_COOLDOWN = 5.0
 # Seconds for which the absence of a key is believed: a token that names a new key is accepted soon
 # after the key is published.
 _ABSENCE = 5.0
+# A fetch that another request began so long ago may have read the keys before a new one was
+# published.
+_RECENT = 1.0
 # Anybody can invent key ids. So many fetches for them are made in so many seconds; whoever comes
 # beyond that is asked to come again.
 _MOST_LOOKUPS, _LOOKUP_SECONDS = 4, 20.0
@@ -94,6 +97,7 @@ class IssuerKeys:
         self._failed = False
         self._wrong = ""  # what the settings have to say otherwise, if that is why it failed
         self._fetching: asyncio.Task[None] | None = None
+        self._is_refresh = False  # whether the fetch under way was begun for no key in particular
         self._lookups: deque[float] = deque(maxlen=_MOST_LOOKUPS)
         # Key id (None for tokens without one) -> until when its absence is believed.
         self._absent: OrderedDict[str | None, float] = OrderedDict()
@@ -114,7 +118,9 @@ class IssuerKeys:
         found = self._key_set.candidates(key_id, algorithm)
         if not found:
             if age <= _STALE:  # else all keys have just been fetched
-                await self._look_up(key_id)
+                await self._look_up(
+                    key_id, lambda: bool(self._key_set.candidates(key_id, algorithm))
+                )
                 found = self._key_set.candidates(key_id, algorithm)
             if not found:
                 self._note_absence(key_id)
@@ -132,7 +138,7 @@ class IssuerKeys:
         before = self._key_set
         if before.has(key_id):
             return False
-        await self._look_up(key_id)
+        await self._look_up(key_id, lambda: self._key_set is not before)
         self._note_absence(key_id)
         return self._key_set is not before
 
@@ -141,12 +147,21 @@ class IssuerKeys:
         if self._clock() - self._fetched_at > _STALE:
             await self._fetch()
 
-    async def _look_up(self, key_id: str | None) -> None:
+    async def _look_up(self, key_id: str | None, is_found: Callable[[], bool]) -> None:
         """Fetch the keys, perhaps with a new one; not again for an id that was looked for just now.
 
-        A request that comes while a fetch is under way waits for that one. Raises as `find`.
+        A request that comes while a fetch is under way waits for that one; and for another, if that
+        may have read the keys too early to tell that there is no such key. Raises as `find`.
+
+        Args:
+            is_found: whether the keys that were fetched last have what was looked for.
         """
         now = self._clock()
+        if self._fetching is not None:
+            may_be_old = self._is_refresh or now - self._tried_at > _RECENT
+            await self._fetch()
+            if is_found() or not may_be_old:
+                return
         if self._fetching is None and not self._failed:
             believed_until = self._absent.get(key_id, now)
             if believed_until > now and not self._judges_at_once:
@@ -165,8 +180,9 @@ class IssuerKeys:
             self._absent.popitem(last=False)
 
     def _fetch_in_background(self) -> None:
-        if self._clock() - self._tried_at >= _FAILURE_COOLDOWN:
+        if self._fetching is None and self._clock() - self._tried_at >= _FAILURE_COOLDOWN:
             self._start_fetch()
+            self._is_refresh = True
 
     async def _fetch(self) -> None:
         """Fetch once for all requests that wait. Raises as `find`."""
@@ -185,7 +201,7 @@ class IssuerKeys:
     def _start_fetch(self) -> asyncio.Task[None]:
         """The fetch under way, or a new one."""
         if self._fetching is None:
-            self._tried_at = self._clock()
+            self._tried_at, self._is_refresh = self._clock(), False
             self._fetching = asyncio.create_task(self._load())
         return self._fetching
 

@@ -45,6 +45,7 @@ class Provider:
         self.padding = ""
         self.raw = b""
         self.key_requests = 0
+        self.reads_early = False  # whether it reads its keys before it waits at the gate
         self.gate = asyncio.Event()
         self.gate.set()
 
@@ -54,10 +55,11 @@ class Provider:
 
     async def _keys(self, _: web.Request) -> web.Response:
         self.key_requests += 1
+        early = list(self.keys) if self.reads_early else None
         await self.gate.wait()
         if self.raw:
             return web.Response(body=self.raw, content_type="application/json")
-        document = {"keys": self.keys, "padding": self.padding}
+        document = {"keys": self.keys if early is None else early, "padding": self.padding}
         return web.json_response(document, status=self.status, headers=self.headers)
 
     @asynccontextmanager

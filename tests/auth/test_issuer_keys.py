@@ -126,6 +126,32 @@ async def test_a_new_key_is_found_while_the_keys_are_refreshed_in_the_background
     assert provider.key_requests == 2
 
 
+@pytest.mark.parametrize("is_refresh", [True, False])
+async def test_a_new_key_is_found_beside_a_fetch_that_began_before_it_was_published(
+    keys: IssuerKeys, provider: Provider, clock: Clock, is_refresh: bool
+) -> None:
+    """Such a fetch does not tell that there is no such key."""
+    await find(keys, "one")
+    provider.reads_early = True
+    provider.gate.clear()
+    if is_refresh:
+        clock.now += HOUR + 1
+        assert await find(keys, "one") is not None
+    else:
+        looking = asyncio.ensure_future(find(keys, "made up"))
+    await until(lambda: provider.key_requests == 2)
+    clock.now += 0 if is_refresh else 2
+    provider.keys.append({**OTHER, "kid": "two"})
+    asking = [asyncio.ensure_future(find(keys, "two")) for _ in range(20)]
+    await asyncio.sleep(0)
+    provider.gate.set()
+
+    assert all(key is not None for key in await asyncio.gather(*asking))
+    assert provider.key_requests == 3
+    if not is_refresh:
+        assert await looking is None
+
+
 async def test_a_rotated_key_is_found(keys: IssuerKeys, provider: Provider, clock: Clock) -> None:
     await find(keys, "one")
     provider.keys = [{**PUBLIC, "kid": "two"}]
