@@ -1,5 +1,6 @@
 """Turns verified claims into a Caller, and makes the refusal of those that are not valid."""
 
+import json
 import logging
 import re
 from collections.abc import Mapping
@@ -16,6 +17,8 @@ logger = logging.getLogger(__name__)
 # Seconds by which clocks may differ.
 LEEWAY_SECONDS = 60
 _CLIENT_CLAIMS = ("azp", "appid", "client_id", "cid")
+# Texts of several values with blanks between (RFC 9068 section 2.2.3; Entra, AD FS).
+_SCOPE_CLAIMS = frozenset({"scope", "scp"})
 _MAX_NAME_LENGTH = 256
 _PATH_PART = re.compile(r'"([^"]+)"|([^."]+)')
 
@@ -88,7 +91,14 @@ def _has(claims: Mapping[str, Any], name: str, value: str) -> bool:
     found = claims.get(name)
     if not value:
         return bool(found)
-    return value in (found if isinstance(found, list) else [found])
+    if name in _SCOPE_CLAIMS and isinstance(found, str):
+        found = found.split()
+    return value in map(_as_text, found if isinstance(found, list) else [found])
+
+
+def _as_text(value: object) -> object:
+    """A value as the setting spells it: `true`, 7."""
+    return json.dumps(value) if isinstance(value, bool | int) else value
 
 
 def _display_name(claim: object) -> str | None:

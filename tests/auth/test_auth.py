@@ -183,6 +183,11 @@ async def test_roles_come_from_the_roles_claim_alone(
         (("amr", "pwd"), {"amr": ["pwd", "mfa"]}, Kind.USER),
         (("amr", "pwd"), {"amr": "pwd"}, Kind.USER),
         (("amr", "pwd"), {"amr": ["client"]}, Kind.SERVICE),
+        (("email_verified", "true"), {"email_verified": True}, Kind.USER),
+        (("email_verified", "true"), {"email_verified": False}, Kind.SERVICE),
+        (("level", "1"), {"level": 1}, Kind.USER),
+        (("scp", "user_impersonation"), {"scp": "openid user_impersonation"}, Kind.USER),
+        (("scp", "user_impersonation"), {"scp": "not_user_impersonation"}, Kind.SERVICE),
         # What is known to mark an app still does.
         (("auth_time", ""), {"auth_time": 1, "idtyp": "app"}, Kind.SERVICE),
         (("auth_time", ""), {"auth_time": 1, "gty": "client-credentials"}, Kind.SERVICE),
