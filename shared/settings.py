@@ -17,6 +17,12 @@ from shared.urls import is_loopback
 
 # The keys of the local stack begin with this; they are public.
 _LOCAL_STACK_PREFIX = "devstack-"
+# What Azure's own parts read, and this service does not: the Functions host, and Microsoft's
+# credential.
+_OF_THE_PLATFORM = (
+    *("AzureWebJobsStorage", "TIDY_SCHEDULE", "IDENTITY_ENDPOINT", "IDENTITY_HEADER"),
+    *("AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_TENANT_ID", "AZURE_TOKEN_CREDENTIALS"),
+)
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,8 @@ def load(environment: Mapping[str, str]) -> Settings:
         calls=read_call_settings(reader),
         bot_calls=read_bot_call_settings(reader),
     )
+    for name in _OF_THE_PLATFORM:
+        reader.text(name)  # which tells of a value that nobody meant as one
     _check_together(settings, reader)
     reader.raise_faults()
     return settings

@@ -1,5 +1,6 @@
 """Reads settings from the environment for each package, and collects all faults."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
 
@@ -11,10 +12,10 @@ _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 # App Service hands on a reference that it cannot resolve as its own text, which is public.
 _UNRESOLVED = re.compile(r"@Microsoft\.(KeyVault|AppConfiguration)\s*\(", re.IGNORECASE)
 # What the examples of our pages write where a value has to be put: <tenant id>, YOUR-APP, ...
-_PLACEHOLDER = re.compile(r'<[A-Za-z][A-Za-z0-9 _-]*>|\bYOUR-[A-Z]+|(^|")…("|$)')
-
-
-# What people may write as they like, also <this>.
+_PLACEHOLDER = re.compile(r"<[A-Za-z][A-Za-z0-9 _-]*>|\bYOUR-[A-Z]+|\bTENANT-ID\b|//HOST/|…")
+# A text, or one of a JSON value, that is a placeholder and nothing else.
+_WHOLE_PLACEHOLDER = re.compile(r'(^|")(<[A-Za-z][A-Za-z0-9 _-]*>|YOUR-[A-Z0-9-]+|…)("|$)')
+# What people may write as they like, also with <this> in it.
 _FREE_TEXTS = frozenset({"BOT_GREETING", "BOT_MENU", "EVENT_GRID_KEY", "RECORDING_NOTICE"})
 
 
@@ -47,9 +48,11 @@ class SettingsReader:
         A text that nobody meant as a value is a fault, also where it is inside a JSON value.
         """
         value = self._environment.get(name, "").strip()
-        if _UNRESOLVED.search(value):
+        placeholder = _WHOLE_PLACEHOLDER if name in _FREE_TEXTS else _PLACEHOLDER
+        shown = _without_escapes(value)
+        if _UNRESOLVED.search(shown):
             self.fault(name, "is a reference that the platform could not resolve")
-        elif name not in _FREE_TEXTS and _PLACEHOLDER.search(value):
+        elif placeholder.search(shown):
             self.fault(name, "still holds a placeholder of an example")
         return value
 
@@ -118,6 +121,16 @@ class SettingsReader:
             self.fault(name, f"is not a number from {low} to {high}")
             return default
         return value
+
+
+def _without_escapes(value: str) -> str:
+    """A JSON value without the escapes of its texts, by which a text could look like another."""
+    if "\\" not in value or not value.startswith(("{", "[")):
+        return value
+    try:
+        return json.dumps(json.loads(value), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return value  # who reads it tells what is wrong
 
 
 def comma_separated(text: str) -> tuple[str, ...]:

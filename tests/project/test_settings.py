@@ -297,6 +297,21 @@ REFERENCE = "@Microsoft.KeyVault(SecretUri=https://vault.example/secrets/name)"
         ("AUTH_ISSUER", "https://login.microsoftonline.com/<tenant id>/v2.0"),
         ("CALLBACK_BASE_URL", "https://YOUR-APP.azurewebsites.net"),
         ("AUTH_AUDIENCE", "…"),
+        ("AUTH_AUDIENCE", "api://…"),
+        (
+            "AUTH_ISSUERS",
+            '[{"issuer": "https://a.example", "audience": "\\u0040Microsoft.KeyVault(x)"}]',
+        ),
+        ("AUTH_ISSUERS", '[{"issuer": "http://HOST/adfs/services/trust", "audience": "x"}]'),
+        ("AUTH_ISSUERS", '[{"issuer": "https://T.b2clogin.com/TENANT-ID/v2.0/"}]'),
+        ("BOT_GREETING", "…"),
+        ("BOT_MENU", '{"1": {"connect": "…"}}'),
+        ("RECORDING_NOTICE", "<what is played>"),
+        ("EVENT_GRID_KEY", "YOUR-KEY-OF-THIRTY-TWO-CHARACTERS-OR-MORE"),
+        ("TIDY_SCHEDULE", REFERENCE),
+        ("AzureWebJobsStorage", REFERENCE),
+        ("AZURE_CLIENT_ID", REFERENCE),
+        ("IDENTITY_HEADER", REFERENCE),
     ],
 )
 def test_a_text_that_nobody_meant_as_a_value_is_a_wrong_setting(name: str, value: str) -> None:
