@@ -4,10 +4,16 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Protocol
 
 from shared.friends.friendships import Friendships
 from shared.friends.rows import Decision, Friendship, Profile, State
+from shared.friends.unfinished import (
+    BEFRIEND,
+    UNFRIEND,
+    FriendInvitations,
+    UnfinishedDecisions,
+    decision_details,
+)
 from shared.identity.identities import Identities
 from shared.identity.rows import Identity, resource_key
 from shared.identity.tokens import Tokens
@@ -30,9 +36,6 @@ MOST_UNANSWERED = 100
 # Decisions of one person in a minute on one host: a withdrawn request leaves rows behind.
 _MOST_DECISIONS = 300
 _NO_FRIEND = "There is no accepted friend by that name."
-# The kind of intent of a removal; its subject is the PartitionKey of the owner's mapping, and its
-# details are `friend`, the key of the friend's.
-UNFRIEND = "unfriend"
 # How often a request is started again because an erasure or a heal came in between.
 _TRIES = 10
 
@@ -50,12 +53,6 @@ class Friend:
     display_name: str | None
     state: State
     communication_user_id: str | None
-
-
-class FriendInvitations(Protocol):
-    """The part of `shared.sharing.invitations` that is used here."""
-
-    async def withdraw_between(self, first: str, second: str) -> None: ...
 
 
 class Friends:
@@ -85,8 +82,8 @@ class Friends:
 
     @property
     def finishers(self) -> Mapping[str, Finisher]:
-        """What ends the intents of removing and blocking."""
-        return {UNFRIEND: self._finish_removal}
+        """What ends the intents of asking, and of removing and blocking."""
+        return UnfinishedDecisions(self._friendships, self._identities, self._invitations).finishers
 
     async def add(self, caller: Caller, friend_id: str) -> tuple[Friend, bool]:
         """Say yes to somebody: ask them to be a friend, or accept their request. Repeatable.
@@ -103,6 +100,19 @@ class Friends:
         """
         friend = _friend(caller, friend_id)
         self._decisions.spend(caller.principal)
+        begun = list[Intent]()
+        try:
+            added = await self._add(caller, friend, begun)
+        except (TooManyUnanswered, Unauthenticated, BeingErased):  # what was written is undone
+            await self._end(begun)
+            raise
+        await self._end(begun)
+        return added
+
+    async def _add(
+        self, caller: Caller, friend: Principal, begun: list[Intent]
+    ) -> tuple[Friend, bool]:
+        """As `add`; the intents that this begins are added to `begun`."""
         is_new = False
         for _ in range(_TRIES):
             identity = await self._check_caller(caller, friend, self._tokens.enrolled(caller))
@@ -110,6 +120,9 @@ class Friends:
             is_request = before.mine is not Decision.YES and before.theirs is not Decision.YES
             if is_request:
                 await self._refuse_if_unanswered(caller, MOST_UNANSWERED)
+            if before.mine is not Decision.YES and not begun:
+                details = decision_details(caller, before)
+                begun.append(await self._intents.begin(BEFRIEND, before.owner, details))
             own_row, written = await self._friendships.decide(before, friend, Decision.YES)
             is_new = is_new or before.mine is not Decision.YES
             if is_request and written:
@@ -154,8 +167,8 @@ class Friends:
         decision = Decision.BLOCK if block else Decision.NO
         if not block and before.mine is Decision.NONE and before.state is State.HIDDEN:
             return  # nothing was said that could be taken back
-        other = {"friend": before.friend}
-        async with self._intents.around(UNFRIEND, before.owner, other):
+        details = decision_details(caller, before)
+        async with self._intents.around(UNFRIEND, before.owner, details):
             own_row, written = await self._friendships.decide(
                 before, friend, decision, unblock=block is False
             )
@@ -207,12 +220,9 @@ class Friends:
         await for_each((row for row in rows if self._has_former_id(row)), read_current_id)
         return list(found.values()), rows[-1].friend if more else None
 
-    async def _finish_removal(self, intent: Intent) -> None:
-        """Take from the friend's row and from both listings what the owner's own row withdrew."""
-        owner, friend = intent.subject, str(intent.details["friend"])
-        await self._friendships.settle(owner, friend)
-        if not await self._friendships.are_friends(owner, friend):
-            await self._invitations.withdraw_between(owner, friend)
+    async def _end(self, intents: list[Intent]) -> None:
+        for intent in intents:
+            await self._intents.end(intent)
 
     async def _view(self, own_row: Friendship, friend: Principal, *, accepted: bool) -> Friend:
         """The friend as the caller may see them.

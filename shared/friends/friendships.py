@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from shared.changes import change_row, retry_if_changed
 from shared.friends.rows import Decision, Friendship, Profile, State
 from shared.identity.rows import Identity
-from shared.keys import principal_key
+from shared.keys import milliseconds, principal_key
 from shared.principals import Principal
 from shared.tables import PAGE_ROWS, Row, RowChanged, Table, Value
 from shared.upstream.concurrency import for_each
@@ -174,6 +174,13 @@ class Friendships:
                 await self._replace_or_remove(own_row, own_row.with_restored_decision(before))
 
         await retry_if_changed(remove_from_both)
+
+    async def undo_earlier(self, owner: str, friend: str, than: datetime | None) -> None:
+        """Remove the owner's decision from both rows if it was made before a time; None for any."""
+        decided = await self._find(owner, friend)
+        is_earlier = than is None or decided.mine_seq < milliseconds(than)
+        if decided.mine is not Decision.NONE and is_earlier:
+            await self.undo(decided)
 
     async def retract_orphan(self, owner: Principal, friend: Principal) -> None:
         """Remove the copy of an owner's decision if the owner's row does not hold the decision.

@@ -53,6 +53,10 @@ class MemoryTable(TableApi):
         self._rows: dict[Key, Row] = {}
         self._versions = itertools.count(1)
 
+    def rows(self) -> list[Row]:
+        """All rows, for a test to look at."""
+        return list(self._rows.values())
+
     @override
     async def get(self, partition_key: str, row_key: str) -> Row:
         return self._find(partition_key, row_key)

@@ -1,0 +1,76 @@
+"""Ends what requests to befriend and to part have begun and not ended, for the timer `Tidy`."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Protocol
+
+from shared.friends.friendships import Friendships
+from shared.friends.rows import Friendship
+from shared.identity.identities import Identities
+from shared.identity.rows import identity_of, is_erased_since, is_erasing, is_tombstone
+from shared.intents import Finisher, Intent
+from shared.principals import Caller
+from shared.tables import Value
+
+# Kinds of intents, whose subject is the PartitionKey of the owner's mapping. Their details are
+# `friend`, the key of the friend's, and `provenAt`, when the owner's token was issued, which
+# earlier versions did not write.
+BEFRIEND = "befriend"
+UNFRIEND = "unfriend"
+
+
+class FriendInvitations(Protocol):
+    """The part of `shared.sharing.invitations` that is used here."""
+
+    async def withdraw_between(self, first: str, second: str) -> None: ...
+
+
+def decision_details(caller: Caller, own_row: Friendship) -> dict[str, Value]:
+    """What an intent about a decision keeps."""
+    return {"friend": own_row.friend, "provenAt": caller.issued_at}
+
+
+class UnfinishedDecisions:
+    """Copies what was withdrawn, and takes back what the erased have said; it befriends nobody."""
+
+    def __init__(
+        self, friendships: Friendships, identities: Identities, invitations: FriendInvitations
+    ) -> None:
+        self._friendships = friendships
+        self._identities = identities
+        self._invitations = invitations
+
+    @property
+    def finishers(self) -> Mapping[str, Finisher]:
+        return {BEFRIEND: self._finish_request, UNFRIEND: self._finish_removal}
+
+    async def _finish_request(self, intent: Intent) -> None:
+        """Take back what was said by somebody who was erased meanwhile. What the living say stands,
+        and is copied when they repeat their request."""
+        await self._settle(intent)
+
+    async def _finish_removal(self, intent: Intent) -> None:
+        """Take from the friend's row and from both listings what the owner's own row withdrew."""
+        owner, friend = await self._settle(intent)
+        if not await self._friendships.are_friends(owner, friend):
+            await self._invitations.withdraw_between(owner, friend)
+
+    async def _settle(self, intent: Intent) -> tuple[str, str]:
+        """Bring the friend's row in line with the owner's; returns the keys of both people."""
+        owner, friend = intent.subject, str(intent.details["friend"])
+        await self._take_back_if_erased(owner, friend, intent.details.get("provenAt"))
+        await self._friendships.settle(owner, friend)
+        return owner, friend
+
+    async def _take_back_if_erased(self, owner: str, friend: str, proven_at: object) -> None:
+        """Undo a decision that came after the erasure of who made it; nobody else will do it.
+
+        What a person of the same name has said who came after that stays.
+        """
+        row = await self._identities.row_under(owner)
+        if row is None or not isinstance(proven_at, datetime):
+            return
+        if is_erasing(row) or is_erased_since(row, proven_at):
+            has_come_back = not (is_erasing(row) or is_tombstone(row))
+            came_at = identity_of(row).created_at if has_come_back else None
+            await self._friendships.undo_earlier(owner, friend, came_at)
