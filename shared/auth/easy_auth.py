@@ -56,11 +56,13 @@ def platform_caller(encoded: str, issuers: Mapping[str, Issuer]) -> Caller:
 
 
 def _values(entries: list[dict[str, str]]) -> dict[str, list[str]]:
-    """All values of the principal's claims, under their OIDC names."""
+    """All values of the principal's claims, under their OIDC names and as the platform names them,
+    because a setting may have either."""
     values: dict[str, list[str]] = {}
     for entry in entries:
-        name = _CLAIM_NAMES.get(entry["typ"], entry["typ"])
+        given = entry["typ"]
         if not isinstance(entry["val"], str):
-            raise TypeError(name)
-        values.setdefault(name, []).append(entry["val"])
+            raise TypeError(given)
+        for name in {given, _CLAIM_NAMES.get(given, given)}:
+            values.setdefault(name, []).append(entry["val"])
     return values

@@ -38,6 +38,8 @@ def teams_link(url: str) -> str | None:
     if not is_safe_url(url):
         return None
     parts = urlsplit(url)
+    # A plus in a query is a blank; a slash at the end of a path says nothing.
+    parts = parts._replace(path=parts.path.rstrip("/"), query=parts.query.replace("+", "%20"))
     if (
         parts.scheme != "https"
         or parts.hostname not in _TEAMS_HOSTS

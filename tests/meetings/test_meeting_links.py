@@ -21,6 +21,7 @@ OTHER_SPELLINGS = [
     LONG.replace("%3a", ":").replace("%40", "@"),
     LONG.replace("%7b", "{").replace("%7d", "}").replace("%22", '"').replace("%2c", ","),
     f"{LONG}#top",
+    LONG.replace("/0?", "/0/?"),
 ]
 
 
@@ -115,6 +116,14 @@ async def test_one_meeting_has_one_id_however_its_link_is_spelled(
 def test_a_link_of_teams_keeps_the_spelling_that_teams_gives_it(link: str) -> None:
     assert teams_link(link) == link
     assert teams_link(link.replace("teams.microsoft.com", "Gov.Teams.Microsoft.US"))
+
+
+def test_a_blank_in_a_link_is_a_plus_or_an_escape() -> None:
+    spaced = LONG.replace("%2c", "%2c%20")
+
+    assert teams_link(spaced) == spaced
+    assert teams_link(LONG.replace("%2c", "%2c+")) == spaced
+    assert teams_link(f"{SHORT}%2b") == f"{SHORT}%2b"
 
 
 @pytest.mark.parametrize("link", [LONG, LONG.replace("%3a", ":").replace("%40", "@")])
