@@ -94,8 +94,10 @@ class CallParts(IdentityParts):
 
     @cached_property
     def call_settling(self) -> "CallSettling":
+        from shared.calls.erased_calls import ErasedCalls
         from shared.calls.settling import CallSettling
 
+        erased = ErasedCalls(self.call_records, self.identities, self.calls.end_erased)
         return CallSettling(
             self.call_records,
             self.intents,
@@ -103,6 +105,7 @@ class CallParts(IdentityParts):
             reconciling=self.call_reconciling,
             resume=self._resume_bot,
             settle_recordings=self._settle_recordings,
+            discard_if_erased=erased.discard_if_erased,
         )
 
     async def _resume_bot(self, call: "Call") -> None:

@@ -229,6 +229,11 @@ class Calls:
             await self._intents.end_all(PLACE, call.call_id)
         await self._records.erase(principal, self._erase_recordings)
 
+    async def end_erased(self, call: Call) -> None:
+        """End a call whose creator was erased, and erase its recordings. Repeatable."""
+        await self._end(call)
+        await self._erase_recordings(call)
+
     async def _erase_recordings(self, call: Call) -> None:
         if call.recordings.listed:
             await self._files.erase(call.recordings.listed)

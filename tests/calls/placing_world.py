@@ -14,6 +14,7 @@ from shared.calls.acs_types import EstablishedCall, RepeatabilityHeaders
 from shared.calls.actions import CallActions
 from shared.calls.calls import Calls
 from shared.calls.dialling import Dialling, Target
+from shared.calls.erased_calls import ErasedCalls
 from shared.calls.limits import CallLimit
 from shared.calls.live_calls import LIVE_ROW, LiveCalls
 from shared.calls.placing import CallPlacing
@@ -63,12 +64,14 @@ class FakeAcs:
         failing: what happens to calls of a number: "lost" (made, and the answer is lost), or
             "refused"; to a repetition the same.
         rung: whom it was asked to invite.
+        hung_up: how many calls it was asked to end.
     """
 
     made: dict[str, str] = field(default_factory=dict)
     ended: set[str] = field(default_factory=set)
     failing: dict[str, str] = field(default_factory=dict)
     rung: list[str] = field(default_factory=list)
+    hung_up: int = 0
 
     @property
     def going_on(self) -> list[str]:
@@ -91,6 +94,7 @@ class FakeAcs:
         self.rung.append(raw_id)
 
     async def hang_up(self, connection_id: str) -> bool:
+        self.hung_up += 1
         return True
 
     async def exists(self, connection_id: str) -> bool:
@@ -129,8 +133,13 @@ class World:
     def caller(self) -> Caller:
         return Caller(self.alice, "Alice", frozenset({"Calls.Manage"}), self.now)
 
-    async def enrol(self) -> None:
-        await self._map(new_mapping(self.alice, "8:acs:alice", None, self.now))
+    async def enrol(self, erased_at: datetime | None = None) -> None:
+        mapping = new_mapping(self.alice, "8:acs:alice", None, self.now)
+        await self._map({**mapping, **({} if erased_at is None else {"erasedAt": erased_at})})
+
+    def stored(self, table: str) -> list[Row]:
+        """All rows of a table."""
+        return self._clients[table].rows()
 
     async def erase(self) -> None:
         """As an erasure leaves the mapping."""
@@ -173,7 +182,11 @@ class World:
             intents=intents, now=self.clock,
         )  # fmt: skip
         actions = CallActions(calls, acs, dialling, reconciling, limit, self.clock)
-        settling = CallSettling(records, intents, self.clock, reconciling=reconciling)
+        erased = ErasedCalls(records, identities, calls.end_erased)
+        settling = CallSettling(
+            records, intents, self.clock,
+            reconciling=reconciling, discard_if_erased=erased.discard_if_erased,
+        )  # fmt: skip
         return Host(placing, actions, calls, records, limit, intents, settling)
 
     async def place(self, host: Host, key: str, targets: int = 1) -> Call:
