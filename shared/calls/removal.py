@@ -196,7 +196,7 @@ class CallRemoval:
         return await self._table.page(owner, ROWS_BETWEEN, bounds(index), after=after, most=most)
 
     async def remove_left(self, owner: str, call_id: str) -> None:
-        """Remove a call of an owner, or whatever a request that died has stored of it; repeatable."""
+        """Remove a call of an owner, or what a request that died has stored of it; repeatable."""
         rows = await self._table.list_for(owner, "callId eq @call", {"call": call_id})
         for index in (row for row in rows if row.row_key.startswith(f"{CREATOR_INDEX}-")):
             await self._remove(owner, index)

@@ -49,8 +49,8 @@ def rows_with(table: MemoryTable, *words: str) -> list[object]:
 @pytest.mark.parametrize("kind", ["add", "block"])
 async def test_what_is_said_after_ones_erasure_is_taken_back(kind: str, comes_back: bool) -> None:
     cut_short = 0
-    for hold in range(1, 8):
-        for stop in (1, 2, 3):
+    for hold in (1, 3, 6):
+        for stop in (2, 3):
             tables = memory_clients()
             world = World(tables, Schedule())
             await world.alone(Wish("add", BEN, ANN))
@@ -68,7 +68,7 @@ async def test_what_is_said_after_ones_erasure_is_taken_back(kind: str, comes_ba
             else:
                 assert about_ann == [], held
             assert rows_with(tables[INTENTS], world.key_of(ANN)) == [], held
-    assert cut_short > 10
+    assert cut_short > 2
 
 
 async def test_what_the_living_say_stands() -> None:
