@@ -185,10 +185,13 @@ class Intents:
         with contextlib.suppress(StorageUnavailable):
             await self._table.remove(intent.row.partition_key, intent.row.row_key)
 
-    async def end_all(self, kind: str, subject: str) -> None:
+    async def end_all(self, kind: str, subject: str, begun_by: datetime | None = None) -> None:
         """Remove every intent of one kind for one subject, also those of requests that were killed.
 
         One query, and as `end` for each.
+
+        Args:
+            begun_by: leave those that began later: they may be about what came after; None for all.
         """
         shard = _shard(kind, subject)
         with contextlib.suppress(StorageUnavailable):
@@ -196,7 +199,9 @@ class Intents:
             for row in await self._table.list_for(
                 shard, "kind eq @kind and subject eq @subject", which
             ):
-                await self.end(Intent.of(row))
+                intent = Intent.of(row)
+                if begun_by is None or intent.begun_at <= begun_by:
+                    await self.end(intent)
 
     async def due(self, shard: str, most: int) -> list[Intent]:
         """Intents of one shard that nobody ended in time, the oldest first. One query."""

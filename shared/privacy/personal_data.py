@@ -126,7 +126,7 @@ class PersonalData:
 
     async def _erase(self, principal: Principal, actor: Caller, proven_at: datetime | None) -> None:
         mapping = principal_key(principal)
-        await self._intents.begin(ERASE, mapping)
+        intent = await self._intents.begin(ERASE, mapping)
         for _ in range(TRIES):
             erasure = await self._erasure.begin(principal, proven_at)
             if erasure is None:
@@ -145,7 +145,8 @@ class PersonalData:
             break
         else:
             raise Conflict
-        await self._intents.end_all(ERASE, mapping)  # also those of requests that were killed
+        # Also those of requests that were killed; but not that of an erasure of who came after.
+        await self._intents.end_all(ERASE, mapping, intent.begun_at)
 
     async def _finish(self, intent: Intent) -> None:
         """End an erasure whose request did not. A request that was killed before the mark has

@@ -124,6 +124,30 @@ async def test_a_slow_erasure_leaves_a_new_person_alone(stage: Stage, had_identi
     assert hold > (30 if had_identity else 10), "it was never held"
 
 
+async def test_a_slow_erasure_leaves_the_intent_of_an_erasure_of_who_came_after(
+    stage: Stage,
+) -> None:
+    world = stage.world
+    await live(world)
+    for hold in _ALL[24:]:  # before that, others have ended it
+        erasing = await stage.hold(world.people_of_another_host().erase(world.caller(ANN)), hold)
+        if erasing.done():
+            break
+
+        await world.alone(Wish("forget", ANN))
+        await live(world)
+        intent_and_mark = 2
+        await world.alone(Wish("forget", ANN, stop_after=intent_and_mark))
+        await stage.go_on()
+        await asyncio.wait([erasing])
+        await world.tidy()
+
+        mapping = await world.quietly(world.table(IDENTITIES).list_for(world.key_of(ANN)))
+        assert [row.values.keys() for row in mapping] == [{"erasedAt"}], f"held at {hold}"
+        await live(world)
+    assert hold > 30, "it was never held"
+
+
 async def test_whoever_is_enrolled_while_nobody_is_erased_is_erased_too(stage: Stage) -> None:
     world = stage.world
     for hold in _ALL:
