@@ -83,7 +83,8 @@ class UnfinishedMeetings:
             return
         record = await self._calls.find(intent.subject)
         is_shared = record is not None and record.content is not None
-        if scheduled.cancelling or scheduled.graph_id is None or not is_shared:
+        is_wanted = is_shared and not await self._is_of_the_erased(scheduled)
+        if scheduled.cancelling or scheduled.graph_id is None or not is_wanted:
             await self._cancel(scheduled, record)
             return
         await self._calls.settle(scheduled.owner, intent.subject)
@@ -95,6 +96,12 @@ class UnfinishedMeetings:
             # It was deleted in Teams, and a request of its owner's makes it anew; or it was
             # cancelled just now.
             return
+
+    async def _is_of_the_erased(self, scheduled: ScheduledMeeting) -> bool:
+        """Whether the owner was erased after they had signed in to schedule it: their request came
+        through after the erasure, and died before it saw that."""
+        row = await self._identities.row_under(scheduled.owner)
+        return row is not None and is_erased_since(row, scheduled.proven_at)
 
     async def _finish_cancelling(self, intent: Intent) -> None:
         """Cancel a meeting, unless its owner has shared it again since."""

@@ -11,6 +11,8 @@ from shared.problems import (
     OrganizerRefused,
     Problem,
 )
+from shared.sharing.rows import RECORD_ROW
+from shared.tables import SHARED_CALLS
 from tests.meetings.meeting_world import ANN, MeetingWorld
 from tests.support.deeds import Wish
 
@@ -108,3 +110,27 @@ async def test_an_erasure_ends_what_has_begun_with_the_meetings_that_it_finds(
     await erase(world)
 
     assert await world.intents_of(MAKE, CANCEL) == []
+
+
+@pytest.mark.parametrize("signs_in_anew", [False, True])
+async def test_a_meeting_that_came_after_the_erasure_of_its_owner_is_cancelled(
+    world: MeetingWorld, signs_in_anew: bool
+) -> None:
+    """Its request was slow, and died before it saw the erasure. So nobody cancels it."""
+    call = await world.schedules()
+    service = world.meeting_service()
+    scheduled = await world.quietly(service.scheduled.find(world.key_of(ANN), call))
+    record = await world.quietly(world.table(SHARED_CALLS).find(call, RECORD_ROW))
+    assert scheduled is not None
+    assert record is not None
+    await world.alone(FORGET)  # which knows of no meetings in this world
+    await world.quietly(world.table(SHARED_CALLS).insert_if_absent(call, RECORD_ROW, record.values))
+    await world.quietly(service.intents.begin(MAKE, call, scheduled.intent_details()))
+    if signs_in_anew:
+        await world.alone(SIGNS_IN)
+
+    assert await finish_all(world) == 1
+
+    assert world.graph.links == []
+    assert await world.ann_meeting_rows() == []
+    assert await world.quietly(service.calls.find(call)) is None
