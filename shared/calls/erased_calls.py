@@ -25,11 +25,10 @@ class ErasedCalls:
         self._identities = identities
         self._end = end
 
-    async def discard_if_erased(self, owner: str, call_id: str, proven_at: datetime) -> bool:
-        """End and remove a call if its owner was erased. Repeatable.
+    async def discard_if_erased(self, call: Call, proven_at: datetime) -> bool:
+        """End and remove a call if who placed it was erased. Repeatable.
 
         Args:
-            owner: PartitionKey of their mapping.
             proven_at: when the token was issued with which they placed it.
 
         Returns:
@@ -38,13 +37,11 @@ class ErasedCalls:
         Raises:
             BeingErased: the erasure has not ended.
         """
-        row = await self._identities.row_under(owner)
+        row = await self._identities.row_under(call.creator)
         if row is not None and is_erasing(row):
             raise BeingErased
         if row is None or not is_erased_since(row, proven_at):
             return False
-        call = await self._records.find(call_id)
-        if call is not None:
-            await self._end(call)
-        await self._records.remove_left(owner, call_id)
+        await self._end(call)
+        await self._records.discard(call)
         return True

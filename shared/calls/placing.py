@@ -22,7 +22,7 @@ from shared.calls.rows import REPEATABLE, TOO_OLD, Call, CallState
 from shared.calls.settling import PLACE
 from shared.identity.identities import Identities
 from shared.intents import Intent, Intents
-from shared.keys import key, principal_key
+from shared.keys import key
 from shared.principals import Caller, Principal
 from shared.problems import (
     BeingErased,
@@ -107,10 +107,7 @@ class CallPlacing:
         begun: list[Intent] = []
 
         async def note(call_id: str) -> None:
-            details: dict[str, Value] = {
-                "owner": principal_key(creator),
-                "provenAt": caller.issued_at,
-            }
+            details = {"provenAt": caller.issued_at}
             begun.append(await self._intents.begin(PLACE, call_id, details))
 
         async def count(row: Row | None, call_id: str) -> Mapping[str, Value]:

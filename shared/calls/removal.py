@@ -195,14 +195,6 @@ class CallRemoval:
     async def _index(self, owner: str, index: str, after: str, most: int) -> tuple[list[Row], bool]:
         return await self._table.page(owner, ROWS_BETWEEN, bounds(index), after=after, most=most)
 
-    async def remove_left(self, owner: str, call_id: str) -> None:
-        """Remove a call of an owner, or what a request that died has stored of it; repeatable."""
-        rows = await self._table.list_for(owner, "callId eq @call", {"call": call_id})
-        for index in (row for row in rows if row.row_key.startswith(f"{CREATOR_INDEX}-")):
-            await self._remove(owner, index)
-        await self._remove_partition(call_id)
-        await self.live_rows.forget(owner, call_id)
-
     async def remove_listed(self, index: Row) -> None:
         """Remove the call of a row of its creator's index, or what is left of it; repeatable."""
         await self._remove(index.partition_key, index)

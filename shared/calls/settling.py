@@ -15,8 +15,8 @@ from shared.calls.rows import UNCONFIRMED, Call, CallState
 from shared.intents import Finisher, Intent, Intents
 
 # The kind of intent of a call that has begun; its subject is the id of the call. It stays until the
-# record says that the call has ended. Of a call that somebody places its details are `owner`, the
-# PartitionKey of their mapping, and `provenAt`, when their token was issued.
+# record says that the call has ended. Of a call that somebody places its details are `provenAt`,
+# when their token was issued; not who they are, because it may stay for hours.
 PLACE = "place"
 # The kind of intent of a recording that is to be paused or stopped; its subject is the id of the
 # call too.
@@ -36,7 +36,7 @@ class CallSettling:
         reconciling: CallReconciling | None = None,
         resume: Callable[[Call], Awaitable[None]] | None = None,
         settle_recordings: Callable[[Call], Awaitable[None]] | None = None,
-        discard_if_erased: Callable[[str, str, datetime], Awaitable[bool]] | None = None,
+        discard_if_erased: Callable[[Call, datetime], Awaitable[bool]] | None = None,
     ) -> None:
         """
         Args:
@@ -69,9 +69,9 @@ class CallSettling:
         Until then ACS gets its time, because its first event may come when somebody answers. Should
         an event or a repetition of the request come later all the same, the call is revived.
         """
-        if await self._is_of_the_erased(intent):
-            return
         call = await self._records.find(intent.subject)
+        if call is not None and await self._is_of_the_erased(call, intent):
+            return
         if call is not None and call.is_ongoing and self._reconciling is not None:
             call, next_look = await self._reconciling.look_at(call)
             if next_look is not None:
@@ -92,13 +92,13 @@ class CallSettling:
             return
         await self._records.change(call.call_id, self._missed)
 
-    async def _is_of_the_erased(self, intent: Intent) -> bool:
+    async def _is_of_the_erased(self, call: Call, intent: Intent) -> bool:
         """Whether the call is gone now, because who placed it was erased before they had done so.
         Intents of earlier versions do not tell, nor those of calls to bots."""
-        owner, proven_at = intent.details.get("owner"), intent.details.get("provenAt")
+        proven_at = intent.details.get("provenAt")
         if self._discard_if_erased is None or not isinstance(proven_at, datetime):
             return False
-        return await self._discard_if_erased(str(owner), intent.subject, proven_at)
+        return await self._discard_if_erased(call, proven_at)
 
     def _missed(self, found: Call) -> Call:
         if found.state is not CallState.PLACING:
