@@ -85,6 +85,13 @@ def parser() -> argparse.ArgumentParser:
         help="all but the app itself, to be started by hand (func start)",
     )
     run.add_argument(
+        "--redirect-scheme",
+        action="append",
+        default=[],
+        metavar="SCHEME",
+        help="let the issuer redirect to a native app's scheme too, such as com.example.app",
+    )
+    run.add_argument(
         "--stop-with-stdin",
         action="store_true",
         help="for programs: also stop when standard input ends, as it does when they are killed",

@@ -69,6 +69,7 @@ def _run(arguments: argparse.Namespace) -> int:
             ports=arguments.ports,
             fresh=arguments.fresh,
             with_host=not arguments.without_host,
+            redirect_schemes=arguments.redirect_scheme,
             stop_with_stdin=arguments.stop_with_stdin,
             report=_print_error,
             ready=lambda plan: _print(ready_report(plan, arguments.state is None)),
@@ -106,6 +107,7 @@ def _openapi(_arguments: argparse.Namespace) -> int:
 
 
 def _token(arguments: argparse.Namespace) -> int:
+    from devstack.issuer.claims import ask_for_claims, roles_in
     from devstack.issuer.sign_ins import app_token, teams_token, user_token
     from devstack.issuer.tokens import ACCESS_TOKEN_LIFETIME, issuer_key
 
@@ -128,10 +130,13 @@ def _token(arguments: argparse.Namespace) -> int:
     key, issuer, user_id = issuer_key(folder.issuer_key), str(stack["issuer"]), arguments.user
     if arguments.teams:
         token = teams_token(key, issuer=issuer, user_id=user_id, lifetime=ACCESS_TOKEN_LIFETIME)
-    elif arguments.app:
-        token = app_token(key, issuer=issuer, app=user_id, roles=arguments.role)
     else:
-        token = user_token(key, issuer=issuer, user_id=user_id, roles=arguments.role)
+        claims = ask_for_claims(issuer, user_id)
+        roles = list(dict.fromkeys([*roles_in(claims or {}), *arguments.role]))
+        if arguments.app:
+            token = app_token(key, issuer=issuer, app=user_id, roles=roles)
+        else:
+            token = user_token(key, issuer=issuer, user_id=user_id, roles=roles, claims=claims)
     print(token)
     return 0
 

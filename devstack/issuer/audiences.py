@@ -2,6 +2,8 @@
 
 # The app, for its clients: the setting AUTH_AUDIENCE.
 API_AUDIENCE = "api://trusted-service"
+# What a client may ask for when its user signs in. Every token is for the API, with it or without.
+API_SCOPE = f"{API_AUDIENCE}/access"
 
 # ACS, for a managed identity. What SDKs ask for is this, plus "/.default".
 ACS_AUDIENCE = "https://communication.azure.com/"

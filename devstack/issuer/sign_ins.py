@@ -1,31 +1,44 @@
 """The tokens that a person, an app and a Teams user get when they sign in."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from joserfc.jwk import RSAKey
 
 from devstack.issuer.audiences import API_AUDIENCE, TEAMS_AUDIENCE
+from devstack.issuer.claims import name_in
 from devstack.issuer.tokens import ACCESS_TOKEN_LIFETIME, mint
 from devstack.issuer.users import object_id, stack_user
 from devstack.well_known import TEAMS_APP_ID, TENANT_ID
 
-# What a login grants: the mock has no other scopes.
+# What a login grants that asks for no more.
 USER_SCOPE = "openid profile email"
 
 TEAMS_SCOPES = "Teams.ManageCalls Teams.ManageChats"
 
 
-def user_token(key: RSAKey, *, issuer: str, user_id: str, roles: Sequence[str]) -> str:
-    """The token that a user gets at the login page."""
+def user_token(
+    key: RSAKey,
+    *,
+    issuer: str,
+    user_id: str,
+    roles: Sequence[str],
+    claims: Mapping[str, object] | None = None,
+) -> str:
+    """The token that a user gets at the login page.
+
+    Args:
+        claims: what the running issuer knows of the user; None: that is not known.
+    """
     user = stack_user(user_id)
+    name = user.display_name if user else None
     return mint(
         key,
         issuer=issuer,
         subject=user_id,
         audience=API_AUDIENCE,
         lifetime=ACCESS_TOKEN_LIFETIME,
-        name=user.display_name if user else None,
+        name=name if claims is None else name_in(claims),
         roles=roles,
         scope=USER_SCOPE,
     )

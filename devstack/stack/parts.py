@@ -42,12 +42,19 @@ def emulators(plan: Plan) -> tuple[Part, ...]:
 
 
 def _issuer(plan: Plan) -> Part:
-    port = plan.ports["issuer"]
-    options = {"--port": port, "--key-file": plan.folder.issuer_key}
+    port, tls_port = plan.ports["issuer"], plan.ports["issuerTls"]
+    path = "/.well-known/openid-configuration"
+    options = {
+        "--port": port,
+        "--tls-port": tls_port,
+        "--certificate": plan.certificates.server,
+        "--key-file": plan.folder.issuer_key,
+    }
+    schemes = [f"--redirect-scheme={scheme}" for scheme in plan.redirect_schemes]
     return Part(
         "issuer",
-        [*_python("devstack.issuer", options), "--stop-with-stdin"],
-        (Probe(port, "/.well-known/openid-configuration"),),
+        [*_python("devstack.issuer", options), *schemes, "--stop-with-stdin"],
+        (Probe(port, path), Probe(tls_port, path, trust=plan.certificates.authority)),
     )
 
 

@@ -1,7 +1,7 @@
 """The plan of a stack: its addresses, the settings that point the app at it, and stack.json."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from devstack.issuer.audiences import ACS_AUDIENCE, API_AUDIENCE
@@ -38,12 +38,17 @@ MEETING_ORGANIZER = "dave"
 
 @dataclass(frozen=True)
 class Plan:
-    """The folder, ports and certificates of one stack, and everything that follows from them."""
+    """The folder, ports and certificates of one stack, and everything that follows from them.
+
+    Args:
+        redirect_schemes: of native apps, to which the issuer may redirect.
+    """
 
     folder: StateFolder
     ports: Mapping[str, int]
     certificates: Certificates
     with_host: bool
+    redirect_schemes: Sequence[str] = ()
 
     @property
     def api(self) -> str:
@@ -52,6 +57,10 @@ class Plan:
     @property
     def issuer(self) -> str:
         return f"http://127.0.0.1:{self.ports['issuer']}"
+
+    @property
+    def issuer_tls(self) -> str:
+        return f"https://127.0.0.1:{self.ports['issuerTls']}"
 
     @property
     def acs(self) -> str:
@@ -132,6 +141,7 @@ class Plan:
         return {
             **({"api": self.api} if self.with_host else self._for_other_hosts()),
             "issuer": self.issuer,
+            "issuerTls": self.issuer_tls,
             "acs": self.acs,
             "acsTls": self.acs_tls,
             # Microsoft's Python from_connection_string ignores the scheme and uses https.

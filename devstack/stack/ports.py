@@ -11,6 +11,7 @@ DEFAULT_PORTS = {
     "acsTls": 7074,
     "graph": 7075,
     "graphTls": 7076,
+    "issuerTls": 7077,
     "blobs": 10000,
     "tables": 10002,
 }

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from devstack.installation.progress import Progress
 from devstack.issuer.tokens import issuer_key
@@ -29,6 +29,7 @@ async def run(
     ports: str | None,
     fresh: bool,
     with_host: bool,
+    redirect_schemes: Sequence[str],
     stop_with_stdin: bool,
     report: Report,
     ready: Callable[[Plan], None],
@@ -37,6 +38,7 @@ async def run(
 
     Args:
         ports: "default" or "auto"; None: the ports that the folder keeps, or else the default ones.
+        redirect_schemes: of native apps, to which the issuer may redirect.
         stop_with_stdin: whether the end of standard input asks it to stop.
         report: called with sentences for the person at the terminal.
         ready: called once, when every part answers and stack.json is written.
@@ -55,7 +57,7 @@ async def run(
         folder.withdraw()  # a killed stack may have left stack.json
         if fresh:
             folder.make_fresh()
-        plan = _plan(folder, ports, with_host=with_host)
+        plan = _plan(folder, ports, with_host=with_host, redirect_schemes=redirect_schemes)
         if names := overridden(os.environ, plan.settings()):
             report(
                 "note: not taken from the environment, because the stack sets them, or another "
@@ -97,7 +99,9 @@ def _stop_with_stdin(supervisor: Supervisor) -> None:
     when_stdin_ends(request_stop)
 
 
-def _plan(folder: StateFolder, ports: str | None, *, with_host: bool) -> Plan:
+def _plan(
+    folder: StateFolder, ports: str | None, *, with_host: bool, redirect_schemes: Sequence[str]
+) -> Plan:
     # Without an option the kept ports are used again: with another port the issuer would have
     # another name, and every user another identity.
     keep = ports == "auto" or (ports is None and folder.ports_file.exists())
@@ -127,7 +131,7 @@ def _plan(folder: StateFolder, ports: str | None, *, with_host: bool) -> Plan:
     folder.logs.mkdir(exist_ok=True)
     folder.tables.mkdir(exist_ok=True)
     folder.blobs.mkdir(exist_ok=True)
-    return Plan(folder, chosen, certificates(folder.path), with_host)
+    return Plan(folder, chosen, certificates(folder.path), with_host, redirect_schemes)
 
 
 async def _bring_up(supervisor: Supervisor, plan: Plan, ready: Callable[[Plan], None]) -> None:
