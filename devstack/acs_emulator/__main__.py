@@ -73,6 +73,7 @@ def read_arguments(arguments: list[str]) -> tuple[Settings, bool]:
         action="store_true",
         help="fetch the files that apps play, and look at their format",
     )
+    parser.add_argument("--graph", help="address of the Graph emulator: its meetings can be joined")
     given, stop_with_stdin = read_options(parser, arguments)
     key_file: Path = given["key_file"]
     if given["callback_key_file"] is None:

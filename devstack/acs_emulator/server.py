@@ -11,6 +11,8 @@ from pathlib import Path
 
 from aiohttp import web
 
+from devstack.acs_emulator.calling.plane import CallingPlane
+from devstack.acs_emulator.calling.sockets import PATH as WINDOWS_PATH
 from devstack.acs_emulator.calls.emulator import CallAutomationEmulator
 from devstack.acs_emulator.event_grid.subscription import SubscriptionSpec
 from devstack.acs_emulator.identity.api import IdentityApi
@@ -27,7 +29,7 @@ from devstack.acs_emulator.wire.signing_key import SigningKey
 from devstack.emulation.bearer import TrustedIssuer
 from devstack.emulation.database import Database
 from devstack.emulation.faults import Faults
-from devstack.emulation.front_door import FrontDoor
+from devstack.emulation.front_door import FrontDoor, Handler
 from devstack.emulation.inspection import PREFIX, answer_spec_errors, loopback_only
 from devstack.emulation.process import ProcessSettings, close_at_end
 from devstack.well_known import EVENT_KEY_HEADER
@@ -46,6 +48,7 @@ class Settings(ProcessSettings):
         event_webhook: where Event Grid sends incoming calls, or None.
         event_key: the secret that it sends there in a header.
         fetch_files: whether the files that apps play are fetched.
+        graph: the address of the Graph emulator, whose meetings windows may join.
     """
 
     key_file: Path
@@ -59,6 +62,7 @@ class Settings(ProcessSettings):
     event_webhook: str | None
     event_key: str
     fetch_files: bool
+    graph: str | None
 
     @property
     def subscription(self) -> SubscriptionSpec | None:
@@ -105,19 +109,26 @@ def build_app(settings: Settings) -> web.Application:
         fetch_files=settings.fetch_files,
     )
     calls.forget_before(now - CALLS_KEPT_SECONDS)
+    plane = CallingPlane(calls=calls, identities=identities, key=key, graph=settings.graph)
     inspection = Inspection(database=database, identities=identities, limits=limits, calls=calls)
 
     async def start_calls(_app: web.Application) -> None:
         await calls.start()
+        await plane.start()
 
     async def stop_calls(_app: web.Application) -> None:
+        await plane.stop()
         await calls.stop()
 
-    app = web.Application(middlewares=[time_requests, loopback_only, answer_spec_errors])
+    async def close_windows(_app: web.Application) -> None:
+        plane.close_windows()
+
+    app = web.Application(middlewares=[time_requests, _keep_to_here, answer_spec_errors])
     app.add_routes(
         [
             *identity_api.routes(gate),
             *calls.routes(gate),
+            *plane.routes(),
             *retired_routes(),
             *inspection.routes(),
             *TokenInspection(store=identities, key=key).routes(),
@@ -126,9 +137,17 @@ def build_app(settings: Settings) -> web.Application:
     )
     app.on_response_prepare.append(_add_common_headers)
     app.on_startup.append(start_calls)
+    app.on_shutdown.append(close_windows)
     app.on_cleanup.append(stop_calls)
     close_at_end(app, faults, database)
     return app
+
+
+@web.middleware
+async def _keep_to_here(request: web.Request, handler: Handler) -> web.StreamResponse:
+    if request.path == WINDOWS_PATH:  # pages from elsewhere are told by how it closes
+        return await handler(request)
+    return await loopback_only(request, handler)
 
 
 async def _add_common_headers(request: web.Request, response: web.StreamResponse) -> None:

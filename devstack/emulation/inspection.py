@@ -18,12 +18,16 @@ PREFIX = "/_emulator/"
 @web.middleware
 async def loopback_only(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse inspection to other machines, and to web pages from elsewhere."""
-    if request.path.startswith(PREFIX) and not (
-        _is_loopback(request.remote)
-        and is_from_this_machine(request.host, request.headers.get("Origin"))
-    ):
+    if request.path.startswith(PREFIX) and not is_from_here(request):
         raise web.HTTPForbidden
     return await handler(request)
+
+
+def is_from_here(request: web.Request) -> bool:
+    """Whether a program or a page of this machine sent it."""
+    return _is_loopback(request.remote) and is_from_this_machine(
+        request.host, request.headers.get("Origin")
+    )
 
 
 @web.middleware

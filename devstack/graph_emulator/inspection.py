@@ -11,6 +11,7 @@ from devstack.emulation.specs import Spec, mistake, read_spec
 from devstack.graph_emulator.api import OPERATIONS
 from devstack.graph_emulator.bodies import CreateBody
 from devstack.graph_emulator.meetings import new_meeting
+from devstack.graph_emulator.odata import SearchProperty
 from devstack.graph_emulator.store import MeetingStore
 from devstack.graph_emulator.tenant import JoinWebUrls, Tenant, TenantSpec
 from devstack.issuer.users import stack_user
@@ -47,6 +48,7 @@ class Inspection:
             web.get("/_emulator/state", self._show_state, allow_head=False),
             web.get("/_emulator/tenant", self._show_tenant, allow_head=False),
             web.put("/_emulator/tenant", self._set_tenant),
+            web.get("/_emulator/meetings", self._show_meeting, allow_head=False),
             web.post("/_emulator/meetings", self._add_meeting),
             web.post("/_emulator/reset", self._reset),
         ]
@@ -69,6 +71,14 @@ class Inspection:
     async def _set_tenant(self, request: web.Request) -> web.Response:
         self._tenant.spec = await read_spec(request, TenantSpec)
         return await self._show_tenant(request)
+
+    async def _show_meeting(self, request: web.Request) -> web.Response:
+        """The meeting with the link in `joinWebUrl`, as people in Teams have it."""
+        link = request.query.get("joinWebUrl", "")
+        meeting = self._store.find_by(SearchProperty.JOIN_WEB_URL, link)
+        if meeting is None:
+            raise web.HTTPNotFound
+        return web.json_response(meeting.content)
 
     async def _add_meeting(self, request: web.Request) -> web.Response:
         spec = await read_spec(request, MeetingSpec)

@@ -79,6 +79,7 @@ def _acs(plan: Plan) -> Part:
         "--key-file": plan.folder.acs_key,
         "--callback-key-file": plan.folder.acs_callback_key,
         "--event-webhook": f"{plan.api}/incomingCalls",
+        "--graph": plan.graph,
     }
     return _emulator(plan, "acs", "devstack.acs_emulator", options)
 

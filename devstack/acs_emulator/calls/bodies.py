@@ -184,6 +184,7 @@ class FileSource(Part):
 
 class TextSource(Part):
     text: Annotated[str, Field(min_length=1)]
+    source_locale: str | None = None
 
 
 class SsmlSource(Part):

@@ -66,6 +66,8 @@ class Call:
         group_id: the id of the group call; None: it is no group call.
         participants: by raw id.
         sequence: the number of the last change of participants.
+        has_clients: whether somebody is in it with a client of the calling plane.
+        left: why people left who did not do so themselves, by raw id: their clients are told.
     """
 
     server_call_id: str
@@ -74,6 +76,8 @@ class Call:
     participants: dict[str, Participant] = field(default_factory=dict)
     connections: list["CallConnection"] = field(default_factory=list)
     sequence: int = -1
+    has_clients: bool = False
+    left: dict[str, str] = field(default_factory=dict)
 
     def next_sequence(self) -> int:
         """1, 3, 5: it is recorded that the numbers rise, and not by one."""
@@ -83,6 +87,13 @@ class Call:
     def people(self) -> set[str]:
         """The participants without the app."""
         return self.participants.keys() - {connection.app_raw_id for connection in self.connections}
+
+    @property
+    def goes_on_without_apps(self) -> bool:
+        """Whether people still talk when the last app has left: people in a group call, who need
+        not be seen, and several people with clients."""
+        people = len(self.people())
+        return people > 0 if self.group_id is not None else self.has_clients and people > 1
 
     def leg_of(self, raw_id: str) -> "CallConnection | None":
         """The connection by which the app is that participant, or None if it is not."""
@@ -116,7 +127,11 @@ class Invitation:
         addition: the request that adds them to a connected call, or that transfers somebody to
             them; None: they are called by createCall.
         reaction: how they react, if inspection or an app decides it.
+        caller, display_name: who calls, as the clients of the target show it.
+        call: where the target is after accepting; None: it is not known yet.
+        is_made_by_client: whether a person calls with a client, and no app.
         is_announced: whether Event Grid tells an app about it, which may then answer for them.
+        is_answered_by_app: whether one did.
         ringing: the task that waits for their reaction.
     """
 
@@ -125,7 +140,12 @@ class Invitation:
     addition: Operation | None
     reaction: Future[str]
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    caller: str = ""
+    display_name: str = ""
+    call: Call | None = None
+    is_made_by_client: bool = False
     is_announced: bool = False
+    is_answered_by_app: bool = False
     ringing: Task[None] | None = None
 
     @property

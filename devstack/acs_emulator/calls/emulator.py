@@ -70,7 +70,7 @@ CALL_OPERATIONS = (
 
 
 class CallAutomationEmulator:
-    """Call Automation of one resource.
+    """Call Automation of one resource. What is public, the calling plane works with.
 
     Args:
         callback_key: signs the tokens of callbacks.
@@ -98,11 +98,11 @@ class CallAutomationEmulator:
         self._tokens = CallbackTokens(callback_key, issuer=callback_issuer, resource_id=resource_id)
         self._callbacks = CallbackDelivery(self._event_store, self._tokens)
         self._event_grid = EventGrid(subscription)
-        self._files = AudioFiles(are_fetched=fetch_files)
+        self.files = AudioFiles(are_fetched=fetch_files)
         self._sockets = AppSockets(self._tokens.issue_for_socket)
-        far_ends = FarEnds(identities, self._files, resource_id)
+        self.far_ends = far_ends = FarEnds(identities, self.files, resource_id)
         events = CallEvents(self._callbacks)
-        self._switchboard = Switchboard(
+        self.switchboard = Switchboard(
             database=database,
             store=self._call_store,
             events=events,
@@ -110,19 +110,19 @@ class CallAutomationEmulator:
             sockets=self._sockets,
             resource_id=resource_id,
         )
-        participants = Participants(
-            database=database, switchboard=self._switchboard, events=events, far_ends=far_ends
+        self.participants = participants = Participants(
+            database=database, switchboard=self.switchboard, events=events, far_ends=far_ends
         )
-        incoming = IncomingCalls(far_ends, self._event_grid)
+        self.incoming = incoming = IncomingCalls(far_ends, self._event_grid)
         invitations = Invitations(
             database=database,
-            switchboard=self._switchboard,
+            switchboard=self.switchboard,
             events=events,
             far_ends=far_ends,
             incoming=incoming,
         )
         self._calls_api = CallsApi(
-            switchboard=self._switchboard,
+            switchboard=self.switchboard,
             participants=participants,
             invitations=invitations,
             incoming=incoming,
@@ -130,14 +130,14 @@ class CallAutomationEmulator:
             caller_id=caller_id,
         )
         self._media_api = MediaApi(
-            switchboard=self._switchboard,
+            switchboard=self.switchboard,
             participants=participants,
             events=events,
             repeatability=self._repeatability,
         )
-        self._streaming_api = StreamingApi(self._switchboard)
+        self._streaming_api = StreamingApi(self.switchboard)
         self._moving_api = MovingApi(
-            switchboard=self._switchboard,
+            switchboard=self.switchboard,
             participants=participants,
             repeatability=self._repeatability,
         )
@@ -145,7 +145,7 @@ class CallAutomationEmulator:
         self._recordings = Recordings(
             database=database,
             store=self._recording_store,
-            switchboard=self._switchboard,
+            switchboard=self.switchboard,
             events=RecordingEvents(self._callbacks, self._event_grid),
             resource_id=resource_id,
         )
@@ -156,7 +156,7 @@ class CallAutomationEmulator:
             resource_id=resource_id,
         )
         self._inspection = CallInspection(
-            switchboard=self._switchboard,
+            switchboard=self.switchboard,
             participants=participants,
             far_ends=far_ends,
             incoming=incoming,
@@ -179,15 +179,15 @@ class CallAutomationEmulator:
         """Deliver the events that an earlier process did not deliver, and end its calls."""
         await self._callbacks.start()
         await self._event_grid.start()
-        await self._files.start()
+        await self.files.start()
         await self._sockets.start()
-        self._switchboard.end_calls_of_earlier_process()
+        self.switchboard.end_calls_of_earlier_process()
         self._recordings.end_those_of_earlier_process()
 
     async def stop(self) -> None:
         await self._event_grid.stop()
-        await self._switchboard.stop()
-        await self._files.stop()
+        await self.switchboard.stop()
+        await self.files.stop()
         await self._sockets.stop()
         await self._callbacks.stop()
 
@@ -210,7 +210,7 @@ class CallAutomationEmulator:
         """
         return [
             {**call, "callbacks": self._event_store.of_connection(str(call["callConnectionId"]))}
-            for call in self._switchboard.for_inspection()
+            for call in self.switchboard.for_inspection()
             if str(call["callbackUri"]).endswith(callback_end)
             and server_call_id in ("", call["serverCallId"])
         ]

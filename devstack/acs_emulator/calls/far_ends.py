@@ -4,12 +4,15 @@ Tests and people decide it through inspection.
 """
 
 import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from devstack.acs_emulator.calls.bodies import TONES, PlaySource
-from devstack.acs_emulator.calls.connections import Invitation, Participant
+from devstack.acs_emulator.calls.clients import Clients, NoClients
+from devstack.acs_emulator.calls.connections import Call, Invitation, Participant
 from devstack.acs_emulator.calls.files import AudioFiles
 from devstack.acs_emulator.calls.results import (
     BAD_FORMAT,
@@ -118,10 +121,12 @@ class FarEndsSpec(Spec):
 
 
 class FarEnds:
-    """Only inspection changes them, and a restart undoes the changes."""
+    """Only inspection changes them, and a restart undoes the changes. People with clients react
+    themselves, unless inspection has set a far end for them."""
 
     def __init__(self, identities: IdentityStore, files: AudioFiles, resource_id: str) -> None:
         self.spec = FarEndsSpec()
+        self.clients: Clients = NoClients()  # set by the calling plane
         self._identities = identities
         self._files = files
         self._identity_prefix = f"{ACS_USER}{resource_id}_"
@@ -133,9 +138,17 @@ class FarEnds:
         """How long so many seconds of a time limit take here."""
         return number * self.spec.second_ms / 1000
 
-    @property
-    def play_seconds(self) -> float:
-        return self.spec.play_ms / 1000
+    @asynccontextmanager
+    async def playing(
+        self, call: Call, listeners: Sequence[str], source: PlaySource
+    ) -> AsyncIterator[float]:
+        """Let clients hear a source until the context ends; yields how many seconds it lasts.
+
+        Args:
+            listeners: raw ids; empty: everybody in the call.
+        """
+        async with self.clients.playing(call, listeners, source) as seconds:
+            yield self.spec.play_ms / 1000 if seconds is None else seconds
 
     def next_speech(self, participant: Participant) -> Speech | None:
         """What they say this time that an app begins to listen to them; None: nothing."""
@@ -161,27 +174,37 @@ class FarEnds:
         target = invitation.target
         if target.startswith(ACS_USER) and not self.has_user(target):
             return UNREACHABLE
-        spec, limit = self.of(target), self.seconds(invitation.timeout_seconds)
-        keeps_ringing = spec.answer == "ring" or self._only_apps_answer(invitation)
+        if target in self.spec.far_ends:
+            return FAILURES.get(await self._answer(invitation, self.of(target)))
+        has_client = self.clients.has(target)
+        if invitation.is_made_by_client and not has_client and not invitation.is_announced:
+            return UNREACHABLE
+        spec = self.spec.default
+        if has_client or self._only_apps_answer(invitation):
+            spec = spec.model_copy(update={"answer": "ring"})
+        with self.clients.ringing(invitation) as ringing:
+            reaction = await self._answer(invitation, spec)
+        if reaction == "accept" and ringing.is_given_up:
+            reaction = "decline"
+        return FAILURES.get(reaction)
+
+    async def _answer(self, invitation: Invitation, spec: FarEndSpec) -> str:
+        """Wait for the far end to react."""
+        limit, keeps_ringing = self.seconds(invitation.timeout_seconds), spec.answer == "ring"
         seconds = limit if keeps_ringing else min(limit, spec.after_ms / 1000)
         await asyncio.wait([invitation.reaction], timeout=seconds)
         if invitation.reaction.done():
-            reaction = invitation.reaction.result()
-        elif keeps_ringing or spec.after_ms / 1000 > limit:
-            reaction = "none"
-        else:
-            reaction = spec.answer
-        return FAILURES.get(reaction)
+            return invitation.reaction.result()
+        if keeps_ringing or spec.after_ms / 1000 > limit:
+            return "none"
+        return spec.answer
 
     def _only_apps_answer(self, invitation: Invitation) -> bool:
         """Whether nobody is there but an app that Event Grid tells: without a token, an identity
-        has no client. What a test says of the far end counts more."""
-        target = invitation.target
-        return (
-            invitation.is_announced
-            and target not in self.spec.far_ends
-            and not self._identities.can_call(target)
-        )
+        has no client, and for people who call, nobody is emulated."""
+        if not invitation.is_announced:
+            return False
+        return invitation.is_made_by_client or not self._identities.can_call(invitation.target)
 
     def has_user(self, raw_id: str) -> bool:
         """Whether it is an identity of this resource."""

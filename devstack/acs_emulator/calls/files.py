@@ -11,6 +11,8 @@ from devstack.acs_emulator.calls.results import BAD_FORMAT, NOT_DOWNLOADABLE, Re
 ANSWER_SECONDS = 5  # [assumed]
 # Enough for everything before the sound. More is not read.
 HEAD_BYTES = 4096
+# What clients hear of a file: eight minutes of WAV. The rest is cut off.
+MAX_FILE_BYTES = 16 * 1024 * 1024
 # Documented: WAV is mono, 16 bits, 16 kHz; an MP3 file begins with an ID3v2 tag.
 WAV_FORMAT = (1, 2, 16_000)
 MP3_TAG = b"ID3"
@@ -44,17 +46,29 @@ class AudioFiles:
             async with self._session.get(url) as answer:
                 if answer.status != HTTPStatus.OK:
                     return NOT_DOWNLOADABLE
-                head = await _head(answer.content)
+                head = await _beginning(answer.content, HEAD_BYTES)
         except (aiohttp.ClientError, OSError, ValueError):  # a time that is over is an OSError, too
             return NOT_DOWNLOADABLE
         return None if _is_playable(head) else BAD_FORMAT
 
+    async def content(self, url: str) -> bytes | None:
+        """The whole file, or None: it is not fetched, or cannot be had. A long one is cut off."""
+        if self._session is None:
+            return None
+        try:
+            async with self._session.get(url) as answer:
+                if answer.status != HTTPStatus.OK:
+                    return None
+                return await _beginning(answer.content, MAX_FILE_BYTES)
+        except (aiohttp.ClientError, OSError, ValueError):
+            return None
 
-async def _head(content: aiohttp.StreamReader) -> bytes:
-    head = b""
-    while len(head) < HEAD_BYTES and (part := await content.read(HEAD_BYTES - len(head))):
-        head += part
-    return head
+
+async def _beginning(content: aiohttp.StreamReader, limit: int) -> bytes:
+    beginning = bytearray()
+    while len(beginning) < limit and (part := await content.read(limit - len(beginning))):
+        beginning += part
+    return bytes(beginning)
 
 
 def _is_playable(head: bytes) -> bool:

@@ -13,6 +13,7 @@ from pydantic import JsonValue
 
 from devstack.acs_emulator.calls.answers import incoming_call_gone
 from devstack.acs_emulator.calls.bodies import CustomCallingContext
+from devstack.acs_emulator.calls.clients import ClientCall
 from devstack.acs_emulator.calls.connections import Call, CallConnection, Invitation, new_call
 from devstack.acs_emulator.calls.far_ends import FarEnds
 from devstack.acs_emulator.event_grid.delivery import EventGrid
@@ -32,6 +33,7 @@ class IncomingCall:
         rings_until: by the clock of IncomingCalls; None: as long as the invitation.
         calling: the connection of the app that calls; None: inspection let somebody call.
         invitation: by which that app calls, or None.
+        client_call: the call, if a person makes it with a client.
     """
 
     context: str = field(default_factory=lambda: secrets.token_urlsafe(96))
@@ -43,11 +45,14 @@ class IncomingCall:
     rings_until: float | None = None
     calling: CallConnection | None = None
     invitation: Invitation | None = None
+    client_call: ClientCall | None = None
     custom: CustomCallingContext = field(default_factory=CustomCallingContext)
 
     def is_ringing(self, now: float) -> bool:
         if self.rings_until is not None and self.rings_until <= now:
             return False
+        if self.client_call is not None:
+            return self.client_call.is_ringing
         if self.calling is None or self.invitation is None:
             return True
         rings_still = self.calling.invitations.get(self.invitation.id) is self.invitation
@@ -94,11 +99,13 @@ class IncomingCalls:
         display_name: str,
         presses: list[list[str]],
         call: Call | None = None,
+        client_call: ClientCall | None = None,
     ) -> tuple[IncomingCall, str | None]:
         """Somebody calls; returns their call, and the id of its event: None if nobody subscribed.
 
         Args:
-            call: the one that was redirected; None: a new one.
+            call: the one that was redirected, or that a client makes; None: a new one.
+            client_call: set if a client makes it: it rings as long as that says.
         """
         return self._announce(
             IncomingCall(
@@ -107,7 +114,10 @@ class IncomingCalls:
                 display_name=display_name,
                 presses=presses,
                 call=call or new_call(),
-                rings_until=self._clock() + self._far_ends.seconds(RINGING_SECONDS),
+                rings_until=None
+                if client_call
+                else self._clock() + self._far_ends.seconds(RINGING_SECONDS),
+                client_call=client_call,
             )
         )
 
@@ -118,7 +128,7 @@ class IncomingCalls:
         transfer = invitation.transfer
         caller, call = calling.app_raw_id, calling.call
         if transfer is not None and transfer.transferee is not None:
-            caller, call = transfer.transferee, new_call()
+            caller, call = transfer.transferee, invitation.call or new_call()
         person = calling.call.participants.get(caller)
         _, event_id = self._announce(
             IncomingCall(

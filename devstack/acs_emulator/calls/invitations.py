@@ -17,6 +17,7 @@ from devstack.acs_emulator.calls.connections import (
     CallConnectionState,
     Invitation,
     Participant,
+    new_call,
 )
 from devstack.acs_emulator.calls.events import CallEvents, participant_field
 from devstack.acs_emulator.calls.far_ends import DEFAULT_INVITATION_SECONDS, FarEnds
@@ -73,8 +74,11 @@ class Invitations:
         """The app answered by `leg`, which is connected at once, and so is the caller's."""
         calling, invitation = incoming.calling, incoming.invitation
         if calling is None or invitation is None:
+            if incoming.client_call is not None:
+                incoming.client_call.answer()
             self._switchboard.establish_soon(leg)
             return
+        invitation.is_answered_by_app = True
         invitation.stop_ringing()
         del calling.invitations[invitation.id]
         self._switchboard.establish(leg)
@@ -91,6 +95,8 @@ class Invitations:
             again = _invitation(target, invitation.addition, invitation.timeout_seconds)
             again.id = invitation.id  # the app that calls may still cancel it
             self._ring(calling, again)
+        elif incoming.client_call is not None:
+            incoming.client_call.redirect(target)
         elif self._far_ends.has_user(target):
             self._incoming.ring(
                 caller=incoming.caller,
@@ -104,9 +110,17 @@ class Invitations:
         if incoming.invitation is not None:
             # Recorded without a reason; [assumed] whatever reason the app gives.
             incoming.invitation.reaction.set_result("decline")
+        elif incoming.client_call is not None:
+            incoming.client_call.reject()
 
     def _ring(self, connection: CallConnection, invitation: Invitation) -> None:
         connection.invitations[invitation.id] = invitation
+        invitation.caller = connection.app_raw_id
+        invitation.display_name = connection.display_name or ""
+        invitation.call = connection.call
+        if invitation.transfer is not None:  # a call of its own, which only clients see
+            invitation.caller = invitation.transfer.transferee or invitation.caller
+            invitation.call = new_call()
         if self._far_ends.has_user(invitation.target):
             self._incoming.ring_for(connection, invitation, _custom(invitation.addition))
         invitation.ringing = self._switchboard.background.spawn(
@@ -126,10 +140,11 @@ class Invitations:
                 self._accept(connection, invitation)
             else:
                 self._fail(connection, invitation, failure)
+        self._switchboard.tell_clients(connection.call)
 
     def _accept(self, connection: CallConnection, invitation: Invitation) -> None:
         if invitation.transfer is not None:
-            self._complete_transfer(connection, invitation.transfer)
+            self._complete_transfer(connection, invitation, invitation.transfer)
             return
         call, target = connection.call, invitation.target
         call.participants.setdefault(target, Participant(target))
@@ -146,7 +161,7 @@ class Invitations:
         self._switchboard.report_participants(call)
 
     def _complete_transfer(
-        self, connection: CallConnection, request: TransferToParticipant
+        self, connection: CallConnection, invitation: Invitation, request: TransferToParticipant
     ) -> None:
         """The participant leaves for the other call. [assumed] That ends a call which they leave
         empty as their removal does."""
@@ -162,7 +177,12 @@ class Invitations:
                 "transferee": identifier_json(transferee),
             },
         )
-        connection.call.participants.pop(transferee, None)
+        person = connection.call.participants.pop(transferee, None)
+        if person is not None and invitation.call is not None:
+            onward = invitation.call
+            for raw_id in (transferee, request.target_participant):
+                onward.participants.setdefault(raw_id, Participant(raw_id))
+            self._far_ends.clients.moved(transferee, connection.call, onward)
         self._switchboard.end_or_report(connection.call, ENDED_WITH_CALL)
 
     def _fail(

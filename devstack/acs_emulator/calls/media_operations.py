@@ -7,7 +7,7 @@ from typing import Protocol
 from pydantic import JsonValue
 
 from devstack.acs_emulator.calls.bodies import Operation, Play
-from devstack.acs_emulator.calls.connections import CallConnection
+from devstack.acs_emulator.calls.connections import Call, CallConnection
 from devstack.acs_emulator.calls.events import NO_FIELDS, CallEvents
 from devstack.acs_emulator.calls.far_ends import FarEnds
 from devstack.acs_emulator.calls.results import (
@@ -56,7 +56,10 @@ class OperationReport:
 class PlayOperation:
     name = "play"
 
-    def __init__(self, request: Play, report: OperationReport, far_ends: FarEnds) -> None:
+    def __init__(
+        self, call: Call, request: Play, report: OperationReport, far_ends: FarEnds
+    ) -> None:
+        self._call = call
         self._request = request
         self._report = report
         self._far_ends = far_ends
@@ -71,7 +74,9 @@ class PlayOperation:
                 if not is_started:  # recorded: where the first source is bad, nothing has started
                     self._report.send("PlayStarted")
                     is_started = True
-                await asyncio.sleep(self._far_ends.play_seconds)
+                listeners = self._request.play_to
+                async with self._far_ends.playing(self._call, listeners, source) as seconds:
+                    await asyncio.sleep(seconds)
             if not self._request.play_options.loop:
                 break
             await asyncio.sleep(LOOP_PAUSE_SECONDS)

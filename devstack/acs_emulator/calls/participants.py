@@ -79,6 +79,7 @@ class Participants:
         )
         if not is_in_call:
             return
+        call.left[raw_id] = "removed"
         leg = call.leg_of(raw_id)
         if leg is None:
             self._leave(call, raw_id, ENDED_WITH_CALL)
@@ -143,6 +144,7 @@ class Participants:
             else:
                 del there.call.participants[raw_id]
                 here.call.participants[raw_id] = Participant(raw_id, presses=participant.presses)
+                self._far_ends.clients.moved(raw_id, there.call, here.call)
                 moved = True
             self._events.send_for_operation(
                 here,

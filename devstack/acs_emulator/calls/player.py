@@ -57,13 +57,14 @@ class Player:
 
     def play(self, request: Play) -> None:
         self._add(
-            PlayOperation(request, self._report(request), self._far_ends),
+            PlayOperation(self._connection.call, request, self._report(request), self._far_ends),
             interrupt=request.interrupt_call_media_operation,
         )
 
     def recognize(self, request: Recognize) -> None:
         self._add(
             RecognizeOperation(
+                self._connection.call,
                 request,
                 self._report(request),
                 self._far_ends,

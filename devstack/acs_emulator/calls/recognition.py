@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 from pydantic import JsonValue
 
-from devstack.acs_emulator.calls.bodies import Recognize
+from devstack.acs_emulator.calls.bodies import PlaySource, Recognize
+from devstack.acs_emulator.calls.connections import Call
 from devstack.acs_emulator.calls.far_ends import FarEnds
 from devstack.acs_emulator.calls.media_operations import OperationReport
 from devstack.acs_emulator.calls.results import (
@@ -45,11 +46,13 @@ class RecognizeOperation:
 
     def __init__(
         self,
+        call: Call,
         request: Recognize,
         report: OperationReport,
         far_ends: FarEnds,
         respond: Callable[[], asyncio.Task[None]],
     ) -> None:
+        self._call = call
         self._request = request
         self._options = request.recognize_options
         self._report = report
@@ -68,7 +71,7 @@ class RecognizeOperation:
                 return
             if index == 0:
                 self._report.send("PlayStarted")  # recorded, with the context of the recognition
-            if await self._play_prompt():
+            if await self._play_prompt(source):
                 break
         self._listens = True
         response = self._respond()
@@ -98,13 +101,15 @@ class RecognizeOperation:
         self._heard.put_nowait(what)
         self._interrupted.set()
 
-    async def _play_prompt(self) -> bool:
+    async def _play_prompt(self, source: PlaySource) -> bool:
         """Play one prompt; returns whether the participant interrupted it."""
-        try:
-            async with asyncio.timeout(self._far_ends.play_seconds):
-                await self._interrupted.wait()
-        except TimeoutError:
-            return False
+        listeners = [self._options.target_participant]
+        async with self._far_ends.playing(self._call, listeners, source) as length:
+            try:
+                async with asyncio.timeout(length):
+                    await self._interrupted.wait()
+            except TimeoutError:
+                return False
         return True
 
     async def _next(self, seconds: float, *, tones_only: bool = False) -> str | Speech | None:

@@ -41,9 +41,7 @@ from devstack.emulation.database import Database
 
 
 class Switchboard:
-    """The calls that are in progress.
-
-    A call lives as long as this process, as a real call lives as long as its media servers: the
+    """A call lives as long as this process, as a real call lives as long as its media servers: the
     next process ends the calls that it finds, and reports this to their apps.
     """
 
@@ -210,6 +208,11 @@ class Switchboard:
             self._events.send_participants(call)
             for connection in call.connections:
                 self.save(connection)
+        self.tell_clients(call)
+
+    def tell_clients(self, call: Call) -> None:
+        """After a change of a call: tell the clients of those who are or were in it."""
+        self._far_ends.clients.changed(call)
 
     # How connections end
 
@@ -220,17 +223,30 @@ class Switchboard:
             self.end(connection, ENDED_BY_APP)
             if call.connections:
                 self.end_or_report(call, ENDED_WITH_CALL)
-            elif call.group_id is None or not call.people():
+            elif not call.goes_on_without_apps:
                 self._tell_of_end(call)
-        is_empty = not call.connections and not call.participants
-        if is_empty and call.group_id is not None:
-            del self._group_calls[call.group_id]
+        self.tell_clients(call)
+        self.forget_if_empty(call)
+
+    def forget_if_empty(self, call: Call) -> None:
+        """A group call in which nobody is begins anew when somebody joins it."""
+        if call.group_id is not None and not call.connections and not call.participants:
+            self._group_calls.pop(call.group_id, None)
+
+    def end_without_apps(self, call: Call) -> None:
+        """The last people left a call that goes on without apps."""
+        with self._database.transaction():
+            self._tell_of_end(call)
+        call.participants.clear()
+        self.forget_if_empty(call)
 
     def terminate(self, connection: CallConnection) -> None:
         """The call ends for everybody. Other connections see that the call ended under them."""
+        call = connection.call
+        call.left = dict.fromkeys(call.participants, "terminated")
         with self._database.transaction():
             self.end(connection, ENDED_BY_APP)
-            self._end_call(connection.call, ENDED_WITH_CALL)
+            self._end_call(call, ENDED_WITH_CALL)
 
     def end_if_over(self, call: Call, result: ResultInformation) -> bool:
         """[assumed] End a call that is over, see `Call.is_over`; returns whether it has ended."""
@@ -251,6 +267,7 @@ class Switchboard:
                 self.end(connection, result)
         if call.group_id is not None:
             self._group_calls.pop(call.group_id, None)
+        self.tell_clients(call)
 
     def _tell_of_end(self, call: Call) -> None:
         for tell in self.call_ends:

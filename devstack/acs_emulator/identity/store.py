@@ -1,5 +1,6 @@
 """The identities and tokens that the emulator keeps, in SQLite."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from devstack.emulation.database import Database
@@ -35,6 +36,8 @@ class IdentityStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         database.create(SCHEMA)
+        # Called with an identity whose tokens are revoked, or that is deleted.
+        self.revocations: list[Callable[[str], None]] = []
 
     def forget_tokens_expired_before(self, now: int) -> None:
         """Delete expired tokens: they are inactive, whether they are stored or not."""
@@ -66,6 +69,7 @@ class IdentityStore:
     def revoke_tokens(self, identity: str, now: int) -> None:
         with self._database.transaction():
             self._revoke(identity, now)
+        self._tell_of_revocation(identity)
 
     def remove_identity(self, identity: str, now: int) -> None:
         """Delete an identity, and revoke its tokens."""
@@ -73,6 +77,7 @@ class IdentityStore:
             removed = self._database.execute("DELETE FROM identities WHERE id = ?", (identity,))
             self._database.count("deleted", removed.rowcount)
             self._revoke(identity, now)
+        self._tell_of_revocation(identity)
 
     def is_active(self, jti: str) -> bool:
         """Whether the token was issued here and is not revoked. Does not check its expiry."""
@@ -88,6 +93,10 @@ class IdentityStore:
             (token.jti, token.identity, token.iat, token.exp, token.scopes),
         )
         self._database.count("tokensIssued")
+
+    def _tell_of_revocation(self, identity: str) -> None:
+        for tell in self.revocations:
+            tell(identity)
 
     def _revoke(self, identity: str, now: int) -> None:
         # Expired tokens need no revocation, and are not counted.
