@@ -1,13 +1,14 @@
 """Windows that call each other: no app has a part in it."""
 
 import uuid
+from collections.abc import Callable
 
 import pytest
 
 from devstack.well_known import ACS_RESOURCE_ID
 from tests.devstack.acs_emulator.acs_fixtures import emulator, issuer
 from tests.devstack.acs_emulator.call_fixtures import calls
-from tests.devstack.acs_emulator.window_fixtures import Windows, windows
+from tests.devstack.acs_emulator.window_fixtures import Json, Windows, windows
 
 __all__ = ["calls", "emulator", "issuer", "windows"]
 
@@ -218,12 +219,11 @@ async def test_others_see_who_is_muted(windows: Windows) -> None:
     alice, bob = await windows.open(), await windows.open()
     await windows.group(alice, bob)
 
-    for muted in (True, False):
-        await alice.send("mute", muted=muted)
-        call = await bob.next(
-            "call",
-            lambda one, muted=muted: any(
-                who["muted"] == muted and who["window"] == alice.id for who in one["participants"]
-            ),
-        )
-        assert not any(one["muted"] for one in call["participants"] if one["window"] == bob.id)
+    def sees(*, muted: bool) -> Callable[[Json], bool]:
+        wanted = {alice.id: muted, bob.id: False}
+        return lambda call: wanted == {one["window"]: one["muted"] for one in call["participants"]}
+
+    await alice.send("mute", muted=True)
+    await bob.next("call", sees(muted=True))
+    await alice.send("mute", muted=False)
+    await bob.next("call", sees(muted=False))

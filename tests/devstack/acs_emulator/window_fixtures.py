@@ -68,6 +68,11 @@ class Window:
         code: str = refused["code"]
         return code
 
+    @property
+    def last_state(self) -> str:
+        """The state in the last message about its call that a test has read or passed over."""
+        return str([one["state"] for one in self.came if one["type"] == "call"][-1])
+
     async def settled(self) -> None:
         """All that was caused by what this window sent before has come."""
         await self.refusal("nothing")
