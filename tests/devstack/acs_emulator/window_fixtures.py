@@ -77,7 +77,7 @@ class Window:
         """All that was caused by what this window sent before has come."""
         await self.refusal("nothing")
 
-    async def closed(self) -> tuple[int | None, str]:
+    async def closed(self) -> tuple[int, str]:
         """The code and the text with which the server closes it."""
         async with asyncio.timeout(SECONDS):
             while True:
@@ -85,7 +85,8 @@ class Window:
                 if received.type is aiohttp.WSMsgType.TEXT:
                     self.came.append(received.json())
                     continue
-                return self.socket.close_code, str(received.extra or "")
+                assert received.type is aiohttp.WSMsgType.CLOSE, received
+                return received.data, received.extra or ""
 
 
 class Windows:
