@@ -18,7 +18,7 @@ def ready_report(plan: Plan, default_state: bool) -> str:
         "",
         f"  API      {host}",
         *([f"  Docs     {plan.api}/docs  (every route; tries requests)"] if plan.with_host else []),
-        f"  Issuer   {plan.issuer}  (log in as any of the users)",
+        f"  Issuer   {plan.issuer}  and  {plan.issuer_tls}  (log in as any of the users)",
         f"  ACS      {plan.acs}  and  {plan.acs_tls}  (trust {plan.certificates.authority})",
         f"  Graph    {plan.graph}  and  {plan.graph_tls}",
         f"  Tables   {azurite.endpoint(plan.ports['tables'])}",
