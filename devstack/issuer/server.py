@@ -84,7 +84,7 @@ def make_app(key: RSAKey, issuer: str, redirect_schemes: Collection[str] = ()) -
             target for name in REDIRECTS for target in flask.request.values.getlist(name) if target
         ]
         if not is_from_this_machine(None, flask.request.headers.get("Origin")) or not all(
-            is_local(target) or _scheme(target) in redirect_schemes for target in targets
+            _is_page(target) or _scheme(target) in redirect_schemes for target in targets
         ):
             flask.abort(403, "This issuer is for apps on this machine.")
 
@@ -94,6 +94,11 @@ def make_app(key: RSAKey, issuer: str, redirect_schemes: Collection[str] = ()) -
     add_answers_for_browsers(app)
     add_pages(app)
     return app
+
+
+def _is_page(url: str) -> bool:
+    # Browsers take a backslash for a slash, so the host of a URL with one is not what it seems.
+    return _scheme(url) in ("http", "https") and is_local(url) and "\\" not in url
 
 
 def _scheme(url: str) -> str:

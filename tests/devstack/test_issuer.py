@@ -91,6 +91,9 @@ def test_a_browser_app_of_another_origin_may_ask(issuer: Issuer) -> None:
         ("POST", "/oauth2/token", {"Origin": "https://evil.example"}),
         ("POST", "/oauth2/authorize?client_id=x", {"Origin": "null"}),
         ("GET", "/oauth2/authorize?client_id=x&redirect_uri=https://evil.example/cb", {}),
+        ("GET", "/oauth2/authorize?client_id=x&redirect_uri=http://evil.example%5C@localhost/", {}),
+        ("GET", "/oauth2/authorize?client_id=x&redirect_uri=javascript://localhost/%250A", {}),
+        ("GET", "/oauth2/authorize?client_id=x&redirect_uri=http://localhost&redirect_uri=//x", {}),
     ],
 )
 def test_a_page_from_elsewhere_gets_nothing(

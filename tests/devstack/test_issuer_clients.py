@@ -4,6 +4,7 @@ apps, and apps that sign in as themselves.
 
 import base64
 import json
+import socket
 import ssl
 import urllib.request
 from collections.abc import Iterator
@@ -161,6 +162,11 @@ def test_over_tls_everything_is_https_and_the_api_gets_the_issuer_that_it_knows(
     assert "offline_access" in document["scopes_supported"]
     assert headers["Access-Control-Allow-Origin"] == "*"
     assert issuer.verified(issuer.sign_in("bob")["access_token"], API_AUDIENCE)
+
+
+def test_who_connects_and_says_nothing_keeps_nobody_out(issuer: TlsIssuer) -> None:
+    with socket.create_connection(("127.0.0.1", urlsplit(issuer.tls_url).port or 0)):
+        assert issuer.get("/jwks")[1]
 
 
 def test_a_native_app_gets_its_code_at_its_own_scheme_and_no_other_app_does(

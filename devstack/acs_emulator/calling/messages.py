@@ -1,5 +1,6 @@
 """What windows send, and what is refused."""
 
+import json
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -83,10 +84,15 @@ class Leave(Message):
     type: Literal["leave"]
 
 
+def _browsers_read(data: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    json.dumps(data, allow_nan=False)  # else JSON.parse of the other window fails
+    return data
+
+
 class Signal(Message):
     type: Literal["signal"]
     to: str
-    data: dict[str, JsonValue]
+    data: Annotated[dict[str, JsonValue], AfterValidator(_browsers_read)]
 
 
 type WindowMessage = Annotated[

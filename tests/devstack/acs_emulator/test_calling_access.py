@@ -158,6 +158,7 @@ async def test_voip_join_joins_and_answers_and_cannot_call(windows: Windows) -> 
         {"type": "answer", "ring": "r", "accept": "yes"},
         {"type": "press", "key": "11"},
         {"type": "signal", "to": "x", "data": "sdp"},
+        {"type": "signal", "to": "x", "data": {"sdp": float("nan")}},
         {"type": "mute", "muted": None},
         {"type": "hello", "token": "again"},
         {"id": "x" * 65, "type": "leave"},
@@ -174,6 +175,14 @@ async def test_a_message_that_is_none_is_refused_in_words(
     assert refused["code"] == "badMessage"
     assert refused["re"] == wrong.get("type")
     await windows.group(window)  # and the connection goes on
+
+
+async def test_a_frame_that_is_too_long_ends_the_connection(windows: Windows) -> None:
+    window = await windows.open()
+
+    await window.send("signal", to="x", data={"sdp": "x" * 256 * 1024})
+
+    assert (await window.closed())[0] == 1009
 
 
 async def test_windows_are_closed_when_the_emulator_stops(

@@ -64,6 +64,20 @@ def test_roles_are_in_the_token(running: DevRun, dev: Dev) -> None:
     assert _verified(printed.stdout.strip(), running)["roles"] == ["Calls.Manage", "Bots"]
 
 
+def test_what_a_put_has_set_is_in_the_token_too(running: DevRun, dev: Dev) -> None:
+    claims = {"name": "Frank", "roles": ["Bots.Operate"]}
+    url, kind = f"{running.stack['issuer']}/users/frank", {"Content-Type": "application/json"}
+    urlopen(Request(url, json.dumps(claims).encode(), kind, method="PUT")).close()
+    state = str(running.state)
+
+    person = dev("token", "frank", "--role", "Calls.Manage", "--state", state)
+    app = dev("token", "frank", "--app", "--state", state)
+
+    verified = _verified(person.stdout.strip(), running)
+    assert (verified["name"], verified["roles"]) == ("Frank", ["Bots.Operate", "Calls.Manage"])
+    assert _verified(app.stdout.strip(), running)["roles"] == ["Bots.Operate"]
+
+
 @pytest.mark.parametrize("user", ["eve", "a/b?c#d%'\"", "\u2603 \U0001f600", "\x07\n", "x" * 256])
 def test_any_user_gets_a_token_and_a_stranger_a_note(running: DevRun, dev: Dev, user: str) -> None:
     printed = dev("token", user, "--state", str(running.state))
