@@ -83,17 +83,15 @@ def _state(asked: Mapping[str, str]) -> dict[str, str]:
 
 
 def _with_fields(url: str, fields: dict[str, str]) -> str:
-    """The URL with more fields in its query."""
+    """The URL with more fields in its query. What the page has there stays as it is."""
+    if not fields:
+        return url
     parts = urlsplit(url)
-    query = urlencode([*parse_qsl(parts.query, keep_blank_values=True), *fields.items()])
-    return parts._replace(query=query).geturl()
+    return parts._replace(query="&".join(filter(None, (parts.query, urlencode(fields))))).geturl()
 
 
 def _in_fragment(location: str, redirect_uri: str) -> str:
-    """Move the answer's fields from the query to the fragment; the page's own fields stay."""
+    """The page's own URL, with the answer's fields in the fragment in place of the query."""
     own = parse_qsl(urlsplit(redirect_uri).query, keep_blank_values=True)
-    parts = urlsplit(location)
-    fields = parse_qsl(parts.query, keep_blank_values=True)
-    return parts._replace(
-        query=urlencode(fields[: len(own)]), fragment=urlencode(fields[len(own) :])
-    ).geturl()
+    fields = parse_qsl(urlsplit(location).query, keep_blank_values=True)[len(own) :]
+    return urlsplit(redirect_uri)._replace(fragment=urlencode(fields)).geturl()

@@ -10,7 +10,10 @@ from devstack.issuer.stored_users import stored_claims
 
 TEMPLATES = Path(__file__).with_name("templates")
 # Nothing is loaded, from nowhere; a script that somebody smuggles into a page does not run.
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none';"
+    " frame-ancestors 'none'"
+)
 
 
 def add_pages(app: flask.Flask) -> None:
