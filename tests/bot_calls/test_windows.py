@@ -4,43 +4,15 @@ the service calls them.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
-
-import aiohttp
-import pytest
 
 from tests.bot_calls.incoming import CAROL, Line, people_in, pressed, subscribe
 from tests.bot_calls.incoming_fixtures import alice, carol, line
 from tests.calls.test_calls import DONE_SECONDS, has, in_acs, is_connected, place, watched
-from tests.devstack.acs_emulator.window_fixtures import PATH, Window
 from tests.support.people import Person
-from tests.support.stack import Host, Stack
+from tests.support.stack import Host
+from tests.support.stack_windows import OpenWindow, accept, window_of
 
-__all__ = ["alice", "carol", "line"]
-
-type OpenWindow = Callable[[Person], Awaitable[Window]]
-
-
-@pytest.fixture
-async def window_of(client: aiohttp.ClientSession, stack: Stack) -> AsyncIterator[OpenWindow]:
-    """Opens a window with the calling token that the service gives a person."""
-    async with AsyncExitStack() as windows:
-
-        async def open_window(person: Person) -> Window:
-            token = (await person.token()).json
-            opening = client.ws_connect(stack.values["acs"] + PATH)
-            user = token["user"]["communicationUserId"]
-            window = Window(await windows.enter_async_context(opening), user)
-            await window.send("hello", token=token["token"], displayName=person.name)
-            window.id = (await window.next("welcome"))["window"]
-            return window
-
-        yield open_window
-
-
-async def accept(window: Window) -> None:
-    await window.send("answer", ring=(await window.next("ring"))["ring"], accept=True)
+__all__ = ["alice", "carol", "line", "window_of"]
 
 
 async def listened_to(line: Line) -> None:

@@ -39,10 +39,12 @@ class OutgoingCalls:
         """A window calls somebody.
 
         Raises:
-            RefusedError: its token does not allow that, or it is in a call.
+            RefusedError: its token does not allow that, it is in a call, or the target is its user.
         """
         if not window.access.may_call:
             raise RefusedError("scope", "The token may join calls, and not begin any.")
+        if target == window.user:
+            raise RefusedError("badMessage", "Nobody calls themselves.")
         self._seats.check_free(window)
         seat = self._seats.take(window, new_call(), State.RINGING)
         call = self._calls[seat] = OutgoingCall(seat, self)

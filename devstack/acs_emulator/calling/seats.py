@@ -155,6 +155,7 @@ class Seats:
     def sync(self, call: Call) -> None:
         """After a change of who is in a call: tell its windows, and end it if nobody is left to
         talk to."""
+        reasons, call.left = call.left, {}
         if not self.of(call):
             return
         apps = call.connections
@@ -165,10 +166,9 @@ class Seats:
                 seat.state = State.CONNECTED
                 self._update_muted(seat)
             elif seat.state is State.CONNECTED and not is_in:
-                self.end(seat, call.left.get(seat.user, "hungUp"))
+                self.end(seat, reasons.get(seat.user, "hungUp"))
             elif seat.state is State.CONNECTED and call.participants[seat.user].is_muted:
                 seat.muted = True  # an app has muted the person
-        call.left.clear()
         if self._is_direct(call) and not apps and len(call.participants) <= 1:
             for seat in self.of(call):
                 self.end(seat, "hungUp")

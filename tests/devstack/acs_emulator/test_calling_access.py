@@ -17,6 +17,7 @@ from tests.devstack.emulator_fixtures import TokenIssuer
 __all__ = ["calls", "emulator", "issuer", "windows"]
 
 PAGE = "http://localhost:3000"
+ALICE = "8:acs:alice"
 
 
 async def test_a_window_with_a_token_is_welcome_also_over_tls(windows: Windows) -> None:
@@ -155,6 +156,7 @@ async def test_voip_join_joins_and_answers_and_cannot_call(windows: Windows) -> 
         {"type": "join", "groupId": str(uuid.uuid4()), "meetingLink": "https://x.example"},
         {"type": "call", "to": "bob"},
         {"type": "call", "to": "4:12"},
+        {"type": "call", "to": ALICE},
         {"type": "answer", "ring": "r", "accept": "yes"},
         {"type": "press", "key": "11"},
         {"type": "signal", "to": "x", "data": "sdp"},
@@ -169,7 +171,7 @@ async def test_a_message_that_is_none_is_refused_in_words(
 ) -> None:
     window = await windows.open()
 
-    await window.socket.send_str(json.dumps(wrong))
+    await window.socket.send_str(json.dumps(wrong).replace(ALICE, window.user))
 
     refused = await window.next("refused")
     assert refused["code"] == "badMessage"

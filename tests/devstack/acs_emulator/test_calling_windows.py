@@ -203,6 +203,12 @@ async def test_a_window_is_in_one_call(windows: Windows) -> None:
     await bob.state("connected")
 
 
+async def test_meetings_need_the_graph_emulator(windows: Windows) -> None:
+    alice = await windows.open()
+
+    assert await alice.refusal("join", meetingLink="https://teams.example/1") == "unavailable"
+
+
 async def test_signals_reach_nobody_outside_the_call(windows: Windows) -> None:
     alice, bob, carol = [await windows.open() for _ in range(3)]
     await windows.direct(alice, bob)
