@@ -117,8 +117,8 @@ async def test_a_token_ends_the_connection_when_it_expires_unless_it_is_renewed(
         return str(answer.json["token"])
 
     one, other = str(uuid.uuid4()), str(uuid.uuid4())
-    renewed = await windows.welcomed(await token(one, 2), f"8:orgid:{one}")
-    forgetful = await windows.welcomed(await token(other, 2), f"8:orgid:{other}")
+    renewed = await windows.welcomed(await token(one, 4), f"8:orgid:{one}")
+    forgetful = await windows.welcomed(await token(other, 4), f"8:orgid:{other}")
 
     await renewed.send("token", token=await token(one, 600))
 
