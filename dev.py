@@ -100,7 +100,7 @@ def parser() -> argparse.ArgumentParser:
     test = commands.add_parser("test", help="run every test, or those that pytest arguments select")
     test.add_argument("pytest_arguments", nargs=argparse.REMAINDER, metavar="PYTEST_ARGUMENT")
 
-    commands.add_parser("check", help="ruff, mypy and import-linter over everything")
+    commands.add_parser("check", help="ruff, mypy, import-linter, known vulnerabilities, secrets")
 
     commands.add_parser(
         "openapi", help="write docs/openapi.json anew, from what the functions declare"
@@ -209,6 +209,18 @@ def parser() -> argparse.ArgumentParser:
         default=".package",
         help="the folder (default: .package in the current folder)",
     )
+
+    commands.add_parser(
+        "licences", help="write docs/licences.md anew: the licence of each package that is deployed"
+    )
+
+    sbom = commands.add_parser(
+        "sbom",
+        help="print what is deployed as CycloneDX JSON, for scanners of the supply chain",
+        description="Prints the packages of requirements.txt as a CycloneDX document, with their "
+        "hashes and licences. The same requirements make the same document.",
+    )
+    sbom.add_argument("--output", metavar="FILE", help="write it there (default: print it)")
 
     data = commands.add_parser(
         "check-data",

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -21,6 +22,11 @@ MAX_USER_ID_LENGTH = 256
 ALL_TESTS = ["-n", "2"]
 BYTECODE = ROOT / ".pytest_cache" / "bytecode"
 
+# These run beside the others: the first waits for answers, the second reads every file at first.
+CHECKS_BESIDE = {
+    "vulnerabilities": ["-m", "devstack.commands.audit"],
+    "secrets": ["-m", "devstack.commands.secret_scan"],
+}
 # All of them run, also after one has failed: people want to see every mistake.
 CHECKS = {
     "ruff check": ["-m", "ruff", "check", "."],
@@ -45,6 +51,8 @@ def perform(arguments: argparse.Namespace) -> int:
         "doctor": _doctor,
         "bench": _bench,
         "package": _package,
+        "licences": _licences,
+        "sbom": _sbom,
         "check-data": _check_data,
     }
     try:
@@ -91,9 +99,24 @@ def _test(arguments: argparse.Namespace) -> int:
 
 def _check(_arguments: argparse.Namespace) -> int:
     failed = []
+    beside = {
+        name: subprocess.Popen(
+            [sys.executable, *command],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for name, command in CHECKS_BESIDE.items()
+    }
     for name, command in CHECKS.items():
         print(f"== {name}", flush=True)
         if subprocess.run([sys.executable, *command], cwd=ROOT, check=False).returncode != 0:
+            failed.append(name)
+    for name, process in beside.items():
+        print(f"== {name}", flush=True)
+        print(process.communicate()[0], end="", flush=True)
+        if process.returncode != 0:
             failed.append(name)
     print(f"== {'failed: ' + ', '.join(failed) if failed else 'all checks pass'}")
     return 1 if failed else 0
@@ -202,6 +225,29 @@ def _package(arguments: argparse.Namespace) -> int:
     _print(
         f"{number} files. Publish them: cd {folder} && func azure functionapp publish APP --python"
     )
+    return 0
+
+
+def _licences(_arguments: argparse.Namespace) -> int:
+    from devstack.commands.licences import PAGE, page
+
+    PAGE.write_text(page(), "utf-8")
+    _print(f"wrote {PAGE.relative_to(ROOT)}")
+    return 0
+
+
+def _sbom(arguments: argparse.Namespace) -> int:
+    from devstack.commands.sbom import SbomError, bill_of_materials
+
+    try:
+        text = json.dumps(bill_of_materials(), indent=2) + "\n"
+    except SbomError as reason:
+        _print_error(f"dev.py: {reason}")
+        return 1
+    if arguments.output is None:
+        sys.stdout.write(text)
+    else:
+        Path(arguments.output).write_text(text, "utf-8")
     return 0
 
 

@@ -1,0 +1,143 @@
+"""What the service is made of: which licences, which document tells it, and no key in it."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from detect_secrets.core import baseline
+from detect_secrets.core.secrets_collection import SecretsCollection
+
+from devstack.commands.audit import verdict
+from devstack.commands.licences import DEPLOYED, PAGE, is_allowed, licence_of, packages, page
+from devstack.commands.sbom import SbomError, bill_of_materials
+from devstack.commands.secret_scan import BASELINE, CleanFiles, tracked_files, unknown_secrets
+from devstack.stack.azurite import ACCOUNT_KEY
+from tests.support.stack import ROOT
+
+
+def test_every_package_that_is_deployed_has_an_allowed_licence() -> None:
+    found = {package: licence_of(package) for package in packages()}
+
+    assert len(found) > 30
+    assert {name: one for name, one in found.items() if not is_allowed(one)} == {}
+
+
+def test_the_page_of_licences_is_up_to_date() -> None:
+    assert PAGE.read_text("utf-8") == page(), "python3 dev.py licences"
+
+
+@pytest.mark.parametrize(
+    ("expression", "allowed"),
+    [
+        ("MIT", True),
+        ("Apache-2.0 OR GPL-3.0-only", True),
+        ("Apache-2.0 AND MIT", True),
+        ("MIT AND GPL-3.0-only", False),
+        ("AGPL-3.0-only", False),
+        ("unknown", False),
+    ],
+)
+def test_a_licence_is_allowed_where_all_that_it_asks_for_is(expression: str, allowed: bool) -> None:
+    assert is_allowed(expression) == allowed
+
+
+def test_the_bill_of_materials_has_versions_hashes_and_licences(tmp_path: Path) -> None:
+    """Of two packages here, because the tool takes seconds for all."""
+    few = tmp_path / "requirements.txt"
+    blocks = ("\n" + DEPLOYED.read_text("utf-8")).split("\n")
+    start = next(n for n, line in enumerate(blocks) if line.startswith("idna=="))
+    end = next(n for n in range(start + 1, len(blocks)) if not blocks[n].startswith(" "))
+    few.write_text("\n".join(blocks[start:end]) + "\n", "utf-8")
+
+    document = bill_of_materials(few)
+
+    assert document["bomFormat"] == "CycloneDX"
+    [idna] = document["components"]
+    pinned = blocks[start].split("==")[1].split(" ")[0]
+    assert idna["purl"] == f"pkg:pypi/idna@{pinned}"
+    assert idna["licenses"] == [{"expression": "BSD-3-Clause"}]
+    assert idna["externalReferences"][0]["hashes"][0]["alg"] == "SHA-256"
+
+
+def test_requirements_that_are_not_there_make_no_document(tmp_path: Path) -> None:
+    with pytest.raises(SbomError):
+        bill_of_materials(tmp_path / "none.txt")
+
+
+KNOWN_HOLE = {"id": "PYSEC-2026-1", "fix_versions": ["2.0"], "aliases": [], "description": "…"}
+
+
+@pytest.mark.parametrize(
+    ("dependencies", "text", "exit_code"),
+    [
+        (
+            [{"name": "a", "version": "1.0", "vulns": [KNOWN_HOLE]}],
+            "a 1.0: PYSEC-2026-1, fixed in 2.0",
+            1,
+        ),
+        (
+            [{"name": "a", "version": "1.0", "vulns": []}, {"name": "b", "skip_reason": "…"}],
+            "1 of 2 packages: no known vulnerability",
+            0,
+        ),
+        (
+            [{"name": "a", "skip_reason": "not found"}],
+            "the package index tells of no vulnerabilities: not audited",
+            0,
+        ),
+    ],
+)
+def test_only_a_known_vulnerability_fails_the_audit(
+    dependencies: list[object], text: str, exit_code: int
+) -> None:
+    printed = json.dumps({"dependencies": dependencies, "fixes": []})
+
+    assert verdict(printed) == (text, exit_code)
+
+
+def test_without_a_network_the_audit_says_so_and_passes() -> None:
+    assert verdict("") == ("nobody could be asked about vulnerabilities: not audited", 0)
+
+
+def known_secrets() -> SecretsCollection:
+    """Loads the baseline, whose settings are the process's from then on."""
+    return baseline.load(baseline.load_from_file(str(BASELINE)), str(BASELINE))
+
+
+def test_a_key_that_somebody_adds_is_found_and_those_of_the_stack_are_known(
+    tmp_path: Path,
+) -> None:
+    known = known_secrets()
+    added = tmp_path / "settings.py"
+    key = ACCOUNT_KEY[::-1].strip("=") + "=="
+    added.write_text(f'STORAGE = "AccountKey={key};"\n', "utf-8")
+    stacks = ["devstack/stack/azurite.py", "local.settings.json.example"]
+
+    _, unknown = unknown_secrets(tmp_path, ["settings.py"], known)
+    found, of_the_stack = unknown_secrets(ROOT, stacks, known)
+
+    assert unknown
+    assert {text.partition(": ")[0] for text in unknown} == {"settings.py:1"}
+    assert (found.files, of_the_stack) == (set(stacks), [])
+
+
+def test_what_git_does_not_track_is_not_looked_at(tmp_path: Path) -> None:
+    assert tracked_files(tmp_path) is None
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    for name in ("tracked", "left out"):
+        (tmp_path / name).write_text("x", "utf-8")
+    subprocess.run(["git", "add", "tracked"], cwd=tmp_path, check=True)
+
+    assert tracked_files(tmp_path) == ["tracked"]
+
+
+def test_a_file_is_looked_at_again_once_it_or_the_settings_change(tmp_path: Path) -> None:
+    file, cache = tmp_path / "a.py", tmp_path / "cache"
+    file.write_text("1", "utf-8")
+    CleanFiles(cache, ["settings"]).keep([file])
+
+    assert CleanFiles(cache, ["settings"]).has(file)
+    assert not CleanFiles(cache, ["other settings"]).has(file)
+    file.write_text("2", "utf-8")
+    assert not CleanFiles(cache, ["settings"]).has(file)
