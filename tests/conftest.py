@@ -14,6 +14,7 @@ from shared.settings import load
 from tests.support import sampling
 from tests.support.collection import (
     ONLY_WHEN_ASKED_FOR,
+    SOAK_OPTIONS,
     describe_marks,
     leave_out_what_was_not_asked_for,
     longest_first,
@@ -202,6 +203,8 @@ def few(request: pytest.FixtureRequest) -> Few:
 def pytest_addoption(parser: pytest.Parser) -> None:
     for name, meaning in ONLY_WHEN_ASKED_FOR.items():
         parser.addoption(f"--{name}", action="store_true", help=f"also {meaning}")
+    for name, (default, meaning) in SOAK_OPTIONS.items():
+        parser.addoption(f"--{name}", type=int, default=default, help=f"{meaning} ({default})")
 
 
 def pytest_configure(config: pytest.Config) -> None:

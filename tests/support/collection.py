@@ -29,6 +29,12 @@ ONLY_WHEN_ASKED_FOR = {
     "soak": "a longer search of what a test in the default run looks at in part",
 }
 
+# Of the soak of bad days: the default and the meaning of each option.
+SOAK_OPTIONS = {
+    "soak-seconds": (600, "how long the service is under load on a bad day, with --soak"),
+    "soak-seed": (1, "what chance on bad days follows from"),
+}
+
 _TESTS_OF_DEV_PY = "tests/devstack/commands/"
 
 

@@ -1,0 +1,88 @@
+"""After a bad day: Tidy ends what requests have left, and all that is stored agrees."""
+
+import asyncio
+import re
+from collections import Counter
+from typing import Any
+
+from shared.tables import INTENTS, MEETINGS
+from tests.bad_day.cast import Cast
+from tests.meetings.test_meetings import call_of
+from tests.operate.test_check_data import check_data
+from tests.support.stack import Host
+from tests.support.storage import table
+from tests.support.tidying import make_due, tidy
+
+# Runs of Tidy that are enough: an intent may lead to another, such as a call's end to its removal.
+_RUNS = 4
+_INTERNAL_ERRORS = re.compile(r"^.*: 500 (?:internal-error|misconfigured) .*$", re.MULTILINE)
+
+
+async def settled_and_sound(cast: Cast) -> str:
+    """Have Tidy end all that was left, and see that everything agrees.
+
+    Returns:
+        What was left and what the operator's check printed, for people.
+    """
+    left = await tidied(cast, cast.hosts.all[0])
+    assert internal_errors(cast) == []
+    assert await calls_that_go_on(cast) == []
+    assert await meetings_that_differ(cast) == {}
+    return f"left to Tidy: {dict(left)}\n{await all_agrees(cast)}"
+
+
+async def tidied(cast: Cast, host: Host) -> Counter[str]:
+    """Have Tidy end all that is left; the kinds of what was."""
+    first = left = await _kinds_left(cast)
+    for _ in range(_RUNS):
+        if not left:
+            return first
+        await make_due(cast.stack, *left)
+        await tidy(cast.client, cast.stack, host)
+        left = await _kinds_left(cast)
+    raise AssertionError(f"Tidy does not end {dict(left)}")
+
+
+async def all_agrees(cast: Cast) -> str:
+    """What the operator's check prints about all that is stored, in which there is no finding."""
+    done = await asyncio.to_thread(check_data, cast.stack.settings, "--rate", "2000")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def internal_errors(cast: Cast) -> list[str]:
+    """The lines of the hosts' logs about answers that no failure of others excuses."""
+    return [
+        line
+        for host in cast.hosts.all
+        for line in _INTERNAL_ERRORS.findall(host.log.read_text("utf-8", errors="replace"))
+    ]
+
+
+async def calls_that_go_on(cast: Cast) -> list[dict[str, Any]]:
+    """In ACS, of those that these hosts have placed or answered: all journeys have hung up."""
+    own = tuple(f":{host.port}/" for host in cast.hosts.all)
+    return [
+        call
+        for call in await cast.acs.calls()
+        if call["callConnectionState"] != "disconnected" and any(port in call["callbackUri"] for port in own)
+    ]
+
+
+async def meetings_that_differ(cast: Cast) -> dict[str, tuple[int, int]]:
+    """How many there are in Teams and in our rows, by call id, where it is not one each."""
+    async with table(cast.stack, MEETINGS) as rows:
+        ours = Counter([row["RowKey"] async for row in rows.list_entities() if "making" in row])
+    state = await cast.graph.state()
+    teams = Counter(call_of(one) for one in state["meetings"])
+    made = cast.meetings | ours.keys()
+    return {
+        call: (teams[call], ours[call])
+        for call in sorted(made)
+        if (teams[call], ours[call]) not in ((0, 0), (1, 1))
+    }
+
+
+async def _kinds_left(cast: Cast) -> Counter[str]:
+    async with table(cast.stack, INTENTS) as rows:
+        return Counter([row["kind"] async for row in rows.list_entities() if "kind" in row])

@@ -1,0 +1,65 @@
+"""The fixtures of bad days."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Iterator
+
+import aiohttp
+import pytest
+
+from tests.bad_day.cast import Cast
+from tests.bad_day.patience import Hosts
+from tests.bot_calls.incoming import subscribe
+from tests.bot_calls.incoming_fixtures import QUICK
+from tests.support.control import Control
+from tests.support.own_tables import own_tables
+from tests.support.stack import Stack, StartHost
+from tests.support.table_proxy import TableProxy
+
+
+@pytest.fixture(scope="module")
+def own_stack(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The stack with tables in which nothing is of other tests."""
+    with own_tables(stack, tmp_path_factory.mktemp("tables")) as own:
+        yield own
+
+
+@pytest.fixture
+async def failing_tables(own_stack: Stack) -> AsyncIterator[TableProxy]:
+    async with TableProxy(own_stack.values["tablesConnectionString"]).running() as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def upstreams(
+    failing_tables: TableProxy, acs: Control, graph: Control
+) -> AsyncIterator[dict[str, Control]]:
+    """Everybody whom hosts ask, and who fails on a bad day."""
+    async with Control(failing_tables.url) as tables:
+        yield {"tables": tables, "acs": acs, "graph": graph}
+
+
+@pytest.fixture
+def chance(request: pytest.FixtureRequest) -> random.Random:
+    return random.Random(request.config.getoption("--soak-seed"))
+
+
+@pytest.fixture
+async def cast(
+    own_stack: Stack,
+    failing_tables: TableProxy,
+    upstreams: dict[str, Control],
+    start_host: StartHost,
+    client: aiohttp.ClientSession,
+    chance: random.Random,
+) -> AsyncIterator[Cast]:
+    """Two hosts on which nothing fails yet. Event Grid tells the first one of calls that ring."""
+    tables = failing_tables.connection_string
+    both = await asyncio.gather(*(start_host(TABLES_CONNECTION_STRING=tables) for _ in range(2)))
+    acs = upstreams["acs"]
+    await acs.put("farEnds", QUICK)
+    # Event Grid's pauses, ten times as fast: a call rings for 30 seconds.
+    await subscribe(acs, both[0], retryMs=1000, attempts=6)
+    hosts = Hosts(both, chance)
+    yield Cast(own_stack, client, hosts, acs, upstreams["graph"], chance)
+    await acs.unsubscribe()
