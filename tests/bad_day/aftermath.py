@@ -65,7 +65,8 @@ async def calls_that_go_on(cast: Cast) -> list[dict[str, Any]]:
     return [
         call
         for call in await cast.acs.calls()
-        if call["callConnectionState"] != "disconnected" and any(port in call["callbackUri"] for port in own)
+        if call["callConnectionState"] != "disconnected"
+        and any(port in call["callbackUri"] for port in own)
     ]
 
 

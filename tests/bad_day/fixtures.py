@@ -58,8 +58,11 @@ async def cast(
     both = await asyncio.gather(*(start_host(TABLES_CONNECTION_STRING=tables) for _ in range(2)))
     acs = upstreams["acs"]
     await acs.put("farEnds", QUICK)
+    # Whatever is told is told twice, and in any order.
+    told = {"order": "shuffled", "repeat": 2, "seed": chance.getrandbits(32)}
+    await acs.put("callbacks", told)
     # Event Grid's pauses, ten times as fast: a call rings for 30 seconds.
-    await subscribe(acs, both[0], retryMs=1000, attempts=6)
+    await subscribe(acs, both[0], retryMs=1000, attempts=6, repeat=2)
     hosts = Hosts(both, chance)
     yield Cast(own_stack, client, hosts, acs, upstreams["graph"], chance)
     await acs.unsubscribe()

@@ -13,6 +13,7 @@ from typing import Any
 from tests.bad_day.cast import Cast
 from tests.bad_day.patience import PatientPerson
 from tests.bot_calls.incoming import END, Line, Ringing, has_ended, pressed, register
+from tests.calls.recording import RECORDER, is_filed, is_in, record, recordings_in_acs
 from tests.calls.test_calls import AUDIO, done, has, invite, is_connected, of, place
 from tests.meetings.test_meetings import meetings, schedule
 from tests.support.people import FRIENDS, coded
@@ -115,6 +116,31 @@ async def places_a_call(cast: Cast) -> None:
     await _part(cast, manager, bob, carol)
 
 
+async def records_a_call(cast: Cast) -> None:
+    """One recording in ACS for one key, which is stopped, and whose file is told."""
+    recorder, bob = cast.people("Recorder", "Bob")
+    recorder.sign_in(*RECORDER)
+    for one in (recorder, bob):
+        await one.token()
+    placed = await place(recorder, {"user": bob.id}, key=cast.unique("call"))
+    assert placed.status == 201, placed
+    call, key = placed.json["id"], cast.unique("recording")
+    await _seen(recorder, call, is_connected)
+
+    started = [await record(recorder, call, "start", key) for _ in range(2)]
+    assert {(one.status, one.json["id"]) for one in started} == {(202, started[0].json["id"])}
+    await _seen(recorder, call, is_in("recording"))
+    stopped = await record(recorder, call, "stop")
+    assert stopped.status == 202, stopped
+    await _seen(recorder, call, is_in("stopped"))
+    assert len(await recordings_in_acs(cast.acs, call)) == 1
+    await _seen(recorder, call, is_filed)
+
+    assert (await recorder.ask(f"/calls/{call}", "DELETE")).status == 204
+    await _seen(recorder, call, has_ended)
+    await _part(cast, recorder, bob)
+
+
 async def calls_a_bot(cast: Cast) -> None:
     """A call to a bot is answered once, and ends when the caller chooses the end."""
     operator, caller = cast.people("Operator", "Caller")
@@ -175,6 +201,7 @@ JOURNEYS: Mapping[str, Journey] = {
     "friends": makes_friends_and_shares,
     "meetings": meets_in_teams,
     "calls": places_a_call,
+    "recording": records_a_call,
     "bots": calls_a_bot,
     "revocation": revokes,
     "erasure": leaves,
