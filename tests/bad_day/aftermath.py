@@ -15,6 +15,10 @@ from tests.support.tidying import make_due, tidy
 
 # Runs of Tidy that are enough: an intent may lead to another, such as a call's end to its removal.
 _RUNS = 4
+# An identity in ACS that was made for somebody who has another one by now, because their request
+# came twice: who of the two was cut off while it deleted it leaves it on record.
+_SPARES = {"spare-left", "reverse-without-mapping"}
+_FOUND = re.compile(r"^FOUND ([a-z-]+):", re.MULTILINE)
 _INTERNAL_ERRORS = re.compile(r"^.*: 500 (?:internal-error|misconfigured) .*$", re.MULTILINE)
 
 
@@ -44,10 +48,20 @@ async def tidied(cast: Cast, host: Host) -> Counter[str]:
 
 
 async def all_agrees(cast: Cast) -> str:
-    """What the operator's check prints about all that is stored, in which there is no finding."""
+    """What the operator's check prints about all that is stored.
+
+    There is no finding but identities that nobody has; the check's own repair deletes those.
+    """
     done = await asyncio.to_thread(check_data, cast.stack.settings, "--rate", "2000")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    found = set(_FOUND.findall(done.stdout))
+    assert found <= _SPARES, done.stdout + done.stderr
+    assert (done.returncode == 0) == (not found), done.stdout + done.stderr
+    if not found:
+        return done.stdout
+    repair = ("--rate", "2000", "--repair", "--yes")
+    repaired = await asyncio.to_thread(check_data, cast.stack.settings, *repair)
+    assert repaired.returncode == 0, repaired.stdout + repaired.stderr
+    return done.stdout + repaired.stdout
 
 
 def internal_errors(cast: Cast) -> list[str]:
