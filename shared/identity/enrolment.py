@@ -83,7 +83,7 @@ class Enrolment:
             mapping = next((row for row in rows if row.row_key == self._row_key), None)
             found = self._admitted(mapping, proven_at)
             if found is not None:
-                await self._spares.reap_all(rows, found)
+                await self._spares.reap_all(principal, rows, found)
                 return found, None
             with contextlib.suppress(SpareReaped):
                 identity, grant = await self._with_new_identity(
@@ -94,7 +94,7 @@ class Enrolment:
                         principal, created, display_name, mapping, proven_at
                     ),
                 )
-                await self._spares.reap_all(rows, identity)
+                await self._spares.reap_all(principal, rows, identity)
                 return identity, grant
         raise Conflict
 
@@ -117,7 +117,7 @@ class Enrolment:
                     lambda created: self._replace_in_mapping(principal, dead, created, proven_at),
                     generation=dead.generation + 1,
                 )
-                await self._spares.reap_all(rows, healed)
+                await self._spares.reap_all(principal, rows, healed)
                 break
         else:
             raise Conflict

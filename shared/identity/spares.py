@@ -105,16 +105,26 @@ class Spares:
         await self._table.remove(owner_key(user_id), REVERSE_ROW)
         await self._table.remove(principal_key(principal), spare_row_key(user_id))
 
-    async def reap_all(self, rows: Iterable[Row], current: Identity) -> None:
+    async def reap_all(self, principal: Principal, rows: Iterable[Row], current: Identity) -> None:
         """Delete the spares among a principal's rows, now that a mapping stands.
 
         Enrolments that are under way for them lose against that mapping. If this fails, the spares
-        stay on record: the caller has an identity, so the request does not fail.
+        stay on record, and the caller has an identity, so the request does not fail. Nobody enrols
+        the principal again: this host remembers one, and the next request tries again.
         """
         for row in rows:
-            if is_spare(row) and row.values["communicationUserId"] != current.communication_user_id:
-                with contextlib.suppress(Problem, RowChanged):
+            user_id = row.values.get("communicationUserId")
+            if not is_spare(row) or user_id == current.communication_user_id:
+                continue
+            try:
+                with contextlib.suppress(RowChanged):
                     await reap(self._table, self._acs, row)
+            except Problem as problem:
+                self.remember(principal, str(user_id))
+                logger.warning("a spare identity is not deleted yet: %s", problem.code)
+            except BaseException:  # time ran out
+                self.remember(principal, str(user_id))
+                raise
 
 
 async def reap(table: Table, acs: AcsDeletion, spare: Row) -> None:
