@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from tests.bad_day import trouble
 from tests.bad_day.aftermath import settled_and_sound
 from tests.bad_day.cast import Cast
@@ -11,6 +13,7 @@ from tests.support.control import Control
 pytest_plugins = ("tests.bad_day.fixtures",)
 
 
+@pytest.mark.timeout(600)  # it waits as long as it is told to: half a minute on an idle machine
 async def test_who_retries_as_told_gets_everything_on_a_bad_day_and_nothing_is_left(
     cast: Cast, upstreams: dict[str, Control]
 ) -> None:
