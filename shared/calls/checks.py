@@ -13,6 +13,7 @@ from shared.calls.row_keys import index_row
 from shared.calls.rows import RECORD_ROW, Call, CallState, LoggedEvent
 from shared.calls.settling import PLACE
 from shared.checking import NotSafe, Rule, no_subjects, readable
+from shared.identity.identities import Identities
 from shared.intents import Intents
 from shared.problems import CallRefused
 from shared.tables import CALLS, Row, RowChanged, Table
@@ -38,6 +39,7 @@ class CallChecks:
         acs: Acs,
         reconciling: Reconciling,
         intents: Intents,
+        identities: Identities,
         retention_days: int,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -46,6 +48,7 @@ class CallChecks:
         self._acs = acs
         self._reconciling = reconciling
         self._intents = intents
+        self._identities = identities
         self._retention = timedelta(days=retention_days)
         self._now = now
 
@@ -79,9 +82,10 @@ class CallChecks:
             Rule(
                 "call-index-without-record",
                 CALLS,
-                "what is left of a call that was not placed, or was removed, is removed",
+                "what is left of a call that was removed is removed; one that was not placed is"
+                " handed to Tidy, which removes it unless its request is repeated",
                 self._lacks_record,
-                self._remove_index,
+                self._settle_unrecorded,
             ),
             Rule(
                 "call-beyond-retention",
@@ -93,7 +97,7 @@ class CallChecks:
             Rule(
                 "call-row-without-record",
                 CALLS,
-                "the event, key, index row of a caller, or old row of a recording, is removed",
+                "the event, key, index row of a caller, or row of a recording, is removed",
                 self._leads_nowhere,
                 self._remove_row,
             ),
@@ -108,8 +112,7 @@ class CallChecks:
         call = Call.of(row)
         if call.state is not CallState.DISCONNECTED and call.may_have_reached_acs:
             raise NotSafe  # its end has to be recorded first
-        await self._table.remove_unchanged(row)
-        await self._records.discard(call)
+        await self._records.remove_unlisted(call)
 
     async def _has_ended(self, row: Row) -> bool:
         if row.row_key != RECORD_ROW:
@@ -136,6 +139,19 @@ class CallChecks:
     async def _lacks_record(self, row: Row) -> bool:
         return row.row_key.startswith(_INDEX) and await self._records.find(_call_id(row)) is None
 
+    async def _settle_unrecorded(self, row: Row) -> None:
+        """Nothing is removed that a repetition of the request could just be recording: it is given
+        the record that it would insert, and Tidy removes that, if ACS is not asked for it."""
+        request = await self._records.find_request(row.partition_key, row)
+        mapping = await self._identities.row_under(row.partition_key)
+        realm = None if mapping is None else mapping.values.get("realm")
+        if request is None or not isinstance(realm, str):  # no repetition finds it
+            await self._records.remove_listed(row)
+            return
+        call_id, placed_at = _call_id(row), moment(request, "createdAt")
+        await self._intents.begin(PLACE, call_id)
+        await self._records.recorded(call_id, row.partition_key, realm, placed_at)
+
     async def _is_too_old(self, row: Row) -> bool:
         oldest = index_row(self._now() - self._retention - _SWEPT_WITHIN, "")
         if not row.row_key.startswith(_INDEX) or row.row_key < oldest:
@@ -155,10 +171,11 @@ class CallChecks:
             return await self._records.find(row.partition_key) is None
         if row.row_key.startswith(_RANG):
             return await self._records.find(_call_id(row)) is None
-        if row.row_key == FILE_ROW:  # one without a call waits for a file that is deleted then
-            if moment(row, "createdAt") >= self._now() - self._retention - _SWEPT_WITHIN:
-                return False
-            return "callId" not in row.values or await self._records.find(_call_id(row)) is None
+        if row.row_key == FILE_ROW:
+            if "callId" in row.values:
+                return await self._records.find(_call_id(row)) is None
+            # It waits for a file that is deleted then.
+            return moment(row, "createdAt") < self._now() - self._retention - _SWEPT_WITHIN
         if not row.row_key.startswith(_REQUEST):
             return False
         index = index_row(moment(row, "createdAt"), _call_id(row))

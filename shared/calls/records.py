@@ -104,7 +104,7 @@ class CallRecords(CallRemoval):
                 await self._table.insert_if_absent(
                     principal_key(bot_caller), bot_caller_index_row(call_id), bot_caller_index
                 )
-            call = await self._find_or_insert(call_id, creator, placed_at)
+            call = await self.recorded(call_id, owner, creator.realm, placed_at)
             # A removal removes this row first. So either it sees our record, or we see here that
             # the row is gone.
             current = await self._table.find(owner, request)
@@ -148,9 +148,9 @@ class CallRecords(CallRemoval):
         stored = await self._table.insert_with(owner, {**new.rows, **added}, live, counted)
         return stored[request]
 
-    async def _find_or_insert(self, call_id: str, creator: Principal, placed_at: datetime) -> Call:
-        owner, salt = principal_key(creator), secrets.token_hex(16)
-        call = Call(call_id, owner, creator.realm, placed_at, salt=salt)
+    async def recorded(self, call_id: str, owner: str, realm: str, placed_at: datetime) -> Call:
+        """The record of a call that has begun, which is inserted if there is none."""
+        call = Call(call_id, owner, realm, placed_at, salt=secrets.token_hex(16))
         return Call.of(await self._table.insert_if_absent(call_id, RECORD_ROW, call.values()))
 
     async def change(self, call_id: str, change: Callable[[Call], Call]) -> Call | None:
@@ -315,7 +315,7 @@ class CallRecords(CallRemoval):
                 request = await self._table.find(owner, str(row.values["request"]))
                 if request is not None and request.values["callId"] == call_id:
                     placed_at = moment(request, "createdAt")
-                    call = await self._find_or_insert(call_id, principal, placed_at)
+                    call = await self.recorded(call_id, owner, principal.realm, placed_at)
                     if self._now() - placed_at > UNCONFIRMED:  # it never will: the request has died
                         await self.abandon(call)
                         return

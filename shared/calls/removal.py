@@ -75,9 +75,10 @@ class CallRemoval:
         index = await self._table.find(call.creator, index_row(call.created_at, call.call_id))
         if index is None:
             return None
-        return await self._find_request(call.creator, index)
+        return await self.find_request(call.creator, index)
 
-    async def _find_request(self, owner: str, index: Row) -> Row | None:
+    async def find_request(self, owner: str, index: Row) -> Row | None:
+        """The row of the request of an index row; None if no repetition finds this call by it."""
         request = await self._table.find(owner, str(index.values["request"]))
         if request is None or request.values["callId"] != index.values["callId"]:
             return None  # the key was used for another call since
@@ -203,7 +204,7 @@ class CallRemoval:
         """Remove a call of an index. The request row goes first, as `begin` expects; the index row
         goes last, so that a removal that dies is found and repeated."""
         call_id, bot_caller_key = str(index.values["callId"]), index.values.get("guest")
-        request = await self._find_request(owner, index)
+        request = await self.find_request(owner, index)
         if request is not None:
             with contextlib.suppress(RowChanged):
                 await self._table.remove_unchanged(request)
@@ -227,20 +228,33 @@ class CallRemoval:
 
         await retry_if_changed(attempt)
 
+    async def remove_unlisted(self, call: Call) -> None:
+        """Remove a call that no index names, as it was read; it still says which files it has.
+
+        Raises:
+            RowChanged: somebody has written it since; nothing is removed.
+        """
+        if call.row is not None:
+            await self._table.remove_unchanged(call.row)
+        await self._remove_file_rows(call)
+        await self.discard(call)
+
     async def _remove_partition(self, call_id: str) -> None:
         call = await self.find(call_id)
-        for recording in call.recordings.known_to_acs if call is not None else ():
-            await self._remove_file_row(file_key(recording.acs_id or ""))
+        if call is not None:
+            await self._remove_file_rows(call)
         await self._table.remove(call_id, RECORD_ROW)  # first: without it no event is stored
         rows = await self._table.list_for(call_id)
         await for_each(rows, lambda row: self._table.remove(call_id, row.row_key))
 
-    async def _remove_file_row(self, file_key: str) -> None:
-        """Remove the row of a recording's files, unless it waits to have an erased one deleted."""
-        row = await self._table.find(file_key, FILE_ROW)
-        if row is not None and "callId" in row.values:
-            with contextlib.suppress(RowChanged):
-                await self._table.remove_unchanged(row)
+    async def _remove_file_rows(self, call: Call) -> None:
+        """Remove the rows of the files of a call's recordings, unless they wait to have an erased
+        one deleted."""
+        for recording in call.recordings.known_to_acs:
+            row = await self._table.find(file_key(recording.acs_id or ""), FILE_ROW)
+            if row is not None and "callId" in row.values:
+                with contextlib.suppress(RowChanged):
+                    await self._table.remove_unchanged(row)
 
 
 def bounds(prefix: str) -> dict[str, str]:

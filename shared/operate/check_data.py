@@ -144,6 +144,7 @@ def _remedy(kind: KindReport, *, plans: bool, repairs: bool) -> str:
         "not safe": kind.unsafe,
         "changed meanwhile": kind.changed,
         "failed": kind.failed,
+        "as before": kind.unmended,
     }
     counts = "".join(f", {number:,} {how}" for how, number in rest.items() if number)
     return f"repaired {kind.repaired:,}{counts}: {rule.remedy}"

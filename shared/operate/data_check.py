@@ -50,10 +50,11 @@ class KindReport:
 
     Attributes:
         examples: of findings, by pseudonyms; Tidy's log calls the same subject by the same.
-        repaired: findings that were repaired, or handed to Tidy.
+        repaired: findings that are as they must be after their repair, or were handed to Tidy.
         unsafe: findings whose repair could do harm.
         changed: findings that somebody else has changed before they were repaired.
         failed: findings whose repair has failed.
+        unmended: findings whose repair was done, and of which the rule is broken still.
     """
 
     rule: Rule
@@ -63,6 +64,7 @@ class KindReport:
     unsafe: int = 0
     changed: int = 0
     failed: int = 0
+    unmended: int = 0
 
 
 @dataclass
@@ -182,8 +184,8 @@ class DataCheck:
         self._tell(f"looking again at {len(suspects):,} rows in {PAUSE_SECONDS:.0f} s")
         await self._sleep(PAUSE_SECONDS)
         for some in batched(suspects, _LOOKED_AT_TOGETHER, strict=False):
-            for finding in await self._confirmed(some):
-                await self._add(finding)
+            repaired = [one for one in await self._confirmed(some) if await self._add(one)]
+            await self._judge(repaired)
             self._tell(f"looking again, {sum(k.found for k in self.report.kinds.values()):,} found")
 
     async def _confirmed(self, suspects: Iterable[Suspect]) -> list[Suspect]:
@@ -207,9 +209,14 @@ class DataCheck:
 
     async def _unchanged(self, suspect: Suspect) -> Row | None:
         """The row, if it is as it was, and is wrong still."""
+        row = await self._wrong_still(suspect)
+        return row if row is not None and row.etag == suspect.etag else None
+
+    async def _wrong_still(self, suspect: Suspect) -> Row | None:
+        """The row as it is now, if the rule is broken in it."""
         table = self._table(suspect.rule.table)
         row = await self._patiently(lambda: table.find(suspect.partition_key, suspect.row_key))
-        if row is None or row.etag != suspect.etag:
+        if row is None:
             return None
         kinds = {rule.kind for rule in await self._broken(self._rules[suspect.rule.table], row)}
         return row if suspect.rule.kind in kinds else None
@@ -222,26 +229,25 @@ class DataCheck:
             for row in rows
         }
 
-    async def _add(self, finding: Suspect) -> None:
+    async def _add(self, finding: Suspect) -> bool:
+        """Report a finding, and repair it; whether its repair has to be judged now."""
         rule = finding.rule
         kind = self.report.kinds.setdefault(rule.kind, KindReport(rule))
         kind.found += 1
         if len(kind.examples) < self._examples:
             kind.examples.append(pseudonym(finding))
-        if self._repair and rule.repair is not None:
-            await self._mend(finding, rule.repair, kind)
+        if not self._repair or rule.repair is None:
+            return False
+        return await self._mend(finding, rule.repair, kind)
 
     async def _mend(
         self, finding: Suspect, repair: Callable[[Row], Awaitable[None]], kind: KindReport
-    ) -> None:
+    ) -> bool:
         """Repair a row that is as it was when it was found, and wrong still."""
         try:
             row = await self._unchanged(finding)
-            if row is None:  # the repair of another row was also this one's, or somebody else's
-                kind.repaired += 1
-                return
-            await repair(row)
-            kind.repaired += 1
+            if row is not None:
+                await repair(row)
         except (RowChanged, Conflict):
             kind.changed += 1
         except NotSafe:
@@ -249,6 +255,29 @@ class DataCheck:
         except Problem as problem:
             kind.failed += 1
             logger.warning("a repair has failed: %s", problem.code)
+        else:  # also without a repair: that of another row may have been this one's
+            return True
+        return False
+
+    async def _judge(self, repaired: list[Suspect]) -> None:
+        """Count the findings that are none any more, or are Tidy's now. Reads all intents if some
+        are neither."""
+        wrong = list[tuple[Suspect, Row]]()
+        for finding in repaired:
+            row = await self._wrong_still(finding)
+            if row is None:
+                self.report.kinds[finding.rule.kind].repaired += 1
+            else:
+                wrong.append((finding, row))
+        under_way = await self._subjects_of_intents() if wrong else set[str]()
+        for finding, row in wrong:
+            kind = self.report.kinds[finding.rule.kind]
+            if not under_way.isdisjoint(finding.rule.subjects(row)):
+                kind.repaired += 1
+            elif row.etag == finding.etag:
+                kind.unmended += 1
+            else:
+                kind.changed += 1
 
     async def _patiently[T](self, ask: Callable[[], Awaitable[T]]) -> T:
         """The answer, also if storage or ACS fails for a while."""

@@ -72,6 +72,7 @@ def _parts(of: Deployment) -> Sequence[ChecksRows]:
             of.calls,
             reconciling,
             intents,
+            identities,
             of.retention_days,
             now,
         ),

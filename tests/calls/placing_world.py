@@ -33,6 +33,7 @@ from shared.problems import CallRefused, CommunicationUnavailable
 from shared.table_api import TableApi
 from shared.tables import CALLS, IDENTITIES, INTENTS, Row, Table, Value
 from tests.calls.test_call_records import events
+from tests.operate.data_world import CheckedTables
 from tests.support.interleaving import Instance, Schedule, SteppedApi
 from tests.support.memory_tables import memory_clients
 
@@ -210,6 +211,16 @@ class World:
         task = asyncio.ensure_future(request)
         await self.schedule.drain()
         return await task
+
+    async def repair(self, kind: str, row: Row, stop_after: int = 0, lose_after: int = 0) -> None:
+        """As the check of data repairs a finding."""
+        instance = Instance(self.schedule, stop_after, lose_after)
+        clients = {name: instance.client(client) for name, client in self._clients.items()}
+        tables = CheckedTables(clients)
+        tables.now = self.now
+        [rule] = [one for one in tables.rules() if one.kind == kind]
+        assert rule.repair is not None
+        await rule.repair(row)
 
     async def ends(self, call_id: str) -> None:
         """Somebody hangs up, and ACS tells of it."""

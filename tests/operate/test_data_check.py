@@ -90,7 +90,12 @@ async def test_what_it_repairs_is_in_order_afterwards_or_left_to_tidy() -> None:
     assert {name: kind.found for name, kind in again.kinds.items()} == {
         "friendship-yes-not-copied": 1
     }
-    handed_over = ("erasure-unfinished", "meeting-not-shared", "call-unwatched")
+    handed_over = (
+        "erasure-unfinished",
+        "meeting-not-shared",
+        "call-unwatched",
+        "call-index-without-record",  # requests may repeat theirs
+    )
     assert again.left_to_tidy == sum(GOLDEN[kind] for kind in handed_over)
     assert len(tables.acs.deleted) == 4
 
