@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel, to_snake
 
+from shared.bounds import BODY
 from shared.principals import MAX_ID_LENGTH
 from shared.texts import is_plain, visible
 
@@ -51,7 +52,7 @@ class Body(BaseModel):
         alternatives: exactly one of these fields, named as in the document, has to be there.
     """
 
-    max_bytes: ClassVar[int] = 16 * 1024
+    max_bytes: ClassVar[int] = BODY.number
     alternatives: ClassVar[tuple[str, ...]] = ()
 
     model_config = ConfigDict(

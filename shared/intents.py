@@ -180,6 +180,17 @@ class Intents:
         row_key = _row_key(due_at or now + _FIRST_DUE, kind, uuid.uuid4().hex)
         return Intent.of(await self._table.insert_if_absent(_shard(kind, subject), row_key, values))
 
+    async def expect(self, kind: str, subject: str, due_at: datetime) -> None:
+        """Have one intent of a kind and a subject be due then, whoever else wants it too.
+
+        Nobody ends it but who finishes it. One write.
+        """
+        values: dict[str, Value] = {
+            "kind": kind, "subject": subject, "attempts": 0, "begunAt": self._now(),
+        }  # fmt: skip
+        row_key = _row_key(due_at, kind, key(kind, subject)[:32])
+        await self._table.insert_if_absent(_shard(kind, subject), row_key, values)
+
     async def end(self, intent: Intent) -> None:
         """Remove an intent whose change has ended. If that fails, Tidy finds nothing to do."""
         with contextlib.suppress(StorageUnavailable):

@@ -199,6 +199,12 @@ class TooManyUnanswered(Problem):
     title = "Too many of the caller's requests are unanswered."
 
 
+class TooManyFriends(Problem):
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    code = "too-many-friends"
+    title = "The caller has too many friends, requests and blocks."
+
+
 class TooManyShared(Problem):
     status = HTTPStatus.TOO_MANY_REQUESTS
     code = "too-many-shared"

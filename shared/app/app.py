@@ -90,7 +90,7 @@ class App(SignInParts, SharingParts, CallParts):
     def bots(self) -> "Bots":
         from shared.identity.bots import Bots
 
-        return Bots(self.identities, self._enrolment, self.tokens, self.personal_data)
+        return Bots(self.identities, self._enrolment, self.tokens, self.personal_data, self._now)
 
     @cached_property
     def tidy(self) -> "Tidy":
@@ -111,7 +111,7 @@ class App(SignInParts, SharingParts, CallParts):
 
     def _sweepers(self) -> "Iterable[Sweeps]":
         """What is kept for a while only; whatever stores such rows joins here."""
-        return (self.call_reconciling, self.meeting_retention)
+        return (self.call_reconciling, self.meeting_retention, self.withdrawn_requests)
 
     @cached_property
     def health(self) -> "Health":

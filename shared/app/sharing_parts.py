@@ -8,6 +8,7 @@ from shared.app.identity_parts import IdentityParts
 
 if TYPE_CHECKING:
     from shared.friends.friends import Friends
+    from shared.friends.withdrawn import WithdrawnRequests
     from shared.meetings.graph import GraphApi
     from shared.meetings.meetings import Meetings
     from shared.meetings.retention import MeetingRetention
@@ -30,9 +31,16 @@ class SharingParts(IdentityParts):
             self.tokens,
             self.invitations,
             self.intents,
+            self.withdrawn_requests,
             self._resource,
             self._now,
         )
+
+    @cached_property
+    def withdrawn_requests(self) -> "WithdrawnRequests":
+        from shared.friends.withdrawn import WithdrawnRequests
+
+        return WithdrawnRequests(self._table(tables.FRIENDS), self.intents, self._now)
 
     @cached_property
     def group_calls(self) -> "GroupCalls":

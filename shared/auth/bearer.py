@@ -18,9 +18,10 @@ from shared.auth.issuer_keys import KeySource
 from shared.auth.key_set import ALGORITHMS
 from shared.auth.settings import Issuer
 from shared.auth.signatures import decode_with_any
+from shared.bounds import BEARER_TOKEN
 from shared.principals import Caller
 
-MAX_TOKEN_LENGTH = 16 * 1024
+MAX_TOKEN_LENGTH = BEARER_TOKEN.number
 _TYPES = frozenset({"jwt", "at+jwt", "application/at+jwt"})
 _MAX_KEY_ID_LENGTH = 256
 # Of at most 4 KiB each, as the caller is about as long as their token: one with hundreds of groups

@@ -11,12 +11,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 
+from shared.bounds import RECORDINGS
 from shared.calls import reasons
 from shared.calls.reasons import Reason
 from shared.problems import NotRecorded
 
 # One property holds all recordings of a call: each takes up to 900 of its 32,768 characters.
-MOST_RECORDINGS = 20
+MOST_RECORDINGS = RECORDINGS.number
 
 
 class Wanted(StrEnum):

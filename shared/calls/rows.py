@@ -14,6 +14,7 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import Any, Self
 
+from shared.bounds import ACTIONS, TARGETS
 from shared.calls.bot_state import BotCallState
 from shared.calls.participants import Participant, read_participants, stored_participants
 from shared.calls.reasons import Reason
@@ -32,9 +33,9 @@ UNCONFIRMED = timedelta(minutes=5)
 REPEATABLE = timedelta(hours=12)
 TOO_OLD = "The request is too old to be repeated: use another Idempotency-Key."
 # Users, bots and phone numbers that one request may call.
-MOST_TARGETS = 50
+MOST_TARGETS = TARGETS.number
 # One property holds all actions of a call: an action takes up to 450 of its 32,768 characters.
-MOST_ACTIONS = 64
+MOST_ACTIONS = ACTIONS.number
 
 
 class CallState(StrEnum):

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
+from shared.bounds import LEGS, LIVE_CALLS
 from shared.calls.live_calls import MOST_COUNTED
 from shared.calls.spoken import DEFAULT_VOICE, MAX_TEXT_LENGTH, is_playable, is_url
 from shared.settings_reader import SettingsReader
@@ -15,8 +16,6 @@ CALLBACK_JWKS_URL = f"{CALLBACK_ISSUER}/calling/keys"
 # E.164: a plus and up to 15 digits; a country code never begins with 0.
 E164 = re.compile(r"\+[1-9][0-9]{1,14}")
 _PREFIX = re.compile(r"\+[1-9][0-9]{0,14}")
-# One call of 50, and as many invitations as it may have besides, and a few more.
-_LEGS = 120
 _HOST = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
 
 
@@ -69,8 +68,8 @@ def read_call_settings(reader: SettingsReader) -> CallSettings:
     return CallSettings(
         caller_id=caller_id,
         dial_prefixes=prefixes,
-        max_live_calls=reader.integer("MAX_CALLS_PER_CALLER", 5, 1, MOST_COUNTED),
-        max_legs=reader.integer("MAX_LEGS_PER_MINUTE", _LEGS, 1, MOST_COUNTED),
+        max_live_calls=reader.integer(LIVE_CALLS.setting, LIVE_CALLS.number, 1, MOST_COUNTED),
+        max_legs=reader.integer(LEGS.setting, LEGS.number, 1, MOST_COUNTED),
         play_hosts=hosts,
         speech_endpoint=reader.url("COGNITIVE_SERVICES_ENDPOINT"),
         retention_days=reader.integer("CALL_RETENTION_DAYS", 30, 1, 3650),

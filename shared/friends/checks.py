@@ -1,21 +1,32 @@
 """What must hold of the rows of the table `friends`: the two rows of a friendship agree."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shared.checking import Rule, readable
 from shared.friends.friendships import Friendships
 from shared.friends.rows import Decision, Friendship
+from shared.friends.withdrawn import WithdrawnRequests
 from shared.identity.rows import REVERSE_ROW, is_erasing, is_spare, is_tombstone
 from shared.keys import milliseconds
 from shared.tables import FRIENDS, Row, Table
+
+# Tidy sweeps once a day, and a sweep of large tables takes several runs.
+_SWEPT_WITHIN = timedelta(days=2)
 
 
 class FriendshipChecks:
     """The rules of friendships."""
 
-    def __init__(self, table: Table, identities: Table, friendships: Friendships) -> None:
+    def __init__(
+        self,
+        table: Table,
+        identities: Table,
+        friendships: Friendships,
+        withdrawn: WithdrawnRequests,
+    ) -> None:
         self._table = table
+        self._withdrawn = withdrawn
         self._identities = identities
         self._friendships = friendships
 
@@ -50,6 +61,13 @@ class FriendshipChecks:
                 "the row, which an erasure should have removed, is removed",
                 self._is_of_erased,
                 self._table.remove_unchanged,
+            ),
+            Rule(
+                "friendship-over",
+                FRIENDS,
+                "the two rows, in which nobody says yes or blocks any more, are removed",
+                lambda row: self._withdrawn.is_over(row, _SWEPT_WITHIN),
+                self._withdrawn.remove,
             ),
         )
 

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from shared.bounds import DECISIONS, FRIENDS, UNANSWERED
 from shared.friends.friendships import Friendships
 from shared.friends.rows import Decision, Friendship, Profile, State
 from shared.friends.unfinished import (
@@ -14,6 +15,7 @@ from shared.friends.unfinished import (
     UnfinishedDecisions,
     decision_details,
 )
+from shared.friends.withdrawn import WithdrawnRequests
 from shared.identity.identities import Identities
 from shared.identity.rows import Identity, resource_key
 from shared.identity.tokens import Tokens
@@ -26,15 +28,12 @@ from shared.problems import (
     Fault,
     InvalidRequest,
     NotFound,
+    TooManyFriends,
     TooManyUnanswered,
     Unauthenticated,
 )
 from shared.upstream.concurrency import for_each
 
-# Unanswered requests of one person, so that nobody sends requests to a whole directory.
-MOST_UNANSWERED = 100
-# Decisions of one person in a minute on one host: a withdrawn request leaves rows behind.
-_MOST_DECISIONS = 300
 _NO_FRIEND = "There is no accepted friend by that name."
 # How often a request is started again because an erasure or a heal came in between.
 _TRIES = 10
@@ -69,6 +68,7 @@ class Friends:
         tokens: Tokens,
         invitations: FriendInvitations,
         intents: Intents,
+        withdrawn: WithdrawnRequests,
         resource: str,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -77,13 +77,16 @@ class Friends:
         self._tokens = tokens
         self._invitations = invitations
         self._intents = intents
+        self._withdrawn = withdrawn
         self._resource = resource_key(resource)
-        self._decisions = Budget(_MOST_DECISIONS, now)
+        self._decisions = Budget(DECISIONS.number, now)
 
     @property
     def finishers(self) -> Mapping[str, Finisher]:
-        """What ends the intents of asking, and of removing and blocking."""
-        return UnfinishedDecisions(self._friendships, self._identities, self._invitations).finishers
+        """What ends the intents of asking, and of removing and blocking; and what removes what is
+        withdrawn."""
+        unfinished = UnfinishedDecisions(self._friendships, self._identities, self._invitations)
+        return {**unfinished.finishers, **self._withdrawn.finishers}
 
     async def add(self, caller: Caller, friend_id: str) -> tuple[Friend, bool]:
         """Say yes to somebody: ask them to be a friend, or accept their request. Repeatable.
@@ -96,6 +99,7 @@ class Friends:
         Raises:
             InvalidRequest: the id is the caller's own.
             TooManyUnanswered: others have to answer first, or the caller has to withdraw requests.
+            TooManyFriends: the caller has decided about too many people.
             Throttled: too many changes within a minute.
         """
         friend = _friend(caller, friend_id)
@@ -119,7 +123,7 @@ class Friends:
             before = await self._friendships.find(caller.principal, friend)
             is_request = before.mine is not Decision.YES and before.theirs is not Decision.YES
             if is_request:
-                await self._refuse_if_unanswered(caller, MOST_UNANSWERED)
+                await self._refuse_if_crowded(caller)
             if before.mine is not Decision.YES and not begun:
                 details = decision_details(caller, before)
                 begun.append(await self._intents.begin(BEFRIEND, before.owner, details))
@@ -155,6 +159,7 @@ class Friends:
         Raises:
             InvalidRequest: the id is the caller's own.
             Throttled: too many changes within a minute.
+            TooManyFriends: a block would be of one person more than the caller may decide about.
         """
         if friend_id is None:
             return
@@ -167,8 +172,12 @@ class Friends:
         decision = Decision.BLOCK if block else Decision.NO
         if not block and before.mine is Decision.NONE and before.state is State.HIDDEN:
             return  # nothing was said that could be taken back
+        if before.row is None:
+            await self._refuse_if_crowded(caller)
         details = decision_details(caller, before)
         async with self._intents.around(UNFRIEND, before.owner, details):
+            if not block:
+                await self._withdrawn.expect(before.owner)
             own_row, written = await self._friendships.decide(
                 before, friend, decision, unblock=block is False
             )
@@ -251,13 +260,17 @@ class Friends:
             return None
         return found.communication_user_id if found else None
 
-    async def _refuse_if_unanswered(self, caller: Caller, number: int) -> None:
-        """Raises TooManyUnanswered if at least `number` requests of the caller are unanswered."""
-        requested = await self._friendships.keys_in_state(caller.principal, State.REQUESTED, number)
-        if len(requested) >= number:
-            raise TooManyUnanswered(
-                f"{MOST_UNANSWERED} requests of yours are unanswered, which is the most there may"
-                " be: withdraw some (DELETE), or wait for answers."
+    async def _refuse_if_crowded(self, caller: Caller) -> None:
+        """Raises TooManyUnanswered or TooManyFriends if the caller may not decide about one person
+        more. One query for each 1,000 about whom they have."""
+        decided = await self._friendships.decided_by(caller.principal, FRIENDS.number)
+        states = [row.state for row in decided]
+        if states.count(State.REQUESTED) >= UNANSWERED.number:
+            raise _too_many_unanswered()
+        if len(decided) >= FRIENDS.number:
+            raise TooManyFriends(
+                f"You have {FRIENDS.number} friends, requests and blocks, which is the most there"
+                " may be: end some (DELETE); what is ended counts for some hours more."
             )
 
     async def _withdraw_if_too_many(
@@ -265,11 +278,13 @@ class Friends:
     ) -> None:
         """Count again after the write, because the caller may send several requests at a time.
         Each that then finds too many is withdrawn."""
-        try:
-            await self._refuse_if_unanswered(caller, MOST_UNANSWERED + 1)
-        except TooManyUnanswered:
+        most = UNANSWERED.number
+        requested = await self._friendships.keys_in_state(
+            caller.principal, State.REQUESTED, most + 1
+        )
+        if len(requested) > most:
             await self._friendships.undo(own_row, before=before)
-            raise
+            raise _too_many_unanswered()
 
     async def _check_caller[T](self, caller: Caller, friend: Principal, check: Awaitable[T]) -> T:
         """The result of the check.
@@ -293,6 +308,13 @@ class Friends:
         except (Unauthenticated, BeingErased):
             await self._friendships.undo(decided, written=written)
             raise
+
+
+def _too_many_unanswered() -> TooManyUnanswered:
+    return TooManyUnanswered(
+        f"{UNANSWERED.number} requests of yours are unanswered, which is the most there may be:"
+        " withdraw some (DELETE), or wait for answers."
+    )
 
 
 def _friend(caller: Caller, friend_id: str) -> Principal:

@@ -115,6 +115,18 @@ class Friendships:
             found += [row.friend for row in rows]
         return found[:most]
 
+    async def decided_by(self, owner: Principal, most: int) -> list[Friendship]:
+        """At least `most` of the rows in which the owner has decided something, if there are so
+        many; else all. One query for each 1,000."""
+        decided = ("mine ne @none", {"none": Decision.NONE.value})
+        found: list[Row] = []
+        more = True
+        while more and len(found) < most:
+            after = found[-1].row_key if found else ""
+            rows, more = await self._table.page(principal_key(owner), *decided, after=after)
+            found += rows
+        return [Friendship.of(row) for row in found]
+
     async def friends_among(self, owner: str, others: Collection[str]) -> set[str]:
         """Which of the others are friends of a partition's owner, according to the copies.
 

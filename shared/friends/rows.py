@@ -8,7 +8,7 @@ a sequence number, and a lower one never overwrites a higher.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -26,6 +26,7 @@ class Decision(StrEnum):
     BLOCK = "block"  # as NO, and later requests of the other stay hidden; copied as NO
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # A look-up takes a quarter of the time of `Decision(...)`, and a list has thousands.
 _DECISIONS = {decision.value: decision for decision in Decision}
 
@@ -134,6 +135,16 @@ class Friendship:
             return State.HIDDEN
         # A person whom the owner has removed stays hidden until they withdraw and ask again.
         return State.INCOMING if self.theirs_seq > self.mine_seq else State.HIDDEN
+
+    @property
+    def decided_at(self) -> datetime:
+        """When the later of the two decisions was made, or a little later: see `milliseconds`."""
+        return _EPOCH + timedelta(milliseconds=max(self.mine_seq, self.theirs_seq))
+
+    def is_over(self, until: datetime | None = None) -> bool:
+        """Whether nobody says yes or blocks here, and nobody has decided anything since `until`."""
+        is_over = {self.mine, self.theirs} <= {Decision.NONE, Decision.NO}
+        return is_over and (until is None or self.decided_at <= until)
 
     def with_my_decision(
         self, decision: Decision, friend_id: str, at: datetime, *, unblock: bool

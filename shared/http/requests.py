@@ -11,6 +11,7 @@ from pydantic_core import from_json
 
 from shared.app import App
 from shared.bodies import Body, Header, Query
+from shared.bounds import BODY_VALUES, PARAMETERS
 from shared.http.accept import prefers
 from shared.http.faults import faults_of
 from shared.http.route_ids import decoded, find_id, read_id
@@ -28,12 +29,10 @@ from shared.problems import (
 # A callback tells of at most 350 participants; Event Grid's batches are as large as 1 MB, and hold
 # one event unless the subscription says otherwise.
 MAX_CALLBACK_BYTES = 640 * 1024
-# Values are dear to validate (120,000 unknown fields take 80 ms) and cheap to count. The largest
-# contract has 350 ids in a list, or 50 objects of three fields.
-_MOST_VALUES = 1000
+_MOST_VALUES = BODY_VALUES.number
 _MOST_BRACKETS = 100_000
 # Repeated ones are counted once in the first number, and each time in the second.
-_MOST_PARAMETERS, _MOST_PAIRS = 100, 1000
+_MOST_PARAMETERS, _MOST_PAIRS = PARAMETERS.number, 1000
 # Smaller bodies have room for few fields.
 _SMALL = 4 * 1024
 # The client's name for a request, whose repetitions have one effect together.

@@ -1,12 +1,16 @@
 """Bots: addressable objects with an ACS identity, in the realm of their operator."""
 
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Protocol
 
+from shared.bounds import BOT_CHANGES
 from shared.changes import retry_if_changed
 from shared.identity.enrolment import Enrolment
 from shared.identity.identities import Identities
 from shared.identity.rows import Identity
 from shared.identity.tokens import NO_BOT, Tokens
+from shared.limits import Budget
 from shared.principals import Caller, Principal
 from shared.problems import BeingErased, NotFound
 
@@ -24,12 +28,18 @@ class Bots:
     """
 
     def __init__(
-        self, identities: Identities, enrolment: Enrolment, tokens: Tokens, erasure: BotErasure
+        self,
+        identities: Identities,
+        enrolment: Enrolment,
+        tokens: Tokens,
+        erasure: BotErasure,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._identities = identities
         self._enrolment = enrolment
         self._tokens = tokens
         self._erasure = erasure
+        self._changes = Budget(BOT_CHANGES.number, now)
 
     async def register(
         self, operator: Caller, bot_id: str, display_name: str
@@ -38,8 +48,12 @@ class Bots:
 
         Returns:
             The bot's identity, and whether it is new.
+
+        Raises:
+            Throttled: too many changes of the operator within a minute.
         """
         await self._identities.admit(operator)
+        self._changes.spend(operator.principal)
         bot = operator.bot(bot_id)
 
         async def attempt() -> tuple[Identity, bool]:
@@ -55,10 +69,11 @@ class Bots:
         return await retry_if_changed(attempt)
 
     async def remove(self, operator: Caller, bot_id: str | None) -> None:
-        """Erase a bot. Repeatable; None is an id that is too long for any."""
+        """Erase a bot. Repeatable; None is an id that is too long for any. Throttled as above."""
         if bot_id is None:
             return
         await self._identities.admit(operator)
+        self._changes.spend(operator.principal)
         await self._erasure.erase_bot(operator, operator.bot(bot_id))
 
     async def resolve(self, caller: Caller, bot_id: str | None) -> Identity:

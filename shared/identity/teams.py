@@ -8,8 +8,8 @@ import jwt
 
 from shared import audit
 from shared.auth.bearer import MAX_TOKEN_LENGTH
+from shared.bounds import TEAMS_TOKENS
 from shared.identity.contract import TEAMS_USER_HEADER
-from shared.identity.token_policy import MOST_NEW_TOKENS
 from shared.limits import Budget
 from shared.principals import Caller
 from shared.problems import Fault, Forbidden, InvalidRequest, NotConfigured, TeamsTokenRefused
@@ -42,8 +42,7 @@ class Teams:
         self._acs = acs
         self._identities = identities
         self._app_id = app_id
-        # ACS allows the whole resource 500 exchanges in 30 seconds.
-        self._exchanges = Budget(MOST_NEW_TOKENS, now)
+        self._exchanges = Budget(TEAMS_TOKENS.number, now)
 
     async def exchange(self, caller: Caller, teams_token: str | None) -> tuple[str, datetime]:
         """The ACS token and when it expires.

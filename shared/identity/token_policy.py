@@ -7,11 +7,6 @@ from typing import Self
 from shared.identity.settings import MIN_TOKEN_MINUTES, IdentitySettings
 from shared.problems import Fault, InvalidRequest
 
-# New tokens of one kind (ACS's own, or in exchange for a Teams token) that one principal gets in a
-# minute on one host. Hosts do not count together, because that would cost each request a write:
-# on 20 hosts one person gets 400, of 2,000 tokens and 1,000 exchanges that ACS allows the resource.
-MOST_NEW_TOKENS = 20
-
 
 @dataclass(frozen=True)
 class Policy:

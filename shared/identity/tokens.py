@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from shared import audit
+from shared.bounds import HEALS, NEW_TOKENS, REVOCATIONS
 from shared.identity.acs import Grant
 from shared.identity.enrolment import Enrolment
 from shared.identity.identities import Identities
 from shared.identity.rows import Identity, refuse_if_erased_since
 from shared.identity.token_cache import TokenCache, TokenKey
-from shared.identity.token_policy import MOST_NEW_TOKENS, Policy
+from shared.identity.token_policy import Policy
 from shared.limits import Budget
 from shared.principals import Caller, Kind, Principal
 from shared.problems import Conflict, IdentityGone, NotFound, StorageUnavailable
@@ -56,13 +57,9 @@ class Tokens:
         self._acs = acs
         self._policy = policy
         self._cache = TokenCache(now)
-        # ACS allows the whole resource 1,000 tokens and 500 revocations in 30 seconds; no caller
-        # may use up all of that, on 20 hosts either. The limit of heals is for a fault in ACS: if
-        # it says of every identity that it does not know it, we must not create new ones without
-        # end.
-        self._new_tokens = Budget(MOST_NEW_TOKENS, now)
-        self._revocations = Budget(20, now)
-        self._heals = Budget(3, now)
+        self._new_tokens = Budget(NEW_TOKENS.number, now)
+        self._revocations = Budget(REVOCATIONS.number, now)
+        self._heals = Budget(HEALS.number, now)
         self._enrolments = SingleFlight[Principal, Identity](flight_seconds)
         self._issues = SingleFlight[TokenKey, Grant](flight_seconds)
         self._announcements = SingleFlight[tuple[Principal, int], None](_ANNOUNCING_SECONDS)
@@ -73,7 +70,7 @@ class Tokens:
     ) -> tuple[Identity, Grant]:
         """A token for the caller, and their identity, which is created if they had none.
 
-        While a token is young, the same one is issued again. At most `MOST_NEW_TOKENS` new ones.
+        While a token is young, the same one is issued again. At most `NEW_TOKENS` new ones.
 
         Args:
             scopes: None for the policy's default.

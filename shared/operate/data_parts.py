@@ -14,6 +14,7 @@ from shared.calls.records import CallRecords
 from shared.checking import ChecksRows, Rule, readable
 from shared.friends.checks import FriendshipChecks
 from shared.friends.friendships import Friendships
+from shared.friends.withdrawn import WithdrawnRequests
 from shared.identity.checks import IdentityChecks
 from shared.identity.identities import Identities
 from shared.identity.spares import AcsDeletion
@@ -61,7 +62,12 @@ def _parts(of: Deployment) -> Sequence[ChecksRows]:
     return (
         IdentityChecks(table(tables.IDENTITIES), of.identities),
         ErasureChecks(intents),
-        FriendshipChecks(table(tables.FRIENDS), table(tables.IDENTITIES), friendships),
+        FriendshipChecks(
+            table(tables.FRIENDS),
+            table(tables.IDENTITIES),
+            friendships,
+            WithdrawnRequests(table(tables.FRIENDS), intents, now),
+        ),
         SharingChecks(
             listings, shared_calls, ConsentChecks(friendships, identities), identities, now
         ),

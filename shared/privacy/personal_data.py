@@ -9,10 +9,11 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from shared import audit
+from shared.bounds import ERASURES, EXPORTS
 from shared.changes import TRIES
 from shared.identity.enrolment import Enrolment
 from shared.identity.erasure import Erasure, ErasureEnded, IdentityErasure
@@ -20,6 +21,7 @@ from shared.identity.identities import Identities
 from shared.identity.spares import AcsDeletion
 from shared.intents import Finisher, Intent, Intents
 from shared.keys import principal_key
+from shared.limits import Budget
 from shared.principals import Caller, Kind, Principal
 from shared.problems import Conflict
 from shared.tables import Table
@@ -91,6 +93,11 @@ class PersonalData:
         self._swept = swept
         self._clock = clock
         self._sleep = sleep
+
+        def now() -> datetime:
+            return datetime.fromtimestamp(clock(), UTC)
+
+        self._erasures, self._exports = Budget(ERASURES.number, now), Budget(EXPORTS.number, now)
         self._flights = SingleFlight[object, None](flight_seconds)
 
     @property
@@ -102,7 +109,11 @@ class PersonalData:
 
         Bearer tokens issued until now are refused from now on. Issuers count in whole seconds, so
         the answer waits for the next second: a person who signs in after it is a new person.
+
+        Raises:
+            Throttled: too many requests for it within a minute.
         """
+        self._erasures.spend(caller.principal)
         # Requests with one token can share an erasure: who comes after it has a newer one.
         who, proven_at = caller.principal, caller.issued_at
         await self._flights.do((who, proven_at), lambda: self._erase(who, caller, proven_at))
@@ -117,9 +128,11 @@ class PersonalData:
 
         Raises:
             Unauthenticated: the caller was erased; what is stored belongs to a later person.
+            Throttled: too many exports within a minute.
         """
         principal = caller.principal
         await self._identities.find(principal, caller.issued_at)
+        self._exports.spend(principal)
         held = {name: await store.export(principal) for name, store in self._stores().items()}
         # Last, because it checks again that the caller was not erased meanwhile.
         return {**held, "identities": await self._erasure.export(principal, caller.issued_at)}

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from shared.auth.roles import CALLS_MANAGE
+from shared.bounds import IN_SPACE, SHARED
 from shared.friends.friendships import Friendships
 from shared.friends.rows import State
 from shared.keys import principal_key
@@ -12,8 +13,8 @@ from shared.sharing.consent import ConsentChecks
 from shared.sharing.rows import MOST_INVITEES, Consent, space_key
 
 # How many calls one person may share at a time, and how many of them in one space.
-MOST_CALLS = 100
-MOST_IN_SPACE = 10
+MOST_CALLS = SHARED.number
+MOST_IN_SPACE = IN_SPACE.number
 
 
 @dataclass(frozen=True)

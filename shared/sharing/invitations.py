@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from shared.bounds import SHARINGS
 from shared.friends.friendships import Friendships
 from shared.identity.identities import Identities
 from shared.intents import Finisher, Intents
@@ -49,8 +50,6 @@ from shared.upstream.concurrency import for_each
 
 # How many calls one listing shows: if there are more, those that begin first.
 MOST_LISTED = 1000
-# How often one owner may share, per minute and host: each time costs up to 350 writes.
-_MOST_SHARINGS = 120
 # How many seconds a listing spends on removing the ended calls that it found.
 _TIDYING_SECONDS = 1.0
 _NO_INVITATION = "There is no such invitation."
@@ -106,7 +105,7 @@ class Invitations:
         self._identities = identities
         self._intents = intents
         self._now = now
-        self._sharings = Budget(_MOST_SHARINGS, now)
+        self._sharings = Budget(SHARINGS.number, now)  # each costs up to 350 writes
 
     @property
     def finishers(self) -> Mapping[str, Finisher]:

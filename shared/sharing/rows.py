@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from shared.bounds import INVITEES
 from shared.keys import key, principal_key
 from shared.principals import Principal
 from shared.sharing.join_details import JoinDetails
@@ -23,7 +24,7 @@ from shared.tables import Row, Value
 
 RECORD_ROW = "call"
 # ACS allows 350 participants in a group call; their keys fit in one property of the record.
-MOST_INVITEES = 350
+MOST_INVITEES = INVITEES.number
 # Characters of a title.
 LONGEST_TITLE = 256
 _CALL_ID = re.compile("[0-9a-f]{64}")

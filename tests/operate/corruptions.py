@@ -156,6 +156,15 @@ async def the_block_of_who_was_erased(tables: CheckedTables) -> None:
     await tables.tables[FRIENDS].put(gone, other, decided)
 
 
+@corruption("friendship-over", repaired=True)
+async def a_request_that_was_withdrawn_in_an_earlier_version(tables: CheckedTables) -> None:
+    owen, mara = principal_key(user("owen")), principal_key(user("a stranger"))
+    no: dict[str, Value] = {"mine": "no", "mineSeq": 2, "theirs": "none", "theirsSeq": 0}
+    copy: dict[str, Value] = {"mine": "none", "mineSeq": 0, "theirs": "no", "theirsSeq": 2}
+    for keys, half, friend in (((owen, mara), no, "a stranger"), ((mara, owen), copy, "owen")):
+        await tables.tables[FRIENDS].put(*keys, {**half, "friendId": friend, "state": "hidden"})
+
+
 def lists(title: str, role: str) -> Callable[[Row], bool]:
     return lambda row: (row.values.get("title"), row.values["role"]) == (title, role)
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from shared.friends.friends import Friends
 from shared.friends.friendships import Friendships
+from shared.friends.withdrawn import WithdrawnRequests
 from shared.identity.acs import Grant
 from shared.identity.enrolment import Enrolment
 from shared.identity.erasure import IdentityErasure
@@ -90,6 +91,7 @@ class FakeAcs:
 class Service:
     friends: Friends
     friendships: Friendships
+    withdrawn: WithdrawnRequests
     identities: Identities
     tokens: Tokens
     people: PersonalData
@@ -168,9 +170,14 @@ class World(Decisions):
             100,
             sleep=no_wait,
         )
-        friends = Friends(friendships, identities, tokens, invitations, intents, "resource", now)
+        withdrawn = WithdrawnRequests(table(FRIENDS), intents, now)
+        friends = Friends(
+            friendships, identities, tokens, invitations, intents, withdrawn, "resource", now
+        )
         group_calls = GroupCalls(invitations, now)
-        return Service(friends, friendships, identities, tokens, people, invitations, group_calls)
+        return Service(
+            friends, friendships, withdrawn, identities, tokens, people, invitations, group_calls
+        )
 
     async def fulfil(self, wish: Wish) -> Deed:
         deed = Deed(wish, next(self._happened))
@@ -201,6 +208,8 @@ class World(Decisions):
             case "rename":
                 caller = self.caller(wish.who, f"{WHO[wish.who]} {next(self._names)}")
                 await service.tokens.issue(caller, None, None)
+            case "sweep":
+                await service.withdrawn.sweep()
             case "resolve":
                 deed.seen = await service.friends.resolve(caller, whom)
             case _:

@@ -1,0 +1,101 @@
+"""Every limit on what one caller can store here, and ask for: all of them, in one place.
+
+The rules take their numbers from here, and each function names its limits in its OPERATION. From
+both are made `x-limits` in docs/openapi.json, and docs/limits.md.
+"""
+
+from dataclasses import dataclass
+
+from shared.problems import (
+    BodyTooLarge,
+    InvalidRequest,
+    Problem,
+    Throttled,
+    TooManyActions,
+    TooManyCalls,
+    TooManyFriends,
+    TooManyLegs,
+    TooManyShared,
+    TooManyUnanswered,
+    Unauthenticated,
+)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One limit, which what it allows just reaches.
+
+    Attributes:
+        name: identifies it in the description; it never changes.
+        number: the most that there may be; where there is a setting, its default.
+        what: is counted, in words that follow the number.
+        problem: what one more is refused with.
+        setting: which the operator may set; "" for none.
+        is_per_host: whether each host counts alone, so that n hosts allow n times as many.
+    """
+
+    name: str
+    number: int
+    what: str
+    problem: type[Problem]
+    setting: str = ""
+    is_per_host: bool = False
+
+
+def _per_minute(name: str, number: int, what: str) -> Limit:
+    """Counted by a `Budget`, in the memory of each host: a count over all hosts would cost each
+    request a write."""
+    return Limit(name, number, f"{what} a minute", Throttled, is_per_host=True)
+
+
+# Of every request: they bound what it costs to read it, before anybody is known or asked.
+BODY = Limit("body", 16 * 1024, "bytes of a body", BodyTooLarge)
+# Values are dear to validate (120,000 unknown fields take 80 ms) and cheap to count. The largest
+# contract has 350 ids in a list, or 50 objects of three fields.
+BODY_VALUES = Limit("body-values", 1000, "values in a body of over 4 KiB", InvalidRequest)
+PARAMETERS = Limit("parameters", 100, "parameters in a query string", InvalidRequest)
+BEARER_TOKEN = Limit("bearer-token", 16 * 1024, "characters of a bearer token", Unauthenticated)
+
+# Of tokens. ACS allows the whole resource 1,000 tokens, 500 revocations and 500 exchanges in 30
+# seconds: on 20 hosts one person gets 400 a minute.
+NEW_TOKENS = _per_minute("new-tokens", 20, "fresh tokens for one person or bot")
+TEAMS_TOKENS = _per_minute("teams-tokens", 20, "exchanges of Teams tokens")
+REVOCATIONS = _per_minute("revocations", 20, "revocations for one person or bot")
+# For a fault in ACS: if it says of every identity that it does not know it, we must not create new
+# ones without end.
+HEALS = _per_minute("heals", 3, "identities for one person or bot whose own ACS no longer knows")
+
+# Of what is stored about the caller, which an export and an erasure read whole.
+EXPORTS = _per_minute("exports", 20, "exports")
+ERASURES = _per_minute("erasures", 20, "erasures")
+
+# Each bot is an identity in ACS.
+BOT_CHANGES = _per_minute("bot-changes", 120, "bots that an operator registers, renames or erases")
+
+# Of friends. Each decision about somebody is a row here and a row there; what was withdrawn stays
+# for some hours (`shared.friends.withdrawn`).
+FRIENDS = Limit(
+    "friends", 5000, "friends, requests, blocks and what was withdrawn just now", TooManyFriends
+)
+# So that nobody sends requests to a whole directory.
+UNANSWERED = Limit("unanswered", 100, "friend requests without an answer", TooManyUnanswered)
+DECISIONS = _per_minute("decisions", 300, "changes of friends")
+
+# Of shared calls. ACS allows 350 participants in a call.
+SHARED = Limit("shared", 100, "calls and meetings that are shared and not over", TooManyShared)
+IN_SPACE = Limit("in-space", 10, "of them in one space", TooManyShared)
+INVITEES = Limit("invitees", 350, "people with whom a call is shared", InvalidRequest)
+SHARINGS = _per_minute("sharings", 120, "sharings")
+
+# Of calls that the service places.
+LIVE_CALLS = Limit(
+    "live-calls", 5, "calls that go on at the same time", TooManyCalls, "MAX_CALLS_PER_CALLER"
+)
+# One call of 50, and as many invitations as it may have besides, and a few more.
+LEGS = Limit(
+    "legs", 120, "people, bots and numbers called and invited a minute", TooManyLegs,
+    "MAX_LEGS_PER_MINUTE",
+)  # fmt: skip
+TARGETS = Limit("targets", 50, "people, bots and numbers in one request", InvalidRequest)
+ACTIONS = Limit("actions", 64, "actions of a call that go on or may be repeated", TooManyActions)
+RECORDINGS = Limit("recordings", 20, "recordings of a call", TooManyActions)
