@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import override
 
 from shared.changes import change_row, retry_if_changed
-from shared.table_api import TableApi
+from shared.table_api import Parameter, TableApi
 from shared.tables import PAGE_ROWS, Row, RowChanged, Table, Value
 
 
@@ -36,7 +36,7 @@ class SweptTable(Table):
         self,
         partition_key: str,
         row_filter: str = "",
-        parameters: Mapping[str, str] | None = None,
+        parameters: Mapping[str, Parameter] | None = None,
         *,
         after: str = "",
         most: int = PAGE_ROWS,

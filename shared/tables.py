@@ -90,7 +90,10 @@ class Table:
         raise StorageUnavailable
 
     async def list_for(
-        self, partition_key: str, row_filter: str = "", parameters: Mapping[str, str] | None = None
+        self,
+        partition_key: str,
+        row_filter: str = "",
+        parameters: Mapping[str, Parameter] | None = None,
     ) -> list[Row]:
         """All rows of one partition, one query for each 1,000; arguments as for `page`."""
         found, more = await self.page(partition_key, row_filter, parameters)
@@ -104,7 +107,7 @@ class Table:
         self,
         partition_key: str,
         row_filter: str = "",
-        parameters: Mapping[str, str] | None = None,
+        parameters: Mapping[str, Parameter] | None = None,
         *,
         after: str = "",
         most: int = PAGE_ROWS,
@@ -122,7 +125,11 @@ class Table:
         if row_filter:
             filters.append(row_filter)
         query = " and ".join(filters)
-        values = {**(parameters or {}), "partition_key": partition_key, "after": after}
+        values: Mapping[str, Parameter] = {
+            **(parameters or {}),
+            "partition_key": partition_key,
+            "after": after,
+        }
         rows, token = await self._rows(query, values, most, None)
         while token and not rows:
             rows, token = await self._rows(query, values, most, token)

@@ -109,14 +109,20 @@ class Store:
             since: where this page begins.
         """
         wanted = [
-            (name, _COMPARE[operator], _literal(value))
-            for name, operator, value in _COMPARISON.findall(row_filter)
+            [
+                (name, _COMPARE[operator], _literal(value))
+                for name, operator, value in _COMPARISON.findall(alternatives)
+            ]
+            for alternatives in row_filter.split(" and ")
         ]
         equal = re.search(r"PartitionKey eq '([^']*)'", row_filter)
         found: list[StoredEntity] = []
         for stored in self._entities(table, equal and equal[1], since):
             entity = stored.entity
-            if all(name in entity and holds(entity[name], value) for name, holds, value in wanted):
+            if all(
+                any(name in entity and holds(entity[name], value) for name, holds, value in any_of)
+                for any_of in wanted
+            ):
                 if len(found) == most:
                     return found, stored
                 found.append(stored)

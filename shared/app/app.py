@@ -111,7 +111,12 @@ class App(SignInParts, SharingParts, CallParts):
 
     def _sweepers(self) -> "Iterable[Sweeps]":
         """What is kept for a while only; whatever stores such rows joins here."""
-        return (self.call_reconciling, self.meeting_retention, self.withdrawn_requests)
+        return (
+            self.call_reconciling,
+            self.meeting_retention,
+            self.withdrawn_requests,
+            self.shared_call_retention,
+        )
 
     @cached_property
     def health(self) -> "Health":

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from shared.meetings.scheduled_meetings import ScheduledMeetings
     from shared.sharing.group_calls import GroupCalls
     from shared.sharing.invitations import Invitations
+    from shared.sharing.retention import SharedCallRetention
     from shared.sharing.shared_calls import SharedCalls
 
 
@@ -72,6 +73,13 @@ class SharingParts(IdentityParts):
             self.identities,
             self._now,
         )
+
+    @cached_property
+    def shared_call_retention(self) -> "SharedCallRetention":
+        from shared.sharing.retention import SharedCallRetention
+
+        table = self._table(tables.SHARED_CALLS)
+        return SharedCallRetention(table, self.shared_calls, self.intents, self._now)
 
     @cached_property
     def meetings(self) -> "Meetings":

@@ -23,6 +23,7 @@ from shared.meetings.checks import MeetingChecks
 from shared.privacy.checks import ErasureChecks
 from shared.sharing.checks import SharingChecks
 from shared.sharing.consent import ConsentChecks
+from shared.sharing.retention import SharedCallRetention
 from shared.sharing.shared_calls import SharedCalls
 from shared.tables import Row, Table
 
@@ -69,7 +70,12 @@ def _parts(of: Deployment) -> Sequence[ChecksRows]:
             WithdrawnRequests(table(tables.FRIENDS), intents, now),
         ),
         SharingChecks(
-            listings, shared_calls, ConsentChecks(friendships, identities), identities, now
+            listings,
+            shared_calls,
+            ConsentChecks(friendships, identities),
+            identities,
+            SharedCallRetention(table(tables.SHARED_CALLS), shared_calls, intents, now),
+            now,
         ),
         MeetingChecks(table(tables.MEETINGS), shared_calls, intents, now),
         CallChecks(

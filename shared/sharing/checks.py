@@ -2,16 +2,20 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from shared.checking import Rule, readable
 from shared.identity.identities import Identities
 from shared.identity.rows import is_erased_since, is_erasing
 from shared.sharing.consent import ConsentChecks
 from shared.sharing.places import standing
+from shared.sharing.retention import SharedCallRetention
 from shared.sharing.rows import Invitation, Role, SharedCallRecord
 from shared.sharing.shared_calls import SharedCalls
 from shared.tables import INVITATIONS, SHARED_CALLS, Row, Table
+
+# Tidy sweeps once a day, and a sweep of large tables takes several runs.
+_SWEPT_WITHIN = timedelta(days=2)
 
 
 class SharingChecks:
@@ -23,12 +27,14 @@ class SharingChecks:
         calls: SharedCalls,
         consents: ConsentChecks,
         identities: Identities,
+        retention: SharedCallRetention,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._listings = listings
         self._calls = calls
         self._consents = consents
         self._identities = identities
+        self._retention = retention
         self._now = now
 
     @property
@@ -51,6 +57,13 @@ class SharingChecks:
                 "what is left of a call that was unshared is removed",
                 self._is_unshared,
                 self._settle_record,
+            ),
+            Rule(
+                "shared-call-over",
+                SHARED_CALLS,
+                "the call, which nobody is shown any more, is removed with all its rows",
+                self._is_over,
+                self._retention.remove,
             ),
             Rule(
                 "shared-by-erased",
@@ -102,6 +115,9 @@ class SharingChecks:
 
     async def _is_unshared(self, row: Row) -> bool:
         return SharedCallRecord.of(row).content is None
+
+    async def _is_over(self, row: Row) -> bool:
+        return self._retention.is_over(SharedCallRecord.of(row), _SWEPT_WITHIN)
 
     async def _is_of_erased(self, row: Row) -> bool:
         record = SharedCallRecord.of(row)

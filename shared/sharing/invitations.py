@@ -33,6 +33,7 @@ from shared.sharing.crowds import Crowds
 from shared.sharing.drafts import Draft
 from shared.sharing.ended_calls import EndedCalls
 from shared.sharing.join_details import JoinDetails
+from shared.sharing.listings import Listings
 from shared.sharing.rows import (
     CallKind,
     Consent,
@@ -265,10 +266,11 @@ class Invitations:
         """
         viewer = principal_key(caller.principal)
         partition = viewer if space is None else space_key(caller.principal.realm, space)
-        _, rows = await asyncio.gather(
-            self._identities.admit(caller), self._listings.list_for(partition)
+        listings = Listings(self._listings, self._now)
+        _, invitations = await asyncio.gather(
+            self._identities.admit(caller), listings.may_be_open(partition)
         )
-        invitations, now = [Invitation.of(row) for row in rows], self._now()
+        now = self._now()
         live = [invitation for invitation in invitations if invitation.is_live(now)]
         live = await self._consents.keep_consented(viewer, live)
         ended = [invitation for invitation in invitations if invitation.has_ended(now)]

@@ -29,7 +29,7 @@ MOST_INVITEES = INVITEES.number
 LONGEST_TITLE = 256
 _CALL_ID = re.compile("[0-9a-f]{64}")
 # How long a call without an end time is listed, from its start or from when it was shared.
-_DEFAULT_DURATION = timedelta(hours=24)
+DEFAULT_DURATION = timedelta(hours=24)
 # Revisions count the seconds from here: so they fit into the 32 bits of a calendar's SEQUENCE.
 _FIRST_REVISION = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -84,7 +84,7 @@ class Content:
     @property
     def gone_at(self) -> datetime:
         """When it disappears from all answers."""
-        return self.ends_at or (self.starts_at or self.shared_at) + _DEFAULT_DURATION
+        return self.ends_at or (self.starts_at or self.shared_at) + DEFAULT_DURATION
 
     @property
     def due_at(self) -> datetime:

@@ -1,6 +1,7 @@
 """What may become of rows about people and what they share, and what the check says of it."""
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 from shared.identity.rows import REVERSE_ROW, owner_key, spare_row_key
 from shared.keys import key, principal_key
@@ -219,6 +220,13 @@ async def a_record_of_what_is_shared_no_more(tables: CheckedTables) -> None:
     kept = ("sharing", "owner", "realm", "provenAt", "consent", "invitees", "leaving", "space")
     values: dict[str, Value] = {name: row.values[name] for name in (*kept, "formerSpace")}
     await tables.tables[SHARED_CALLS].replace(row, values)
+
+
+@corruption("shared-call-over", repaired=True)
+async def a_call_was_over_last_week(tables: CheckedTables) -> None:
+    row = await one_of(tables, SHARED_CALLS, is_titled("Choir ♫"))
+    over = {name: tables.now - timedelta(days=7) for name in ("startsAt", "endsAt", "sharedAt")}
+    await tables.tables[SHARED_CALLS].merge(row, over)
 
 
 @corruption("invitee-without-consent", repaired=True)

@@ -99,7 +99,10 @@ class MemoryTable(TableApi):
         most: int,
         continuation: Continuation | None = None,
     ) -> tuple[list[Row], Continuation | None]:
-        conditions = [condition.split(" ") for condition in row_filter.split(" and ")]
+        conditions = [
+            [condition.split(" ") for condition in alternatives.strip("()").split(" or ")]
+            for alternatives in row_filter.split(" and ")
+        ]
 
         def is_wanted(row: Row) -> bool:
             stored: dict[str, Any] = {
@@ -108,8 +111,11 @@ class MemoryTable(TableApi):
                 "RowKey": row.row_key,
             }
             return all(
-                name in stored and _OPERATORS[how](stored[name], _operand(value, parameters))
-                for name, how, value in conditions
+                any(
+                    name in stored and _OPERATORS[how](stored[name], _operand(value, parameters))
+                    for name, how, value in any_of
+                )
+                for any_of in conditions
             )
 
         found = [

@@ -27,6 +27,7 @@ from shared.problems import BeingErased, Conflict, Problem
 from shared.sharing.audiences import Audience
 from shared.sharing.group_calls import GroupCalls
 from shared.sharing.invitations import Invitations
+from shared.sharing.retention import SharedCallRetention
 from shared.sharing.rows import CallKind, call_key, space_key
 from shared.sharing.shared_calls import SharedCalls
 from shared.sweeping import SweptTable
@@ -92,6 +93,7 @@ class Service:
     friends: Friends
     friendships: Friendships
     withdrawn: WithdrawnRequests
+    retention: SharedCallRetention
     identities: Identities
     tokens: Tokens
     people: PersonalData
@@ -175,8 +177,19 @@ class World(Decisions):
             friendships, identities, tokens, invitations, intents, withdrawn, "resource", now
         )
         group_calls = GroupCalls(invitations, now)
+        records = table(SHARED_CALLS)
+        calls = SharedCalls(table(INVITATIONS), records, friendships, identities, now)
+        retention = SharedCallRetention(records, calls, intents, now)
         return Service(
-            friends, friendships, withdrawn, identities, tokens, people, invitations, group_calls
+            friends,
+            friendships,
+            withdrawn,
+            retention,
+            identities,
+            tokens,
+            people,
+            invitations,
+            group_calls,
         )
 
     async def fulfil(self, wish: Wish) -> Deed:
@@ -210,6 +223,7 @@ class World(Decisions):
                 await service.tokens.issue(caller, None, None)
             case "sweep":
                 await service.withdrawn.sweep()
+                await service.retention.sweep()
             case "resolve":
                 deed.seen = await service.friends.resolve(caller, whom)
             case _:

@@ -1,0 +1,63 @@
+"""Sweeping calls that are over: those of owners who never list or share anything again.
+
+Who lists, and who makes room for another call, removes some of what they meet; this is for the
+rest. A call that its owner shares again meanwhile stays.
+"""
+
+import contextlib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from shared.intents import Intents, Places
+from shared.problems import Conflict
+from shared.sharing.rows import SharedCallRecord
+from shared.sharing.shared_calls import SharedCalls
+from shared.sharing.unfinished import UNSHARE
+from shared.tables import Row, Table
+from shared.upstream.concurrency import for_each
+
+# How long a call stays that is over: requests and Teams may still be at work on it.
+KEPT_OVER = timedelta(days=1)
+_OVER = "(endsAt lt @oldest or sharedAt lt @oldest)"
+
+
+class SharedCallRetention:
+    """Removes calls that are over, with all their rows."""
+
+    def __init__(
+        self,
+        records: Table,
+        calls: SharedCalls,
+        intents: Intents,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._records = records
+        self._calls = calls
+        self._intents = intents
+        self._now = now
+
+    async def sweep(self, places: Places | None = None) -> None:
+        """Remove what there is. Reads the whole table. `places` as for `Sweeps`."""
+        name, places = "shared calls", {} if places is None else places
+        over = {"oldest": self._now() - KEPT_OVER}
+        async for rows in self._records.scan(_OVER, over, places.get(name, "")):
+            await for_each(rows, self._remove_if_over)
+            if rows:
+                places[name] = rows[-1].partition_key
+
+    def is_over(self, record: SharedCallRecord, for_long: timedelta = timedelta()) -> bool:
+        """Whether the call should have been removed so long ago."""
+        oldest = self._now() - KEPT_OVER - for_long
+        return record.content is not None and record.content.gone_at <= oldest
+
+    async def remove(self, row: Row) -> None:
+        """Remove the call of a record, unless it is shared again; what dies here, Tidy ends."""
+        record = SharedCallRecord.of(row)
+        details = {"owner": record.owner, "change": record.change_id}
+        async with self._intents.around(UNSHARE, record.call_id, details):
+            await self._calls.end(record.call_id, self.is_over)
+
+    async def _remove_if_over(self, row: Row) -> None:
+        if self.is_over(SharedCallRecord.of(row)):
+            with contextlib.suppress(Conflict):  # others are at work on it
+                await self.remove(row)
