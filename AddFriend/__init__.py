@@ -7,6 +7,7 @@ most 100 requests of the caller may be unanswered. A block of the caller's own e
 import azure.functions as func
 
 from shared.bodies import Body, Query
+from shared.bounds import DECISIONS, FRIENDS, UNANSWERED
 from shared.friends.contract import FriendAnswer
 from shared.http import Created, Operation, Request, serve
 from shared.problems import CommunicationUnavailable, Conflict, Throttled, TooManyUnanswered
@@ -23,5 +24,7 @@ async def add_friend(request: Request[Query, Body]) -> FriendAnswer | Created[Fr
 
 
 OPERATION = Operation(
-    handler=add_friend, problems=(CommunicationUnavailable, Conflict, Throttled, TooManyUnanswered)
+    handler=add_friend,
+    problems=(CommunicationUnavailable, Conflict, Throttled, TooManyUnanswered),
+    limits=(DECISIONS, FRIENDS, UNANSWERED),
 )

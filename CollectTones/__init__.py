@@ -7,6 +7,7 @@ import azure.functions as func
 
 from shared.auth.roles import CALLS_MANAGE
 from shared.bodies import Query
+from shared.bounds import ACTIONS
 from shared.calls.contract import ActionAnswer, TonesBody
 from shared.http import Accepted, Operation, Request, serve
 from shared.problems import (
@@ -51,4 +52,5 @@ OPERATION = Operation(
         Throttled,
         TooManyActions,
     ),
+    limits=(ACTIONS,),
 )

@@ -7,6 +7,7 @@ be of one person. At most 20 exchanges a minute for one person, on each instance
 import azure.functions as func
 
 from shared.bodies import Body, Query
+from shared.bounds import TEAMS_TOKENS
 from shared.http import Operation, Request, serve
 from shared.identity.contract import TEAMS_USER_HEADER, TeamsTokenAnswer
 from shared.problems import CommunicationUnavailable, NotConfigured, TeamsTokenRefused, Throttled
@@ -26,4 +27,5 @@ OPERATION = Operation(
     handler=exchange_teams_token,
     headers=(TEAMS_USER_HEADER,),
     problems=(CommunicationUnavailable, NotConfigured, TeamsTokenRefused, Throttled),
+    limits=(TEAMS_TOKENS,),
 )

@@ -10,6 +10,7 @@ import azure.functions as func
 
 from shared.auth.roles import MEETINGS_SCHEDULE
 from shared.bodies import Body, Query
+from shared.bounds import EXPORTS
 from shared.http import Operation, Request, serve
 from shared.privacy.contract import ExportAnswer
 
@@ -24,4 +25,8 @@ async def export_user(request: Request[Query, Body]) -> ExportAnswer:
     return ExportAnswer(id=who.id, realm=who.realm, exported_at=datetime.now(UTC), held=held)
 
 
-OPERATION = Operation(handler=export_user, service_role=MEETINGS_SCHEDULE)
+OPERATION = Operation(
+    handler=export_user,
+    service_role=MEETINGS_SCHEDULE,
+    limits=(EXPORTS,),
+)

@@ -8,6 +8,7 @@ import azure.functions as func
 
 from shared.auth.roles import MEETINGS_SCHEDULE
 from shared.bodies import Body, Query
+from shared.bounds import ERASURES
 from shared.http import Operation, Request, serve
 from shared.problems import (
     CallRefused,
@@ -30,4 +31,5 @@ OPERATION = Operation(
     handler=forget_user,
     service_role=MEETINGS_SCHEDULE,
     problems=(CallRefused, CommunicationUnavailable, Conflict, GraphUnavailable, Throttled),
+    limits=(ERASURES,),
 )

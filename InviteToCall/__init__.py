@@ -8,6 +8,7 @@ import azure.functions as func
 
 from shared.auth.roles import CALLS_MANAGE
 from shared.bodies import Query
+from shared.bounds import ACTIONS, LEGS
 from shared.calls.contract import ActionAnswer, TargetBody
 from shared.http import IDEMPOTENCY_KEY, Accepted, Operation, Request, serve
 from shared.problems import (
@@ -52,4 +53,5 @@ OPERATION = Operation(
         TooManyActions,
         TooManyLegs,
     ),
+    limits=(ACTIONS, LEGS),
 )

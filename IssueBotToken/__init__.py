@@ -6,6 +6,7 @@ Within the policy for its operator.
 import azure.functions as func
 
 from shared.auth.roles import BOTS_OPERATE
+from shared.bounds import HEALS, NEW_TOKENS
 from shared.http import Operation, Request, serve
 from shared.identity.contract import TokenAnswer, TokenBody, TokenQuery, requested_token
 from shared.problems import CommunicationUnavailable, Conflict, NotFound, Throttled
@@ -29,4 +30,5 @@ OPERATION = Operation(
     body=TokenBody,
     role=BOTS_OPERATE,
     problems=(CommunicationUnavailable, Conflict, NotFound, Throttled),
+    limits=(HEALS, NEW_TOKENS),
 )

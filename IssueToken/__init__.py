@@ -8,6 +8,7 @@ may be less than the service's policy allows; where query and body differ, the b
 import azure.functions as func
 
 from shared.auth.roles import TOKENS_ISSUE
+from shared.bounds import HEALS, NEW_TOKENS
 from shared.http import Operation, Request, serve
 from shared.identity.contract import TokenAnswer, TokenBody, TokenQuery, requested_token
 from shared.problems import CommunicationUnavailable, Conflict, Throttled
@@ -29,4 +30,5 @@ OPERATION = Operation(
     body=TokenBody,
     service_role=TOKENS_ISSUE,
     problems=(CommunicationUnavailable, Conflict, Throttled),
+    limits=(HEALS, NEW_TOKENS),
 )

@@ -10,6 +10,7 @@ import azure.functions as func
 
 from shared.auth.roles import CALLS_MANAGE
 from shared.bodies import Query
+from shared.bounds import LEGS, LIVE_CALLS, TARGETS
 from shared.calls.contract import CallAnswer, CallBody
 from shared.http import IDEMPOTENCY_KEY, Created, Operation, Request, serve
 from shared.problems import (
@@ -60,4 +61,5 @@ OPERATION = Operation(
         TooManyCalls,
         TooManyLegs,
     ),
+    limits=(LEGS, LIVE_CALLS, TARGETS),
 )

@@ -7,6 +7,7 @@ import azure.functions as func
 
 from shared.auth.roles import BOTS_OPERATE
 from shared.bodies import Query
+from shared.bounds import BOT_CHANGES
 from shared.http import Created, Operation, Request, serve
 from shared.identity.contract import BotAnswer, BotBody
 from shared.problems import CommunicationUnavailable, Conflict, Throttled
@@ -30,4 +31,5 @@ OPERATION = Operation(
     body=BotBody,
     role=BOTS_OPERATE,
     problems=(CommunicationUnavailable, Conflict, Throttled),
+    limits=(BOT_CHANGES,),
 )

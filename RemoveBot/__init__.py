@@ -7,6 +7,7 @@ import azure.functions as func
 
 from shared.auth.roles import BOTS_OPERATE
 from shared.bodies import Body, Query
+from shared.bounds import BOT_CHANGES
 from shared.http import Operation, Request, serve
 from shared.problems import CallRefused, CommunicationUnavailable, Conflict, Throttled
 
@@ -23,4 +24,5 @@ OPERATION = Operation(
     handler=remove_bot,
     role=BOTS_OPERATE,
     problems=(CallRefused, CommunicationUnavailable, Conflict, Throttled),
+    limits=(BOT_CHANGES,),
 )

@@ -7,6 +7,7 @@ their later requests until it is lifted.
 import azure.functions as func
 
 from shared.bodies import Body
+from shared.bounds import DECISIONS, FRIENDS
 from shared.friends.contract import RemovalQuery
 from shared.http import Operation, Request, serve
 from shared.problems import Conflict, Throttled
@@ -22,4 +23,9 @@ async def remove_friend(request: Request[RemovalQuery, Body]) -> None:
     )
 
 
-OPERATION = Operation(handler=remove_friend, query=RemovalQuery, problems=(Conflict, Throttled))
+OPERATION = Operation(
+    handler=remove_friend,
+    query=RemovalQuery,
+    problems=(Conflict, Throttled),
+    limits=(DECISIONS, FRIENDS),
+)

@@ -7,6 +7,7 @@ import azure.functions as func
 
 from shared.auth.roles import BOTS_OPERATE
 from shared.bodies import Body, Query
+from shared.bounds import REVOCATIONS
 from shared.http import Operation, Request, serve
 from shared.problems import CommunicationUnavailable, Conflict, Throttled
 
@@ -25,4 +26,5 @@ OPERATION = Operation(
     handler=revoke_bot_tokens,
     role=BOTS_OPERATE,
     problems=(CommunicationUnavailable, Conflict, Throttled),
+    limits=(REVOCATIONS,),
 )

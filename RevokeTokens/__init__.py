@@ -7,6 +7,7 @@ import azure.functions as func
 
 from shared.auth.roles import TOKENS_ISSUE
 from shared.bodies import Body, Query
+from shared.bounds import REVOCATIONS
 from shared.http import Operation, Request, serve
 from shared.problems import CommunicationUnavailable, Conflict, Throttled
 
@@ -23,4 +24,5 @@ OPERATION = Operation(
     handler=revoke_tokens,
     service_role=TOKENS_ISSUE,
     problems=(CommunicationUnavailable, Conflict, Throttled),
+    limits=(REVOCATIONS,),
 )

@@ -8,6 +8,7 @@ import azure.functions as func
 
 from shared.auth.roles import MEETINGS_SCHEDULE
 from shared.bodies import Query
+from shared.bounds import IN_SPACE, INVITEES, SHARED, SHARINGS
 from shared.http import Created, Operation, Request, serve
 from shared.meetings.contract import MeetingBody
 from shared.problems import (
@@ -41,4 +42,5 @@ OPERATION = Operation(
     body=MeetingBody,
     role=MEETINGS_SCHEDULE,
     problems=(Conflict, GraphUnavailable, MeetingRefused, NotConfigured, Throttled, TooManyShared),
+    limits=(IN_SPACE, INVITEES, SHARED, SHARINGS),
 )

@@ -9,6 +9,7 @@ most 100 calls.
 import azure.functions as func
 
 from shared.bodies import Query
+from shared.bounds import IN_SPACE, INVITEES, SHARED, SHARINGS
 from shared.http import Created, Operation, Request, serve
 from shared.problems import Conflict, Throttled, TooManyShared
 from shared.sharing.contract import GroupCallBody, SharedAnswer
@@ -35,5 +36,8 @@ async def share_group_call(
 
 
 OPERATION = Operation(
-    handler=share_group_call, body=GroupCallBody, problems=(Conflict, Throttled, TooManyShared)
+    handler=share_group_call,
+    body=GroupCallBody,
+    problems=(Conflict, Throttled, TooManyShared),
+    limits=(IN_SPACE, INVITEES, SHARED, SHARINGS),
 )

@@ -7,6 +7,7 @@ and the times of the caller's own meeting are read from Teams.
 import azure.functions as func
 
 from shared.bodies import Query
+from shared.bounds import IN_SPACE, INVITEES, SHARED, SHARINGS
 from shared.http import Created, Operation, Request, serve
 from shared.meetings.contract import MeetingLinkBody
 from shared.problems import Conflict, GraphUnavailable, Throttled, TooManyShared
@@ -37,4 +38,5 @@ OPERATION = Operation(
     handler=share_meeting,
     body=MeetingLinkBody,
     problems=(Conflict, GraphUnavailable, Throttled, TooManyShared),
+    limits=(IN_SPACE, INVITEES, SHARED, SHARINGS),
 )

@@ -121,7 +121,7 @@ class Store:
             entity = stored.entity
             if all(
                 any(name in entity and holds(entity[name], value) for name, holds, value in any_of)
-                for any_of in wanted
+                for any_of in filter(None, wanted)
             ):
                 if len(found) == most:
                     return found, stored

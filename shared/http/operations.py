@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from shared.app import App
 from shared.bodies import Body, Header, Query
+from shared.bounds import Limit
 from shared.http.answers import Result
 from shared.http.requests import Callback, PublicRequest, Request
 from shared.problems import (
@@ -52,6 +53,8 @@ class Operation[Q: Query, B: Body]:
             by default no app is admitted.
         headers: the request headers that the handler reads, for the description alone.
         problems: what the handler refuses with, besides `implied`; for the description alone.
+        limits: what bounds the caller here, besides what bounds every request; their problems need
+            not be listed again. For the description alone.
     """
 
     handler: Callable[[Request[Q, B]], Awaitable[Result]]
@@ -61,6 +64,7 @@ class Operation[Q: Query, B: Body]:
     service_role: str | None = None
     headers: tuple[Header, ...] = ()
     problems: Problems = ()
+    limits: tuple[Limit, ...] = ()
 
     implied: ClassVar[Problems] = (
         *_OF_ALL,

@@ -4,5 +4,6 @@
 function OpenApi serves. No request needs this package: a deployed app only reads the file.
 
 `functions` finds the operations, `schemas` describes the types of the contract, `answers` what an
-operation answers, `overview` has the words that are nowhere else, and `document` joins all of it.
+operation answers, `limits` what bounds its callers (and writes docs/limits.md), `overview` has the
+words that are nowhere else, and `document` joins all of it.
 """

@@ -52,7 +52,8 @@ def json_types(operation: AnyOperation) -> list[type[Answer]]:
 def problems_of(operation: AnyOperation) -> dict[HTTPStatus, dict[str, str]]:
     """By status, the title of each problem that the operation has, by its code."""
     found = defaultdict[HTTPStatus, dict[str, str]](dict)
-    for listed in (*operation.implied, *operation.problems):
+    refused = (limit.problem for limit in getattr(operation, "limits", ()))
+    for listed in (*operation.implied, *operation.problems, *refused):
         for kind in _kinds(listed):
             found[kind.status][kind.code] = kind.title
     return {status: dict(sorted(found[status].items())) for status in sorted(found)}

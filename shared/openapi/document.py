@@ -10,6 +10,7 @@ from shared.bodies import Body, Header, Query
 from shared.http.answers import ProblemDocument
 from shared.http.operations import CallbackOperation, Operation, PublicOperation
 from shared.http.requests import MAX_CALLBACK_BYTES
+from shared.openapi import limits
 from shared.openapi.answers import HEADERS, json_types, responses, shared_responses
 from shared.openapi.functions import ROOT, DescribedOperation, operations
 from shared.openapi.overview import (
@@ -102,6 +103,7 @@ def _operation(
         described["parameters"] = parameters
     if _reads_body(one):
         described["requestBody"] = _request_body(one, schemas, parts)
+    described["x-limits"] = limits.described(limits.limits_of(one))
     described["responses"] = responses(
         one.operation, one.example.get("answer"), has_body=one.method != "head"
     )

@@ -15,7 +15,7 @@ from shared.upstream.concurrency import for_each
 # A property that says just that would be missing in rows of earlier versions, and of hosts that
 # still run one, and they would not be listed. These three let through some that ended within the
 # last day, besides: who lists looks again. A row that lacks a property does not compare with it.
-_MAY_BE_OPEN = "(endsAt gt @now or startsAt gt @yesterday or sharedAt gt @yesterday)"
+_MAY_BE_OPEN = "( endsAt gt @now or startsAt gt @yesterday or sharedAt gt @yesterday )"
 # Pages of a thousand rows that one listing reads: a space is filled by any number of owners.
 _MOST_PAGES = 10
 

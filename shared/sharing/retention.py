@@ -18,7 +18,7 @@ from shared.upstream.concurrency import for_each
 
 # How long a call stays that is over: requests and Teams may still be at work on it.
 KEPT_OVER = timedelta(days=1)
-_OVER = "(endsAt lt @oldest or sharedAt lt @oldest)"
+_OVER = "( endsAt lt @oldest or sharedAt lt @oldest )"
 
 
 class SharedCallRetention:

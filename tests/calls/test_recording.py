@@ -3,9 +3,14 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from shared.calls.recordings import MOST_RECORDINGS, Recording, Recordings
+from shared.calls.rows import Call
+from shared.tables import CALLS
 from tests.bot_calls.incoming import subscribe
 from tests.calls.recording import (
     RECORDER,
@@ -19,7 +24,8 @@ from tests.calls.recording import (
 from tests.calls.test_calls import MANAGER, in_acs, place, watched
 from tests.support.control import Control
 from tests.support.people import People
-from tests.support.stack import Host, StartHost
+from tests.support.stack import Host, Stack, StartHost
+from tests.support.storage import sdk_row, table
 
 SOON = {"retryMs": 50, "attempts": 12}
 
@@ -274,3 +280,23 @@ async def test_the_export_lists_recordings(one_host: Host, people: People) -> No
     exported = (await recorder.export()).json["held"]["calls"]
 
     assert [(one["id"], one["state"]) for one in exported[0]["recordings"]] == [(id_, "recording")]
+
+
+async def test_a_call_has_so_many_recordings(one_host: Host, people: People, stack: Stack) -> None:
+    recorder, call = await connected(people, one_host)
+    for number, status in ((MOST_RECORDINGS - 1, 202), (MOST_RECORDINGS, 429)):
+        await store_ended(stack, call, number)
+        started = await record(recorder, call, "start", key=f"after {number}")
+        assert started.status == status
+
+    assert started.json["code"] == "too-many-actions"
+
+
+async def store_ended(stack: Stack, call: str, number: int) -> None:
+    """Have these be the recordings of a call, instead of its own."""
+    at = datetime.now(UTC) - timedelta(seconds=9)
+    ended = [Recording(f"{n}", at, acs_id=f"acs {n}", ended_at=at) for n in range(number)]
+    async with table(stack, CALLS) as rows:
+        found = Call.of(sdk_row(await rows.get_entity(call, "call")))
+        told = replace(found, recordings=Recordings(tuple(ended)))
+        await rows.update_entity({"PartitionKey": call, "RowKey": "call", **told.values()})

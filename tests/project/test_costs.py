@@ -17,7 +17,7 @@ from tests.support.table_proxy import TableProxy
 ELSEWHERE = {
     "GET /token, with another name than N friends know": "test_friends_scale",
     "GET /friends, a page of at most 1,000": "test_friends_scale",
-    "PUT /friends/{id}, a request": "test_friends_scale",
+    "PUT /friends/{id}, a request of one with at most 1,000 friends": "test_friends_scale",
     "POST /groupCalls with friends, N in all": "test_sharing_scale",
     "POST /groupCalls again, changed": "test_sharing_scale",
     "DELETE /groupCalls/{id} with N invited": "test_sharing_scale",

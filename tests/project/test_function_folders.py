@@ -11,12 +11,13 @@ from tests.support.stack import ROOT
 
 FOLDERS = sorted(path.parent for path in ROOT.glob("*/function.json"))
 
-# What every folder may import: the HTTP edge, the base classes, the app roles, contracts, and what
-# it refuses with.
+# What every folder may import: the HTTP edge, the base classes, the app roles, contracts, what it
+# refuses with, and what bounds its callers.
 USUAL = {
     "azure.functions",
     "shared.http",
     "shared.bodies",
+    "shared.bounds",
     "shared.auth.roles",
     "shared.problems",
 }

@@ -100,7 +100,7 @@ class MemoryTable(TableApi):
         continuation: Continuation | None = None,
     ) -> tuple[list[Row], Continuation | None]:
         conditions = [
-            [condition.split(" ") for condition in alternatives.strip("()").split(" or ")]
+            [condition.split(" ") for condition in alternatives.strip("( )").split(" or ")]
             for alternatives in row_filter.split(" and ")
         ]
 

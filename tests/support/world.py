@@ -126,6 +126,9 @@ class World(Decisions):
         self._now += timedelta(seconds=2)
         return Caller(self.principal(who), name or WHO[who].title(), frozenset(), self._now)
 
+    def _seconds(self) -> float:
+        return self._now.timestamp()
+
     def wait(self, **delta: float) -> None:
         """Let time pass."""
         self._now += timedelta(**delta)
@@ -170,6 +173,7 @@ class World(Decisions):
             lambda: named((friendships, invitations)),
             swept,
             100,
+            clock=self._seconds,
             sleep=no_wait,
         )
         withdrawn = WithdrawnRequests(table(FRIENDS), intents, now)

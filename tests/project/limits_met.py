@@ -1,0 +1,390 @@
+"""Each limit of `shared.bounds`, met by the rules: what it allows passes, and one more is refused.
+
+Rows that are there before are stored, and what is counted by the minute is asked for on a clock
+that stands.
+"""
+
+import itertools
+import json
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import azure.functions as func
+import jwt
+import pytest
+
+from shared import bounds
+from shared.auth.bearer import BearerTokens
+from shared.bodies import Body, Query
+from shared.bounds import Limit
+from shared.calls.contract import CallBody
+from shared.friends.rows import Decision, Friendship
+from shared.http.requests import read_request
+from shared.identity.acs import Grant
+from shared.identity.bots import Bots
+from shared.identity.enrolment import Enrolment
+from shared.identity.identities import Identities
+from shared.identity.teams import Teams
+from shared.identity.token_policy import Policy
+from shared.identity.tokens import Tokens
+from shared.keys import key, milliseconds
+from shared.principals import Caller, Kind, Principal
+from shared.problems import IdentityGone
+from shared.sharing.audiences import Audience
+from shared.sharing.rows import CallKind, Consent, Content, Host, Invitation, Role
+from shared.tables import FRIENDS, IDENTITIES, INVITATIONS, Table
+from tests.calls.placing_world import World as PlacingWorld
+from tests.support.interleaving import Schedule
+from tests.support.memory_tables import memory_clients
+from tests.support.world import VOIP, World
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+type Ask = Callable[[], Awaitable[object]]
+
+
+@dataclass(frozen=True)
+class Met:
+    """
+    Attributes:
+        allowed: how often `ask` is answered before it is refused.
+        refusal: what the refusal says, where others have the same code.
+    """
+
+    ask: Ask
+    allowed: int = 1
+    refusal: str = ""
+
+
+type Meet = Callable[[Limit], Awaitable[Met]]
+MET: dict[str, tuple[Limit, Meet]] = {}
+# Of calls that go on in ACS: the file, and the test.
+MET_ELSEWHERE: Mapping[str, tuple[str, str]] = {
+    "actions": (
+        "tests/calls/test_call_actions.py",
+        "test_somebody_can_be_removed_whatever_goes_on",
+    ),
+    "recordings": ("tests/calls/test_recording.py", "test_a_call_has_so_many_recordings"),
+}
+
+
+def meets(limit: Limit) -> Callable[[Meet], Meet]:
+    def add(meet: Meet) -> Meet:
+        MET[limit.name] = limit, meet
+        return meet
+
+    return add
+
+
+class StoredWorld(World):
+    """A world in whose tables rows are put, without a turn for each."""
+
+    def __init__(self) -> None:
+        clients = memory_clients()
+        super().__init__(clients, Schedule())
+        self.stored = {name: Table(client) for name, client in clients.items()}
+
+
+def asked(content: bytes, query: str = "") -> func.HttpRequest:
+    headers = {"content-type": "application/json"}
+    return func.HttpRequest("POST", f"http://x/api/x{query}", headers=headers, body=content)
+
+
+def growing(read: Callable[[int], object], first: int) -> Met:
+    """Reads something that is larger each time, at first as large as it may be."""
+    sizes = iter((first, first + 1))
+
+    async def ask() -> None:
+        read(next(sizes))
+
+    return Met(ask)
+
+
+@meets(bounds.BODY)
+async def a_body(limit: Limit) -> Met:
+    return growing(lambda size: read_request(asked(b"{}".ljust(size)), Query, Body), limit.number)
+
+
+@meets(bounds.BODY_VALUES)
+async def values_of_a_body(limit: Limit) -> Met:
+    class Anything(Body):
+        model_config = Body.model_config | {"extra": "allow"}
+
+    def read(number: int) -> object:
+        fields = ",".join(f'"{n}":{n}' for n in range(number))
+        return read_request(asked(f"{{{fields}}}".encode()), Query, Anything)
+
+    return replace(growing(read, limit.number), refusal="has more than 1000 values")
+
+
+@meets(bounds.PARAMETERS)
+async def parameters(limit: Limit) -> Met:
+    class Whatever(Query):
+        model_config = Query.model_config | {"extra": "allow"}
+
+    def read(number: int) -> object:
+        query = "?" + "&".join(f"p{n}=1" for n in range(number))
+        return read_request(asked(b"", query), Whatever, Body)
+
+    return replace(growing(read, limit.number), refusal="has more than 100 parameters")
+
+
+@meets(bounds.BEARER_TOKEN)
+async def a_bearer_token(limit: Limit) -> Met:
+    """One that is as long as it may be is looked at, and is none."""
+    tokens, sizes = BearerTokens({}, {}), iter((limit.number, limit.number + 1))
+
+    async def ask() -> None:
+        try:
+            await tokens.authenticate("Bearer " + "x" * next(sizes))
+        except limit.problem as refused:
+            if "longer" in str(refused):
+                raise
+
+    return Met(ask)
+
+
+class Acs:
+    """Issues tokens; knows no identity any more once it is told to forget."""
+
+    def __init__(self) -> None:
+        self._made = itertools.count()
+        self.forgets = False
+
+    async def create_user(self, scopes: frozenset[str], minutes: int) -> tuple[str, Grant]:
+        return f"8:acs:{next(self._made)}", _grant(scopes, minutes)
+
+    async def issue_token(self, user_id: str, scopes: frozenset[str], minutes: int) -> Grant:
+        if self.forgets:
+            raise IdentityGone
+        return _grant(scopes, minutes)
+
+    async def exchange_teams_token(self, *_of: str) -> tuple[str, datetime]:
+        return "token", NOON
+
+    async def revoke_tokens(self, user_id: str) -> None:
+        pass
+
+    async def delete_user(self, user_id: str) -> None:
+        pass
+
+
+def _grant(scopes: frozenset[str], minutes: int) -> Grant:
+    return Grant("token", NOON + timedelta(minutes=minutes), scopes, minutes, NOON)
+
+
+def clock() -> datetime:
+    return NOON
+
+
+class Identified:
+    """Alice, whose identity ACS has made, and whose clock stands."""
+
+    def __init__(self) -> None:
+        self.acs = Acs()
+        table = Table(memory_clients()[IDENTITIES])
+        self.identities = Identities(table, "resource", clock)
+        acs: Any = self.acs
+        self.enrolment = Enrolment(table, self.identities, acs, clock)
+        self.alice = Caller(Principal(Kind.USER, "realm", "alice"), "Alice", frozenset(), NOON)
+        policy, self._minutes = Policy(VOIP, {}, 60, 1440), itertools.count(60)
+        self.tokens = Tokens(
+            self.identities, self.enrolment, self._announce, acs, policy, 10, clock
+        )
+
+    async def fresh_token(self) -> None:
+        """Of another lifetime each time, so that no young one is given again."""
+        await self.tokens.issue(self.alice, None, next(self._minutes))
+
+    async def _announce(self, *_to: object) -> None:
+        pass
+
+
+@meets(bounds.NEW_TOKENS)
+async def fresh_tokens(limit: Limit) -> Met:
+    world = Identified()
+    await world.fresh_token()  # this one comes with the identity
+    return Met(world.fresh_token, limit.number)
+
+
+@meets(bounds.HEALS)
+async def identities_that_are_gone(limit: Limit) -> Met:
+    world = Identified()
+    await world.fresh_token()
+    world.acs.forgets = True
+    return Met(world.fresh_token, limit.number)
+
+
+@meets(bounds.REVOCATIONS)
+async def revocations(limit: Limit) -> Met:
+    world = Identified()
+    return Met(lambda: world.tokens.revoke(world.alice, world.alice.principal), limit.number)
+
+
+@meets(bounds.TEAMS_TOKENS)
+async def teams_tokens(limit: Limit) -> Met:
+    world = Identified()
+    teams = Teams(world.acs, world.identities, "app", clock)
+    token = jwt.encode({"oid": "alice"}, "x" * 32, "HS256")
+    return Met(lambda: teams.exchange(world.alice, token), limit.number)
+
+
+@meets(bounds.BOT_CHANGES)
+async def changes_of_bots(limit: Limit) -> Met:
+    """Registrations, renames and removals are counted together."""
+    world = Identified()
+
+    class Erasure:
+        async def erase_bot(self, operator: Caller, bot: Principal) -> None:
+            pass
+
+    bots = Bots(world.identities, world.enrolment, world.tokens, Erasure(), clock)
+    await bots.remove(world.alice, "another")
+    return Met(lambda: bots.register(world.alice, "bot", "Bot"), limit.number - 1)
+
+
+@meets(bounds.EXPORTS)
+async def exports(limit: Limit) -> Met:
+    world = StoredWorld()
+    people, ann = world.quiet().people, world.caller(0)
+    return Met(lambda: world.quietly(people.export(ann)), limit.number)
+
+
+@meets(bounds.ERASURES)
+async def erasures(limit: Limit) -> Met:
+    """Of one who has no identity, too."""
+    world = StoredWorld()
+    people, ann = world.quiet().people, world.caller(0)
+    return Met(lambda: world.quietly(people.erase(ann)), limit.number)
+
+
+async def store_friends(world: StoredWorld, number: int, mine: Decision, theirs: Decision) -> None:
+    """Rows of Ann's about so many others."""
+    owner, seq = world.key_of(0), milliseconds(world.caller(0).issued_at)
+    for n in range(number):
+        row = Friendship(owner, key(f"{n}"), f"{n}", mine, seq, theirs, seq)
+        await world.stored[FRIENDS].put(owner, row.friend, row.values())
+
+
+def asks_others(world: World) -> Ask:
+    friends, names = world.quiet().friends, itertools.count()
+    ann = world.caller(0)
+    return lambda: world.quietly(friends.add(ann, f"new {next(names)}"))
+
+
+@meets(bounds.UNANSWERED)
+async def unanswered_requests(limit: Limit) -> Met:
+    world = StoredWorld()
+    await store_friends(world, limit.number - 1, Decision.YES, Decision.NONE)
+    return Met(asks_others(world))
+
+
+@meets(bounds.FRIENDS)
+async def friends(limit: Limit) -> Met:
+    """Also what was withdrawn just now; a block of one more is refused like a request."""
+    world = StoredWorld()
+    await store_friends(world, limit.number - 1, Decision.NO, Decision.NONE)
+    add = asks_others(world)
+    service, ann = world.quiet().friends, world.caller(0)
+    asked_before = iter((False, True))
+
+    async def ask() -> None:
+        if next(asked_before):
+            with pytest.raises(limit.problem):
+                await add()
+            await world.quietly(service.remove(ann, "a stranger", block=True))
+        await add()
+
+    return Met(ask)
+
+
+@meets(bounds.DECISIONS)
+async def decisions(limit: Limit) -> Met:
+    world = StoredWorld()
+    service, ann = world.quiet().friends, world.caller(0)
+    return Met(
+        lambda: world.quietly(service.remove(ann, world.principal(1).id, block=None)), limit.number
+    )
+
+
+async def store_calls(world: StoredWorld, number: int) -> None:
+    """So many calls that Ann shares, and that are not over."""
+    owner, now = world.key_of(0), world.caller(0).issued_at
+    content = Content(CallKind.GROUP_CALL, {}, None, None, None, now, Host("ann", "Ann"))
+    for n in range(number):
+        call = key(f"{n}")
+        row = Invitation(owner, call, Role.OWNER, owner, Consent.FRIENDSHIP, content, "")
+        await world.stored[INVITATIONS].put(owner, call, row.values())
+
+
+def shares(world: World, audience: Audience, *, anew: bool = True) -> Ask:
+    group_calls, groups, ann = world.quiet().group_calls, itertools.count(), world.caller(0)
+
+    def ask() -> Awaitable[object]:
+        group = str(uuid.UUID(int=next(groups) if anew else 0))
+        return world.quietly(group_calls.share(ann, group, "title", None, None, audience))
+
+    return ask
+
+
+@meets(bounds.SHARED)
+async def shared_calls(limit: Limit) -> Met:
+    world = StoredWorld()
+    await store_calls(world, limit.number - 1)
+    return Met(shares(world, Audience(friends=True)))
+
+
+@meets(bounds.IN_SPACE)
+async def calls_in_a_space(limit: Limit) -> Met:
+    return Met(shares(StoredWorld(), Audience(space="lounge")), limit.number)
+
+
+@meets(bounds.SHARINGS)
+async def sharings(limit: Limit) -> Met:
+    return Met(shares(StoredWorld(), Audience(friends=True), anew=False), limit.number)
+
+
+@meets(bounds.INVITEES)
+async def invitees(limit: Limit) -> Met:
+    world = StoredWorld()
+    await store_friends(world, limit.number, Decision.YES, Decision.YES)
+    share, left = shares(world, Audience(friends=True)), iter((0, 1))
+
+    async def ask() -> None:
+        if next(left):
+            await store_friends(world, limit.number + 1, Decision.YES, Decision.YES)
+        await share()
+
+    return Met(ask)
+
+
+def places(world: PlacingWorld) -> Ask:
+    keys, host = iter("abcdefgh"), world.host()
+    return lambda: world.quietly(world.place(host, next(keys)))
+
+
+@meets(bounds.LIVE_CALLS)
+async def calls_that_go_on(limit: Limit) -> Met:
+    world = PlacingWorld(most=limit.number)
+    await world.enrol()
+    return Met(places(world), limit.number)
+
+
+@meets(bounds.LEGS)
+async def people_that_are_called(limit: Limit) -> Met:
+    """With a smaller setting, as each is a call here."""
+    world = PlacingWorld(most=100, legs=4)
+    await world.enrol()
+    return Met(places(world), 4)
+
+
+@meets(bounds.TARGETS)
+async def targets(limit: Limit) -> Met:
+    def read(number: int) -> object:
+        to = json.dumps({"to": [{"user": f"{n}"} for n in range(number)]}).encode()
+        return read_request(asked(to), Query, CallBody)
+
+    return growing(read, limit.number)
