@@ -33,6 +33,8 @@ _MOST_VALUES = BODY_VALUES.number
 _MOST_BRACKETS = 100_000
 # Repeated ones are counted once in the first number, and each time in the second.
 _MOST_PARAMETERS, _MOST_PAIRS = PARAMETERS.number, 1000
+# The longest name of a space, of 256 characters of four bytes, has a thousand escapes.
+_MOST_ESCAPES = 4000
 # Smaller bodies have room for few fields.
 _SMALL = 4 * 1024
 # The client's name for a request, whose repetitions have one effect together.
@@ -183,7 +185,9 @@ def _validated_query[Q: Query](
 ) -> Q | None:
     parameters = _parameters(req)
     if parameters is None:
-        faults.append(Fault("query", "", f"has more than {_MOST_PARAMETERS} parameters"))
+        faults.append(
+            Fault("query", "", f"has more than {_MOST_PARAMETERS} parameters, or too many escapes")
+        )
         return None
     return _validated(query, lambda: query.model_validate(parameters), "query", faults)
 
@@ -195,7 +199,7 @@ def _parameters(req: func.HttpRequest) -> dict[str, str] | None:
     differ in case for one.
     """
     found, query = dict[str, str](), req.url.partition("?")[2]
-    if query.count("&") > _MOST_PAIRS:
+    if query.count("&") > _MOST_PAIRS or query.count("%") > _MOST_ESCAPES:
         return None
     for name, value in parse_qsl(query, keep_blank_values=True):
         found[name] = f"{found[name]},{value}" if name in found else value

@@ -1,4 +1,4 @@
-"""The largest requests that are let in, made to cost as much as they can: at most 50 ms of CPU each.
+"""The largest requests that are let in, made as dear as they can be: at most 50 ms of CPU each.
 
 What is measured is the CPU time of this process over several of a kind, not how long they take: how
 busy the machine is makes no difference.
