@@ -71,8 +71,8 @@ def check(fuzzed: Fuzzed, make: Callable[[], Any]) -> None:
     assert statuses <= {200, 400, 401, 404, 413}
 
 
-# Those with the largest bodies of each package: the others have 16 KiB. The largest is enough for the
-# default run.
+# Those with the largest bodies of each package: the others have 16 KiB. The largest is enough for
+# the default run.
 LARGE = {"shareGroupCall": 1100, "placeCall": 160, "collectTones": 72, "registerBot": 16}
 LARGER = [
     name if name == "shareGroupCall" else pytest.param(name, marks=pytest.mark.soak)

@@ -11,11 +11,14 @@ from datetime import UTC, datetime
 import pytest
 
 from shared.calls.settling import PLACE
+from shared.friends.withdrawn import WITHDRAWN
 from shared.intents import SHARDS, Intent, Intents, RunNote
+from shared.keys import principal_key
 from shared.settings import load
 from shared.table_api import TableApi
 from shared.tables import INTENTS, Row, Table
 from shared.upstream.clients import Upstream
+from tests.golden.product import user
 from tests.golden.rows import StoredRow, golden_rows
 from tests.support.stack import Stack
 from tests.support.storage import table
@@ -50,6 +53,17 @@ async def test_an_intent_to_place_a_call_is_known_again(stack: Stack, intents_ta
 
     assert (intent.kind, intent.attempts, intent.begun_at) == (PLACE, 0, NOON)
     assert intent.subject == "8d1c6f0a2b3e4d5f96a7b8c9d0e1f203"
+    assert intent.details == {}
+
+
+async def test_an_intent_to_remove_what_was_withdrawn_is_known_again(
+    stack: Stack, intents_table: Table
+) -> None:
+    intent = Intent.of(await read(stack, intents_table, golden("-withdrawn-")))
+
+    assert (intent.kind, intent.attempts, intent.begun_at) == (WITHDRAWN, 0, NOON)
+    assert intent.subject == principal_key(user("amy"))
+    assert intent.row.row_key.startswith("01795871400000")  # after the ten minutes of 13:00
     assert intent.details == {}
 
 

@@ -8,7 +8,8 @@ import pytest
 from shared.openapi.document import DESCRIPTION
 from shared.openapi.functions import operations
 from shared.openapi.limits import PAGE, all_limits, limits_of, page
-from tests.project.limits_met import MET, MET_ELSEWHERE
+from tests.project.limits_met import MET_ELSEWHERE
+from tests.project.stored_limits_met import MET
 from tests.support.described import codes_of
 from tests.support.stack import ROOT
 

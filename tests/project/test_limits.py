@@ -3,7 +3,8 @@
 import pytest
 
 from shared.bounds import Limit
-from tests.project.limits_met import MET, Meet
+from tests.project.limits_met import Meet
+from tests.project.stored_limits_met import MET
 
 pytestmark = pytest.mark.usefixtures("no_pauses")
 
