@@ -31,7 +31,7 @@ async def store_friends(world: StoredWorld, number: int, mine: Decision, theirs:
         await world.stored[FRIENDS].put(owner, row.friend, row.values())
 
 
-def asks_others(world: World) -> Ask:
+def asks_others(world: StoredWorld) -> Ask:
     friends, names = world.quiet().friends, itertools.count()
     ann = world.caller(0)
     return lambda: world.quietly(friends.add(ann, f"new {next(names)}"))
@@ -82,7 +82,7 @@ async def store_calls(world: StoredWorld, number: int) -> None:
         await world.stored[INVITATIONS].put(owner, call, row.values())
 
 
-def shares(world: World, audience: Audience, *, anew: bool = True) -> Ask:
+def shares(world: StoredWorld, audience: Audience, *, anew: bool = True) -> Ask:
     group_calls, groups, ann = world.quiet().group_calls, itertools.count(), world.caller(0)
 
     def ask() -> Awaitable[object]:
