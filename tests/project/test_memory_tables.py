@@ -79,7 +79,7 @@ def without_version(answer: Any) -> Any:
 
 
 async def test_tables_in_memory_and_azurite_answer_the_same(stack: Stack) -> None:
-    chance = random.Random(15)
+    chance = random.Random(16)
     upstream, settings = Upstream(), load(stack.settings)
     real = Follower(Table(TableApi(INTENTS, settings.upstream, upstream)), "memory tables")
     memory: Any = memory_clients()[INTENTS]
