@@ -24,6 +24,7 @@ class App(SignInParts, SharingParts, CallParts):
 
     @cached_property
     def personal_data(self) -> "PersonalData":
+        from shared.friends.withdrawn import WITHDRAWN
         from shared.identity.erasure import IdentityErasure
         from shared.privacy.personal_data import PersonalData
 
@@ -36,6 +37,7 @@ class App(SignInParts, SharingParts, CallParts):
             lambda: self._stores_on(self._table),
             self._swept,
             self.settings.upstream.timeout,
+            needless=(WITHDRAWN,),
             clock=lambda: self._now().timestamp(),
             sleep=self._sleep,
         )

@@ -107,7 +107,12 @@ class Friends:
         begun = list[Intent]()
         try:
             added = await self._add(caller, friend, begun)
-        except (TooManyUnanswered, Unauthenticated, BeingErased):  # what was written is undone
+        except (
+            TooManyFriends,
+            TooManyUnanswered,
+            Unauthenticated,
+            BeingErased,
+        ):  # what was written is undone
             await self._end(begun)
             raise
         await self._end(begun)

@@ -74,6 +74,7 @@ class PersonalData:
         swept: Callable[[Check], Swept],
         flight_seconds: float,
         *,
+        needless: Sequence[str] = (),
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -83,6 +84,7 @@ class PersonalData:
                 so that no store is built before it is needed.
             swept: makes what an erasure works on from the check that the erasure still goes on.
             flight_seconds: how long an erasure may take; equal requests share one.
+            needless: the kinds of intents about a person that an erasure leaves nothing to do.
         """
         self._identities = identities
         self._enrolment = enrolment
@@ -91,6 +93,7 @@ class PersonalData:
         self._intents = intents
         self._stores = stores
         self._swept = swept
+        self._needless = needless
         self._clock = clock
         self._sleep = sleep
 
@@ -159,7 +162,8 @@ class PersonalData:
         else:
             raise Conflict
         # Also those of requests that were killed; but not that of an erasure of who came after.
-        await self._intents.end_all(ERASE, mapping, intent.begun_at)
+        for kind in (*self._needless, ERASE):
+            await self._intents.end_all(kind, mapping, intent.begun_at)
 
     async def _finish(self, intent: Intent) -> None:
         """End an erasure whose request did not. A request that was killed before the mark has

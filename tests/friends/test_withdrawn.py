@@ -216,6 +216,17 @@ async def test_who_asks_again_is_shown_as_if_nothing_had_been() -> None:
     assert (await world.alone(Wish("resolve", 0, 1))).seen is not None
 
 
+async def test_an_erasure_leaves_no_intent_that_names_who_was_erased() -> None:
+    world = new_world()
+    for wish in (Wish("add", 0, 1), Wish("remove", 0, 1)):
+        await world.alone(wish)
+    assert len(await intents(world)) == 1
+
+    assert (await world.alone(Wish("forget", 0))).refused is None
+
+    assert await intents(world) == []
+
+
 async def test_an_erasure_and_an_export_of_what_was_removed_tell_nothing() -> None:
     world = new_world()
     for wish in (Wish("add", 0, 1), Wish("remove", 0, 1)):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shared.friends.friends import Friends
 from shared.friends.friendships import Friendships
-from shared.friends.withdrawn import WithdrawnRequests
+from shared.friends.withdrawn import WITHDRAWN, WithdrawnRequests
 from shared.identity.acs import Grant
 from shared.identity.enrolment import Enrolment
 from shared.identity.erasure import IdentityErasure
@@ -173,6 +173,7 @@ class World(Decisions):
             lambda: named((friendships, invitations)),
             swept,
             100,
+            needless=(WITHDRAWN,),
             clock=self._seconds,
             sleep=no_wait,
         )
