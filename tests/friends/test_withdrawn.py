@@ -122,7 +122,7 @@ async def test_tidy_removes_after_an_hour_what_neither_says_or_blocks(
     assert await intents(world) == []
 
 
-@pytest.mark.parametrize("step", range(8))
+@pytest.mark.parametrize("step", range(9))
 async def test_a_slow_copy_brings_no_withdrawn_request_back(step: int) -> None:
     """Its request has said yes, is held before it copies that to the other's row, and dies then."""
     world = new_world()
@@ -134,7 +134,7 @@ async def test_a_slow_copy_brings_no_withdrawn_request_back(step: int) -> None:
         await world.tidy()
         await world.alone(Wish("sweep", 0))
 
-    await world.schedule.hold(world.fulfil(Wish("add", 0, 1, stop_after=2)), step, withdraw)
+    await world.schedule.hold(world.fulfil(Wish("add", 0, 1, stop_after=3)), step, withdraw)
 
     [own] = [row for row in await rows(world) if (row.owner, row.friend) == keys(world, 0, 1)]
     listing = world.quiet().friends.list_for(world.caller(1), None, "")
