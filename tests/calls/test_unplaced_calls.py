@@ -94,7 +94,7 @@ async def test_a_repair_before_any_step_of_a_repetition_takes_no_call_from_it(st
     await check(world)
 
 
-@searching(40)
+@searching(15)
 @given(data=st.data())
 def test_nor_does_one_in_any_other_order(data: st.DataObject) -> None:
     async def run() -> None:

@@ -25,7 +25,7 @@ from tests.support.world import WHO, World, searching
 
 pytestmark = pytest.mark.usefixtures("no_pauses")
 
-EXAMPLES = int(os.environ.get("WITHDRAWN_EXAMPLES", "15"))
+EXAMPLES = int(os.environ.get("WITHDRAWN_EXAMPLES", "8"))
 sweeps = st.builds(
     Wish,
     kind=st.just("sweep"),

@@ -29,7 +29,7 @@ from tests.fuzz.fuzzed_app import (
 )
 from tests.support.world import searching
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "20"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "12"))
 LONG = [EXAMPLES, pytest.param(25 * EXAMPLES, marks=pytest.mark.soak)]
 
 pytestmark = [

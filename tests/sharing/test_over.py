@@ -23,7 +23,7 @@ from tests.support.world import World, searching
 
 pytestmark = pytest.mark.usefixtures("no_pauses")
 
-EXAMPLES = int(os.environ.get("OVER_EXAMPLES", "10"))
+EXAMPLES = int(os.environ.get("OVER_EXAMPLES", "6"))
 sweeps = st.builds(
     Wish,
     kind=st.just("sweep"),
