@@ -286,7 +286,7 @@ async def test_a_call_has_so_many_recordings(one_host: Host, people: People, sta
     recorder, call = await connected(people, one_host)
     for number, status in ((MOST_RECORDINGS - 1, 202), (MOST_RECORDINGS, 429)):
         await store_ended(stack, call, number)
-        started = await record(recorder, call, "start", key=f"after {number}")
+        started = await record(recorder, call, "start", key=f"after-{number}")
         assert started.status == status
 
     assert started.json["code"] == "too-many-actions"
