@@ -4,11 +4,12 @@ Requests about people and what they share are in test_costs.
 """
 
 import uuid
+from typing import Any
 
 import aiohttp
 import pytest
 
-from tests.calls.recording import record
+from tests.calls.recording import record, until
 from tests.calls.test_calls import AUDIO, place
 from tests.identity.test_teams import exchange, teams_token
 from tests.meetings.test_meeting_links import SHORT
@@ -37,7 +38,10 @@ async def test_steering_a_call_costs_what_the_table_says(
     path = f"/calls/{call}"
 
     async def event(name: str, kind: str) -> None:
-        await acs.events_held(1)
+        def is_held(callbacks: dict[str, Any]) -> bool:
+            return any(one["type"].endswith(f".{kind}") for one in callbacks["held"])
+
+        await until(lambda: acs.get("callbacks"), is_held)
         await of_event(name, acs.tell(types=[kind]))
 
     await of("POST /calls again", place(ann, {"user": ben.id}, key=key), 201)
