@@ -5,8 +5,7 @@ Every access to Table Storage goes through here. What a row means, only its doma
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 
 from azure.core.exceptions import (
@@ -62,8 +61,7 @@ class Table:
     async def find(self, partition_key: str, row_key: str) -> Row | None:
         """Read a row; None if there is none. One point read."""
         try:
-            async with self._errors_as_problems():
-                return await with_retries(lambda: self._api.get(partition_key, row_key))
+            return await self._ask(lambda: self._api.get(partition_key, row_key))
         except _RowNotFound:
             return None
 
@@ -77,11 +75,8 @@ class Table:
         """
         for _ in range(_INSERT_TRIES):
             try:
-                async with self._errors_as_problems():
-                    etag = await with_retries(
-                        lambda: self._api.insert(partition_key, row_key, values)
-                    )
-                    return Row(partition_key, row_key, values, etag)
+                etag = await self._ask(lambda: self._api.insert(partition_key, row_key, values))
+                return Row(partition_key, row_key, values, etag)
             except ResourceExistsError:
                 standing = await self.find(partition_key, row_key)
                 if standing is not None:
@@ -158,10 +153,7 @@ class Table:
         most: int,
         continuation: Continuation | None,
     ) -> tuple[list[Row], Continuation | None]:
-        async with self._errors_as_problems():
-            return await with_retries(
-                lambda: self._api.query(query, parameters, most, continuation)
-            )
+        return await self._ask(lambda: self._api.query(query, parameters, most, continuation))
 
     async def merge(self, row: Row, values: Mapping[str, Value]) -> Row:
         """Change some values of a row, if nobody else wrote it since it was read.
@@ -178,8 +170,7 @@ class Table:
 
     async def _update(self, row: Row, values: Mapping[str, Value], *, merge: bool) -> Row:
         try:
-            async with self._errors_as_problems():
-                etag = await with_retries(lambda: self._api.update(row, values, merge=merge))
+            etag = await self._ask(lambda: self._api.update(row, values, merge=merge))
         except (_RowNotFound, ResourceModifiedError):
             raise RowChanged from None
         result = {**row.values, **values} if merge else values
@@ -187,14 +178,12 @@ class Table:
 
     async def put(self, partition_key: str, row_key: str, values: Mapping[str, Value]) -> None:
         """Store a row in place of any other. The last writer wins: callers have to allow for it."""
-        async with self._errors_as_problems():
-            await with_retries(lambda: self._api.upsert(partition_key, row_key, values))
+        await self._ask(lambda: self._api.upsert(partition_key, row_key, values))
 
     async def remove(self, partition_key: str, row_key: str) -> None:
         """Remove a row; does nothing if there is none."""
         with contextlib.suppress(_RowNotFound):
-            async with self._errors_as_problems():
-                await with_retries(lambda: self._api.delete(partition_key, row_key))
+            await self._ask(lambda: self._api.delete(partition_key, row_key))
 
     async def remove_unchanged(self, row: Row) -> None:
         """Remove a row, if nobody else wrote it since it was read; does nothing if there is none.
@@ -203,10 +192,7 @@ class Table:
             RowChanged: somebody did.
         """
         try:
-            async with self._errors_as_problems():
-                await with_retries(
-                    lambda: self._api.delete(row.partition_key, row.row_key, row.etag)
-                )
+            await self._ask(lambda: self._api.delete(row.partition_key, row.row_key, row.etag))
         except _RowNotFound:
             return
         except ResourceModifiedError:
@@ -262,8 +248,7 @@ class Table:
 
     async def _transact(self, partition_key: str, operations: list[Operation]) -> list[str]:
         try:
-            async with self._errors_as_problems():
-                return await with_retries(lambda: self._api.transact(partition_key, operations))
+            return await self._ask(lambda: self._api.transact(partition_key, operations))
         except ResourceExistsError:
             raise RowExists from None
         except (_RowNotFound, ResourceModifiedError):
@@ -273,15 +258,15 @@ class Table:
         """Raise a problem if the table is missing or we may not read it. One point read."""
         await self.find(key("no such row"), "0")
 
-    @asynccontextmanager
-    async def _errors_as_problems(self) -> AsyncIterator[None]:
-        """Let through the errors that callers handle; turn all others into StorageUnavailable.
+    async def _ask[T](self, request: Callable[[], Awaitable[T]]) -> T:
+        """What storage answers, after retries. Lets through the errors that callers handle, and
+        turns all others into StorageUnavailable.
 
-        The SDK raises the same ResourceNotFoundError for a missing row and for a missing table. If
-        a missing table were taken for a missing row, every user would get a new identity.
+        A missing row and a missing table are the same ResourceNotFoundError. If a missing table
+        were taken for a missing row, every user would get a new identity.
         """
         try:
-            yield
+            return await with_retries(request)
         except (ResourceExistsError, ResourceModifiedError):
             raise
         except ResourceNotFoundError as error:

@@ -22,6 +22,7 @@ from tests.support.collection import (
     scheduler,
 )
 from tests.support.control import Control
+from tests.support.costs import Counting
 from tests.support.described import DESCRIBED_ANSWERS
 from tests.support.kills import kill_all, kill_at
 from tests.support.part_errors import PART_ERRORS
@@ -164,6 +165,13 @@ async def counted_host(start_host: StartHost, tables: TableProxy) -> Host:
     return await start_host(
         TABLES_CONNECTION_STRING=tables.connection_string, UPSTREAM_TIMEOUT_SECONDS="60"
     )
+
+
+@pytest.fixture
+async def counting(tables: TableProxy, acs: Control, graph: Control) -> Counting:
+    """Whose calls are quiet: ACS keeps its events."""
+    await acs.put("callbacks", {"hold": True})
+    return Counting(tables, acs, graph)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from benchmarks.stub.store import Refused, Store
 _ENTITY = re.compile(r"/[^/]+/(\w+)\(PartitionKey='([^']*)',RowKey='([^']*)'\)")
 _TABLE = re.compile(r"/[^/]+/(\w+)(?:\(\))?")
 _BOUNDARY = "batchresponse"
-# A change inside a transaction, as Microsoft's SDK writes it.
+# A change inside a transaction, as the service and Microsoft's SDK write it.
 _PART = re.compile(
     rb"(POST|PUT|PATCH|MERGE|DELETE) (\S+) HTTP/1\.1\r\n(.*?)\r\n\r\n(.*?)(?=\r\n--|\Z)", re.DOTALL
 )

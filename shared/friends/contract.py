@@ -1,15 +1,12 @@
 """Queries and answers of the buddy list."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlencode
 
 from pydantic import Field
 
 from shared.bodies import Answer, Query, is_absent
-from shared.friends.rows import State
-
-if TYPE_CHECKING:  # a function loads its contract at start, and must not load the rules with it
-    from shared.friends.friends import Friend
+from shared.friends.rows import Friend, State
 
 type FriendState = Literal["accepted", "requested", "incoming"]
 
@@ -38,7 +35,7 @@ class FriendAnswer(Answer):
     communication_user_id: str | None = Field(exclude_if=is_absent)
 
     @classmethod
-    def of(cls, friend: "Friend") -> "FriendAnswer":
+    def of(cls, friend: Friend) -> "FriendAnswer":
         return cls.model_validate(friend, from_attributes=True)
 
 
@@ -49,9 +46,8 @@ class FriendsAnswer(Answer):
     next_link: str | None = Field(exclude_if=is_absent)
 
     @classmethod
-    def of(cls, friends: "list[Friend]", after: str | None, state: State | None) -> "FriendsAnswer":
+    def of(cls, friends: list[Friend], after: str | None, state: State | None) -> "FriendsAnswer":
         filters = {} if state is None else {"state": state}
         link = f"/api/friends?{urlencode({**filters, 'page': after})}" if after else None
-        # All at once: one by one takes three times as long.
-        page = {"friends": friends, "next_link": link}
-        return cls.model_validate(page, from_attributes=True)
+        # All at once, and as dictionaries: one by one takes three times as long.
+        return cls.model_validate({"friends": list(map(vars, friends)), "next_link": link})

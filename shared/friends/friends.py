@@ -2,12 +2,19 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from shared.bounds import DECISIONS, FRIENDS, UNANSWERED
 from shared.friends.friendships import Friendships
-from shared.friends.rows import Decision, Friendship, Profile, State
+from shared.friends.rows import (
+    Decision,
+    Friend,
+    Friendship,
+    Profile,
+    State,
+    friends_resource,
+)
 from shared.friends.unfinished import (
     BEFRIEND,
     UNFRIEND,
@@ -32,26 +39,12 @@ from shared.problems import (
     TooManyUnanswered,
     Unauthenticated,
 )
+from shared.tables import Row
 from shared.upstream.concurrency import for_each
 
 _NO_FRIEND = "There is no accepted friend by that name."
 # How often a request is started again because an erasure or a heal came in between.
 _TRIES = 10
-
-
-@dataclass(frozen=True)
-class Friend:
-    """A friend as the caller may see them.
-
-    Attributes:
-        display_name: None unless they have said yes, and have a name.
-        communication_user_id: None unless both have said yes.
-    """
-
-    id: str
-    display_name: str | None
-    state: State
-    communication_user_id: str | None
 
 
 class Friends:
@@ -225,14 +218,17 @@ class Friends:
             self._identities.admit(caller),
             self._friendships.page(caller.principal, state, after),
         )
-        found = {row.friend: _shown(row, row.friend_id or "", row.state) for row in rows}
+        found = {row.row_key: Friend.in_list(row) for row in rows}
 
-        async def read_current_id(row: Friendship) -> None:
-            friend = Principal(Kind.USER, caller.principal.realm, row.friend_id or "")
-            found[row.friend] = await self._view(row, friend, accepted=True)
+        async def read_current_id(row: Row) -> None:
+            own_row = Friendship.of(row)
+            friend = Principal(Kind.USER, caller.principal.realm, own_row.friend_id or "")
+            found[row.row_key] = await self._view(own_row, friend, accepted=True)
 
-        await for_each((row for row in rows if self._has_former_id(row)), read_current_id)
-        return list(found.values()), rows[-1].friend if more else None
+        current = (None, self._resource)
+        former = (row for row in rows if friends_resource(row) not in current)
+        await for_each(former, read_current_id)
+        return list(found.values()), rows[-1].row_key if more else None
 
     async def _end(self, intents: list[Intent]) -> None:
         for intent in intents:
@@ -332,7 +328,6 @@ def _friend(caller: Caller, friend_id: str) -> Principal:
 def _shown(own_row: Friendship, friend_id: str, state: State) -> Friend:
     """What the owner of a row may see of it: the name and id of the other only if they said yes."""
     profile = own_row.profile
-    if profile is None or state not in (State.ACCEPTED, State.INCOMING):
-        return Friend(friend_id, None, state, None)
-    user_id = profile.communication_user_id if state is State.ACCEPTED else None
-    return Friend(friend_id, profile.display_name, state, user_id)
+    if profile is None:
+        return Friend.of(friend_id, state, None, None)
+    return Friend.of(friend_id, state, profile.display_name, profile.communication_user_id)

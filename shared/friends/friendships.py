@@ -97,14 +97,13 @@ class Friendships:
 
     async def page(
         self, owner: Principal, state: State | None, after: str, most: int = PAGE_ROWS
-    ) -> tuple[list[Friendship], bool]:
+    ) -> tuple[list[Row], bool]:
         """The owner's rows in one state, or in all states but HIDDEN; see `Table.page`."""
         state_filter = "state ne @state" if state is None else "state eq @state"
         parameters = {"state": (state or State.HIDDEN).value}
-        rows, more = await self._table.page(
+        return await self._table.page(
             principal_key(owner), state_filter, parameters, after=after, most=most
         )
-        return [Friendship.of(row) for row in rows], more
 
     async def keys_in_state(self, owner: Principal, state: State, most: int) -> list[str]:
         """The keys of at most `most` friends in one state, according to the copies."""
@@ -112,7 +111,7 @@ class Friendships:
         more = True
         while more and len(found) < most:
             rows, more = await self.page(owner, state, found[-1] if found else "", most)
-            found += [row.friend for row in rows]
+            found += [row.row_key for row in rows]
         return found[:most]
 
     async def decided_by(self, owner: Principal, most: int) -> list[Friendship]:

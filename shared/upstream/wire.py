@@ -28,7 +28,7 @@ from yarl import URL
 from shared.upstream.signing import Request, Signer
 
 # What a status means, with azure-core's errors.
-ERRORS: dict[int, type[HttpResponseError]] = {
+_ERRORS: dict[int, type[HttpResponseError]] = {
     HTTPStatus.UNAUTHORIZED: ClientAuthenticationError,
     HTTPStatus.NOT_FOUND: ResourceNotFoundError,
     HTTPStatus.CONFLICT: ResourceExistsError,
@@ -70,7 +70,7 @@ class Wire:
             endpoint: scheme and host; `path` of `send` follows.
         """
         self._session = session
-        self._endpoint = endpoint
+        self.endpoint = endpoint
         self._signer = signer
 
     async def send(
@@ -93,7 +93,7 @@ class Wire:
         try:
             async with self._session.request(
                 method,
-                URL(self._endpoint + request.target, encoded=True),
+                URL(self.endpoint + request.target, encoded=True),
                 headers=request.headers,
                 data=body or None,
                 allow_redirects=False,
@@ -110,8 +110,13 @@ class Wire:
         if answer.status_code >= HTTPStatus.MULTIPLE_CHOICES:
             if answer.status_code == HTTPStatus.UNAUTHORIZED:
                 self._signer.refused()
-            raise ERRORS.get(answer.status_code, HttpResponseError)(response=answer)
+            raise failure_of(answer)
         return answer
+
+
+def failure_of(answer: Answer) -> HttpResponseError:
+    """What an answer that is not 2xx means."""
+    return _ERRORS.get(answer.status_code, HttpResponseError)(response=answer)
 
 
 def _from_json(content: bytes) -> Any:

@@ -4,7 +4,7 @@ import base64
 import hmac
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import jwt
 import pytest
@@ -63,6 +63,13 @@ def typed(kind: object) -> str:
     return jwt.encode(claims(), KEY, "RS256", headers={"kid": "k", "typ": kind})
 
 
+def respelled(part: int, how: Callable[[str], str]) -> str:
+    """A valid token with one of its parts written otherwise."""
+    parts = signed(claims()).split(".")
+    parts[part] = how(parts[part])
+    return ".".join(parts)
+
+
 OTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 NOW = int(time.time())
 REFUSED = {
@@ -70,6 +77,23 @@ REFUSED = {
     "no token": ("Bearer ", "Send Authorization: Bearer"),
     "garbage": ("Bearer garbage", "not a JWT"),
     "half a JWT": ("Bearer a.b.c", "not a JWT"),
+    "four parts": (f"Bearer {signed(claims())}.e30", "not a JWT"),
+    "a header that is a list": (f"Bearer {respelled(0, lambda _: 'W10')}", "not a JWT"),
+    "claims that are a text": (f"Bearer {respelled(1, lambda _: 'ImEi')}", "not a JWT"),
+    "claims nested without end": (f"Bearer {respelled(1, lambda _: 'W1tb' * 2000)}", "not a JWT"),
+    "no ASCII": (f"Bearer {respelled(0, lambda part: 'ä' + part)}", "not a JWT"),
+    "characters that base64url lacks in the header": (
+        f"Bearer {respelled(0, lambda part: part[:9] + '!!!!' + part[9:])}",
+        "signature",
+    ),
+    "characters that base64url lacks in the claims": (
+        f"Bearer {respelled(1, lambda part: part[:9] + '!!!!' + part[9:])}",
+        "signature",
+    ),
+    "characters that base64url lacks in the signature": (
+        f"Bearer {respelled(2, lambda part: part[:9] + '!!!!' + part[9:])}",
+        "signature",
+    ),
     "oversized": ("Bearer " + "a" * 16385, "longer than 16384"),
     "two headers": (f"Bearer {signed(claims())},Bearer {signed(claims())}", "one Authorization"),
     "expired": (f"Bearer {signed(claims(exp=NOW - 61))}", "expired"),

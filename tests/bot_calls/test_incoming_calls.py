@@ -24,6 +24,7 @@ from tests.bot_calls.incoming_fixtures import QUICK, alice, carol, line
 from tests.calls.test_calls import AUDIO, DONE_SECONDS, has, place
 from tests.privacy.test_erasure import rows_about
 from tests.support.control import Control
+from tests.support.costs import cost_table
 from tests.support.people import People, Person, coded
 from tests.support.stack import Host, Stack, StartHost
 from tests.support.storage import cost
@@ -319,10 +320,13 @@ async def test_what_an_answer_and_a_turn_cost(
     # Who is called, and who calls; the intent, the key, both indexes, the record; the first place
     # of the caller, for which calls of earlier versions are looked for; once more who is called,
     # and who calls; and what is old.
-    assert answering == {"get": 14, "query": 2, "batch": 1, "insert": 4, "update": 2}
-    assert again == {"get": 12, "query": 1, "insert": 2}
-    assert turn == {"get": 3, "batch": 1, "update": 2}
-    assert await line.asked() - before == {"answerCall": 1, "play": 1}
+    table = cost_table()
+    answer = table["POST /incomingCalls, somebody's first call to a bot"]
+    menu = table["POST /callEvents/{callId}, that a bot's call is connected"]
+    assert answering == answer.stored
+    assert again == table["POST /incomingCalls, the same again"].stored
+    assert turn == menu.stored
+    assert await line.asked() - before == {**answer.asked, **menu.asked}
 
 
 async def test_a_bot_that_the_service_calls_is_not_answered_by_it(

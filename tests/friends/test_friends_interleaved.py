@@ -15,8 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.friends.friends import Friend
-from shared.friends.rows import State
+from shared.friends.rows import Friend, State
 from shared.problems import NotFound
 from shared.tables import FRIENDS
 from shared.upstream.clients import Upstream

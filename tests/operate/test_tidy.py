@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -19,6 +18,7 @@ from tests.operate.tidy_world import (
     noted,
 )
 from tests.support.control import Control
+from tests.support.costs import cost_of
 from tests.support.table_proxy import TableProxy
 
 pytestmark = pytest.mark.emulators
@@ -33,7 +33,7 @@ async def test_a_run_with_nothing_to_do_costs_16_queries_and_the_note(
 
     await tidy_of(intents, finishers).run()
 
-    assert Counter(tables.requests) == {"query": 16, "update": 1}
+    assert tables.requests == cost_of("Tidy, with nothing to do")
     assert (await noted(intents)).at == clock.now
     assert finishers.ended == []
 
@@ -53,7 +53,7 @@ async def test_what_is_due_is_ended_and_its_intent_goes(
     tables.requests.clear()
     clock.now += timedelta(days=2)
     await tidy_of(intents, finishers).run()
-    assert Counter(tables.requests) == {"query": 16, "update": 1}
+    assert tables.requests == cost_of("Tidy, with nothing to do")
 
 
 async def test_instances_that_run_at_once_end_each_intent_once(

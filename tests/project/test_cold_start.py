@@ -15,7 +15,7 @@ pytestmark = pytest.mark.whole_stack
 LAZY = {
     "azure.communication.callautomation": "what places, steers or answers calls",
     "azure.communication.identity": "revocation, deletion, and what Teams users exchange",
-    "azure.data.tables": "transactions",
+    "azure.data.tables": "the programs of operators",
     "azure.identity": "apps without keys",
     "msal": "the same",
     "requests": "the same",

@@ -3,94 +3,41 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from azure.core import MatchConditions
-from azure.core.exceptions import HttpResponseError, ServiceRequestError
+from azure.core.exceptions import ServiceRequestError
 from azure.data.tables import UpdateMode
-from azure.data.tables.aio import TableClient
 
-from shared.settings import load
 from shared.stored_rows import Row, Value
-from shared.table_api import Insert, Parameter, Replace, TableApi, sdk_entity
+from shared.table_api import Parameter
 from shared.tables import CALLS, INTENTS
-from shared.upstream.clients import Upstream
-from shared.upstream.errors import error_code
+from tests.project.wire_and_sdk import (
+    AT,
+    KEYS,
+    PARTITION,
+    VALUES,
+    Pair,
+    api_of,
+    failure,
+    pair_of,
+)
 from tests.support.ports import free_port
 from tests.support.stack import Stack
-from tests.support.storage import sdk_row
+from tests.support.storage import sdk_entity, sdk_row
 
 pytestmark = pytest.mark.emulators
 
 type Ask = Callable[[], Awaitable[object]]
 
-PARTITION = "wire and SDK"
-# Whatever a key may hold; "/", "\", "#", "?" and control characters are refused by storage.
-KEYS = (
-    *("plain", "it's", "''", "a b+c", "50%", "%27", "ä ö", "漢字", "🙂", "a&b=c", "a,b", "(1)"),
-    *("8:acs:res_1-2", "4:+14255550123", '~!@$^*`|{}[]<>:;"', "x" * 200),
-)
-AT = datetime(2026, 11, 28, 12, 30, 15, 123456, tzinfo=UTC)
-VALUES: tuple[Value, ...] = (
-    *(
-        "",
-        "text",
-        'quotes " and \\',
-        "ä漢🙂\u2028\n\t",
-        "x" * 32_000,
-        "2026-11-28T12:30:15Z",
-        "null",
-    ),
-    *(0, 1, -1, 2**31 - 1, -(2**31), 2**31, -(2**31) - 1, 2**40, 2**63 - 1, -(2**63)),
-    *(True, False, 0.0, 1.0, -2.5, 1e300, 5e-324, float("inf"), float("-inf")),
-    *(AT, AT.replace(microsecond=0), AT.replace(microsecond=1), datetime(1601, 1, 1, tzinfo=UTC)),
-    AT.astimezone(timezone(timedelta(hours=5, minutes=30))),
-)
-
-
-@dataclass
-class Pair:
-    """Two clients of one table."""
-
-    wire: TableApi
-    sdk: TableClient
-
-    async def read(self, row_key: str) -> Row:
-        """What both read, which is the same."""
-        by_wire = await self.wire.get(PARTITION, row_key)
-        by_sdk = sdk_row(await self.sdk.get_entity(PARTITION, row_key))
-        assert by_wire == by_sdk
-        for name, value in by_sdk.values.items():  # 1 == 1.0 == True
-            assert type(by_wire.values[name]) is python_type(value)
-        return by_wire
-
-
-def python_type(value: Value) -> type:
-    return datetime if isinstance(value, datetime) else type(value)  # the SDK's is a kind of it
-
 
 @pytest.fixture
 async def both(stack: Stack) -> AsyncIterator[Pair]:
-    upstream = Upstream()
-    wire = TableApi(INTENTS, load(stack.settings).upstream, upstream)
-    yield Pair(wire, wire.sdk)
-    rows, _ = await wire.query("PartitionKey eq @p", {"p": PARTITION}, 1000)
-    for row in rows:
-        await wire.delete(PARTITION, row.row_key)
-    await upstream.close()
-
-
-async def failure(request: Awaitable[object]) -> tuple[type, int | None, str]:
-    """How a request failed: the class that callers tell, status and error code."""
-    with pytest.raises(HttpResponseError) as failed:
-        await request
-    return type(failed.value), failed.value.status_code, error_code(failed.value)
+    async with pair_of(stack) as pair:
+        yield pair
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -235,23 +182,6 @@ async def test_queries_find_the_same(both: Pair) -> None:
             assert rows == by_sdk, text
 
 
-async def test_a_transaction_fails_as_its_first_failure_alone(both: Pair) -> None:
-    await both.wire.insert(PARTITION, "there", {"n": 2**40})
-    stale = Row(PARTITION, "there", {}, 'W/"old"')
-    never = Row(PARTITION, "never", {}, 'W/"old"')
-
-    done = await both.wire.transact(PARTITION, [Insert("new", {"n": 2**40}), Insert("newer", {})])
-    taken = await failure(both.wire.transact(PARTITION, [Insert("a", {}), Insert("there", {})]))
-    changed = await failure(both.wire.transact(PARTITION, [Insert("a", {}), Replace(stale, {})]))
-    missing = await failure(both.wire.transact(PARTITION, [Insert("a", {}), Replace(never, {})]))
-
-    assert done[0] == (await both.read("new")).etag
-    assert taken == await failure(both.wire.insert(PARTITION, "there", {}))
-    assert changed == await failure(both.wire.update(stale, {}, merge=False))
-    assert missing == await failure(both.wire.update(never, {}, merge=False))
-    assert (await failure(both.wire.get(PARTITION, "a")))[1] == 404
-
-
 @pytest.mark.parametrize(
     "text",
     [
@@ -296,11 +226,3 @@ async def test_a_storage_that_cannot_be_reached_was_not_asked(stack: Stack) -> N
     async with api_of(stack, CALLS, text) as api:
         with pytest.raises(ServiceRequestError):
             await api.get("a", "b")
-
-
-@asynccontextmanager
-async def api_of(stack: Stack, table: str, connection: str) -> AsyncIterator[TableApi]:
-    upstream = Upstream()
-    settings = load({**stack.settings, "TABLES_CONNECTION_STRING": connection}).upstream
-    yield TableApi(table, settings, upstream)
-    await upstream.close()

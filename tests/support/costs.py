@@ -15,7 +15,11 @@ _PART = re.compile(r"^(.+?) ([0-9N][0-9N +]*)$")
 _HEADING = "## What requests cost\n"
 # What ACS is asked for the request itself. Late events of other tests' calls have hosts look at
 # these calls and end them.
-_OF_CALLS = ("createCall", "connectCall", "addParticipant", "removeParticipant")
+_OF_CALLS = (
+    *("createCall", "connectCall", "answerCall", "addParticipant", "removeParticipant"),
+    *("play", "recognize"),
+    *("startRecording", "pauseRecording", "resumeRecording", "stopRecording"),
+)
 
 
 @dataclass(frozen=True)

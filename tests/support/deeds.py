@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from shared.friends.friends import Friend
+from shared.friends.rows import Friend
 from shared.problems import Problem
 from shared.sharing.invitations import SharedCallView
 

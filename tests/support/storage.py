@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from azure.data.tables import EntityProperty, TableEntity
+from azure.data.tables import EdmType, EntityProperty, TableEntity
 from azure.data.tables.aio import TableClient
 
 from shared.friends.rows import Decision, Friendship, Profile
@@ -25,8 +25,8 @@ from shared.sharing.rows import (
     SharedCallRecord,
     call_key,
 )
-from shared.stored_rows import Row
-from shared.table_api import TableApi, sdk_entity
+from shared.stored_rows import Row, Value, is_long
+from shared.table_api import TableApi
 from shared.tables import ALL, FRIENDS, IDENTITIES, INVITATIONS, SHARED_CALLS
 from shared.upstream.clients import Upstream
 from tests.support.api import Reply
@@ -88,6 +88,18 @@ def sdk_row(entity: TableEntity) -> Row:
         if name not in ("PartitionKey", "RowKey")
     }
     return Row(entity["PartitionKey"], entity["RowKey"], values, str(entity.metadata["etag"]))
+
+
+def sdk_entity(partition_key: str, row_key: str, values: Mapping[str, Value]) -> dict[str, Any]:
+    """An entity for Microsoft's SDK, which takes integers of over 32 bits only with their type."""
+    return {
+        "PartitionKey": partition_key,
+        "RowKey": row_key,
+        **{
+            name: EntityProperty(value, EdmType.INT64) if is_long(value) else value
+            for name, value in values.items()
+        },
+    }
 
 
 def mapping_key(stack: Stack, user: str) -> str:
