@@ -23,5 +23,7 @@ async def add_friend(request: Request[Query, Body]) -> FriendAnswer | Created[Fr
 
 
 OPERATION = Operation(
-    handler=add_friend, problems=(CommunicationUnavailable, Conflict, Throttled, TooManyUnanswered)
+    handler=add_friend,
+    problems=(CommunicationUnavailable, Conflict, Throttled, TooManyUnanswered),
+    links={"/friends/{friendId}": "$request.path.friendId"},
 )

@@ -60,4 +60,5 @@ OPERATION = Operation(
         TooManyCalls,
         TooManyLegs,
     ),
+    links={"/calls/{callId}": "$response.body#/id"},
 )

@@ -30,4 +30,5 @@ OPERATION = Operation(
     body=BotBody,
     role=BOTS_OPERATE,
     problems=(CommunicationUnavailable, Conflict, Throttled),
+    links={"/bots/{botId}": "$request.path.botId"},
 )

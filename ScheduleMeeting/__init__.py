@@ -41,4 +41,5 @@ OPERATION = Operation(
     body=MeetingBody,
     role=MEETINGS_SCHEDULE,
     problems=(Conflict, GraphUnavailable, MeetingRefused, NotConfigured, Throttled, TooManyShared),
+    links={"/meetings/{id}": "$response.body#/id", "/invitations/{id}": "$response.body#/id"},
 )

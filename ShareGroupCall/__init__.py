@@ -35,5 +35,8 @@ async def share_group_call(
 
 
 OPERATION = Operation(
-    handler=share_group_call, body=GroupCallBody, problems=(Conflict, Throttled, TooManyShared)
+    handler=share_group_call,
+    body=GroupCallBody,
+    problems=(Conflict, Throttled, TooManyShared),
+    links={"/groupCalls/{id}": "$response.body#/id", "/invitations/{id}": "$response.body#/id"},
 )

@@ -37,4 +37,5 @@ OPERATION = Operation(
     handler=share_meeting,
     body=MeetingLinkBody,
     problems=(Conflict, GraphUnavailable, Throttled, TooManyShared),
+    links={"/meetings/{id}": "$response.body#/id", "/invitations/{id}": "$response.body#/id"},
 )

@@ -68,6 +68,7 @@ class PlaySourceBody(Body):
     # A text of 5,000 characters is up to 59 KiB.
     max_bytes = 64 * 1024
     alternatives = ("url", "text")
+    partners = {"text": ("voice",)}
 
     url: Annotated[str, Field(min_length=1, max_length=2048)] | None = None
     text: Annotated[str, Field(min_length=1, max_length=5000)] | None = None

@@ -5,7 +5,7 @@ The type of each answer, and so its status, is what the handler is annotated to 
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from shared.app import App
@@ -35,6 +35,9 @@ if TYPE_CHECKING:  # the verifiers are loaded with the first callback
     from shared.auth.webhooks import SenderVerifier
 
 type Problems = tuple[type[Problem], ...]
+# By a path with parameters: where a request, or its answer, says the last of them, as an expression
+# of OpenAPI. What is at and below that path can be asked next.
+type Links = Mapping[str, str]
 
 _OF_ALL: Problems = (InternalError, Misconfigured)
 _OF_BODIES: Problems = (BodyEncoded, BodyTooLarge, InvalidRequest, LengthRequired)
@@ -52,6 +55,7 @@ class Operation[Q: Query, B: Body]:
             by default no app is admitted.
         headers: the request headers that the handler reads, for the description alone.
         problems: what the handler refuses with, besides `implied`; for the description alone.
+        links: which operations can be asked next; for the description alone.
     """
 
     handler: Callable[[Request[Q, B]], Awaitable[Result]]
@@ -61,6 +65,7 @@ class Operation[Q: Query, B: Body]:
     service_role: str | None = None
     headers: tuple[Header, ...] = ()
     problems: Problems = ()
+    links: Links = field(default_factory=dict)
 
     implied: ClassVar[Problems] = (
         *_OF_ALL,

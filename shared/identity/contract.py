@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
 
-from shared.bodies import Answer, Body, Header, Query, Timestamp, visible_text
+from shared.bodies import VISIBLE_TEXT, Answer, Body, Header, Query, Timestamp
 from shared.identity.settings import MAX_TOKEN_MINUTES, MIN_TOKEN_MINUTES
 from shared.principals import Caller
 
@@ -95,7 +95,7 @@ class TeamsTokenAnswer(Answer):
 
 
 class BotBody(Body):
-    display_name: Annotated[str, Field(max_length=256), AfterValidator(visible_text)]
+    display_name: Annotated[str, Field(max_length=256), VISIBLE_TEXT]
 
 
 class BotAnswer(Answer):

@@ -81,9 +81,15 @@ def _refine(model: type[BaseModel], schema: JsonSchemaValue) -> None:
     if not issubclass(model, Answer) and "extra" not in model.model_config:
         schema["additionalProperties"] = True  # as other services add fields, and none is refused
     if issubclass(model, Body) and model.alternatives:
-        schema["oneOf"] = [
-            {"required": [one], "properties": {one: {"not": _NULL}}} for one in model.alternatives
-        ]
+        schema["oneOf"] = [_alternative(model, one) for one in model.alternatives]
+
+
+def _alternative(model: type[Body], one: str) -> JsonSchemaValue:
+    needed = [one, *model.partners.get(one, ())]
+    # `oneOf` says that the other alternatives are not there, but nothing of their partners.
+    others = {name for names in model.partners.values() for name in names} - {*needed}
+    given = {name: {"not": _NULL} for name in needed}
+    return {"required": needed, "properties": given | dict.fromkeys(sorted(others), _NULL)}
 
 
 def _without_null(properties: dict[str, JsonSchemaValue], name: str) -> None:

@@ -159,9 +159,7 @@ PUBLIC = Row(answers=EVERYBODY, is_public=True)
 
 def on_a_call(role: str, answers: Mapping[str, str], **more: Any) -> Row:
     """What steers the call of the scene."""
-    return Row(
-        role=role, answers={**REALMS_CALL, **answers}, ids=the_call, unknown=NO_CALL, **more
-    )
+    return Row(role=role, answers={**REALMS_CALL, **answers}, ids=the_call, unknown=NO_CALL, **more)
 
 
 MATRIX: Mapping[str, Row] = {
@@ -276,9 +274,7 @@ MATRIX: Mapping[str, Row] = {
         body=lambda scene: {"groupId": GROUP, "audience": SPACE, **times(scene)},
         answers={OWNER: "200", OTHERS: "201"},
     ),
-    "DELETE /groupCalls/{id}": Row(
-        ids=another_shared, unknown=NO_SHARED, answers={OTHERS: "204"}
-    ),
+    "DELETE /groupCalls/{id}": Row(ids=another_shared, unknown=NO_SHARED, answers={OTHERS: "204"}),
     "GET /health": PUBLIC,
     "HEAD /health": PUBLIC,
     "GET /health/{probe}": Row(answers=EVERYBODY, is_public=True, ids=constant(probe="ready")),
