@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PlainSerializer,
@@ -105,6 +106,14 @@ type PersonId = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)]
 def is_absent(value: object) -> bool:
     """For `Field(exclude_if=...)`: leave a field without a value out of the answer."""
     return value is None
+
+
+def _as_int(number: object) -> object:
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
+# Accepts 60.0 for 60: JSON has one kind of number, and a client may write it so.
+WHOLE_NUMBER = BeforeValidator(_as_int)
 
 
 class Checked(AfterValidator):

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from shared.bodies import VISIBLE_TEXT, Answer, Body, Header, Query, Timestamp
+from shared.bodies import VISIBLE_TEXT, WHOLE_NUMBER, Answer, Body, Header, Query, Timestamp
 from shared.identity.settings import MAX_TOKEN_MINUTES, MIN_TOKEN_MINUTES
 from shared.principals import Caller
 
@@ -23,7 +23,7 @@ def _split(text: object) -> object:
 
 
 # The limits of ACS. The policy may allow less; it is checked later.
-type Minutes = Annotated[int, Field(ge=MIN_TOKEN_MINUTES, le=MAX_TOKEN_MINUTES)]
+type Minutes = Annotated[int, Field(ge=MIN_TOKEN_MINUTES, le=MAX_TOKEN_MINUTES), WHOLE_NUMBER]
 
 
 class TokenQuery(Query):

@@ -1,4 +1,4 @@
-"""Links of OpenAPI: which operations can be asked next, with an id that a request or its answer has.
+"""Links of OpenAPI: what can be asked next, with an id that a request or its answer has.
 
 An operation declares at which paths that is (`Operation.links`); the operations are found here.
 """

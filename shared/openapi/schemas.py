@@ -86,10 +86,13 @@ def _refine(model: type[BaseModel], schema: JsonSchemaValue) -> None:
 
 def _alternative(model: type[Body], one: str) -> JsonSchemaValue:
     needed = [one, *model.partners.get(one, ())]
-    # `oneOf` says that the other alternatives are not there, but nothing of their partners.
-    others = {name for names in model.partners.values() for name in names} - {*needed}
-    given = {name: {"not": _NULL} for name in needed}
-    return {"required": needed, "properties": given | dict.fromkeys(sorted(others), _NULL)}
+    given: JsonSchemaValue = {name: {"not": _NULL} for name in needed}
+    if model.partners:
+        # Without partners `oneOf` says that no other alternative is there.
+        partners = {name for names in model.partners.values() for name in names}
+        others = {*model.alternatives, *partners} - {*needed}
+        given |= dict.fromkeys(sorted(others), _NULL)
+    return {"required": needed, "properties": given}
 
 
 def _without_null(properties: dict[str, JsonSchemaValue], name: str) -> None:

@@ -1,0 +1,115 @@
+"""What schemathesis is told about the service that no description can say.
+
+It loads this module by the variable SCHEMATHESIS_HOOKS.
+"""
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import schemathesis
+from hypothesis import strategies as st
+from schemathesis import Case
+from schemathesis.core.failures import Failure
+from schemathesis.core.transport import Response
+from schemathesis.openapi.checks import RejectedPositiveData
+
+from shared.identity.contract import TEAMS_USER_HEADER
+from tests.openapi.search.callers import SETUP, headers_of
+
+# Refusals of requests that are well formed: by what is stored, by the settings, and by what Azure
+# takes. By code, or by what is wrong with which part.
+_REFUSED_BY_AZURE = {"call-refused", "meeting-refused", "teams-token-refused"}
+_REFUSED_BY_STATE = {
+    # Whom the caller names.
+    "is you; a friend is somebody else",
+    "has no identity here",
+    "is not an accepted friend of yours",
+    # Numbers and hosts of the settings.
+    "may not be called from here",
+    "is no number of this service",
+    "is not https of a host in PLAY_SOURCE_HOSTS",
+    # The clock.
+    "is long over",
+    "is over five years away",
+    "is over a day ago",
+    "is over",
+}
+# Stands for those that the answer has no room for.
+_REST = re.compile(r"\d+ more faults")
+_LETTERS = "abcXYZ019 .-_äßøλжक한字🙂"
+
+
+def _coded(text: str) -> str:
+    return "~" + base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+
+
+_texts = st.text(_LETTERS, min_size=1, max_size=40).map(str.strip).filter(bool)
+schemathesis.openapi.format("visible-text", _texts)
+schemathesis.openapi.format(
+    "id-in-path",
+    st.sampled_from(["bob", "carol", "reception"])
+    | st.from_regex(r"[A-Za-z0-9_|@-]{1,20}", fullmatch=True)
+    | _texts.map(_coded),
+)
+schemathesis.openapi.format(
+    "teams-meeting-link",
+    st.integers(1, 10**12).map("https://teams.microsoft.com/meet/{}?p=aB3".format)
+    | st.integers(0, 99).map(
+        "https://teams.microsoft.com/l/meetup-join/19%3ameeting_Z{}@thread.v2/0".format
+    ),
+)
+
+
+@schemathesis.auth(refresh_interval=None)
+class Callers:
+    """Whoever sends a request."""
+
+    def get(self, case: Case, _context: Any) -> dict[str, str]:
+        return headers_of(case)
+
+    def set(self, case: Case, data: dict[str, str], _context: Any) -> None:
+        case.headers.update(data)
+
+
+@schemathesis.hook
+def before_call(_context: Any, case: Case, _kwargs: dict[str, Any]) -> None:
+    """Let more of what is well formed be taken: what depends on the clock, or on another part."""
+    if case.meta is None or not case.meta.generation.mode.is_positive:
+        return
+    if TEAMS_USER_HEADER.name in case.headers:
+        case.headers[TEAMS_USER_HEADER.name] = SETUP.teams_token
+    for event in case.body if isinstance(case.body, list) else ():
+        for name in {"time", "eventTime"} & event.keys():
+            event[name] = datetime.now(UTC).isoformat()
+    if isinstance(case.body, dict):
+        body = case.body
+        if body.get("action") == "start":
+            # Starting needs the key, and the other actions do not.
+            case.headers.setdefault("Idempotency-Key", "search")
+        begins = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
+        for name, hours in (("startsAt", 0), ("endsAt", 1)):
+            if isinstance(body.get(name), str):
+                body[name] = (begins + timedelta(hours=hours)).isoformat()
+
+
+@schemathesis.hook
+def filter_failure(_context: Any, failure: Failure, _case: Case, response: Response) -> bool:
+    """Keep a failure unless a well-formed request is refused by state, settings or Azure."""
+    if not isinstance(failure, RejectedPositiveData) or response.status_code != 400:
+        return True
+    problem = json.loads(response.content)
+    faults = list(_faults(problem))
+    is_by_state = bool(faults) and all(
+        where == "policy" or message in _REFUSED_BY_STATE or _REST.fullmatch(message)
+        for where, message in faults
+    )
+    return not (is_by_state or problem["code"] in _REFUSED_BY_AZURE)
+
+
+def _faults(problem: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for fault in problem.get("errors", ()):
+        yield fault["in"], fault["message"]
