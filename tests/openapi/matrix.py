@@ -245,6 +245,8 @@ MATRIX: Mapping[str, Row] = {
     ),
     "GET /docs": PUBLIC,
     "GET /docs/{asset}": Row(answers=EVERYBODY, is_public=True, ids=constant(asset="page.js")),
+    "HEAD /docs": PUBLIC,
+    "HEAD /docs/{asset}": Row(answers=EVERYBODY, is_public=True, ids=constant(asset="page.js")),
     "GET /friends": Row(
         answers=EVERYBODY,
         hidden=lambda scene: scene.people[FRIEND].id,
@@ -308,6 +310,7 @@ MATRIX: Mapping[str, Row] = {
         app_role=MEETINGS_SCHEDULE, ids=a_meeting, unknown=NO_SHARED, answers={OTHERS: "204"}
     ),
     "GET /openapi.json": PUBLIC,
+    "HEAD /openapi.json": PUBLIC,
     "GET /token": Row(app_role=TOKENS_ISSUE, answers=EVERYBODY),
     "POST /token": Row(app_role=TOKENS_ISSUE, answers=EVERYBODY),
     "DELETE /token": Row(app_role=TOKENS_ISSUE, answers={OTHERS: "204"}),
