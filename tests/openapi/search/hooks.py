@@ -13,15 +13,15 @@ from typing import Any
 import schemathesis
 from hypothesis import strategies as st
 from schemathesis import Case
-from schemathesis.core.failures import Failure
+from schemathesis.core.failures import AcceptedNegativeData, Failure
 from schemathesis.core.transport import Response
 from schemathesis.openapi.checks import RejectedPositiveData
 
 from shared.identity.contract import TEAMS_USER_HEADER
 from tests.openapi.search.callers import SETUP, headers_of
 
-# Refusals of requests that are well formed: by what is stored, by the settings, and by what Azure
-# takes. By code, or by what is wrong with which part.
+# Refusals of requests that fit the description: by what is stored, by the settings, and by what
+# Azure takes. By code, or by what is wrong with a part.
 _REFUSED_BY_AZURE = {"call-refused", "meeting-refused", "teams-token-refused"}
 _REFUSED_BY_STATE = {
     # Whom the caller names.
@@ -32,14 +32,20 @@ _REFUSED_BY_STATE = {
     "may not be called from here",
     "is no number of this service",
     "is not https of a host in PLAY_SOURCE_HOSTS",
+    # Would be said with `contains`, for which Redocly's linter refuses the right examples.
+    "has a callerId, which is for phone numbers only",
     # The clock.
     "is long over",
     "is over five years away",
     "is over a day ago",
     "is over",
 }
+# A pattern cannot say what is base64url of UTF-8; the format can, but not all cases are made by it.
+_NO_ID = "is not an id of 1 to 256 characters"
 # Stands for those that the answer has no room for.
 _REST = re.compile(r"\d+ more faults")
+# They read of an event what they can, so that the others of its delivery are handled.
+_OF_OTHER_SERVICES = {"/callEvents/{callId}", "/incomingCalls"}
 _LETTERS = "abcXYZ019 .-_äßøλжक한字🙂"
 
 
@@ -97,8 +103,11 @@ def before_call(_context: Any, case: Case, _kwargs: dict[str, Any]) -> None:
 
 
 @schemathesis.hook
-def filter_failure(_context: Any, failure: Failure, _case: Case, response: Response) -> bool:
-    """Keep a failure unless a well-formed request is refused by state, settings or Azure."""
+def filter_failure(_context: Any, failure: Failure, case: Case, response: Response) -> bool:
+    """Keep a failure unless a well-formed request is refused by state, settings or Azure, or
+    another service's malformed event is passed over."""
+    if isinstance(failure, AcceptedNegativeData) and case.path in _OF_OTHER_SERVICES:
+        return False
     if not isinstance(failure, RejectedPositiveData) or response.status_code != 400:
         return True
     problem = json.loads(response.content)
@@ -107,7 +116,9 @@ def filter_failure(_context: Any, failure: Failure, _case: Case, response: Respo
         where == "policy" or message in _REFUSED_BY_STATE or _REST.fullmatch(message)
         for where, message in faults
     )
-    return not (is_by_state or problem["code"] in _REFUSED_BY_AZURE)
+    is_no_utf8 = any(str(value).startswith("~") for value in (case.path_parameters or {}).values())
+    is_unsaid = is_no_utf8 and all(message.startswith(_NO_ID) for _, message in faults)
+    return not (is_by_state or is_unsaid or problem["code"] in _REFUSED_BY_AZURE)
 
 
 def _faults(problem: dict[str, Any]) -> Iterator[tuple[str, str]]:
