@@ -53,7 +53,8 @@ _ID_OF_SOMEBODY = {
     "pattern": "^(~[A-Za-z0-9_-]+={0,2}|[A-Za-z0-9._|@-]+)$",
     "format": "id-in-path",
 }
-_ID = {"type": "string", "minLength": 1, "pattern": "^[^/]+$"}
+# The platform hands on no path with control characters.
+_ID = {"type": "string", "minLength": 1, "pattern": r"^[^/\x00-\x1f\x7f]+$"}
 
 # What a segment of a path may hold: description, schema and example.
 PATH_PARAMETERS: Mapping[str, tuple[str, Mapping[str, Any], str]] = {

@@ -98,11 +98,14 @@ async def watch(scene: Scene, row: Row, ids: Any) -> object:
 
 async def request(scene: Scene, route: str, caller: Caller, ids: Any) -> Reply:
     row, (method, path) = MATRIX[route], route.split()
-    sent = {"json": None if row.body is None else row.body(scene), "headers": row.headers(scene)}
+    body = None if row.body is None else row.body(scene)
     own = {name: ids[key] for name in ids if (key := f"{name} of {caller.name}") in ids}
     path = path.format(**{**ids, **own})
     if not row.is_public:
-        return await ask(scene.client, scene.host, path, caller.bearer, method=method, **sent)
+        sent, client = row.headers(scene), scene.client
+        return await ask(
+            client, scene.host, path, caller.bearer, method=method, json=body, headers=sent
+        )
     # What anybody may have need not be JSON.
     bearer = {"Authorization": f"Bearer {caller.bearer}"} if caller.bearer else {}
     url = f"{scene.host.api}{path}"

@@ -6,6 +6,7 @@ import zlib
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from schemathesis import Case
 from schemathesis.core import NotSet
@@ -50,7 +51,7 @@ def _bearers() -> list[str | None]:
     return [*[manager] * 14, *[person] * 4, *one_role, *apps, None]
 
 
-def headers_of(case: Case) -> dict[str, str]:
+def headers_of(case: Case[Any]) -> dict[str, str]:
     """What proves who sends this request: the same for the same request."""
     if case.path == "/incomingCalls":
         return {KEY_HEADER: SETUP.event_key}
@@ -62,7 +63,7 @@ def headers_of(case: Case) -> dict[str, str]:
     return {} if bearer is None else {"Authorization": f"Bearer {bearer}"}
 
 
-def _bearer_of(case: Case) -> str | None:
+def _bearer_of(case: Case[Any]) -> str | None:
     if (case.method.upper(), case.path) == ("DELETE", "/user"):
         # Whoever is erased is refused from then on.
         return ISSUER.token(f"search: leaver {next(_leavers)}")

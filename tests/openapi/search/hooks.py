@@ -74,25 +74,25 @@ schemathesis.openapi.format(
 class Callers:
     """Whoever sends a request."""
 
-    def get(self, case: Case, _context: Any) -> dict[str, str]:
+    def get(self, case: Case[Any], _context: Any) -> dict[str, str]:
         return headers_of(case)
 
-    def set(self, case: Case, data: dict[str, str], _context: Any) -> None:
+    def set(self, case: Case[Any], data: dict[str, str], _context: Any) -> None:
         case.headers.update(data)
 
 
 @schemathesis.hook
-def before_call(_context: Any, case: Case, _kwargs: dict[str, Any]) -> None:
+def before_call(_context: Any, case: Case[Any], _kwargs: dict[str, Any]) -> None:
     """Let more of what is well formed be taken: what depends on the clock, or on another part."""
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return
     if TEAMS_USER_HEADER.name in case.headers:
         case.headers[TEAMS_USER_HEADER.name] = SETUP.teams_token
-    for event in case.body if isinstance(case.body, list) else ():
+    body: Any = case.body
+    for event in body if isinstance(body, list) else ():
         for name in {"time", "eventTime"} & event.keys():
             event[name] = datetime.now(UTC).isoformat()
-    if isinstance(case.body, dict):
-        body = case.body
+    if isinstance(body, dict):
         if body.get("action") == "start":
             # Starting needs the key, and the other actions do not.
             case.headers.setdefault("Idempotency-Key", "search")
@@ -103,7 +103,7 @@ def before_call(_context: Any, case: Case, _kwargs: dict[str, Any]) -> None:
 
 
 @schemathesis.hook
-def filter_failure(_context: Any, failure: Failure, case: Case, response: Response) -> bool:
+def filter_failure(_context: Any, failure: Failure, case: Case[Any], response: Response) -> bool:
     """Keep a failure unless a well-formed request is refused by state, settings or Azure, or
     another service's malformed event is passed over."""
     if isinstance(failure, AcceptedNegativeData) and case.path in _OF_OTHER_SERVICES:
