@@ -77,7 +77,7 @@ def test_requests_made_from_the_description_find_nothing(
     answers = DescribedAnswers()
     answers.watch(host.log)
 
-    few = ("--phases", "examples,fuzzing,stateful", "--max-examples", "4")
+    few = ("--phases", "examples,fuzzing,stateful", "--max-examples", "3")
     search(stack, host, elsewhere, tmp_path, *few, "--generation-deterministic")
 
     served = {function for function, _, status, _ in answers.new() if status < 300}
