@@ -27,4 +27,5 @@ OPERATION = Operation(
     handler=add_friend,
     problems=(CommunicationUnavailable, Conflict, Throttled, TooManyUnanswered),
     limits=(DECISIONS, FRIENDS, UNANSWERED),
+    links={"/friends/{friendId}": "$request.path.friendId"},
 )

@@ -1,4 +1,4 @@
-"""GET /api/docs/{asset?}: show the description as a page that people read and try."""
+"""GET|HEAD /api/docs/{asset?}: show the description as a page that people read and try."""
 
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from shared.http import (
     PublicRequest,
     serve_public,
     stored_file,
+    without_hash,
 )
 from shared.problems import NotFound
 
@@ -62,23 +63,36 @@ async def main(req: func.HttpRequest, context: func.Context) -> func.HttpRespons
 
 
 async def show_page(request: PublicRequest[Query]) -> Page | NotModified:
-    """Show this description as a page, in which requests can be tried."""
+    """Show this description as a page, in which requests can be tried.
+
+    Where the setting `API_DOCS` is not `true`, there is none.
+    """
+    _check_is_shown(request)
     return await stored_file(_VIEWER / "page.html", Page, request, _HEADERS)
 
 
 async def show_asset(
     request: PublicRequest[Query],
 ) -> Script | StyleSheet | Licence | NotModified:
-    """Give a file that the page needs."""
-    name = request.route["asset"]
+    """Give a file that the page needs.
+
+    With its hash before the ending of its name, as the page has it, caches may keep it for ever.
+    """
+    _check_is_shown(request)
+    name, named_hash = without_hash(request.route["asset"])
     kind = _ASSETS.get(name)
     if kind is None:
         raise NotFound
-    return await stored_file(_VIEWER / name, kind, request)
+    return await stored_file(_VIEWER / name, kind, request, named_hash=named_hash)
+
+
+def _check_is_shown(request: PublicRequest[Query]) -> None:
+    if not request.app.settings.has_api_docs:
+        raise NotFound
 
 
 OPERATION = PublicOneOrAll(
     segment="asset",
     one=PublicOperation(handler=show_asset, headers=(IF_NONE_MATCH,), problems=(NotFound,)),
-    all=PublicOperation(handler=show_page, headers=(IF_NONE_MATCH,)),
+    all=PublicOperation(handler=show_page, headers=(IF_NONE_MATCH,), problems=(NotFound,)),
 )

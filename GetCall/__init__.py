@@ -34,7 +34,14 @@ async def list_calls(request: Request[CallsQuery, Body]) -> CallsAnswer:
 
 OPERATION = OneOrAll(
     segment="callId",
-    one=Operation(handler=get_call, service_role=CALLS_MANAGE, problems=(NotFound,)),
+    one=Operation(
+        handler=get_call,
+        service_role=CALLS_MANAGE,
+        problems=(NotFound,),
+        links={
+            "/calls/{callId}/participants/{participantId}": "$response.body#/participants/0/id",
+        },
+    ),
     all=Operation(
         handler=list_calls, query=CallsQuery, service_role=CALLS_MANAGE, problems=(NotFound,)
     ),

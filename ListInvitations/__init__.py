@@ -19,4 +19,8 @@ async def list_invitations(request: Request[InvitationsQuery, Body]) -> Invitati
     return InvitationsAnswer.of(found)
 
 
-OPERATION = Operation(handler=list_invitations, query=InvitationsQuery)
+OPERATION = Operation(
+    handler=list_invitations,
+    query=InvitationsQuery,
+    links={"/invitations/{id}": "$response.body#/invitations/0/id"},
+)

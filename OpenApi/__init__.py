@@ -1,4 +1,4 @@
-"""GET /api/openapi.json: give this description of the HTTP contract, as OpenAPI 3.1."""
+"""GET|HEAD /api/openapi.json: give this description of the HTTP contract, as OpenAPI 3.1."""
 
 from pathlib import Path
 

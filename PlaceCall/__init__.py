@@ -62,4 +62,5 @@ OPERATION = Operation(
         TooManyLegs,
     ),
     limits=(LEGS, LIVE_CALLS, TARGETS),
+    links={"/calls/{callId}": "$response.body#/id"},
 )

@@ -32,4 +32,5 @@ OPERATION = Operation(
     role=BOTS_OPERATE,
     problems=(CommunicationUnavailable, Conflict, Throttled),
     limits=(BOT_CHANGES,),
+    links={"/bots/{botId}": "$request.path.botId"},
 )

@@ -43,4 +43,5 @@ OPERATION = Operation(
     role=MEETINGS_SCHEDULE,
     problems=(Conflict, GraphUnavailable, MeetingRefused, NotConfigured, Throttled, TooManyShared),
     limits=(IN_SPACE, INVITEES, SHARED, SHARINGS),
+    links={"/meetings/{id}": "$response.body#/id", "/invitations/{id}": "$response.body#/id"},
 )

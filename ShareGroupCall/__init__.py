@@ -40,4 +40,5 @@ OPERATION = Operation(
     body=GroupCallBody,
     problems=(Conflict, Throttled, TooManyShared),
     limits=(IN_SPACE, INVITEES, SHARED, SHARINGS),
+    links={"/groupCalls/{id}": "$response.body#/id", "/invitations/{id}": "$response.body#/id"},
 )

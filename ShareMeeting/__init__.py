@@ -39,4 +39,5 @@ OPERATION = Operation(
     body=MeetingLinkBody,
     problems=(Conflict, GraphUnavailable, Throttled, TooManyShared),
     limits=(IN_SPACE, INVITEES, SHARED, SHARINGS),
+    links={"/meetings/{id}": "$response.body#/id", "/invitations/{id}": "$response.body#/id"},
 )

@@ -5,11 +5,14 @@ reports all faults of a request at once. It builds a class when it is first used
 functions when it starts, and its first request needs three classes of sixty.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PlainSerializer,
@@ -21,6 +24,10 @@ from pydantic.alias_generators import to_camel, to_snake
 from shared.bounds import BODY
 from shared.principals import MAX_ID_LENGTH
 from shared.texts import is_plain, visible
+
+if TYPE_CHECKING:  # only the description needs them
+    from pydantic import GetJsonSchemaHandler
+    from pydantic_core.core_schema import CoreSchema
 
 
 class Answer(BaseModel):
@@ -50,10 +57,13 @@ class Body(BaseModel):
         max_bytes: a longer body is not read. One character takes up to 12 bytes, if the client
             escapes it as a surrogate pair.
         alternatives: exactly one of these fields, named as in the document, has to be there.
+        partners: fields that an alternative needs, and that no other may have; for the description
+            alone.
     """
 
     max_bytes: ClassVar[int] = BODY.number
     alternatives: ClassVar[tuple[str, ...]] = ()
+    partners: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     model_config = ConfigDict(
         extra="forbid", strict=True, alias_generator=to_camel, defer_build=True
@@ -99,9 +109,39 @@ def is_absent(value: object) -> bool:
     return value is None
 
 
-def visible_text(name: str) -> str:
-    """Accept a text that other people will see, as they see it; for AfterValidator."""
+def _as_int(number: object) -> object:
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
+# Accepts 60.0 for 60: JSON has one kind of number, and a client may write it so.
+WHOLE_NUMBER = BeforeValidator(_as_int)
+
+
+class Checked(AfterValidator):
+    """A check of a text that a pattern cannot say: the description has a `format` for it.
+
+    Subclasses name the format; `shared.openapi.overview` says what it means.
+    """
+
+    format: ClassVar[str]
+
+    def __get_pydantic_json_schema__(
+        self, core_schema: "CoreSchema", handler: "GetJsonSchemaHandler"
+    ) -> dict[str, Any]:
+        # Each check refuses the empty text.
+        return {**handler(core_schema), "format": self.format, "minLength": 1}
+
+
+class _Visible(Checked):
+    format = "visible-text"
+
+
+def _visible_text(name: str) -> str:
     shown = visible(name)
     if not shown or not is_plain(name.strip()):
         raise ValueError("has to be a visible text without control characters")
     return shown
+
+
+# Accepts a text that other people will see, as they see it.
+VISIBLE_TEXT = _Visible(_visible_text)

@@ -27,7 +27,12 @@ _OF_THE_PLATFORM = (
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings, checked."""
+    """All settings, checked.
+
+    Attributes:
+        has_api_docs: whether the page of the API's description is shown. Its scripts run where the
+            API is, and people give it their bearer tokens: who does not ask for it has none.
+    """
 
     upstream: UpstreamSettings
     auth: AuthSettings
@@ -35,6 +40,7 @@ class Settings:
     meetings: MeetingSettings
     calls: CallSettings
     bot_calls: BotCallSettings
+    has_api_docs: bool = False
 
 
 def load(environment: Mapping[str, str]) -> Settings:
@@ -51,6 +57,7 @@ def load(environment: Mapping[str, str]) -> Settings:
         meetings=read_meeting_settings(reader),
         calls=read_call_settings(reader),
         bot_calls=read_bot_call_settings(reader),
+        has_api_docs=reader.flag("API_DOCS"),
     )
     for name in _OF_THE_PLATFORM:
         reader.text(name)  # which tells of a value that nobody meant as one

@@ -120,6 +120,7 @@ class Plan:
             "CALLBACK_BASE_URL": f"http://127.0.0.1:{self.ports['host']}",
             "CALLBACK_JWKS_URL": f"{self.acs}{ACS_CALLBACK_KEYS_PATH}",
             "EVENT_GRID_KEY": EVENT_KEY,
+            "API_DOCS": "true",
             # Examples: the environment may replace them, also by an empty text for none.
             "TIDY_SCHEDULE": os.environ.get("TIDY_SCHEDULE", TIDY_SCHEDULE),
             "BOT_GREETING": os.environ.get("BOT_GREETING", BOT_GREETING),

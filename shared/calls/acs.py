@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 # Documented codes, with status 400, for an action in a call that is not connected yet or has ended:
 # not established, terminated, not valid in this state.
 _NOT_ESTABLISHED = frozenset({"8501", "8528", "8585"})
+# No segment of a URL: the SDK raises a ValueError for the first, and the others are resolved.
+_NO_SEGMENTS = frozenset({"", ".", ".."})
 
 
 class CallGone(Exception):
@@ -266,7 +268,13 @@ class CallAutomationApi:
             return
 
     async def callback_url_of(self, connection_id: str) -> str | None:
-        """Where ACS sends the events of a call; None if there is no such call."""
+        """Where ACS sends the events of a call; None if there is no such call.
+
+        Args:
+            connection_id: as an event names it, so perhaps none that a URL can hold.
+        """
+        if connection_id in _NO_SEGMENTS:
+            return None
         try:
             properties = await self._send(
                 lambda: self._connection_client(connection_id).get_call_properties()

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from urllib.parse import urlencode
 from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from shared.bodies import Answer, Body, PersonId, Query, Timestamp, is_absent
+from shared.bodies import WHOLE_NUMBER, Answer, Body, PersonId, Query, Timestamp, is_absent
 from shared.calls.acs_types import PlaySource, ToneRecognition
 from shared.calls.participants import Participant, masked, participant_id
 from shared.calls.reasons import Reason
@@ -24,8 +24,8 @@ if TYPE_CHECKING:  # so that loading the functions does not load the rules
 type PhoneNumber = Annotated[str, Field(pattern=f"^{E164.pattern}$")]
 type Tones = Annotated[str, Field(pattern="^[0-9*#a-d]*$", max_length=16)]
 # ACS allows 0 to 300 s until the first tone, 1 to 60 s between two (reference D.2, limits).
-type InitialSilenceTimeout = Annotated[int, Field(ge=1, le=300)]
-type InterToneTimeout = Annotated[int, Field(ge=1, le=60)]
+type InitialSilenceTimeout = Annotated[int, Field(ge=1, le=300), WHOLE_NUMBER]
+type InterToneTimeout = Annotated[int, Field(ge=1, le=60), WHOLE_NUMBER]
 
 
 class TargetBody(Body):
@@ -68,6 +68,7 @@ class PlaySourceBody(Body):
     # A text of 5,000 characters is up to 59 KiB.
     max_bytes = 64 * 1024
     alternatives = ("url", "text")
+    partners: ClassVar[Mapping[str, tuple[str, ...]]] = {"text": ("voice",)}
 
     url: Annotated[str, Field(min_length=1, max_length=2048)] | None = None
     text: Annotated[str, Field(min_length=1, max_length=5000)] | None = None
@@ -97,7 +98,7 @@ class TonesBody(Body):
     max_bytes = 72 * 1024
 
     from_: Annotated[TargetBody, Field(alias="from")]
-    max_tones: Annotated[int, Field(ge=1, le=20)]
+    max_tones: Annotated[int, Field(ge=1, le=20), WHOLE_NUMBER]
     stop_tones: Tones = ""
     first_within_seconds: InitialSilenceTimeout = 5
     next_within_seconds: InterToneTimeout = 2

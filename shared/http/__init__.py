@@ -7,7 +7,7 @@ where they are used. `serve_timer` runs what a timer begins, which is no request
 
 from shared.http.answers import Accepted, Created, Document, NotModified
 from shared.http.callbacks import serve_callback
-from shared.http.files import IF_NONE_MATCH, stored_file
+from shared.http.files import IF_NONE_MATCH, stored_file, without_hash
 from shared.http.operations import (
     ACS,
     EVENT_GRID,
@@ -43,4 +43,5 @@ __all__ = [
     "serve_public",
     "serve_timer",
     "stored_file",
+    "without_hash",
 ]

@@ -17,26 +17,52 @@ IF_NONE_MATCH = Header(
     "If-None-Match", "The `ETag` of what the client has: 304 if it is current.", is_required=False
 )
 
+# Seconds: a year, the longest that caches know.
+_FOR_EVER = "public, max-age=31536000, immutable"
+_HASH_LENGTH = 16
+# A name as pages have it, with the hash of the content before its ending: page.0123456789abcdef.js
+_HASHED = re.compile(f"(.+)\\.([0-9a-f]{{{_HASH_LENGTH}}})(\\.[a-z]+)")
 _NOTHING = re.compile(r"q=0(\.0*)?")
 
 
 async def stored_file[D: Document](
-    path: Path, kind: type[D], request: PublicRequest[Any], headers: Mapping[str, str] | None = None
+    path: Path,
+    kind: type[D],
+    request: PublicRequest[Any],
+    headers: Mapping[str, str] | None = None,
+    *,
+    named_hash: str = "",
 ) -> D | NotModified:
     """The file, or word that the client has it already.
 
     Args:
         path: never made of what a request says.
         headers: of the answer, besides those about caching.
+        named_hash: by the URL. If it is the file's, what is there never changes, and caches may
+            keep it. If not, two versions of the app answer for a while: the file is given as usual.
     """
     is_packed = _takes_gzip(request.headers.get("accept-encoding", ""))
     content, etag = await asyncio.to_thread(_read, path, is_packed=is_packed)
-    told = {"Cache-Control": "public, no-cache", "ETag": etag, "Vary": "Accept-Encoding"}
+    is_fixed = bool(named_hash) and named_hash == await asyncio.to_thread(content_hash, path)
+    caching = _FOR_EVER if is_fixed else "public, no-cache"
+    told = {"Cache-Control": caching, "ETag": etag, "Vary": "Accept-Encoding"}
     told |= {**(headers or {}), **({"Content-Encoding": "gzip"} if is_packed else {})}
     known = request.headers.get(IF_NONE_MATCH.name.lower(), "")
     if etag in (tag.strip().removeprefix("W/") for tag in known.split(",")):
         return NotModified(told)
     return kind(content, told)
+
+
+def without_hash(name: str) -> tuple[str, str]:
+    """The name of a file and the hash, "" for none, that a URL has in one."""
+    hashed = _HASHED.fullmatch(name)
+    return (f"{hashed[1]}{hashed[3]}", hashed[2]) if hashed else (name, "")
+
+
+@cache
+def content_hash(path: Path) -> str:
+    """What a URL names a version of the file by."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:_HASH_LENGTH]
 
 
 @cache

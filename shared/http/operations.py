@@ -5,7 +5,7 @@ The type of each answer, and so its status, is what the handler is annotated to 
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from shared.app import App
@@ -36,6 +36,9 @@ if TYPE_CHECKING:  # the verifiers are loaded with the first callback
     from shared.auth.webhooks import SenderVerifier
 
 type Problems = tuple[type[Problem], ...]
+# By a path with parameters: where a request, or its answer, says the last of them, as an expression
+# of OpenAPI. What is at and below that path can be asked next.
+type Links = Mapping[str, str]
 
 _OF_ALL: Problems = (InternalError, Misconfigured)
 _OF_BODIES: Problems = (BodyEncoded, BodyTooLarge, InvalidRequest, LengthRequired)
@@ -55,6 +58,7 @@ class Operation[Q: Query, B: Body]:
         problems: what the handler refuses with, besides `implied`; for the description alone.
         limits: what bounds the caller here, besides what bounds every request; their problems need
             not be listed again. For the description alone.
+        links: which operations can be asked next; for the description alone.
     """
 
     handler: Callable[[Request[Q, B]], Awaitable[Result]]
@@ -65,6 +69,7 @@ class Operation[Q: Query, B: Body]:
     headers: tuple[Header, ...] = ()
     problems: Problems = ()
     limits: tuple[Limit, ...] = ()
+    links: Links = field(default_factory=dict)
 
     implied: ClassVar[Problems] = (
         *_OF_ALL,

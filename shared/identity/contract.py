@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
 
-from shared.bodies import Answer, Body, Header, Query, Timestamp, visible_text
+from shared.bodies import VISIBLE_TEXT, WHOLE_NUMBER, Answer, Body, Header, Query, Timestamp
 from shared.identity.settings import MAX_TOKEN_MINUTES, MIN_TOKEN_MINUTES
 from shared.principals import Caller
 
@@ -23,7 +23,7 @@ def _split(text: object) -> object:
 
 
 # The limits of ACS. The policy may allow less; it is checked later.
-type Minutes = Annotated[int, Field(ge=MIN_TOKEN_MINUTES, le=MAX_TOKEN_MINUTES)]
+type Minutes = Annotated[int, Field(ge=MIN_TOKEN_MINUTES, le=MAX_TOKEN_MINUTES), WHOLE_NUMBER]
 
 
 class TokenQuery(Query):
@@ -95,7 +95,7 @@ class TeamsTokenAnswer(Answer):
 
 
 class BotBody(Body):
-    display_name: Annotated[str, Field(max_length=256), AfterValidator(visible_text)]
+    display_name: Annotated[str, Field(max_length=256), VISIBLE_TEXT]
 
 
 class BotAnswer(Answer):

@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
+from shared.bodies import Checked
 from shared.meetings.links import teams_link
 from shared.sharing.contract import EventTime, SharingBody, Title
 
@@ -36,6 +37,10 @@ class MeetingBody(SharingBody):
         return MeetingPlan(self.subject, self.starts_at, self.ends_at, self.lobby)
 
 
+class _TeamsLink(Checked):
+    format = "teams-meeting-link"
+
+
 def _teams_link(url: str) -> str:
     link = teams_link(url)
     if link is None:
@@ -46,5 +51,5 @@ def _teams_link(url: str) -> str:
 class MeetingLinkBody(SharingBody):
     """A meeting that a person made in Outlook, Teams or Bookings."""
 
-    join_web_url: Annotated[str, Field(max_length=2048), AfterValidator(_teams_link)]
+    join_web_url: Annotated[str, Field(max_length=2048), _TeamsLink(_teams_link)]
     title: Title | None = None

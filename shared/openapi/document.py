@@ -13,6 +13,7 @@ from shared.http.requests import MAX_CALLBACK_BYTES
 from shared.openapi import limits
 from shared.openapi.answers import HEADERS, json_types, responses, shared_responses
 from shared.openapi.functions import ROOT, DescribedOperation, operations
+from shared.openapi.links import add_links, links_of
 from shared.openapi.overview import (
     BEARER,
     INFO,
@@ -39,7 +40,9 @@ def description() -> dict[str, Any]:
     schemas, parts = _schemas(found)
     paths: dict[str, dict[str, Any]] = {}
     for one in found:
-        paths.setdefault(one.path, {})[one.method] = _operation(one, schemas, parts)
+        described = paths.setdefault(one.path, {})[one.method] = _operation(one, schemas, parts)
+        if links := links_of(one, found):
+            add_links(described["responses"], links)
     queries = {name_of(_query(one)) for one in found}
     return {
         "openapi": "3.1.0",

@@ -22,7 +22,10 @@ names, for users and for apps that signed in as themselves, the app roles that t
 list is none, and who is not named is refused.
 
 An id of a person or bot in a path that has others than the characters `A-Z a-z 0-9 . _ | @ -` is
-written `~` and base64url of its UTF-8; both forms mean the same id.
+written `~` and base64url of its UTF-8; both forms mean the same id. That is the format
+`id-in-path`; `.` and `..` are always written so. Other formats that only this service has:
+`visible-text`, which people can see, without control characters and line breaks, and
+`teams-meeting-link`, a whole link to join a meeting as Teams, Outlook or Bookings give it.
 """,
     "license": {"name": "MIT", "identifier": "MIT"},
 }
@@ -48,8 +51,10 @@ _ID_OF_SOMEBODY = {
     "type": "string",
     "minLength": 1,
     "pattern": "^(~[A-Za-z0-9_-]+={0,2}|[A-Za-z0-9._|@-]+)$",
+    "format": "id-in-path",
 }
-_ID = {"type": "string", "minLength": 1, "pattern": "^[^/]+$"}
+# The platform hands on no path with control characters.
+_ID = {"type": "string", "minLength": 1, "pattern": r"^[^/\x00-\x1f\x7f]+$"}
 
 # What a segment of a path may hold: description, schema and example.
 PATH_PARAMETERS: Mapping[str, tuple[str, Mapping[str, Any], str]] = {

@@ -81,9 +81,18 @@ def _refine(model: type[BaseModel], schema: JsonSchemaValue) -> None:
     if not issubclass(model, Answer) and "extra" not in model.model_config:
         schema["additionalProperties"] = True  # as other services add fields, and none is refused
     if issubclass(model, Body) and model.alternatives:
-        schema["oneOf"] = [
-            {"required": [one], "properties": {one: {"not": _NULL}}} for one in model.alternatives
-        ]
+        schema["oneOf"] = [_alternative(model, one) for one in model.alternatives]
+
+
+def _alternative(model: type[Body], one: str) -> JsonSchemaValue:
+    needed = [one, *model.partners.get(one, ())]
+    given: JsonSchemaValue = {name: {"not": _NULL} for name in needed}
+    if model.partners:
+        # Without partners `oneOf` says that no other alternative is there.
+        partners = {name for names in model.partners.values() for name in names}
+        others = {*model.alternatives, *partners} - {*needed}
+        given |= dict.fromkeys(sorted(others), _NULL)
+    return {"required": needed, "properties": given}
 
 
 def _without_null(properties: dict[str, JsonSchemaValue], name: str) -> None:

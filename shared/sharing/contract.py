@@ -15,7 +15,7 @@ from pydantic import (
     field_validator,
 )
 
-from shared.bodies import Answer, Body, PersonId, Query, Timestamp, is_absent, visible_text
+from shared.bodies import VISIBLE_TEXT, Answer, Body, PersonId, Query, Timestamp, is_absent
 from shared.sharing.join_details import JoinDetails
 from shared.sharing.rows import LONGEST_TITLE, MOST_INVITEES, CallKind
 
@@ -67,7 +67,7 @@ class AudienceBody(Body):
     # Not Literal[True]: 1 equals True, so it would be accepted.
     friends: Annotated[bool, AfterValidator(_is_true), WithJsonSchema(_TRUE)] | None = None
     users: Annotated[list[PersonId], Field(max_length=MOST_INVITEES)] | None = None
-    space: Annotated[str, Field(max_length=256), AfterValidator(visible_text)] | None = None
+    space: Annotated[str, Field(max_length=256), VISIBLE_TEXT] | None = None
 
     def read(self) -> "Audience":
         from shared.sharing.audiences import Audience
@@ -104,7 +104,7 @@ class SharingBody(Body):
         return ends_at
 
 
-type Title = Annotated[str, Field(max_length=LONGEST_TITLE), AfterValidator(visible_text)]
+type Title = Annotated[str, Field(max_length=LONGEST_TITLE), VISIBLE_TEXT]
 
 
 class GroupCallBody(SharingBody):
@@ -115,7 +115,7 @@ class GroupCallBody(SharingBody):
 class InvitationsQuery(Query):
     """Lists the caller's own invitations, or those of a space."""
 
-    space: Annotated[str, Field(max_length=256), AfterValidator(visible_text)] | None = None
+    space: Annotated[str, Field(max_length=256), VISIBLE_TEXT] | None = None
 
 
 class HostAnswer(Answer):

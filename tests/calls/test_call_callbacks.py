@@ -152,6 +152,9 @@ async def test_events_about_another_call_are_refused(
     odd = await acs_itself.tell("~x", [event(own)])
 
     assert (other.status, unknown.status, odd.status) == (403, 404, 404)
+    for none in ("", ".", "..", "/", "%2e%2e/x", "\n"):  # no connection has such an id
+        assert (await acs_itself.tell(call, [event(none)])).status == 403, none
+        assert (await acs_itself.tell(uuid.uuid4().hex, [event(none)])).status == 404, none
     assert (await in_acs(acs, call))["callConnectionState"] == "connected"
     assert await state_of(manager, call) == before
 

@@ -13,7 +13,7 @@ import Health
 from shared.bodies import Body, Query
 from shared.calls.contract import CallBody, PlayBody, TonesBody
 from shared.http.requests import read_request
-from shared.identity.contract import TokenQuery
+from shared.identity.contract import TokenBody, TokenQuery
 from shared.problems import BodyEncoded, BodyTooLarge, InvalidRequest, LengthRequired
 from shared.sharing.contract import GroupCallBody
 from shared.sharing.rows import MOST_INVITEES
@@ -160,6 +160,18 @@ def test_the_longest_valid_body_of_a_route_fits(body: type[Body], content: objec
 def test_a_body_over_its_routes_limit_is_not_parsed(body: type[Body]) -> None:
     with pytest.raises(BodyTooLarge, match=str(body.max_bytes)):
         read_request(request(b" " * (body.max_bytes + 1)), Query, body)
+
+
+@pytest.mark.parametrize("sent", ["60", "60.0", "6e1"])
+def test_a_whole_number_is_one_however_json_writes_it(sent: str) -> None:
+    raw = f'{{"expiresInMinutes": {sent}}}'.encode()
+
+    _, read = read_request(request(raw), Query, TokenBody)
+
+    assert read.expires_in_minutes == 60
+    for part in ("60.5", '"60"', "true", "1e400"):
+        with pytest.raises(InvalidRequest):
+            read_request(request(raw.replace(sent.encode(), part.encode())), Query, TokenBody)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from tests.support.node import FOLDER, run_node
 from tests.support.people import People
-from tests.support.stack import ROOT, Host
+from tests.support.stack import ROOT, Host, StartHost
 
 VIEWER = ROOT / "ApiDocs" / "viewer"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -71,6 +72,51 @@ async def test_the_files_of_the_page_are_given_as_what_they_are(
     assert (answer.status, answer.content_type) == (200, kinds[Path(name).suffix])
     assert body == (VIEWER / name).read_bytes()
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_caches_keep_what_the_page_loads_for_as_long_as_it_is_the_same(
+    one_host: Host, client: aiohttp.ClientSession
+) -> None:
+    _, page = await get(client, one_host, "/docs")
+    urls = re.findall(r'"/api(/docs/[^"]+)"', page.decode())
+    loaded = {re.sub(r"\.[0-9a-f]{16}\.", ".", url).rpartition("/")[2]: url for url in urls}
+
+    assert {*loaded} == {*SERVED} - {"swagger-ui-bundle.js.LICENSE.txt"}
+    for name, url in loaded.items():
+        content = (VIEWER / name).read_bytes()
+        hashed = hashlib.sha256(content).hexdigest()[:16]
+        assert f".{hashed}." in url, f"page.html has to name {name} with {hashed}"
+        answer, body = await get(client, one_host, url)
+        assert body == content
+        assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        # Of an app that is being deployed, instances of two versions answer.
+        other, body = await get(client, one_host, url.replace(hashed, "0" * 16))
+        assert (other.status, body) == (200, content)
+        assert other.headers["Cache-Control"] == "public, no-cache"
+
+
+async def test_the_page_is_there_for_who_asks_for_it_in_the_settings_alone(
+    start_host: StartHost, client: aiohttp.ClientSession
+) -> None:
+    host = await start_host(API_DOCS="")
+
+    for path in ("/docs", *(f"/docs/{name}" for name in SERVED), "/docs/nothing.js"):
+        answer, body = await get(client, host, path)
+        assert (answer.status, json.loads(body)["code"]) == (404, "not-found"), path
+    described, _ = await get(client, host, "/openapi.json")
+    assert described.status == 200
+
+
+@pytest.mark.parametrize("path", ["/docs", "/openapi.json", "/docs/page.js", "/docs/nothing.js"])
+async def test_a_head_request_is_answered_as_a_get_without_its_body(
+    one_host: Host, client: aiohttp.ClientSession, path: str
+) -> None:
+    got, _ = await get(client, one_host, path)
+    async with client.head(f"{one_host.api}{path}") as answer:
+        assert answer.status == got.status
+        assert await answer.read() == b""
+        for name in ("Content-Type", "Cache-Control", "Content-Security-Policy"):
+            assert answer.headers.get(name) == got.headers.get(name), name
 
 
 @pytest.mark.parametrize("path", ["/docs", "/openapi.json", *(f"/docs/{one}" for one in SERVED)])

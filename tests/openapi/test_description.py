@@ -134,6 +134,27 @@ def test_whoever_reads_an_idempotency_key_says_so_and_no_other() -> None:
         assert (IDEMPOTENCY_KEY.name in told) == reads, one.function
 
 
+def test_a_link_leads_to_an_operation_with_all_that_its_path_needs() -> None:
+    paths = {operation["operationId"]: path for _, path, operation in described_operations()}
+    links = {
+        (operation["operationId"], target): link["parameters"]
+        for _, _, operation in described_operations()
+        for answer in operation["responses"].values()
+        for target, link in answer.get("links", {}).items()
+    }
+
+    for (source, target), given in links.items():
+        assert {*given} == {*re.findall(r"\{(\w+)\}", paths[target])}, (source, target)
+    assert links["placeCall", "hangUp"] == {"callId": "$response.body#/id"}
+    assert links["getCall", "removeFromCall"]["callId"] == "$request.path.callId"
+    # Whatever needs an id of ours, or of a bot or friend, is led to.
+    led_to = {target for _, target in links}
+    assert {id_ for id_, path in paths.items() if "{" in path} - led_to == {
+        *("addFriend", "registerBot", "applyEvents"),
+        *("isReady", "isReadyByHead", "showAsset", "showAssetByHead"),
+    }
+
+
 def test_every_problem_is_of_some_operation() -> None:
     kinds = [kind for kind in vars(shared.problems).values() if isinstance(kind, type)]
     codes = {kind.code for kind in kinds if issubclass(kind, Problem) and hasattr(kind, "code")}

@@ -74,6 +74,7 @@ def test_every_missing_setting_is_named_at_once() -> None:
         ("AUTH_ISSUERS", "{}"),
         ("AUTH_ISSUERS", "not json"),
         ("AUTH_EASY_AUTH", "maybe"),
+        ("API_DOCS", "maybe"),
         ("TOKEN_SCOPES", "voip,video"),
         ("TOKEN_LIFETIME_MINUTES", "59"),
         ("TOKEN_LIFETIME_MINUTES", "an hour"),
@@ -148,6 +149,12 @@ def test_what_may_be_dialled_and_played_is_nothing_unless_it_is_said() -> None:
 
 SPEECH = {"COGNITIVE_SERVICES_ENDPOINT": "https://speech.example.com"}
 BOT = {**SPEECH, "BOT_GREETING": "Welcome."}
+
+
+def test_the_page_of_the_description_is_shown_to_nobody_unless_it_is_said() -> None:
+    assert not load(GOOD).has_api_docs
+    assert not load({**GOOD, "API_DOCS": "false"}).has_api_docs
+    assert load({**GOOD, "API_DOCS": "true"}).has_api_docs
 
 
 def test_nobody_is_answered_unless_it_is_said_what_they_hear() -> None:

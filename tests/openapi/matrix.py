@@ -1,0 +1,338 @@
+"""The authorization matrix: of each operation in the description, what it answers whom.
+
+A row says once more which app roles its operation needs: one that a function lost would not be
+missed otherwise.
+"""
+
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from shared.auth.roles import (
+    BOTS_OPERATE,
+    CALLS_MANAGE,
+    CALLS_RECORD,
+    MEETINGS_SCHEDULE,
+    TOKENS_ISSUE,
+)
+from tests.openapi.callers import (
+    APP_ELSEWHERE,
+    ELSEWHERE,
+    FRIEND,
+    INVITED,
+    MANAGER,
+    OWNER,
+    OWNER_WITHOUT_ROLES,
+    STRANGER,
+    Scene,
+)
+from tests.support.people import befriend, coded
+
+# The key of what all others get whom the roles admit.
+OTHERS = "others"
+NOT_FOUND, INVALID = "404 not-found", "400 invalid-request"
+UNAUTHENTICATED, FORBIDDEN = "401 unauthenticated", "403 forbidden"
+LINK = "https://teams.microsoft.com/l/meetup-join/19%3ameeting_bWF0cml4@thread.v2/0"
+
+
+def no_ids(_scene: Scene) -> Awaitable[Mapping[str, str]]:
+    async def none() -> Mapping[str, str]:
+        return {}
+
+    return none()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """Attributes:
+    answers: status and problem, by caller, of those whom the roles admit.
+    role, app_role: as in `Operation`.
+    ids: makes what the path leads to; the ids, by their names in the path, and those that only one
+        caller names, as `NAME of CALLER`.
+    unknown: ids of the same form that lead nowhere.
+    body, headers: what is sent, besides the bearer token.
+    erased: what somebody gets whose token is older than their erasure.
+    watch: what the owner sees at this path stays as it was, whoever else asks.
+    hidden: whose id is in an answer for `told` alone.
+    is_public, is_callback: needs no sign-in; is for another service, whose proof nobody here has.
+    has_new_callers: ends with the callers being erased, so they are nobody whom others need.
+    """
+
+    answers: Mapping[str, str]
+    role: str | None = None
+    app_role: str | None = None
+    ids: Callable[[Scene], Awaitable[Mapping[str, str]]] = no_ids
+    unknown: Mapping[str, str] = field(default_factory=dict)
+    body: Callable[[Scene], object] | None = None
+    headers: Callable[[Scene], Mapping[str, str]] = lambda _scene: {}
+    erased: str = UNAUTHENTICATED
+    watch: str | None = None
+    hidden: Callable[[Scene], str] | None = None
+    told: frozenset[str] = frozenset()
+    is_public: bool = False
+    is_callback: bool = False
+    has_new_callers: bool = False
+
+
+async def the_call(scene: Scene) -> Mapping[str, str]:
+    return {"callId": scene.ids["call"]}
+
+
+async def another_call(scene: Scene) -> Mapping[str, str]:
+    return {"callId": (await scene.call(INVITED))["id"]}
+
+
+async def a_participant(scene: Scene) -> Mapping[str, str]:
+    """One for all who may remove none, and one for each who may."""
+    call = await scene.call(INVITED, FRIEND, STRANGER)
+    ids = [one["id"] for one in call["participants"]]
+    removers = (CALLS_MANAGE, MANAGER, OWNER)
+    each = {f"participantId of {name}": id_ for name, id_ in zip(removers, ids, strict=True)}
+    return {"callId": call["id"], "participantId": ids[0], **each}
+
+
+async def the_shared(scene: Scene) -> Mapping[str, str]:
+    return {"id": scene.ids["shared"]}
+
+
+async def another_shared(scene: Scene) -> Mapping[str, str]:
+    return {"id": await scene.group_call()}
+
+
+async def a_meeting(scene: Scene) -> Mapping[str, str]:
+    return {"id": await scene.meeting()}
+
+
+async def a_bot(scene: Scene) -> Mapping[str, str]:
+    return {"botId": await scene.bot()}
+
+
+async def the_friend(scene: Scene) -> Mapping[str, str]:
+    return {"friendId": coded(scene.people[FRIEND].id)}
+
+
+async def another_friend(scene: Scene) -> Mapping[str, str]:
+    [pal] = scene.owner.others("pal of the matrix")
+    await pal.token()
+    await befriend(scene.owner, pal)
+    return {"friendId": coded(pal.id)}
+
+
+def constant(**ids: str) -> Callable[[Scene], Awaitable[Mapping[str, str]]]:
+    async def same(_scene: Scene) -> Mapping[str, str]:
+        return ids
+
+    return same
+
+
+def key(_scene: Scene) -> Mapping[str, str]:
+    """All have the same: it means another request for each of them."""
+    return {"Idempotency-Key": "matrix"}
+
+
+def times(_scene: Scene) -> dict[str, str]:
+    begins = datetime.now(UTC) + timedelta(days=1)
+    return {
+        "startsAt": begins.isoformat(),
+        "endsAt": (begins + timedelta(hours=1)).isoformat(),
+    }
+
+
+def user(name: str) -> Callable[[Scene], dict[str, str]]:
+    return lambda scene: {"user": scene.people[name].id}
+
+
+NO_CALL = {"callId": "0" * 32}
+NO_SHARED = {"id": "0" * 64}
+NO_BOT = {"botId": f"bot-{uuid.UUID(int=0).hex}"}
+NO_FRIEND = {"friendId": coded("nobody of the matrix")}
+GROUP = "5b0c6d2e-0000-4000-8000-0123456789ab"
+SPACE = {"space": "space of the matrix"}
+
+EVERYBODY = {OTHERS: "200"}
+REALMS_CALL = {ELSEWHERE: NOT_FOUND, APP_ELSEWHERE: NOT_FOUND}
+REALMS_BOT = {ELSEWHERE: NOT_FOUND, APP_ELSEWHERE: NOT_FOUND}
+PUBLIC = Row(answers=EVERYBODY, is_public=True)
+
+
+def on_a_call(role: str, answers: Mapping[str, str], **more: Any) -> Row:
+    """What steers the call of the scene."""
+    return Row(role=role, answers={**REALMS_CALL, **answers}, ids=the_call, unknown=NO_CALL, **more)
+
+
+MATRIX: Mapping[str, Row] = {
+    "PUT /bots/{botId}": Row(
+        role=BOTS_OPERATE,
+        ids=a_bot,
+        body=lambda _scene: {"displayName": "Bot"},
+        watch="/bots/{botId}",
+        answers={ELSEWHERE: "201", OTHERS: "200"},
+    ),
+    "DELETE /bots/{botId}": Row(
+        role=BOTS_OPERATE, ids=a_bot, unknown=NO_BOT, answers={OTHERS: "204"}
+    ),
+    "GET /bots/{botId}": Row(
+        ids=a_bot, unknown=NO_BOT, answers={ELSEWHERE: NOT_FOUND, OTHERS: "200"}
+    ),
+    "POST /bots/{botId}/token": Row(
+        role=BOTS_OPERATE, ids=a_bot, unknown=NO_BOT, answers={**REALMS_BOT, OTHERS: "200"}
+    ),
+    "DELETE /bots/{botId}/token": Row(
+        role=BOTS_OPERATE,
+        ids=a_bot,
+        unknown=NO_BOT,
+        watch="/bots/{botId}",
+        answers={OTHERS: "204"},
+    ),
+    "POST /callEvents/{callId}": Row(answers={}, is_callback=True, ids=the_call, unknown=NO_CALL),
+    "POST /incomingCalls": Row(answers={}, is_callback=True),
+    "GET /calls": Row(
+        app_role=CALLS_MANAGE,
+        answers=EVERYBODY,
+        hidden=lambda scene: scene.ids["call"],
+        told=frozenset({OWNER, OWNER_WITHOUT_ROLES}),
+    ),
+    "POST /calls": Row(
+        role=CALLS_MANAGE,
+        body=lambda scene: {"to": [user(INVITED)(scene)]},
+        headers=key,
+        answers={ELSEWHERE: INVALID, APP_ELSEWHERE: INVALID, OTHERS: "201"},
+    ),
+    "GET /calls/{callId}": Row(
+        app_role=CALLS_MANAGE,
+        ids=the_call,
+        unknown=NO_CALL,
+        answers={
+            CALLS_MANAGE: "200",
+            MANAGER: "200",
+            OWNER_WITHOUT_ROLES: "200",
+            OWNER: "200",
+            OTHERS: NOT_FOUND,
+        },
+    ),
+    "DELETE /calls/{callId}": Row(
+        role=CALLS_MANAGE,
+        ids=another_call,
+        unknown=NO_CALL,
+        answers={**REALMS_CALL, OTHERS: "204"},
+    ),
+    "POST /calls/{callId}/participants": on_a_call(
+        CALLS_MANAGE, {OTHERS: "202"}, body=user(STRANGER), headers=key
+    ),
+    "DELETE /calls/{callId}/participants/{participantId}": Row(
+        role=CALLS_MANAGE,
+        ids=a_participant,
+        unknown={"callId": "0" * 32, "participantId": "0" * 32},
+        answers={**REALMS_CALL, OTHERS: "202"},
+    ),
+    "POST /calls/{callId}/play": on_a_call(
+        CALLS_MANAGE,
+        {OTHERS: "202"},
+        body=lambda _scene: {"url": "https://audio.example.com/hello.wav"},
+    ),
+    "POST /calls/{callId}/recording": on_a_call(
+        CALLS_RECORD,
+        # Who may record the calls that they see, and sees none of others'.
+        {CALLS_RECORD: NOT_FOUND, OTHERS: "409 not-recorded"},
+        body=lambda _scene: {"action": "stop"},
+    ),
+    "POST /calls/{callId}/tones": on_a_call(
+        CALLS_MANAGE,
+        {OTHERS: "202"},
+        body=lambda scene: {"from": user(INVITED)(scene), "maxTones": 1},
+    ),
+    "GET /docs": PUBLIC,
+    "GET /docs/{asset}": Row(answers=EVERYBODY, is_public=True, ids=constant(asset="page.js")),
+    "HEAD /docs": PUBLIC,
+    "HEAD /docs/{asset}": Row(answers=EVERYBODY, is_public=True, ids=constant(asset="page.js")),
+    "GET /friends": Row(
+        answers=EVERYBODY,
+        hidden=lambda scene: scene.people[FRIEND].id,
+        told=frozenset({OWNER, OWNER_WITHOUT_ROLES}),
+    ),
+    "PUT /friends/{friendId}": Row(
+        ids=the_friend,
+        answers={
+            OWNER: "200",
+            OWNER_WITHOUT_ROLES: "200",
+            FRIEND: INVALID,
+            OTHERS: "201",
+        },
+        watch="/friends/{friendId}",
+    ),
+    "DELETE /friends/{friendId}": Row(
+        ids=another_friend,
+        unknown=NO_FRIEND,
+        answers={OTHERS: "204"},
+    ),
+    "GET /friends/{friendId}": Row(
+        ids=the_friend,
+        unknown=NO_FRIEND,
+        answers={OWNER: "200", OWNER_WITHOUT_ROLES: "200", OTHERS: NOT_FOUND},
+    ),
+    "POST /groupCalls": Row(
+        body=lambda scene: {"groupId": GROUP, "audience": SPACE, **times(scene)},
+        answers={OWNER: "200", OTHERS: "201"},
+    ),
+    "DELETE /groupCalls/{id}": Row(ids=another_shared, unknown=NO_SHARED, answers={OTHERS: "204"}),
+    "GET /health": PUBLIC,
+    "HEAD /health": PUBLIC,
+    "GET /health/{probe}": Row(answers=EVERYBODY, is_public=True, ids=constant(probe="ready")),
+    "HEAD /health/{probe}": Row(answers=EVERYBODY, is_public=True, ids=constant(probe="ready")),
+    "GET /invitations": Row(
+        answers=EVERYBODY,
+        hidden=lambda scene: scene.ids["shared"],
+        told=frozenset({OWNER, OWNER_WITHOUT_ROLES, INVITED}),
+    ),
+    "GET /invitations/{id}": Row(
+        app_role=MEETINGS_SCHEDULE,
+        ids=the_shared,
+        unknown=NO_SHARED,
+        answers={OWNER: "200", OWNER_WITHOUT_ROLES: "200", INVITED: "200", OTHERS: NOT_FOUND},
+    ),
+    "POST /meetings": Row(
+        role=MEETINGS_SCHEDULE,
+        body=lambda scene: {
+            "externalId": "matrix",
+            "subject": "Matrix",
+            "audience": SPACE,
+            **times(scene),
+        },
+        answers={OTHERS: "201"},
+    ),
+    "PUT /meetings": Row(
+        body=lambda _scene: {"joinWebUrl": LINK, "audience": SPACE},
+        answers={OWNER: "200", OTHERS: "201"},
+    ),
+    "DELETE /meetings/{id}": Row(
+        app_role=MEETINGS_SCHEDULE, ids=a_meeting, unknown=NO_SHARED, answers={OTHERS: "204"}
+    ),
+    "GET /openapi.json": PUBLIC,
+    "HEAD /openapi.json": PUBLIC,
+    "GET /token": Row(app_role=TOKENS_ISSUE, answers=EVERYBODY),
+    "POST /token": Row(app_role=TOKENS_ISSUE, answers=EVERYBODY),
+    "DELETE /token": Row(app_role=TOKENS_ISSUE, answers={OTHERS: "204"}),
+    "GET /token/teams": Row(
+        answers=EVERYBODY, headers=lambda scene: {"teams-user-aad-token": scene.teams_token}
+    ),
+    "POST /token/teams": Row(
+        answers=EVERYBODY, headers=lambda scene: {"teams-user-aad-token": scene.teams_token}
+    ),
+    "DELETE /user": Row(
+        app_role=MEETINGS_SCHEDULE,
+        answers={OTHERS: "204"},
+        erased="204",
+        has_new_callers=True,
+    ),
+    "GET /user": Row(
+        answers=EVERYBODY,
+    ),
+    "GET /user/export": Row(
+        app_role=MEETINGS_SCHEDULE,
+        answers=EVERYBODY,
+        hidden=lambda scene: scene.ids["call"],
+        told=frozenset({OWNER, OWNER_WITHOUT_ROLES}),
+    ),
+}

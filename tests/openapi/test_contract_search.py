@@ -1,0 +1,108 @@
+"""Requests that schemathesis makes from the description, over the running stack.
+
+All its checks: no 5xx, nothing undescribed, what fits is taken and what does not is refused, no
+operation without sign-in, and what one answer names is found by the next request.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.openapi.search.setup import KNOWN, MANAGER, Setup
+from tests.support.described import DescribedAnswers
+from tests.support.people import coded
+from tests.support.ports import free_port
+from tests.support.stack import ROOT, Host, Issuer, Stack
+
+CONFIG = Path(__file__).parent / "search" / "schemathesis.toml"
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Issuer]:
+    """An issuer of its own: what a search makes is in no realm of other tests."""
+    key_file = tmp_path_factory.mktemp("search") / "issuer.json"
+    with Issuer(f"http://127.0.0.1:{free_port()}", key_file, "api://search").running() as issuer:
+        yield issuer
+
+
+@pytest.fixture(scope="module")
+def host(stack: Stack, elsewhere: Issuer) -> Iterator[Host]:
+    known = [{"issuer": elsewhere.url, "audience": elsewhere.audience}]
+    host = stack.host(AUTH_ISSUERS=json.dumps(known))
+    host.start_blocking()
+    for name in KNOWN:
+        bearer = {"Authorization": f"Bearer {elsewhere.token(name)}"}
+        with httpx.Client(base_url=host.api, headers=bearer, timeout=60) as client:
+            client.get("/token").raise_for_status()
+            client.put(f"/friends/{coded(MANAGER)}").raise_for_status()
+    yield host
+    host.kill()
+
+
+def search(stack: Stack, host: Host, issuer: Issuer, folder: Path, *options: str) -> None:
+    """Run schemathesis; what it finds fails, with the request that shows it."""
+    setup = Setup(
+        issuer=issuer.url,
+        key_file=str(issuer.key_file),
+        audience=issuer.audience,
+        acs_key_file=str(stack.folder / "acs-callback-key.pem"),
+        event_key=stack.settings["EVENT_GRID_KEY"],
+        teams_token=stack.values["teams"]["token"],
+    )
+    hooks = {"SCHEMATHESIS_HOOKS": "tests.openapi.search.hooks", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIG), "run"]
+    done = subprocess.run(
+        [*command, str(ROOT / "docs" / "openapi.json"), "--url", host.api, *options],
+        env={**os.environ, **hooks, **setup.write(folder / "setup.json")},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.stdout[-20_000:]}\n{done.stderr[-2_000:]}"
+
+
+@pytest.mark.whole_stack
+@pytest.mark.timeout(600)
+def test_requests_made_from_the_description_find_nothing(
+    stack: Stack, host: Host, elsewhere: Issuer, tmp_path: Path
+) -> None:
+    """The same requests each time: a few for each operation, and some that follow links."""
+    answers = DescribedAnswers()
+    answers.watch(host.log)
+
+    few = ("--phases", "examples,fuzzing,stateful", "--max-examples", "3")
+    search(stack, host, elsewhere, tmp_path, *few, "--generation-deterministic")
+
+    served = {function for function, _, status, _ in answers.new() if status < 300}
+    assert served >= functions(with_id=False)
+    assert served & functions(with_id=True) - functions(with_id=False)  # links were followed
+
+
+def functions(*, with_id: bool) -> set[str]:
+    """Those of operations whose paths have a parameter, or have none."""
+    document = json.loads((ROOT / "docs" / "openapi.json").read_text("utf-8"))
+    return {
+        str(operation["x-function"])
+        for path, methods in document["paths"].items()
+        for operation in methods.values()
+        if ("{" in path) == with_id
+    }
+
+
+@pytest.mark.soak
+@pytest.mark.whole_stack
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_many_more_requests_find_nothing(
+    stack: Stack, host: Host, elsewhere: Issuer, tmp_path: Path, seed: int
+) -> None:
+    """Every limit of every schema is crossed once, too (the phase `coverage`)."""
+    many = ("--max-examples", "100", "--seed", str(seed), "--generation-database", "none")
+    search(stack, host, elsewhere, tmp_path, *many)
