@@ -15,7 +15,7 @@ const STACK: Addresses = {
   api: "http://127.0.0.1:7071/api",
   issuer: "http://127.0.0.1:7072",
   clientId: "page",
-  scope: "openid profile offline_access",
+  scope: "openid profile offline_access api://trusted-service/access",
   calling: "ws://127.0.0.1:7073/_emulator/calling",
 };
 
