@@ -9,7 +9,7 @@ from pathlib import Path
 from aiohttp import web
 
 from devstack.lifetime import until_told_to_stop
-from devstack.web.making import Making
+from devstack.web.making import Making, build_command
 from devstack.web.server import make_app
 from devstack.web.sources import Addresses
 
@@ -36,7 +36,8 @@ def main() -> None:
 
 async def _serve(arguments: argparse.Namespace, addresses: Addresses) -> None:
     stop_requested = asyncio.create_task(until_told_to_stop(watch_stdin=arguments.stop_with_stdin))
-    app = make_app(Making(arguments.page, addresses, arguments.log))
+    command = build_command(arguments.page, addresses)
+    app = make_app(Making(arguments.page, addresses, command, arguments.log))
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOP_SECONDS)
     await runner.setup()
     try:

@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,17 +36,27 @@ class Failure:
     line: str
 
 
+def build_command(page: Path, addresses: Addresses) -> list[str]:
+    """The command line of `build`, which says how far it is, and makes the page."""
+    options = {"--output": str(page), "--api": addresses.api}
+    options |= {"--issuer": addresses.issuer, "--calling": addresses.calling}
+    arguments = [argument for option in options.items() for argument in option]
+    return [sys.executable, "-m", "devstack.web.build", *arguments]
+
+
 class Making:
     """Makes the page when somebody asks for it and there is none, or an old one; once at a time.
 
     Args:
         page: the folder of the page.
+        command: makes the page, as `build_command`.
         log: where the output of the tools goes, as people find it.
     """
 
-    def __init__(self, page: Path, addresses: Addresses, log: str) -> None:
+    def __init__(self, page: Path, addresses: Addresses, command: Sequence[str], log: str) -> None:
         self.page = page
         self._addresses = addresses
+        self._command = command
         self._log = log
         self._process: Process | None = None
         self._task: asyncio.Task[None] | None = None
@@ -66,6 +77,12 @@ class Making:
         self._task = asyncio.create_task(self._make())
         return Progress(self._stage, 0)
 
+    @property
+    def pid(self) -> int | None:
+        """The process that makes the page; None: nothing is being made."""
+        process = self._process
+        return process.pid if process is not None and process.returncode is None else None
+
     def forget_failure(self) -> None:
         """The next question makes the page again."""
         self._failure = None
@@ -85,11 +102,8 @@ class Making:
             await self._task
 
     async def _make(self) -> None:
-        options = {"--output": str(self.page), "--api": self._addresses.api}
-        options |= {"--issuer": self._addresses.issuer, "--calling": self._addresses.calling}
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "devstack.web.build"),
-            *(argument for option in options.items() for argument in option),
+            *self._command,
             cwd=ROOT,
             stdin=DEVNULL,
             stdout=PIPE,

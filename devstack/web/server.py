@@ -97,9 +97,7 @@ def _progress(progress: Progress) -> web.Response:
         f"{progress.seconds:.0f} s.</p><p>The first time takes a minute or two. "
         "The rest of the stack works already.</p>"
     )
-    return _notice(
-        HTTPStatus.SERVICE_UNAVAILABLE, words, '<meta http-equiv="refresh" content="1">'
-    )
+    return _notice(HTTPStatus.SERVICE_UNAVAILABLE, words, '<meta http-equiv="refresh" content="1">')
 
 
 def _failure(failure: Failure) -> web.Response:

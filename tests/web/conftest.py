@@ -3,13 +3,13 @@
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.devstack.commands.dev_process import DevRun, dev_runs
 from tests.web.windows import KEEP_CONNECTIONS, SECONDS, Window
@@ -25,7 +25,9 @@ CHROMIUM_OPTIONS = [
 ]
 MAKING_SECONDS = 600  # npm packages and a build, on a busy machine and a slow index
 
-type Open = Callable[..., Window]
+type Open = Callable[[str], Window]
+
+_opened: list[Window] = []  # of the test that runs
 
 
 @pytest.fixture(scope="package")
@@ -73,21 +75,39 @@ def blank(browser: Browser) -> Iterator[Callable[[], Page]]:
 @pytest.fixture
 def window(page_stack: DevRun, blank: Callable[[], Page]) -> Iterator[Open]:
     """Opens a window in which a person is signed in. What its policy stops fails the test."""
-    opened: list[Window] = []
 
     def open_window(name: str) -> Window:
-        page = blank()
+        page, address = blank(), str(page_stack.stack["web"])
         told: list[str] = []
-        page.on("console", lambda said: told.append(f"{said.type}: {said.text}"))
-        page.on("pageerror", lambda error: told.append(f"error: {error}"))
+
+        def hear(said: ConsoleMessage) -> None:
+            if said.location["url"].startswith(address):  # and not of the issuer's own pages
+                told.append(f"{said.type}: {said.text}")
+
+        page.on("console", hear)
+        page.on("pageerror", lambda error: told.append(f"error: Uncaught {error}"))
         one = Window(name, page, told)
-        opened.append(one)
-        one.sign_in(page_stack.stack["web"])
+        _opened.append(one)
+        one.sign_in(address)
         return one
 
     yield open_window
-    stopped = [line for one in opened for line in one.told if is_fault(line)]
+    stopped = [line for one in _opened for line in one.told if is_fault(line)]
+    _opened.clear()
     assert stopped == []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Beside a failure, what the windows show, and what their consoles said."""
+    report = yield
+    if report.when == "call" and report.failed:
+        for one in _opened:
+            shown = "\n".join([one.page.inner_text("body"), *one.told])
+            report.sections.append((f"the window of {one.name}", shown))
+    return report
 
 
 @pytest.fixture

@@ -1,4 +1,10 @@
-import { Button, makeStyles, Popover, PopoverSurface, PopoverTrigger } from "@fluentui/react-components";
+import {
+  Button,
+  makeStyles,
+  Popover,
+  PopoverSurface,
+  PopoverTrigger,
+} from "@fluentui/react-components";
 import { DialpadRegular } from "@fluentui/react-icons";
 
 import { type Key, KEYS } from "../calling/contract.ts";

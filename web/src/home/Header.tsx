@@ -26,7 +26,7 @@ const useStyles = makeStyles({
     boxShadow: tokens.shadow4,
   },
   logo: { width: "28px", height: "28px" },
-  title: { flexGrow: 1 },
+  title: { flexGrow: 1, margin: 0 },
 });
 
 export function Header({ person, signedOut }: PageProps) {

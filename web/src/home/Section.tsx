@@ -1,4 +1,11 @@
-import { Card, makeStyles, MessageBar, MessageBarBody, Subtitle2, tokens } from "@fluentui/react-components";
+import {
+  Card,
+  makeStyles,
+  MessageBar,
+  MessageBarBody,
+  Subtitle2,
+  tokens,
+} from "@fluentui/react-components";
 import type { ReactNode } from "react";
 
 const useStyles = makeStyles({
@@ -9,6 +16,7 @@ const useStyles = makeStyles({
     boxShadow: tokens.shadow8,
     alignContent: "start",
   },
+  title: { margin: 0 },
 });
 
 /** One of the boxes of the page. `failure`: what went wrong in it, as a sentence. */
@@ -16,7 +24,7 @@ export function Section(props: { title: string; failure: string | null; children
   const styles = useStyles();
   return (
     <Card className={styles.card} role="region" aria-label={props.title}>
-      <Subtitle2 as="h2">{props.title}</Subtitle2>
+      <Subtitle2 as="h2" className={styles.title}>{props.title}</Subtitle2>
       {props.failure !== null && (
         <MessageBar intent="error" layout="multiline">
           <MessageBarBody>{props.failure}</MessageBarBody>

@@ -1,4 +1,12 @@
-import { Button, makeStyles, MessageBar, MessageBarActions, MessageBarBody, Spinner, tokens } from "@fluentui/react-components";
+import {
+  Button,
+  makeStyles,
+  MessageBar,
+  MessageBarActions,
+  MessageBarBody,
+  Spinner,
+  tokens,
+} from "@fluentui/react-components";
 import { useEffect, useState, useSyncExternalStore } from "react";
 
 import { callingToken } from "../api/client.ts";
@@ -74,7 +82,7 @@ function Calls({ calling, signedOut, person }: PageProps & { calling: Calling })
       )}
       <Rings rings={rings} calling={calling} isInCall={isInCall} />
       {call?.state === "ended" && (
-        <MessageBar intent="info" layout="multiline">
+        <MessageBar intent="info">
           <MessageBarBody>{call.reason}</MessageBarBody>
           <MessageBarActions>
             <Button onClick={() => calling.dismiss()}>Close</Button>

@@ -27,6 +27,7 @@ const useStyles = makeStyles({
     boxShadow: tokens.shadow16,
     borderRadius: "20px",
   },
+  title: { margin: 0 },
   logo: { width: "56px", height: "56px" },
 });
 
@@ -46,7 +47,7 @@ export function SignInScreen({ trouble }: { trouble: string | null }) {
     <main className={styles.page}>
       <Card className={styles.card}>
         <img className={styles.logo} src="/icon.svg" alt="" />
-        <Title1 as="h1">Calls between friends</Title1>
+        <Title1 as="h1" className={styles.title}>Calls between friends</Title1>
         <Body1>
           Sign in, make friends, and call them. Open this page in two windows to be two people: each
           window has a sign-in of its own.

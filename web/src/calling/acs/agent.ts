@@ -63,7 +63,6 @@ export class AcsCalling implements Calling {
   readonly #pictures = new Map<number, MediaStream>();
   #agent: CallAgent | null = null;
   #client: CallClient | null = null;
-  #user = "";
   #call: AcsCall | null = null;
   #camera: { sent: LocalVideoStream; preview: MediaStream } | null = null;
   #trouble: string | null = null;
@@ -78,7 +77,8 @@ export class AcsCalling implements Calling {
   reconnect(): void {
     this.view.change({ connection: { state: "connecting" } });
     this.#connect().catch((error: unknown) => {
-      const because = `Calls cannot be made: ${error instanceof Error ? error.message : "ACS does not answer."}`;
+      const why = error instanceof Error ? error.message : "ACS does not answer.";
+      const because = `Calls cannot be made: ${why}`;
       this.view.change({ connection: { state: "closed", because } });
     });
   }
@@ -263,8 +263,8 @@ export class AcsCalling implements Calling {
         id: call.id,
         state,
         reason: state === "ended" ? (ENDED[code] ?? "The call has ended.") : null,
-        isGroup: call.kind === "Call" && call.direction === "Outgoing" && this.#isJoined(call),
-        people: state === "connected" ? [this.#me(call), ...call.remoteParticipants.map((one) => this.#other(one))] : [],
+        isGroup: call.info.groupId !== undefined,
+        people: state === "connected" ? this.#people(call) : [],
         isMuted: call.isMuted,
         isOnHold: call.state === "LocalHold" || call.state === "RemoteHold",
         isCameraOn: this.#camera !== null,
@@ -274,14 +274,14 @@ export class AcsCalling implements Calling {
     });
   }
 
-  #isJoined(call: AcsCall): boolean {
-    return call.info.groupId !== undefined;
+  #people(call: AcsCall): Person[] {
+    return [this.#me(call), ...call.remoteParticipants.map((one) => this.#other(one))];
   }
 
   #me(call: AcsCall): Person {
     return {
       key: "me",
-      user: this.#user,
+      user: "", // the agent does not say who it is
       displayName: this.#displayName,
       isMe: true,
       isMuted: call.isMuted,

@@ -4,7 +4,7 @@ import type { Sent } from "./peer.ts";
 const VIDEO: MediaTrackConstraints = {
   width: { ideal: 640 },
   height: { ideal: 360 },
-  frameRate: { ideal: 20 },
+  frameRate: { ideal: 15 },
 };
 
 /** This window's microphone and camera, open only while there is a call. */
