@@ -5,7 +5,10 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
-_FRAME = "background:#dfe6f0;display:flex;gap:24px;padding:24px;margin:0;width:max-content"
+_FRAME = (
+    "background:#dfe6f0;display:flex;align-items:start;"
+    "gap:24px;padding:24px;margin:0;width:max-content"
+)
 _WINDOW = "border-radius:14px;box-shadow:0 8px 28px #0005;width:640px;display:block"
 
 

@@ -2,8 +2,12 @@
 page has, and MSAL."""
 
 import json
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -74,13 +78,35 @@ def test_who_does_not_sign_in_is_told_so_on_the_page(
 
 
 def test_msal_signs_in_over_tls_and_renews(page_stack: DevRun, blank: Callable[[], Page]) -> None:
-    page, address = blank(), f"{page_stack.stack['web']}/msal.html"
-    served = MSAL_PAGE.read_text().replace("AUTHORITY", page_stack.stack["issuerTls"])
-    page.route(f"{address}*", lambda route: route.fulfill(body=served, content_type="text/html"))
-    page.route("**/msal.js", lambda route: route.fulfill(path=MSAL))
-    page.goto(address)
+    files = {
+        "/msal.html": MSAL_PAGE.read_text().replace("AUTHORITY", page_stack.stack["issuerTls"]),
+        "/msal.js": MSAL.read_text("utf-8"),
+    }
+    with served(files) as address:
+        page = blank()
+        page.goto(f"{address}/msal.html")
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("button", name=ALICE).click()
 
-    page.get_by_role("button", name="Sign in").click()
-    page.get_by_role("button", name=ALICE).click()
+        expect(page.get_by_role("status")).to_have_text(f"{ALICE} signed in and renewed")
 
-    expect(page.get_by_role("status")).to_have_text(f"{ALICE} signed in and renewed")
+
+@contextmanager
+def served(files: Mapping[str, str]) -> Iterator[str]:
+    """Serves these on this machine; yields the address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            found = files.get(urlsplit(self.path).path)
+            self.send_response(404 if found is None else 200)
+            kind = "text/html" if ".html" in self.path else "text/javascript"
+            self.send_header("Content-Type", f"{kind}; charset=utf-8")
+            self.end_headers()
+            self.wfile.write((found or "").encode())
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://localhost:{server.server_port}"
+        server.shutdown()

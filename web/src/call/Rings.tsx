@@ -1,7 +1,8 @@
 import { Avatar, Body1, Button, Caption1, makeStyles, tokens } from "@fluentui/react-components";
 import { CallEndRegular, CallRegular } from "@fluentui/react-icons";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 
+import { friends } from "../api/client.ts";
 import type { Calling, Ring } from "../calling/contract.ts";
 import { messageOf } from "../home/usePolled.ts";
 
@@ -29,6 +30,7 @@ interface RingsProps {
 export function Rings({ rings, calling, isInCall }: RingsProps) {
   const styles = useStyles();
   const [failure, setFailure] = useState<string | null>(null);
+  const names = useNamesOfFriends(rings.length > 0);
   const answer = async (ring: Ring, accept: boolean) => {
     setFailure(null);
     try {
@@ -42,11 +44,14 @@ export function Rings({ rings, calling, isInCall }: RingsProps) {
       {failure !== null && <Body1>{failure}</Body1>}
       {rings.map((ring) => (
         <div key={ring.id} className={styles.ring}>
-          <Avatar name={nameOf(ring)} color="colorful" size={48} aria-hidden />
+          <Avatar name={nameOf(ring, names)} color="colorful" size={48} aria-hidden />
           <div className={styles.words}>
             <Body1 block>
-              <strong>{nameOf(ring)}</strong> is calling
+              <strong>{nameOf(ring, names)}</strong> is calling
             </Body1>
+            {names !== null && !names.has(ring.user) && (
+              <Caption1 block>They are not among your friends, and say this name themselves.</Caption1>
+            )}
             {isInCall && <Caption1>Leave this call before you answer.</Caption1>}
           </div>
           <Button
@@ -67,6 +72,24 @@ export function Rings({ rings, calling, isInCall }: RingsProps) {
   );
 }
 
-function nameOf({ displayName }: Ring): string {
-  return displayName === "" ? "Somebody" : displayName;
+/** What friends are called, by their ACS identity: a caller may say any name. Null: not known yet. */
+function useNamesOfFriends(isNeeded: boolean): Map<string, string> | null {
+  const [names, setNames] = useState<Map<string, string> | null>(null);
+  useEffect(() => {
+    if (!isNeeded) return;
+    friends().then(
+      (all) => {
+        const named = all.flatMap(({ id, displayName, communicationUserId: user }) =>
+          user === undefined ? [] : [[user, displayName ?? id] as const],
+        );
+        setNames(new Map(named));
+      },
+      () => setNames(null), // then the name that the caller says has to do
+    );
+  }, [isNeeded]);
+  return names;
+}
+
+function nameOf({ user, displayName }: Ring, names: Map<string, string> | null): string {
+  return names?.get(user) ?? (displayName === "" ? "Somebody" : displayName);
 }

@@ -32,6 +32,7 @@ export class LocalCalling implements Calling {
   #isMuted = false;
   #isCameraOn = true;
   #played: string | null = null;
+  #isBeginning = false;
   /** Resolves or refuses what was asked for, when the plane says how it went. */
   #pending: { resolve: () => void; reject: (error: CallingError) => void } | null = null;
 
@@ -110,9 +111,10 @@ export class LocalCalling implements Calling {
 
   /** Open the devices, ask, and wait until the plane has shown the call, or has refused it. */
   async #begin(message: ToPlane): Promise<void> {
-    if (this.#message !== null && this.#message.state !== "ended") {
+    if (this.#isBeginning || (this.#message !== null && this.#message.state !== "ended")) {
       throw new CallingError("You are in a call already. Leave it first.");
     }
+    this.#isBeginning = true;
     await this.#devices.open();
     this.#isMuted = false;
     this.#isCameraOn = this.#devices.sent.video !== null;
@@ -127,6 +129,7 @@ export class LocalCalling implements Calling {
       throw error;
     } finally {
       this.#pending = null;
+      this.#isBeginning = false;
     }
   }
 
@@ -164,7 +167,9 @@ export class LocalCalling implements Calling {
     this.#message = message;
     this.#pending?.resolve();
     if (message.state === "ended") {
-      this.#hangUp();
+      this.#forgetOthers();
+      // Who was moved is in another call at once, with the same devices.
+      if (message.reason !== "moved") this.#devices.close();
     } else {
       const me = this.#me();
       // An app may mute this window, and lets it speak again.
@@ -205,8 +210,11 @@ export class LocalCalling implements Calling {
   }
 
   async #signalled(from: string, data: object): Promise<void> {
-    const peer = this.#peers.get(from);
-    await peer?.heard(data);
+    try {
+      await this.#peers.get(from)?.heard(data);
+    } catch {
+      // That window left while it was heard: its connection is closed.
+    }
     this.#show();
   }
 
@@ -216,17 +224,17 @@ export class LocalCalling implements Calling {
     this.#devices.silence({ audio: this.#isMuted || isOnHold, video: isOnHold });
   }
 
-  #hangUp(): void {
+  #forgetOthers(): void {
     for (const peer of this.#peers.values()) peer.close();
     this.#peers.clear();
     this.#playback.stop();
-    this.#devices.close();
   }
 
   /** A window that is not connected is in no call, and nothing rings. */
   #disconnected(): void {
     const wasInCall = this.#message !== null && this.#message.state !== "ended";
-    this.#hangUp();
+    this.#forgetOthers();
+    this.#devices.close();
     this.#pending?.reject(new CallingError("The connection was lost."));
     if (wasInCall && this.#message) {
       this.#message = { ...this.#message, state: "ended", reason: "lost", participants: [] };
