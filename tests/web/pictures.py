@@ -17,7 +17,7 @@ def side_by_side(left: Page, right: Page, file: Path) -> None:
     shots = [base64.b64encode(page.screenshot()).decode() for page in (left, right)]
     images = "".join(f'<img style="{_WINDOW}" src="data:image/png;base64,{s}">' for s in shots)
     canvas = left.context.new_page()
-    canvas.set_content(f'<body style="{_FRAME}">{images}</body>')
+    canvas.set_content(f'<!doctype html><body style="{_FRAME}">{images}</body>')
     file.parent.mkdir(parents=True, exist_ok=True)
     canvas.locator("body").screenshot(path=file)
     canvas.close()

@@ -24,7 +24,13 @@ const signed: Middleware = {
   },
 };
 
-const api = createClient<paths>({ baseUrl: ADDRESSES.api });
+// The service itself gives up after 10 seconds, and says so.
+const ANSWER_MS = 20_000;
+
+const api = createClient<paths>({
+  baseUrl: ADDRESSES.api,
+  fetch: (request) => fetch(request, { signal: AbortSignal.timeout(ANSWER_MS) }),
+});
 api.use(signed);
 
 /** What a request was answered with; rejects with a sentence if it was refused. */

@@ -28,11 +28,20 @@ export function usePolled<T>(
     }
   }, [load, signedOut]);
   useEffect(() => {
-    void reload();
-    const timer = setInterval(() => {
-      if (!document.hidden) void reload();
-    }, seconds * 1000);
-    return () => clearInterval(timer);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let isOver = false;
+    // The next one waits for the answer: a slow service is not asked faster than it answers.
+    const poll = async () => {
+      if (!document.hidden) await reload();
+      if (!isOver) timer = setTimeout(() => void poll(), seconds * 1000);
+    };
+    void reload().then(() => {
+      if (!isOver) timer = setTimeout(() => void poll(), seconds * 1000);
+    });
+    return () => {
+      isOver = true;
+      clearTimeout(timer);
+    };
   }, [reload, seconds]);
   return { value, failure, reload };
 }
