@@ -16,6 +16,7 @@ def ready_report(plan: Plan, default_state: bool) -> str:
         "",
         "The stack is ready. Ctrl-C stops it.",
         "",
+        f"  Page     {plan.web}  (open it in two windows; the first visit makes it)",
         f"  API      {host}",
         *([f"  Docs     {plan.api}/docs  (every route; tries requests)"] if plan.with_host else []),
         f"  Issuer   {plan.issuer}  and  {plan.issuer_tls}  (log in as any of the users)",

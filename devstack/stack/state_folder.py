@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -21,7 +22,7 @@ LEFTOVER_SECONDS = 20
 # `dev.py token` holds the lock for an instant, to check whether a stack holds it.
 INSTANT_SECONDS = 0.5
 
-LOGS = ("issuer", "tables", "blobs", "acs", "graph", "provision", "host")
+LOGS = ("issuer", "tables", "blobs", "acs", "graph", "web", "provision", "host")
 
 
 class StackError(Exception):
@@ -46,6 +47,7 @@ class StateFolder:
         self.graph_database = self.path / "graph.sqlite"
         self.tables = self.path / "tables"
         self.blobs = self.path / "blobs"
+        self.page = self.path / "web"
         self.logs = self.path / "logs"
 
     def log(self, part: str) -> Path:
@@ -144,6 +146,8 @@ class StateFolder:
         stale += self.blobs.glob("__blobstorage__/*")
         for path in stale:
             path.unlink(missing_ok=True)
+        for made in (self.page, self.page.with_name("web.new")):  # nobody else writes there
+            shutil.rmtree(made, ignore_errors=True)
         for folder in (self.tables, self.blobs / "__blobstorage__", self.blobs, self.logs):
             with contextlib.suppress(OSError):  # it does not exist, or has other files in it
                 folder.rmdir()

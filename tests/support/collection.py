@@ -11,7 +11,7 @@ from xdist.scheduler import LoadScopeScheduling
 TECHNIQUES: dict[str, tuple[str, set[str]]] = {
     "whole_stack": (
         "needs the app in a process of its own, or dev.py",
-        {"start_host", "one_host", "dev_run", "running", "dev", "clone"},
+        {"start_host", "one_host", "dev_run", "running", "dev", "clone", "page_stack"},
     ),
     "emulators": (
         "needs the stack, or a part of it, as a process",
@@ -35,7 +35,8 @@ SOAK_OPTIONS = {
     "soak-seed": (1, "what chance on bad days follows from"),
 }
 
-_TESTS_OF_DEV_PY = "tests/devstack/commands/"
+# dev.py's start stacks on whatever ports are free; the page's share one stack and one browser.
+_TOGETHER = ("tests/devstack/commands/", "tests/web/")
 
 
 def describe_marks(config: pytest.Config) -> None:
@@ -72,9 +73,9 @@ def longest_first(items: list[pytest.Item]) -> None:
 
 
 def group_of(test: str) -> str:
-    """What stays on one worker with the test: its file, whose tests share fixtures, or all of
-    dev.py's, which start stacks on whatever ports are free."""
-    return _TESTS_OF_DEV_PY if test.startswith(_TESTS_OF_DEV_PY) else test.partition("::")[0]
+    """What stays on one worker with the test: its file, whose tests share fixtures, or a folder."""
+    folder = next((one for one in _TOGETHER if test.startswith(one)), None)
+    return folder or test.partition("::")[0]
 
 
 def scheduler(*arguments: Any) -> LoadScopeScheduling:

@@ -15,7 +15,7 @@ _QUIET = {"REDOCLY_SUPPRESS_UPDATE_NOTICE": "true", "REDOCLY_TELEMETRY": "off"}
 _SECONDS = 280
 
 
-def run_node(script: Path, *arguments: str, cwd: Path = FOLDER) -> str:
+def run_node(script: Path | str, *arguments: str, cwd: Path = FOLDER) -> str:
     """What a script prints. It fails with what it has printed to standard error."""
     process = subprocess.run(
         [_NODE, script, *arguments],

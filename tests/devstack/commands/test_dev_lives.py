@@ -200,7 +200,7 @@ def test_a_stack_whose_standard_input_ends_stops(tmp_path: Path) -> None:
         process.kill()
 
     until(lambda: all(map(is_gone, pids.values())), 20, "the stack of a killed test run is gone")
-    assert set(pids) == {"dev", "issuer", "tables", "blobs", "acs", "graph"}
+    assert set(pids) == {"dev", "issuer", "tables", "blobs", "acs", "graph", "web"}
 
 
 def _addresses(stack: dict[str, Any]) -> set[str]:

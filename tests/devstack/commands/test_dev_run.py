@@ -27,6 +27,7 @@ def test_stack_json_says_all_that_a_program_needs(running: DevRun) -> None:
     stack = running.stack
 
     assert stack["api"].endswith("/api")
+    assert stack["web"].startswith("http://localhost:")
     assert stack["acs"].startswith("http://127.0.0.1:")
     assert stack["acsTls"].startswith("https://127.0.0.1:")
     assert stack["acsConnectionString"].startswith(f"endpoint={stack['acsTls']}/;accesskey=")
@@ -54,7 +55,7 @@ def test_stack_json_says_all_that_a_program_needs(running: DevRun) -> None:
         assert all(isinstance(value, str) for value in settings.values())
     assert set(stack["users"]) == {"alice", "bob", "carol", "dave"}
     assert stack["users"]["alice"] == {"id": "alice", "displayName": "Alice Adams"}
-    assert set(stack["pids"]) == {"dev", "issuer", "tables", "acs", "graph", "host"}
+    assert set(stack["pids"]) == {"dev", "issuer", "tables", "acs", "graph", "web", "host"}
     assert stack["pids"]["dev"] == running.process.pid
 
 
