@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from detect_secrets.core import baseline
 from detect_secrets.core.secrets_collection import SecretsCollection
@@ -84,6 +85,18 @@ def tracked_files(folder: Path) -> list[str] | None:
     return [name for name in done.stdout.split("\0") if (folder / name).is_file()]
 
 
+def _told_anywhere(found: SecretsCollection) -> dict[str, Any]:
+    """What the baseline holds, by paths in the folder: where the folder is says nothing."""
+    told = baseline.format_for_output(found, is_slim_mode=True)  # without lines, which move
+    for name, secrets in told["results"].items():
+        for secret in secrets:
+            secret["filename"] = name
+    for used in told["filters_used"]:
+        if "filename" in used:
+            used["filename"] = BASELINE.name
+    return told
+
+
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m devstack.commands.secret_scan")
     parser.add_argument("--accept", action="store_true", help="write the baseline anew")
@@ -100,7 +113,7 @@ def main(arguments: Sequence[str]) -> int:
     found, unknown = unknown_secrets(ROOT, to_scan, known)
     clean.keep(ROOT / file for file in files if file not in found.files)
     if accept:
-        baseline.save_to_file(found, str(BASELINE))
+        baseline.save_to_file(_told_anywhere(found), str(BASELINE))
         return 0
     for text in unknown:
         print(f"{text}. If it opens nothing: python -m devstack.commands.secret_scan --accept")

@@ -141,3 +141,12 @@ def test_a_file_is_looked_at_again_once_it_or_the_settings_change(tmp_path: Path
     assert not CleanFiles(cache, ["other settings"]).has(file)
     file.write_text("2", "utf-8")
     assert not CleanFiles(cache, ["settings"]).has(file)
+
+
+def test_the_baseline_says_nothing_of_the_machine_that_wrote_it() -> None:
+    told = json.loads(BASELINE.read_text("utf-8"))
+
+    paths = [secret["filename"] for found in told["results"].values() for secret in found]
+    assert paths
+    assert [path for path in paths if Path(path).is_absolute()] == []
+    assert str(ROOT) not in BASELINE.read_text("utf-8")
