@@ -76,7 +76,7 @@ class TeamsAccounts:
         if source is None:
             self.check_addition(None, body.targets, body.source_caller_id_number)
             return
-        if source.cloud != PUBLIC_CLOUD:
+        if source.cloud.lower() != PUBLIC_CLOUD:
             raise not_emulated("clouds other than the public one")
         if body.source is not None:
             raise invalid_for_teams("source", "The account is the source.")

@@ -64,7 +64,8 @@ def _agent_raw_id(agent: Mapping[object, object]) -> str:
     guids = [part.lower() for part in parts if isinstance(part, str) and is_guid(part)]
     if len(guids) != len(parts):
         raise IdentifierError("has no GUIDs as userId, tenantId and resourceId")
-    if agent.get("cloud", PUBLIC_CLOUD) != PUBLIC_CLOUD:
+    # Microsoft's client for Python writes it in capitals.
+    if str(agent.get("cloud", PUBLIC_CLOUD)).lower() != PUBLIC_CLOUD:
         raise IdentifierError("is not in the public cloud")
     return TeamsExtensionUser(*guids).raw_id
 

@@ -77,6 +77,13 @@ async def test_microsofts_client_for_python_calls_as_an_account_and_adds_an_agen
     )
     number = PhoneNumberIdentifier(PHONE.removeprefix("4:"))
     async with CallAutomationClient(emulator.url, AzureKeyCredential(ACS_ACCESS_KEY)) as client:
+        with pytest.raises(HttpResponseError) as refused:
+            await client.create_call(
+                number,
+                receiver.url,
+                source_caller_id_number=PhoneNumberIdentifier(ACS_CALLER_ID),
+                teams_app_source=MicrosoftTeamsAppIdentifier(ACCOUNT),
+            )
         made = await client.create_call(
             number, receiver.url, teams_app_source=MicrosoftTeamsAppIdentifier(ACCOUNT)
         )
@@ -94,14 +101,6 @@ async def test_microsofts_client_for_python_calls_as_an_account_and_adds_an_agen
             await receiver.event("RemoveParticipantSucceeded")
             await call.hang_up(is_for_everyone=True)
         await receiver.event("CallDisconnected")
-
-        with pytest.raises(HttpResponseError) as refused:
-            await client.create_call(
-                number,
-                receiver.url,
-                source_caller_id_number=PhoneNumberIdentifier(ACS_CALLER_ID),
-                teams_app_source=MicrosoftTeamsAppIdentifier(ACCOUNT),
-            )
     assert told["data"]["participant"]["kind"] == "teamsExtensionUser"
     assert agent in people
     assert {each.raw_id for each in people if each} == {ACCOUNT_RAW_ID, PHONE, agent.raw_id}
