@@ -6,22 +6,23 @@
 // The client's servers are not there, so an agent is made and takes no calls.
 
 import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
 import { text } from "node:stream/consumers";
 import { chromium } from "playwright-core";
 
 const [executablePath, file, emulator] = process.argv.slice(2);
 const { tokens, entraToken } = JSON.parse(await text(process.stdin));
 const source = await readFile(file, "utf8");
-const PAGE = "https://localhost:1/";
+const server = createServer((_, response) => {
+  response.setHeader("Content-Type", "text/html");
+  response.end("<html></html>");
+});
+await new Promise((resolve) => server.listen(0, "localhost", resolve));
+const PAGE = `http://localhost:${server.address().port}/`;
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
 
 async function openPage() {
   const context = await browser.newContext({ ignoreHTTPSErrors: true });
-  await context.route("**/*", (route) => {
-    const url = route.request().url();
-    if (url === PAGE) return route.fulfill({ body: "<html></html>", contentType: "text/html" });
-    return url.startsWith(emulator) ? route.continue() : route.abort();
-  });
   const page = await context.newPage();
   await page.goto(PAGE);
   return page;
@@ -29,6 +30,7 @@ async function openPage() {
 
 async function agentOf(token) {
   const page = await openPage();
+  await page.route("**/*", (route) => route.abort());
   // The bundle asks for two packages: it only logs by the one, and knows types of the other.
   await page.evaluate(() => {
     const log = Object.assign(() => {}, { enabled: false });
@@ -69,4 +71,5 @@ try {
   console.log(JSON.stringify({ agents, exchanged: await exchange() }));
 } finally {
   await browser.close();
+  server.close();
 }
