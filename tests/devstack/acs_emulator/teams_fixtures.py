@@ -92,9 +92,9 @@ async def exchange(
     return await caller.send("POST", target, b"{}", tls=tls, headers=headers)
 
 
-def entra_token(issuer: TokenIssuer, agent: str, **claims: object) -> str:
+def entra_token(issuer: TokenIssuer, agent: str, **claims: Any) -> str:
     """What an agent's client gets from Entra."""
-    good: dict[str, object] = {
+    good: dict[str, Any] = {
         "aud": "https://auth.msft.communication.azure.com",
         "scp": "TeamsExtension.ManageCalls",
         "appid": APP,

@@ -53,7 +53,7 @@ async def token_of_agent(emulator: AcsEmulator, issuer: TokenIssuer, agent: str)
     return await run_script(emulator, SCRIPTS / "acs_agent.mjs", wanted=wanted)
 
 
-async def token_of_teams_user(acs: AcsCaller, issuer: TokenIssuer, **claims: str) -> str:
+async def token_of_teams_user(acs: AcsCaller, issuer: TokenIssuer, **claims: Any) -> str:
     user_id = str(uuid.uuid4())
     entra = issuer.token(appid=APP, oid=user_id, exp=int(time.time()) + 3600, **claims)
     body = {"token": entra, "appId": APP, "userId": user_id}
