@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from shared.calls.settings import E164
 from shared.calls.spoken import DEFAULT_VOICE, MAX_TEXT_LENGTH, is_playable, is_url
 from shared.principals import MAX_ID_LENGTH
-from shared.settings_reader import SettingsReader
+from shared.settings_reader import E164, SettingsReader
 from shared.texts import is_unicode
 from shared.urls import is_safe_url
 

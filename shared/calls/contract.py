@@ -14,7 +14,7 @@ from shared.calls.participants import Participant, masked, participant_id
 from shared.calls.reasons import Reason
 from shared.calls.recordings import Recording, RecordingState
 from shared.calls.rows import MOST_TARGETS, Action, ActionState, Call, CallState, LoggedEvent
-from shared.calls.settings import E164
+from shared.settings_reader import E164
 
 if TYPE_CHECKING:  # so that loading the functions does not load the rules
     from shared.calls.calls import CallView

@@ -40,6 +40,7 @@ from tests.support.memory_tables import memory_clients
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SETTINGS = CallSettings(
     caller_id="+14255550100",
+    standalone=True,
     dial_prefixes=("+1",),
     max_live_calls=1,
     max_legs=500,
