@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from shared.urls import is_safe_url
 
-_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 # A phone number: a plus and up to 15 digits; a country code never begins with 0.
 E164 = re.compile(r"\+[1-9][0-9]{1,14}")
 
@@ -140,4 +140,4 @@ def comma_separated(text: str) -> tuple[str, ...]:
 
 
 def is_guid(text: str) -> bool:
-    return _GUID.fullmatch(text) is not None
+    return GUID.fullmatch(text) is not None

@@ -36,7 +36,7 @@ class ResourceAccount:
 
     @property
     def raw_id(self) -> str:
-        return f"{_RAW_ID}{self.id}"
+        return account_raw_id(self.id)
 
     def realm_of_bot(self, realms: Collection[str]) -> str | None:
         """The realm of its bot: that of its tenant, or else the only one; None if nobody can tell.
@@ -48,6 +48,11 @@ class ResourceAccount:
         if own in realms:
             return own
         return next(iter(realms)) if len(set(realms)) == 1 else None
+
+
+def account_raw_id(account_id: str) -> str:
+    """ACS's raw id of an account, by its object id."""
+    return f"{_RAW_ID}{account_id}"
 
 
 def read_resource_accounts(reader: SettingsReader) -> tuple[ResourceAccount, ...]:

@@ -1,4 +1,4 @@
-"""The settings of identities: which calling tokens are issued, the app of Teams users, and the Teams
+"""The settings of identities: which calling tokens are issued, the app of Teams users, and Teams
 resource accounts."""
 
 import json
