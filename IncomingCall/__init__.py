@@ -1,7 +1,8 @@
 """POST /api/incomingCalls: receive Event Grid's events: answer ringing calls, and note recordings.
 
 The result of each event is `answered`, `filed` (of a recording), `ignored` (of another kind),
-`no-bot`, `stranger` (its caller is nobody of the bot's realm), `late`, `missed` or `busy`. The
+`no-bot`, `standalone` (no Teams resource account is called, and the settings have no other calls
+answered), `stranger` (its caller is nobody of the bot's realm), `late`, `missed` or `busy`. The
 validation handshake is answered with its code. What cannot be dealt with now is 502, so that Event
 Grid comes again soon.
 """

@@ -1,5 +1,6 @@
-"""POST /api/calls/{callId}/participants: invite a user, a bot or a phone number to a call.
+"""POST /api/calls/{callId}/participants: invite a user, bot, phone number or agent to a call.
 
+A call of a Teams resource account takes phone numbers and agents, any other call no agents.
 The answer is an action of the call, whose `state` becomes `succeeded`, `failed` or `canceled`.
 The same key again is the same invitation.
 """
@@ -9,7 +10,7 @@ import azure.functions as func
 from shared.auth.roles import CALLS_MANAGE
 from shared.bodies import Query
 from shared.bounds import ACTIONS, LEGS
-from shared.calls.contract import ActionAnswer, TargetBody
+from shared.calls.contract import ActionAnswer, InviteeBody
 from shared.http import IDEMPOTENCY_KEY, Accepted, Operation, Request, serve
 from shared.problems import (
     CallEnded,
@@ -29,7 +30,7 @@ async def main(req: func.HttpRequest, context: func.Context) -> func.HttpRespons
     return await serve(req, context, OPERATION)
 
 
-async def invite_to_call(request: Request[Query, TargetBody]) -> Accepted[ActionAnswer]:
+async def invite_to_call(request: Request[Query, InviteeBody]) -> Accepted[ActionAnswer]:
     action = await request.app.call_actions.invite(
         request.caller, request.route["callId"], request.idempotency_key, request.body.read()
     )
@@ -38,7 +39,7 @@ async def invite_to_call(request: Request[Query, TargetBody]) -> Accepted[Action
 
 OPERATION = Operation(
     handler=invite_to_call,
-    body=TargetBody,
+    body=InviteeBody,
     role=CALLS_MANAGE,
     headers=(IDEMPOTENCY_KEY,),
     problems=(

@@ -1,9 +1,11 @@
 """POST /api/calls: call users, bots and phone numbers, or join a group call.
 
+At most 50 targets. Where there are Teams resource accounts, one calls the phone numbers (`from`
+names which, where there are several), and others are invited once its call is connected.
+
 The same key again is the same call: 201 again, and nothing is placed a second time, even when
-that call has ended. At most 50 targets. A call whose placing died, and that ACS has not confirmed
-after some minutes, is `disconnected` with reason 408; a repetition within 12 hours still places
-it.
+that call has ended. A call whose placing died, and that ACS has not confirmed after some minutes,
+is `disconnected` with reason 408; a repetition within 12 hours still places it.
 """
 
 import azure.functions as func
@@ -39,6 +41,7 @@ async def place_call(request: Request[Query, CallBody]) -> Created[CallAnswer]:
         [target.read() for target in body.to or ()],
         body.caller_id,
         None if body.group_id is None else str(body.group_id),
+        body.from_,
     )
     answer = CallAnswer.of(view)
     return Created(answer)

@@ -9,16 +9,17 @@ MAX_ID_LENGTH = 256
 
 
 class Kind(StrEnum):
-    """What kind of principal holds an ACS identity."""
+    """What kind of principal somebody is. All but outsiders hold an ACS identity."""
 
     USER = "user"
     SERVICE = "service"  # an app-only caller: a daemon that signed in as itself
     BOT = "bot"  # registered by an operator, in the operator's realm
+    OUTSIDER = "outsider"  # who calls a Teams resource account; by raw id, without an ACS identity
 
 
 @dataclass(frozen=True)
 class Principal:
-    """A person, a service or a bot.
+    """A person, a service, a bot, or somebody from outside.
 
     Attributes:
         realm: the issuer; for Entra `entra:{tenant id}`, since one tenant has several issuers.

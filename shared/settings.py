@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from shared.auth.settings import AuthSettings, read_auth_settings
 from shared.bot_calls.settings import BotCallSettings, read_bot_call_settings
 from shared.calls.settings import CallSettings, read_call_settings
+from shared.identity.resource_accounts import SETTING as RESOURCE_ACCOUNTS
 from shared.identity.settings import IdentitySettings, read_identity_settings
 from shared.meetings.settings import MeetingSettings, read_meeting_settings
 from shared.settings_reader import SettingsReader
 from shared.upstream.settings import UpstreamSettings, read_upstream_settings
-from shared.urls import is_loopback
+from shared.urls import hostname, is_loopback
 
 # The keys of the local stack begin with this; they are public.
 _LOCAL_STACK_PREFIX = "devstack-"
+# The endpoints of ACS resources in Azure for the US government.
+_GOVERNMENT = ".azure.us"
 # What Azure's own parts read, and this service does not: the Functions host, and Microsoft's
 # credential.
 _OF_THE_PLATFORM = (
@@ -76,3 +79,20 @@ def _check_together(settings: Settings, reader: SettingsReader) -> None:
     )
     if is_public and not is_loopback(settings.upstream.communication_endpoint):
         reader.fault("EVENT_GRID_KEY", "is that of the local stack, which everybody knows")
+    _check_resource_accounts(settings, reader)
+
+
+def _check_resource_accounts(settings: Settings, reader: SettingsReader) -> None:
+    accounts, upstream = settings.identity.resource_accounts, settings.upstream
+    if accounts and not upstream.resource_id:
+        # Teams ties an account to it, and the raw id of an agent holds it.
+        fault = f"is missing, and {RESOURCE_ACCOUNTS} needs it"
+        reader.fault("COMMUNICATION_RESOURCE_ID", fault)
+    if accounts and (hostname(upstream.communication_endpoint) or "").endswith(_GOVERNMENT):
+        # Microsoft's SDK for Python drops the cloud of an account (reference: "Outbound").
+        reader.fault(RESOURCE_ACCOUNTS, "works in Azure's public cloud only")
+    realms = {issuer.realm for issuer in settings.auth.issuers}
+    for n, account in enumerate(accounts):
+        if account.bot and account.realm_of_bot(realms) is None:
+            fault = "is found in the realm of the account's tenant, which no issuer here has"
+            reader.fault(f"{RESOURCE_ACCOUNTS}[{n}].bot", fault)

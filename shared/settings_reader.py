@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 
 from shared.urls import is_safe_url
 
-_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-
+GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+# A phone number: a plus and up to 15 digits; a country code never begins with 0.
+E164 = re.compile(r"\+[1-9][0-9]{1,14}")
 
 # App Service hands on a reference that it cannot resolve as its own text, which is public.
 _UNRESOLVED = re.compile(r"@Microsoft\.(KeyVault|AppConfiguration)\s*\(", re.IGNORECASE)
@@ -16,7 +17,7 @@ _PLACEHOLDER = re.compile(r"<[A-Za-z][A-Za-z0-9 _-]*>|\bYOUR-[A-Z]+|\bTENANT-ID\
 # A text, or one of a JSON value, that is a placeholder and nothing else.
 _WHOLE_PLACEHOLDER = re.compile(r'(^|")(<[A-Za-z][A-Za-z0-9 _-]*>|YOUR-[A-Z0-9-]+|…)("|$)')
 # What people may write as they like, also with <this> in it.
-_FREE_TEXTS = frozenset({"BOT_GREETING", "BOT_MENU", "EVENT_GRID_KEY", "RECORDING_NOTICE"})
+_FREE_TEXTS = frozenset({"BOTS", "BOT_GREETING", "BOT_MENU", "EVENT_GRID_KEY", "RECORDING_NOTICE"})
 
 
 class SettingsError(Exception):
@@ -93,12 +94,12 @@ class SettingsReader:
     def seconds(self, name: str, default: float, low: float, high: float) -> float:
         return self._number(name, default, low, high, float)
 
-    def flag(self, name: str) -> bool:
-        """Whether it is `true` or `1`; False if it is not set."""
+    def flag(self, name: str, *, default: bool = False) -> bool:
+        """Whether it is `true` or `1`; the default if it is not set."""
         text = self.text(name).lower()
         if text not in ("", "true", "false", "1", "0"):
             self.fault(name, "is neither true nor false")
-        return text in ("true", "1")
+        return text in ("true", "1") if text else default
 
     def one_of(self, first: str, second: str) -> str | None:
         """The name of the one of two settings that is set; a fault if none or both are."""
@@ -139,4 +140,4 @@ def comma_separated(text: str) -> tuple[str, ...]:
 
 
 def is_guid(text: str) -> bool:
-    return _GUID.fullmatch(text) is not None
+    return GUID.fullmatch(text) is not None

@@ -5,12 +5,15 @@ from typing import TYPE_CHECKING
 
 from shared import tables
 from shared.app.identity_parts import IdentityParts
+from shared.principals import Kind, Principal
 
 if TYPE_CHECKING:
     from shared.bot_calls.attendant import Attendant
     from shared.bot_calls.incoming_calls import IncomingCalls
+    from shared.bot_calls.routing import Routing
     from shared.calls.acs import CallAutomationApi
     from shared.calls.actions import CallActions
+    from shared.calls.agents import AgentDirectory
     from shared.calls.calls import Calls
     from shared.calls.dialling import Dialling
     from shared.calls.limits import CallLimit
@@ -144,23 +147,40 @@ class CallParts(IdentityParts):
             self.calls,
             self.call_records,
             self._call_automation,
-            self.identities,
+            self._routing,
             self._call_limit,
             self.settings.bot_calls,
-            self.settings.upstream.resource_id,
             intents=self.intents,
             add_file=self.call_recording.add_file,
             now=self._now,
         )
 
     @cached_property
+    def _routing(self) -> "Routing":
+        from shared.bot_calls.routing import AccountBot, Routing
+
+        realms = {issuer.realm for issuer in self.settings.auth.issuers}
+        account_bots = {
+            one.raw_id: AccountBot(one.id, Principal(Kind.BOT, realm, one.bot))
+            for one in self.settings.identity.resource_accounts
+            if one.bot and (realm := one.realm_of_bot(realms)) is not None
+        }
+        return Routing(
+            self.identities,
+            self.settings.upstream.resource_id,
+            account_bots,
+            standalone=self.settings.calls.standalone,
+        )
+
+    @cached_property
     def attendant(self) -> "Attendant":
         from shared.bot_calls.attendant import Attendant
+        from shared.bot_calls.connecting import Connecting
 
         return Attendant(
             self.call_records,
             self._call_automation,
-            self.identities,
+            Connecting(self.identities, self._dialling.agent),
             self.settings.bot_calls,
             self._now,
             reconcile=self.call_reconciling.reconcile_if_possible,
@@ -188,7 +208,18 @@ class CallParts(IdentityParts):
     def _dialling(self) -> "Dialling":
         from shared.calls.dialling import Dialling
 
-        return Dialling(self.identities, self.settings.calls)
+        return Dialling(
+            self.identities,
+            self.settings.calls,
+            self.settings.identity.resource_accounts,
+            self._agents,
+        )
+
+    @cached_property
+    def _agents(self) -> "AgentDirectory":
+        from shared.calls.agents import NoAgents
+
+        return NoAgents()
 
     @cached_property
     def _call_automation(self) -> "CallAutomationApi":

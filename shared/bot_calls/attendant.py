@@ -18,7 +18,9 @@ from functools import partial
 from typing import Any
 
 from shared.bot_calls.acs import Acs
-from shared.bot_calls.settings import BotCallSettings, Connect, Say
+from shared.bot_calls.connecting import Connecting
+from shared.bot_calls.menus import BotScript, Say
+from shared.bot_calls.settings import BotCallSettings
 from shared.bot_calls.turns import NextTurn, next_turn
 from shared.calls import reasons
 from shared.calls.acs import CallGone
@@ -29,10 +31,8 @@ from shared.calls.reconciling import Reconcile
 from shared.calls.records import CallRecords
 from shared.calls.rows import Action, Call, CallState
 from shared.calls.spoken import is_url
-from shared.identity.identities import Identities
 from shared.keys import key
-from shared.principals import Kind, Principal
-from shared.problems import BeingErased, CallRefused, Problem, Throttled, Unavailable
+from shared.problems import CallRefused, Problem, Throttled, Unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class Attendant:
         self,
         records: CallRecords,
         acs: Acs,
-        identities: Identities,
+        connecting: Connecting,
         settings: BotCallSettings,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         *,
@@ -70,7 +70,7 @@ class Attendant:
         """
         self._records = records
         self._acs = acs
-        self._identities = identities
+        self._connecting = connecting
         self._settings = settings
         self._now = now
         self._reconcile = reconcile
@@ -124,7 +124,8 @@ class Attendant:
         bot_state = found.bot_state
         if bot_state is None:
             return found
-        turn, following = bot_state.turn, next_turn(self._settings.menu, found)
+        menu = self._settings.script_of(bot_state.bot).menu
+        turn, following = bot_state.turn, next_turn(menu, found)
         if following is not None:
             return self._with_new_turn(found, bot_state, following, request_id)
         is_ours = turn is not None and turn.claimed_by == request_id
@@ -212,19 +213,20 @@ class Attendant:
         connection_id, bot_state = call.connection_id, call.bot_state
         if connection_id is None or bot_state is None:
             raise CallGone
+        script = self._settings.script_of(bot_state.bot)
         match turn.step:
             case Step.GREET:
-                await self._play(connection_id, self._settings.greeting, turn)
+                await self._play(connection_id, _source(script.greeting, script), turn)
             case Step.SAY:
-                choice = self._settings.menu.choices.get(turn.tone)
+                choice = script.menu.choices.get(turn.tone)
                 url_or_text = choice.url_or_text if isinstance(choice, Say) else ""
-                await self._play(connection_id, url_or_text, turn)
+                await self._play(connection_id, _source(url_or_text, script), turn)
             case Step.LISTEN:
                 await self._acs.collect(
                     connection_id,
                     bot_state.caller,
                     _RECOGNITION,
-                    self._prompt(turn),
+                    _prompt(script, turn),
                     context=turn.action,
                     interrupts=turn.is_takeover,
                 )
@@ -235,8 +237,7 @@ class Attendant:
             case Step.HANG_UP:
                 await self._acs.hang_up(connection_id)
 
-    async def _play(self, connection_id: str, url_or_text: str, turn: BotTurn) -> None:
-        source = self._source(url_or_text)
+    async def _play(self, connection_id: str, source: PlaySource | None, turn: BotTurn) -> None:
         if source is None:
             raise CallRefused(reasons.NOTHING_TO_SAY)
         await self._acs.play(
@@ -251,13 +252,8 @@ class Attendant:
     async def _connect(
         self, connection_id: str, bot_state: BotCallState, call: Call, turn: BotTurn
     ) -> None:
-        choice = self._settings.menu.choices.get(turn.tone)
-        raw_id = await self._raw_id_of(call.realm, choice) if isinstance(choice, Connect) else None
-        if raw_id is None:
-            logger.warning("BOT_MENU: %s connects to nobody of the bot's realm", turn.tone)
-            raise CallRefused(reasons.NOBODY_TO_CONNECT)
-        if raw_id == bot_state.caller:
-            raise CallRefused(reasons.CONNECTS_CALLER)
+        choice = self._settings.script_of(bot_state.bot).menu.choices.get(turn.tone)
+        raw_id = await self._connecting.raw_id_of(call, bot_state, turn.tone, choice)
         # Record the guest before inviting them: a list of participants that shows them must not
         # come before we know that they are a guest.
         changed = await self._records.change(call.call_id, lambda found: _with_guest(found, raw_id))
@@ -272,27 +268,6 @@ class Attendant:
                 turn.action, call.actions[turn.action].asked_at
             ),
         )
-
-    async def _raw_id_of(self, realm: str, choice: Connect) -> str | None:
-        try:
-            identity = await self._identities.find(Principal(Kind.USER, realm, choice.user))
-        except BeingErased:
-            return None
-        return None if identity is None else identity.communication_user_id
-
-    def _prompt(self, turn: BotTurn) -> PlaySource | None:
-        """What is played before the caller chooses: the menu's prompt, or else the greeting, unless
-        the caller has just heard it."""
-        menu, greeting = self._settings.menu, self._settings.greeting
-        was_greeted = turn.number == 1 and not turn.is_takeover
-        return self._source(menu.prompt or ("" if was_greeted else greeting))
-
-    def _source(self, url_or_text: str) -> PlaySource | None:
-        if not url_or_text:
-            return None
-        if is_url(url_or_text):
-            return PlaySource(url=url_or_text)
-        return PlaySource(text=url_or_text, voice=self._settings.voice)
 
     async def _record_response(self, call: Call, turn: BotTurn, failure: str | None) -> None:
         """Record that ACS has accepted the turn, or refused it with this message."""
@@ -323,9 +298,27 @@ def _may_have_led_to(applied_events: AppliedEvents, turn: BotTurn) -> bool:
 
 def _has_others(call: Call, bot_state: BotCallState) -> bool:
     """Are there participants who are not the bot's guests? Then the bot was added to their call,
-    and must not end it."""
+    and must not end it. Nobody adds it to a call of a Teams resource account, where ACS may list
+    the service and the caller by any id."""
+    if call.account is not None:
+        return False
     own = {*bot_state.guests, call.own_id}
     return any(participant.raw_id not in own for participant in call.participants)
+
+
+def _prompt(script: BotScript, turn: BotTurn) -> PlaySource | None:
+    """What is played before the caller chooses: the menu's prompt, or else the greeting, unless the
+    caller has just heard it."""
+    was_greeted = turn.number == 1 and not turn.is_takeover
+    return _source(script.menu.prompt or ("" if was_greeted else script.greeting), script)
+
+
+def _source(url_or_text: str, script: BotScript) -> PlaySource | None:
+    if not url_or_text:
+        return None
+    if is_url(url_or_text):
+        return PlaySource(url=url_or_text)
+    return PlaySource(text=url_or_text, voice=script.voice)
 
 
 def _with_guest(found: Call, raw_id: str) -> Call:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from shared import audit
 from shared.bot_calls.event_grid import GridEvent, IncomingCallResult, RingingCall
+from shared.bot_calls.routing import Route, Routing
 from shared.bot_calls.settings import BotCallSettings
 from shared.calls import reasons
 from shared.calls.acs import CallAutomationApi, CallGone
@@ -25,7 +26,6 @@ from shared.calls.recorded_files import FileEvent
 from shared.calls.records import CallRecords
 from shared.calls.rows import Call, CallState
 from shared.calls.settling import PLACE
-from shared.identity.identities import Identities
 from shared.intents import Intent, Intents
 from shared.keys import key
 from shared.principals import Kind, Principal
@@ -48,9 +48,7 @@ class _RecordedCall:
         intent: leads Tidy to the call, if this delivery is the first about it.
     """
 
-    bot: Principal
-    caller: Principal
-    ringing: RingingCall
+    route: Route
     call: Call
     intent: Intent | None
 
@@ -64,7 +62,7 @@ class _Places:
         self._waiting = defaultdict[Principal, list[Call]](list)
         for one in recorded:
             if one.call.state is CallState.PLACING and one.call.bot_state is None:
-                self._waiting[one.caller].append(one.call)
+                self._waiting[one.route.caller].append(one.call)
         self._taking: dict[Principal, asyncio.Task[set[str]]] = {}
 
     async def has(self, caller: Principal, call: Call) -> bool:
@@ -83,10 +81,9 @@ class IncomingCalls:
         calls: Calls,
         records: CallRecords,
         acs: CallAutomationApi,
-        identities: Identities,
+        routing: Routing,
         limit: CallLimit,
         settings: BotCallSettings,
-        resource_id: str,
         *,
         intents: Intents,
         add_file: Callable[[FileEvent], Awaitable[bool]],
@@ -94,21 +91,17 @@ class IncomingCalls:
     ) -> None:
         """
         Args:
-            resource_id: the immutable id of the ACS resource; the raw ids of its bots hold it.
             add_file: records where the file of a recording is; tells whether it is one of ours.
         """
         self._calls = calls
         self._records = records
         self._acs = acs
-        self._identities = identities
+        self._routing = routing
         self._limit = limit
         self._settings = settings
         self._intents = intents
         self._add_file = add_file
         self._now = now
-        # The public cloud, and two clouds of the US government (reference: raw ids).
-        clouds = ("acs", "gcch-acs", "dod-acs")
-        self._raw_id_prefixes = tuple(f"8:{cloud}:{resource_id}_" for cloud in clouds)
 
     def check_settings(self) -> None:
         """Check the settings without which no event can be dealt with. Files of recordings need no
@@ -138,7 +131,7 @@ class IncomingCalls:
         results = await asyncio.gather(
             *(self._handle(one, places) for one in recorded), return_exceptions=True
         )
-        await asyncio.gather(*map(self._records.tidy, {one.bot for one in calls}))
+        await asyncio.gather(*map(self._records.tidy, {one.route.bot for one in calls}))
         for result in results:
             if isinstance(result, BaseException):
                 raise result
@@ -150,9 +143,16 @@ class IncomingCalls:
             return IncomingCallResult.FILED
         if ringing is None:
             return IncomingCallResult.IGNORED
-        if not self._settings.greeting:
+        if not self._settings.answers_calls:
             raise NotConfigured("BOT_GREETING is not set.")
-        return await self._route(ringing)
+        route = await self._routing.route_of(ringing)
+        if isinstance(route, IncomingCallResult):
+            return route
+        if not self._settings.script_of(route.bot.id).greeting:
+            return IncomingCallResult.NO_BOT  # its own client answers
+        if self._now() - ringing.since > _RINGING_TIME:
+            return IncomingCallResult.LATE
+        return await self._begin(route)
 
     async def _handle(
         self, recorded: "IncomingCallResult | _RecordedCall | BaseException", places: "_Places"
@@ -167,32 +167,14 @@ class IncomingCalls:
         logger.info("an event of Event Grid: %s", result)
         return result
 
-    async def _route(self, ringing: RingingCall) -> "IncomingCallResult | _RecordedCall":
-        """Find the bot and the caller; record the call if both are of one realm and it rings."""
-        # Raw ids hold the resource's guid; the topic of the event would only name the resource.
-        if not ringing.to.startswith(self._raw_id_prefixes):
-            return IncomingCallResult.NO_BOT
-        # Event Grid reports every call between two users, too; they cost no more than this lookup.
-        bot = await self._identities.owner_of(ringing.to)
-        if bot is None or bot.kind is not Kind.BOT:
-            return IncomingCallResult.NO_BOT
-        caller = await self._identities.owner_of(ringing.caller)
-        if caller is None or caller.realm != bot.realm:
-            return IncomingCallResult.STRANGER
-        if self._now() - ringing.since > _RINGING_TIME:
-            return IncomingCallResult.LATE
-        return await self._begin(bot, caller, ringing)
-
-    async def _begin(
-        self, bot: Principal, caller: Principal, ringing: RingingCall
-    ) -> "_RecordedCall":
+    async def _begin(self, route: Route) -> "_RecordedCall":
         """Record the call, or find what an earlier delivery began.
 
         The key of the record is the context, with which a call can be answered only once: the ids
         of events may differ between deliveries. The call is recorded first, then we look for an
         erasure: either the erasure of the bot or the caller sees the call, or we see the erasure.
         """
-        idempotency_key = key("incoming call", ringing.context)
+        idempotency_key = key("incoming call", route.ringing.context)
         begun: Intent | None = None
 
         async def note(call_id: str) -> None:
@@ -201,8 +183,10 @@ class IncomingCalls:
             due_at = self._now() + FIRST_LOOK
             begun = await self._intents.begin(PLACE, call_id, due_at=due_at)
 
-        call = await self._records.begin(bot, idempotency_key, "", caller, before_writing=note)
-        return _RecordedCall(bot, caller, ringing, call, begun)
+        call = await self._records.begin(
+            route.bot, idempotency_key, "", route.caller, before_writing=note
+        )
+        return _RecordedCall(route, call, begun)
 
     async def _answer_once(
         self, recorded: "_RecordedCall", places: "_Places"
@@ -215,16 +199,15 @@ class IncomingCalls:
         return result
 
     async def _result_of(self, recorded: "_RecordedCall", places: "_Places") -> IncomingCallResult:
-        bot, caller = recorded.bot, recorded.caller
-        ringing, call = recorded.ringing, recorded.call
+        route, call = recorded.route, recorded.call
         try:
             result = await self._continue(recorded, places)
         except NotFound:
             result = IncomingCallResult.MISSED
         except Problem:
-            await self._discard_if_erased(bot, caller, call, ringing)
+            await self._discard_if_erased(route, call)
             raise
-        result_of_erasure = await self._discard_if_erased(bot, caller, call, ringing)
+        result_of_erasure = await self._discard_if_erased(route, call)
         return result if result_of_erasure is None else result_of_erasure
 
     async def _continue(self, recorded: "_RecordedCall", places: "_Places") -> IncomingCallResult:
@@ -233,31 +216,31 @@ class IncomingCalls:
         Raises:
             NotFound: the call was removed meanwhile.
         """
-        call, ringing = recorded.call, recorded.ringing
+        call, route = recorded.call, recorded.route
         if call.state is not CallState.PLACING:
             return IncomingCallResult.MISSED if call.is_refused else IncomingCallResult.ANSWERED
         if call.bot_state is None:
-            if not await places.has(recorded.caller, call):
-                return await self._reject(call, ringing)
-            call = await self._record_raw_ids(call, ringing)
-        return await self._answer(recorded.bot, recorded.caller, call, ringing)
+            if not await places.has(route.caller, call):
+                return await self._reject(call, route.ringing)
+            call = await self._record_route(call, route)
+        return await self._answer(route, call)
 
-    async def _record_raw_ids(self, call: Call, ringing: RingingCall) -> Call:
+    async def _record_route(self, call: Call, route: Route) -> Call:
         """Record who calls which bot, before the call is answered."""
+        bot_state = BotCallState((route.ringing.caller,), bot=route.bot.id)
 
         def record(found: Call) -> Call:
             if found.bot_state is not None:
                 return found
-            return replace(found, own_id=ringing.to, bot_state=BotCallState((ringing.caller,)))
+            own_id, account = route.ringing.to, route.account
+            return replace(found, own_id=own_id, account=account, bot_state=bot_state)
 
         return await self._calls.change(call, record)
 
-    async def _answer(
-        self, bot: Principal, caller: Principal, call: Call, ringing: RingingCall
-    ) -> IncomingCallResult:
+    async def _answer(self, route: Route, call: Call) -> IncomingCallResult:
         try:
             connection = await self._acs.answer(
-                ringing.context,
+                route.ringing.context,
                 self._calls.callback_url(call.call_id),
                 speech_endpoint=self._calls.speech_endpoint,
                 repeatability=RepeatabilityHeaders.for_name(call.call_id, call.created_at),
@@ -265,7 +248,10 @@ class IncomingCalls:
         except (CallGone, CallRefused) as refused:
             reason = _NOT_RINGING if isinstance(refused, CallGone) else _REFUSED
             return await self._record_missed(call, reason)
-        audit.record("call-answered", caller, bot, call=call.call_id)
+        # Of a phone number the key would tell: there are not so many that nobody could try them.
+        is_outsider = route.caller.kind is Kind.OUTSIDER
+        who = route.bot if is_outsider else route.caller
+        audit.record("call-answered", who, route.bot, call=call.call_id)
         try:
             await self._calls.bind(call, connection)
         except NotFound:
@@ -273,22 +259,20 @@ class IncomingCalls:
             raise
         return IncomingCallResult.ANSWERED
 
-    async def _discard_if_erased(
-        self, bot: Principal, caller: Principal, call: Call, ringing: RingingCall
-    ) -> IncomingCallResult | None:
+    async def _discard_if_erased(self, route: Route, call: Call) -> IncomingCallResult | None:
         """Remove and end the call if its bot or its caller was erased, or is being erased.
 
         Returns:
             The result that tells so; None if neither was.
         """
-        is_bots = await self._identities.owner_of(ringing.to) == bot
-        if is_bots and await self._identities.owner_of(ringing.caller) == caller:
+        refusal = await self._routing.refusal_of(route)
+        if refusal is None:
             return None
         found = await self._records.find(call.call_id)
-        await self._records.discard(call, caller)
+        await self._records.discard(call, route.caller)
         if found is not None and found.connection_id is not None:
             await self._hang_up(found.connection_id)
-        return IncomingCallResult.STRANGER if is_bots else IncomingCallResult.NO_BOT
+        return refusal
 
     async def _hang_up(self, connection_id: str) -> None:
         """End a call whose record is gone; if that fails, its next event ends it."""

@@ -6,7 +6,7 @@ after one that died, decides the same.
 
 from dataclasses import dataclass
 
-from shared.bot_calls.settings import Connect, HangUp, Menu, Say
+from shared.bot_calls.menus import Connect, ConnectAgent, HangUp, Menu, Say
 from shared.calls.bot_state import BotTurn, Step
 from shared.calls.rows import ActionState, Call, CallState
 
@@ -53,7 +53,7 @@ def _turn_after(menu: Menu, call: Call, turn: BotTurn) -> NextTurn | None:
 
 def _turn_for_tone(menu: Menu, turn: BotTurn, tone: str) -> NextTurn:
     match menu.choices.get(tone) if turn.step is Step.LISTEN else None:
-        case Connect():
+        case Connect() | ConnectAgent():
             return NextTurn(Step.CONNECT, tone, turn.misses)
         case Say():
             return NextTurn(Step.SAY, tone, turn.misses)

@@ -18,6 +18,7 @@ from shared.calls.acs_types import (
     PlaySource,
     RepeatabilityHeaders,
     ToneRecognition,
+    account_of,
     identifier_of,
     phone_of,
     source_of,
@@ -85,14 +86,21 @@ class CallAutomationApi:
         caller_id: str | None,
         speech_endpoint: str | None,
         repeatability: RepeatabilityHeaders,
+        account: str | None = None,
     ) -> EstablishedCall:
-        """Call users, bots and phone numbers, by raw id."""
+        """Call users, bots and phone numbers, by raw id.
+
+        Args:
+            account: object id of the Teams resource account that calls phone numbers, which show
+                its own: ACS refuses a caller id beside it (code 8523).
+        """
         return await self._establish(
             lambda: self._client.create_call(
                 [identifier_of(target) for target in targets],
                 callback_url,
                 source_caller_id_number=phone_of(caller_id),
                 cognitive_services_endpoint=speech_endpoint,
+                teams_app_source=account_of(account),
                 **repeatability.options(),
             )
         )

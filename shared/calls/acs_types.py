@@ -3,6 +3,7 @@
 The SDK is imported when a call is first made: no other request should pay for it.
 """
 
+import re
 import uuid
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -11,6 +12,10 @@ from typing import Any, Self
 
 from shared.calls.participants import Participant
 from shared.calls.rows import Call, CallState
+
+# The raw id of an agent: the resource, the tenant and the user, in Azure's public cloud (reference:
+# "Agents"). Those of users and bots have two parts.
+_AGENT = re.compile("8:acs:([^_:]+)_([^_:]+)_([^_:]+)")
 
 
 @dataclass(frozen=True)
@@ -95,14 +100,28 @@ class EstablishedCall:
 
 
 def identifier_of(raw_id: str) -> Any:
-    """The SDK's identifier of a phone number, or of a user or bot."""
+    """The SDK's identifier of a phone number, of an agent in Teams, or of a user or bot."""
     from azure.communication.callautomation import (
         CommunicationUserIdentifier,
         PhoneNumberIdentifier,
+        TeamsExtensionUserIdentifier,
     )
 
     number = Participant(raw_id).phone_number
-    return PhoneNumberIdentifier(number) if number else CommunicationUserIdentifier(raw_id)
+    if number:
+        return PhoneNumberIdentifier(number)
+    agent = _AGENT.fullmatch(raw_id)
+    if agent is None:
+        return CommunicationUserIdentifier(raw_id)
+    resource, tenant, user = agent.groups()
+    return TeamsExtensionUserIdentifier(user_id=user, tenant_id=tenant, resource_id=resource)
+
+
+def account_of(object_id: str | None) -> Any:
+    """The SDK's identifier of a Teams resource account, or None."""
+    from azure.communication.callautomation import MicrosoftTeamsAppIdentifier
+
+    return MicrosoftTeamsAppIdentifier(object_id) if object_id else None
 
 
 def phone_of(number: str | None) -> Any:

@@ -67,19 +67,17 @@ class CallActions:
             TooManyLegs: the caller has called and invited too many people in the last minute.
         """
         call = await self._calls.find_for(caller, call_id)
-        names = await self._dialling.resolve(caller.principal.realm, [target], "")
-        [raw_id] = names
-        caller_id = self._dialling.caller_id(names, None)
+        invitee = await self._dialling.invitee(caller.principal.realm, target, call.account)
+        raw_id = invitee.raw_id
         connection_id = _connection_id_of(call)
-        # By name, because a person whose identity is replaced gets another raw id.
-        name = names[raw_id] or raw_id
         id_ = key(INVITE, call_id, idempotency_key)[:32]
         earlier = self._action(INVITE, id_, raw_id).fingerprint
-        requested = self._action(INVITE, id_, name)
+        # By name, because a person whose identity is replaced gets another raw id.
+        requested = self._action(INVITE, id_, invitee.name or raw_id)
         if id_ not in call.actions:
             await self._count_leg(caller, id_)
         action = await self._record(call, requested, earlier)
-        if action == requested and caller_id is not None:  # it costs, and it is no repetition
+        if action == requested and not invitee.name:  # a phone: it costs, and is no repetition
             who = caller.principal
             audit.record("number-invited", who, who, call=call_id, invitation=id_)
         if action.state is not ActionState.REQUESTED:
@@ -92,7 +90,7 @@ class CallActions:
             lambda: self._acs.add_participant(
                 connection_id,
                 raw_id,
-                caller_id=caller_id,
+                caller_id=invitee.caller_id,
                 context=action.id,
                 repeatability=RepeatabilityHeaders.for_name(action.id, action.asked_at),
             ),

@@ -82,11 +82,13 @@ class BotCallState:
         joined: the guests who have been in the call. If one of them is not in the latest list of
             participants, that guest has left.
         turn: the latest turn; None before the first.
+        bot: the id of the bot; empty in calls of versions that did not record it.
     """
 
     guests: tuple[str, ...]
     joined: frozenset[str] = frozenset()
     turn: BotTurn | None = None
+    bot: str = ""
 
     @property
     def caller(self) -> str:
@@ -99,10 +101,12 @@ class BotCallState:
     def text(self) -> str:
         """As it is stored."""
         turn = None if self.turn is None else self.turn.stored()
-        return json.dumps({"guests": self.guests, "came": sorted(self.joined), "turn": turn})
+        bot = {"bot": self.bot} if self.bot else {}
+        return json.dumps({"guests": self.guests, "came": sorted(self.joined), "turn": turn, **bot})
 
     @classmethod
     def of(cls, text: str) -> Self:
         stored = json.loads(text)
         turn = None if stored["turn"] is None else BotTurn.of(stored["turn"])
-        return cls(tuple(stored["guests"]), frozenset(stored["came"]), turn)
+        guests, joined = tuple(stored["guests"]), frozenset(stored["came"])
+        return cls(guests, joined, turn, stored.get("bot", ""))

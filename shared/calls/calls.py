@@ -15,6 +15,7 @@ from shared.calls.acs import CallAutomationApi
 from shared.calls.acs_types import EstablishedCall
 from shared.calls.events import RECORDING_STATE, CallEvent, apply_event
 from shared.calls.live_calls import Counted
+from shared.calls.participants import Participant
 from shared.calls.reconciling import CallReconciling
 from shared.calls.recorded_files import RecordedFile, RecordedFiles
 from shared.calls.records import CallRecords
@@ -53,6 +54,10 @@ class CallView:
     names: Mapping[str, str] = field(default_factory=dict)
     events: tuple[LoggedEvent, ...] = ()
     files: Mapping[str, tuple[RecordedFile, ...]] = field(default_factory=dict)
+
+    def id_of(self, raw_id: str | None) -> str | None:
+        """The id of a participant of the realm, as its issuer or operator says it."""
+        return self.names.get(raw_id or "", "").partition(":")[2] or None
 
 
 @dataclass(frozen=True)
@@ -115,7 +120,8 @@ class Calls:
         # Names are looked up for each request, so that nobody is named after their erasure.
         raw_ids = {one.raw_id for one in call.remote_participants if one.phone_number is None}
         if call.bot_state is not None:
-            raw_ids |= {call.bot_state.caller, *([call.own_id] if call.own_id else [])}
+            others = {call.bot_state.caller, call.own_id or call.bot_state.caller}
+            raw_ids |= {one for one in others if Participant(one).phone_number is None}
         await for_each(raw_ids, look_up)
         return CallView(call, names, tuple(events), await self._files_for(caller, call))
 

@@ -1,8 +1,9 @@
 """Bodies, queries and answers of the functions about calls."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, override
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -14,7 +15,8 @@ from shared.calls.participants import Participant, masked, participant_id
 from shared.calls.reasons import Reason
 from shared.calls.recordings import Recording, RecordingState
 from shared.calls.rows import MOST_TARGETS, Action, ActionState, Call, CallState, LoggedEvent
-from shared.calls.settings import E164
+from shared.identity.resource_accounts import MAX_NAME_LENGTH
+from shared.settings_reader import E164, GUID
 
 if TYPE_CHECKING:  # so that loading the functions does not load the rules
     from shared.calls.calls import CallView
@@ -22,6 +24,7 @@ if TYPE_CHECKING:  # so that loading the functions does not load the rules
     from shared.calls.recorded_files import RecordedFile
 
 type PhoneNumber = Annotated[str, Field(pattern=f"^{E164.pattern}$")]
+type AccountName = Annotated[str, Field(min_length=1, max_length=MAX_NAME_LENGTH)]
 type Tones = Annotated[str, Field(pattern="^[0-9*#a-d]*$", max_length=16)]
 # ACS allows 0 to 300 s until the first tone, 1 to 60 s between two (reference D.2, limits).
 type InitialSilenceTimeout = Annotated[int, Field(ge=1, le=300), WHOLE_NUMBER]
@@ -31,7 +34,7 @@ type InterToneTimeout = Annotated[int, Field(ge=1, le=60), WHOLE_NUMBER]
 class TargetBody(Body):
     """A user, a bot or a phone number: exactly one of the three."""
 
-    alternatives = ("user", "bot", "phoneNumber")
+    alternatives: ClassVar[tuple[str, ...]] = ("user", "bot", "phoneNumber")
 
     user: PersonId | None = None
     bot: PersonId | None = None
@@ -43,8 +46,21 @@ class TargetBody(Body):
         return Target(self.user, self.bot, self.phone_number)
 
 
+class InviteeBody(TargetBody):
+    """A user, a bot, a phone number, or an agent (object id of a Teams user): exactly one."""
+
+    alternatives = ("user", "bot", "phoneNumber", "agent")
+
+    agent: Annotated[str, Field(pattern=f"^{GUID.pattern}$")] | None = None
+
+    @override
+    def read(self) -> "Target":
+        return replace(super().read(), agent=self.agent)
+
+
 class CallBody(Body):
-    """Whom to call, or which group call to join; `callerId` is for phone numbers only."""
+    """Whom to call, or which group call to join. For phone numbers only: `callerId`, or `from`, the
+    name of the Teams resource account that calls."""
 
     # 50 ids of 256 characters are up to 150 KiB.
     max_bytes = 160 * 1024
@@ -52,13 +68,17 @@ class CallBody(Body):
 
     to: Annotated[list[TargetBody], Field(min_length=1, max_length=MOST_TARGETS)] | None = None
     caller_id: PhoneNumber | None = None
+    from_: Annotated[AccountName | None, Field(alias="from")] = None
     group_id: UUID | None = None
 
     @model_validator(mode="after")
     def _calls_phones_with_caller_id(self) -> "CallBody":
         phones = any(target.phone_number for target in self.to or ())
-        if self.caller_id is not None and not phones:
-            raise ValueError("has a callerId, which is for phone numbers only")
+        for field, value in (("callerId", self.caller_id), ("from", self.from_)):
+            if value is not None and not phones:
+                raise ValueError(f"has a {field}, which is for phone numbers only")
+        if self.caller_id is not None and self.from_ is not None:
+            raise ValueError("has a callerId and a from, of which it takes one")
         return self
 
 
@@ -295,14 +315,11 @@ class WatchedCallAnswer(CallAnswer):
     @classmethod
     def with_events(cls, view: "CallView") -> "WatchedCallAnswer":
         call, bot_state = view.call, view.call.bot_state
-
-        def id_of(raw_id: str | None) -> str | None:
-            return view.names.get(raw_id or "", "").partition(":")[2] or None
-
+        answered_by = (bot_state and bot_state.bot) or view.id_of(call.own_id)
         return cls(
             **CallAnswer.of(view).__dict__,
-            caller=id_of(bot_state.caller) if bot_state else None,
-            answered_by=id_of(call.own_id) if bot_state and call.connection_id else None,
+            caller=view.id_of(bot_state.caller) if bot_state else None,
+            answered_by=answered_by if bot_state and call.connection_id else None,
             events=[EventAnswer.of(event) for event in view.events],
             recordings=[
                 RecordingAnswer.of(one, call.ended_at, view.files.get(one.id, ()))

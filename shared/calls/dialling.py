@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from shared.calls.acs_types import PlaySource
+from shared.calls.agents import AgentDirectory
 from shared.calls.settings import CallSettings
 from shared.identity.identities import Identities
+from shared.identity.resource_accounts import ResourceAccount
 from shared.principals import Kind, Principal
 from shared.problems import BeingErased, Fault, InvalidRequest, NotConfigured
 from shared.upstream.concurrency import for_each
@@ -19,25 +21,61 @@ from shared.urls import is_safe_url
 
 @dataclass(frozen=True)
 class Target:
-    """Somebody to call: exactly one of the three is set."""
+    """Somebody to call: exactly one of the four is set.
+
+    Attributes:
+        agent: the object id of a Teams user who takes part in calls of resource accounts.
+    """
 
     user: str | None = None
     bot: str | None = None
     phone_number: str | None = None
+    agent: str | None = None
 
     @property
     def field(self) -> str:
         """The name, in request bodies, of the field that is set."""
         if self.phone_number is not None:
             return "phoneNumber"
+        if self.agent is not None:
+            return "agent"
         return "user" if self.user is not None else "bot"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Who calls, as those who are called see it.
+
+    Attributes:
+        caller_id: a number of the resource; None if no phone is called, or an account calls.
+        account: object id of the Teams resource account that calls; None in a call without one.
+    """
+
+    caller_id: str | None = None
+    account: str | None = None
+
+
+@dataclass(frozen=True)
+class Invitee:
+    """Who is invited to a call.
+
+    Attributes:
+        name: `user:…`, `bot:…` or `agent:…`; empty for a phone number.
+        caller_id: the number that the phone shows; None if it is no phone, or an account calls.
+    """
+
+    raw_id: str
+    name: str
+    caller_id: str | None
 
 
 _FAULTS = {
     "user": "has no identity here",
     "bot": "has no identity here",
     "phoneNumber": "may not be called from here",
+    "agent": "is no agent of the tenant of the call's Teams resource account",
 }
+_OTHERS_LATER = "invite the others once it is connected"
 _HINTS = {
     "user": "A person gets an identity with their first GET /token.",
     "bot": "A bot gets an identity with PUT /bots/{botId}.",
@@ -47,9 +85,21 @@ _HINTS = {
 class Dialling:
     """Checks what callers ask for. Reads storage and never asks ACS."""
 
-    def __init__(self, identities: Identities, settings: CallSettings) -> None:
+    def __init__(
+        self,
+        identities: Identities,
+        settings: CallSettings,
+        accounts: Sequence[ResourceAccount],
+        agents: AgentDirectory,
+    ) -> None:
+        """
+        Args:
+            accounts: the Teams resource accounts that this service calls as.
+        """
         self._identities = identities
         self._settings = settings
+        self._accounts = accounts
+        self._agents = agents
 
     async def resolve(
         self, realm: str, targets: Sequence[Target], field_prefix: str
@@ -97,21 +147,92 @@ class Dialling:
             return None
         return (identity.communication_user_id, f"{kind.value}:{id_}") if identity else None
 
-    def caller_id(self, names: dict[str, str], requested: str | None) -> str | None:
-        """The number that the called phones show; None if no phone is called.
+    async def invitee(self, realm: str, target: Target, account_id: str | None) -> Invitee:
+        """Find who is invited to an ongoing call.
 
         Args:
-            names: as `resolve` returns them.
+            account_id: the Teams resource account of the call; None in a call without one.
+
+        Raises as `resolve` and `source`; InvalidRequest also if such a call takes nobody like that.
+        """
+        if account_id is None:
+            if target.agent is not None:
+                fault = "can be invited only to a call of a Teams resource account"
+                raise _invalid(fault, target.field)
+            [(raw_id, name)] = (await self.resolve(realm, [target], "")).items()
+            return Invitee(raw_id, name, self._caller_id(None) if not name else None)
+        if target.agent is None and target.phone_number is None:
+            # Teams adds phones and agents; of users of ACS nothing is documented.
+            fault = "cannot be invited to a call of a Teams resource account: agents and phones can"
+            raise _invalid(fault, target.field)
+        if target.agent is not None:
+            raw_id = await self.agent(realm, target.agent, account_id) or ""
+            if not raw_id:
+                raise _invalid(_FAULTS["agent"], target.field)
+            return Invitee(raw_id, f"agent:{target.agent.lower()}", None)
+        [raw_id] = await self.resolve(realm, [target], "")
+        return Invitee(raw_id, "", None)
+
+    async def agent(self, realm: str, object_id: str, account_id: str) -> str | None:
+        """Raw id of an agent of the tenant of an account; None if there is no such agent."""
+        for account in self._accounts:
+            if account.id == account_id:
+                return await self._agents.find(realm, object_id.lower(), account.tenant)
+        return None
+
+    def source(
+        self, targets: Sequence[Target], caller_id: str | None, account_name: str | None
+    ) -> Source:
+        """Who calls these: a Teams resource account, if one can, or else the resource.
+
+        Args:
+            caller_id: the number that was requested, which is the resource's or an account's.
+            account_name: the name of the account that was requested.
 
         Raises:
-            InvalidRequest: a number was requested that is not the resource's own.
-            NotConfigured: the settings name no number of the resource.
+            InvalidRequest: no such number or account, or nobody can tell which of several accounts,
+                or an account is to call others than phones.
+            NotConfigured: a setting is missing, or does not let calls without an account be placed.
         """
-        if all(names.values()):
-            return None
+        has_phones = any(target.phone_number is not None for target in targets)
+        account = self._account(caller_id, account_name) if has_phones else None
+        if account is not None:
+            others = [
+                Fault("body", f"to.{n}.{target.field}", _OTHERS_LATER)
+                for n, target in enumerate(targets)
+                if target.phone_number is None
+            ]
+            if others:
+                message = f"A Teams resource account calls phone numbers only: {_OTHERS_LATER}."
+                raise InvalidRequest(message, faults=others)
+            return Source(account=account.id)
+        if not self._settings.standalone:
+            raise NotConfigured(
+                "STANDALONE_CALLS is false: only Teams resource accounts (TEAMS_RESOURCE_ACCOUNTS)"
+                " call, and they call phone numbers."
+            )
+        return Source(caller_id=self._caller_id(caller_id) if has_phones else None)
+
+    def _account(self, caller_id: str | None, name: str | None) -> ResourceAccount | None:
+        """The account that is to call phones; None if the resource itself is to."""
+        accounts = self._accounts
+        if name is not None:
+            if not accounts:
+                raise NotConfigured("TEAMS_RESOURCE_ACCOUNTS is not set.")
+            named = next((one for one in accounts if one.name == name), None)
+            if named is None:
+                raise _invalid("is no name of a Teams resource account of this service", "from")
+            return named
+        if caller_id is not None:
+            return next((one for one in accounts if one.number == caller_id), None)
+        if len(accounts) > 1:
+            raise _invalid("has to name one of the Teams resource accounts", "from")
+        return accounts[0] if accounts else None
+
+    def _caller_id(self, requested: str | None) -> str:
+        """The number of the resource that the called phones show."""
         if requested is not None and requested != self._settings.caller_id:
-            fault = Fault("body", "callerId", "is no number of this service")
-            raise InvalidRequest("callerId is no number of this service.", faults=[fault])
+            raise _invalid("is no number of this service", "callerId")
         if not self._settings.caller_id:
             raise NotConfigured("CALLER_ID_NUMBER is not set.")
         return self._settings.caller_id
@@ -136,3 +257,7 @@ class Dialling:
             message = "is not https of a host in PLAY_SOURCE_HOSTS"
             fault = Fault("body", f"{field_prefix}url", message)
             raise InvalidRequest(f"url {message}.", faults=[fault])
+
+
+def _invalid(fault: str, field: str) -> InvalidRequest:
+    return InvalidRequest(f"{field} {fault}.", faults=[Fault("body", field, fault)])

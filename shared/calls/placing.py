@@ -6,14 +6,14 @@ dies or the same request comes again, it is still one call.
 
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from shared import audit
 from shared.calls.acs import CallAutomationApi, CallGone
 from shared.calls.acs_types import EstablishedCall, RepeatabilityHeaders
 from shared.calls.calls import Calls, CallView
-from shared.calls.dialling import Dialling, Target
+from shared.calls.dialling import Dialling, Source, Target
 from shared.calls.limits import CallLimit
 from shared.calls.participants import Participant
 from shared.calls.reconciling import FIRST_LOOK
@@ -36,6 +36,15 @@ from shared.problems import (
     Unavailable,
 )
 from shared.tables import Row, Value
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What ACS is asked for. Attributes as in `Call`."""
+
+    targets: tuple[str, ...]
+    group_id: str | None
+    account: str | None
 
 
 class CallPlacing:
@@ -78,13 +87,17 @@ class CallPlacing:
         targets: Sequence[Target],
         caller_id: str | None,
         group_id: str | None,
+        account_name: str | None = None,
     ) -> CallView:
         """Call users, bots and phone numbers, or join a group call.
 
         A repetition with the same key is the same call.
 
+        Args:
+            account_name: the Teams resource account that calls the phones.
+
         Raises:
-            InvalidRequest: a target has no identity here, or may not be called.
+            InvalidRequest: a target has no identity here, or may not be called, or not with others.
             KeyReused: the key came before with another request.
             TooManyCalls: too many calls of the caller go on.
             TooManyLegs: the caller has called too many people in the last minute.
@@ -98,11 +111,11 @@ class CallPlacing:
         # An erasure marks the identity, which the `admit` at the end sees.
         await self._ensure_identity(caller)
         names = await self._dialling.resolve(creator.realm, targets, "to.{}.")
-        number = self._dialling.caller_id(names, caller_id)
+        source = self._dialling.source(targets, caller_id, account_name)
         # By names, because a person whose identity is replaced gets another raw id.
         people = [name or raw_id for raw_id, name in names.items()]
         fingerprint, earlier_fingerprint = (
-            key("call", *sorted(one), number or "", group_id or "") for one in (people, names)
+            _fingerprint(one, source, group_id) for one in (people, names)
         )
         begun: list[Intent] = []
 
@@ -132,7 +145,8 @@ class CallPlacing:
             is_new = bool(begun)
             if not is_new:
                 await note(call.call_id)
-            view = await self._place(caller, call, tuple(names), group_id, begun, is_new=is_new)
+            asked = _Asked(tuple(names), group_id, source.account)
+            view = await self._place(caller, call, asked, begun, is_new=is_new)
         # Whatever failed before this keeps its intent as it is, so that Tidy settles the call soon.
         for intent in begun:
             await self._look_later(intent, view.call)
@@ -150,8 +164,7 @@ class CallPlacing:
         self,
         caller: Caller,
         call: Call,
-        targets: tuple[str, ...],
-        group_id: str | None,
+        asked: "_Asked",
         begun: Sequence[Intent],
         *,
         is_new: bool,
@@ -168,7 +181,7 @@ class CallPlacing:
                 await self._end(begun)
                 raise self._limit.too_many_calls()
             await self._records.tidy(creator)
-            call = await self._record_targets(call, targets, group_id)
+            call = await self._record_asked(call, asked)
         elif not self._is_repeatable(call):
             raise CallEnded(TOO_OLD)
         else:
@@ -242,17 +255,19 @@ class CallPlacing:
         return await self._acs.create(
             call.targets,
             url,
-            caller_id=self._caller_id if has_phones else None,
+            caller_id=self._caller_id if has_phones and call.account is None else None,
+            account=call.account,
             speech_endpoint=speech_endpoint,
             repeatability=headers,
         )
 
-    async def _record_targets(
-        self, call: Call, targets: tuple[str, ...], group_id: str | None
-    ) -> Call:
-        """Record whom the call is for, before ACS is asked."""
+    async def _record_asked(self, call: Call, asked: "_Asked") -> Call:
+        """Record whom the call is for, and who calls, before ACS is asked."""
         return await self._calls.change(
-            call, lambda found: replace(found, group_id=group_id, targets=targets)
+            call,
+            lambda found: replace(
+                found, group_id=asked.group_id, targets=asked.targets, account=asked.account
+            ),
         )
 
     async def _count_again(self, creator: Principal, call: Call) -> Call:
@@ -273,3 +288,10 @@ class CallPlacing:
 
     def _is_repeatable(self, call: Call) -> bool:
         return self._now() - call.created_at < REPEATABLE
+
+
+def _fingerprint(people: Iterable[str], source: Source, group_id: str | None) -> str:
+    """Tells a repetition of a request from another request."""
+    if source.account is not None:
+        return key("call as", source.account, *sorted(people))
+    return key("call", *sorted(people), source.caller_id or "", group_id or "")

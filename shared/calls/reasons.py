@@ -18,6 +18,8 @@ CALLER_BUSY = "Its caller had too many calls."
 NOTHING_TO_SAY = "There is nothing to be said."
 NOBODY_TO_CONNECT = "Who is to be connected has no identity here."
 CONNECTS_CALLER = "Who is to be connected is the caller."
+AGENTS_ONLY = "In a call of a Teams resource account only agents can be connected."
+NO_AGENTS = "Agents can be connected only in calls of Teams resource accounts."
 NOTICE_NOT_HEARD = "The notice was not played to its end, so nothing was recorded."
 RECORDING_NEVER_CONFIRMED = "Azure Communication Services never confirmed the recording."
 _OURS = frozenset(
@@ -31,6 +33,8 @@ _OURS = frozenset(
         NOTHING_TO_SAY,
         NOBODY_TO_CONNECT,
         CONNECTS_CALLER,
+        AGENTS_ONLY,
+        NO_AGENTS,
         NOTICE_NOT_HEARD,
         RECORDING_NEVER_CONFIRMED,
     }

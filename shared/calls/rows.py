@@ -19,6 +19,7 @@ from shared.calls.bot_state import BotCallState
 from shared.calls.participants import Participant, read_participants, stored_participants
 from shared.calls.reasons import Reason
 from shared.calls.recordings import NO_RECORDINGS, Recordings
+from shared.identity.resource_accounts import account_raw_id
 from shared.stored_rows import MOST_BYTES
 from shared.tables import Row, Value
 
@@ -132,6 +133,8 @@ class Call:
         salt: random; the ids of participants in answers are made with it. Empty in records of
             versions that had none, whose ids stay as they were.
         own_id: raw id of the service itself in the call; of the bot, if a bot is called.
+        account: object id of the Teams resource account that calls, or whose number was called;
+            None in a call without one.
         is_refused: whether the last attempt to make or answer the call was refused, or never
             confirmed. Until ACS reports a connection after all, the call does not count against its
             caller's limit.
@@ -157,6 +160,7 @@ class Call:
     targets: tuple[str, ...] = ()
     salt: str = ""
     own_id: str | None = None
+    account: str | None = None
     is_refused: bool = False
     reconciled_at: datetime | None = None
     bot_state: BotCallState | None = None
@@ -175,8 +179,12 @@ class Call:
 
     @property
     def remote_participants(self) -> tuple[Participant, ...]:
-        """Everybody in the call except the service itself."""
-        return tuple(one for one in self.participants if one.raw_id != self.own_id)
+        """Everybody in the call except the service itself.
+
+        By which id ACS lists the service in calls of a Teams resource account is not documented.
+        """
+        own = {self.own_id, None if self.account is None else account_raw_id(self.account)}
+        return tuple(one for one in self.participants if one.raw_id not in own)
 
     def may_be_revived(self, now: datetime) -> bool:
         """Was it recorded as missed, and may an event, or a repetition of the request that places
@@ -252,6 +260,7 @@ class Call:
             "endedAt": self.ended_at,
             "groupId": self.group_id,
             "ownId": self.own_id,
+            "account": self.account,
             "salt": self.salt or None,
             "reconciledAt": self.reconciled_at,
             "attendance": None if self.bot_state is None else self.bot_state.text(),
@@ -291,6 +300,7 @@ class Call:
             group_id=values.get("groupId"),
             salt=values.get("salt", ""),
             own_id=values.get("ownId"),
+            account=values.get("account"),
             is_refused=values["isRefused"],
             reconciled_at=values.get("reconciledAt"),
             bot_state=BotCallState.of(values["attendance"]) if "attendance" in values else None,

@@ -6,15 +6,13 @@ from dataclasses import dataclass, field
 from shared.bounds import LEGS, LIVE_CALLS
 from shared.calls.live_calls import MOST_COUNTED
 from shared.calls.spoken import DEFAULT_VOICE, MAX_TEXT_LENGTH, is_playable, is_url
-from shared.settings_reader import SettingsReader
+from shared.settings_reader import E164, SettingsReader
 
 # The issuer of the tokens on ACS's callbacks, and where it publishes its keys (reference: "JWT on
 # callbacks").
 CALLBACK_ISSUER = "https://acscallautomation.communication.azure.com"
 CALLBACK_JWKS_URL = f"{CALLBACK_ISSUER}/calling/keys"
 
-# E.164: a plus and up to 15 digits; a country code never begins with 0.
-E164 = re.compile(r"\+[1-9][0-9]{1,14}")
 _PREFIX = re.compile(r"\+[1-9][0-9]{0,14}")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
 
@@ -25,6 +23,7 @@ class CallSettings:
 
     Attributes:
         caller_id: an E.164 number of the resource, or empty.
+        standalone: whether calls without a Teams resource account are placed and answered.
         dial_prefixes: phone numbers that begin with one of these may be called; none by default.
         max_live_calls: how many calls of one caller may go on at the same time.
         max_legs: how many people, bots and numbers one caller may call and invite in a minute.
@@ -41,6 +40,7 @@ class CallSettings:
     """
 
     caller_id: str = field(repr=False)
+    standalone: bool
     dial_prefixes: tuple[str, ...]
     max_live_calls: int
     max_legs: int
@@ -67,6 +67,7 @@ def read_call_settings(reader: SettingsReader) -> CallSettings:
         reader.fault("PLAY_SOURCE_HOSTS", "is no list of host names such as sounds.example.com")
     return CallSettings(
         caller_id=caller_id,
+        standalone=reader.flag("STANDALONE_CALLS", default=True),
         dial_prefixes=prefixes,
         max_live_calls=reader.integer(LIVE_CALLS.setting, LIVE_CALLS.number, 1, MOST_COUNTED),
         max_legs=reader.integer(LEGS.setting, LEGS.number, 1, MOST_COUNTED),

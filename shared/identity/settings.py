@@ -1,9 +1,11 @@
-"""The settings of identities: which calling tokens are issued, and the app of Teams users."""
+"""The settings of identities: which calling tokens are issued, the app of Teams users, and Teams
+resource accounts."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from shared.identity.resource_accounts import ResourceAccount, read_resource_accounts
 from shared.settings_reader import SettingsReader
 
 SCOPES = ("chat", "chat.join", "chat.join.limited", "voip", "voip.join")
@@ -19,6 +21,7 @@ class IdentitySettings:
         token_scopes_by_role: the scopes that a caller with an app role may request besides.
         token_minutes, token_max_minutes: the default and the longest lifetime of a token.
         teams_app_id: the Entra app that Teams users sign in with, or empty.
+        resource_accounts: the Teams resource accounts that this service calls as and answers for.
     """
 
     token_scopes: frozenset[str]
@@ -26,6 +29,7 @@ class IdentitySettings:
     token_minutes: int
     token_max_minutes: int
     teams_app_id: str
+    resource_accounts: tuple[ResourceAccount, ...]
 
 
 def read_identity_settings(reader: SettingsReader) -> IdentitySettings:
@@ -41,6 +45,7 @@ def read_identity_settings(reader: SettingsReader) -> IdentitySettings:
         token_minutes=minutes,
         token_max_minutes=most,
         teams_app_id=reader.guid("TEAMS_APP_ID", "the Entra app that Teams users sign in with"),
+        resource_accounts=read_resource_accounts(reader),
     )
 
 

@@ -104,11 +104,11 @@ def _notes_on_bots(settings: Settings) -> list[str]:
     """What keeps calls to bots from being answered: they need Event Grid, a greeting and a callback
     URL."""
     bots = settings.bot_calls
-    if bots.can_verify_event_grid and not bots.greeting:
+    if bots.can_verify_event_grid and not bots.answers_calls:
         return ["note: calls to bots are told of, and not answered: BOT_GREETING is not set"]
     if bots.can_verify_event_grid and not settings.calls.callback_base:
         return ["note: calls to bots are told of, and not answered: CALLBACK_BASE_URL is not set"]
-    if bots.greeting and not bots.can_verify_event_grid:
+    if bots.answers_calls and not bots.can_verify_event_grid:
         return [
             "note: nobody tells of calls to bots:"
             " neither EVENT_GRID_KEY nor EVENT_GRID_AUDIENCE is set"

@@ -13,7 +13,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shared.bot_calls.attendant import Attendant
-from shared.bot_calls.settings import BotCallSettings, Connect, HangUp, Menu, Say
+from shared.bot_calls.connecting import Connecting
+from shared.bot_calls.menus import BotScript, Connect, HangUp, Menu, Say
+from shared.bot_calls.settings import BotCallSettings
 from shared.calls.acs_types import PlaySource, RepeatabilityHeaders, ToneRecognition
 from shared.calls.bot_state import BotCallState
 from shared.calls.calls import AppliedEvents
@@ -33,9 +35,12 @@ from tests.support.stack import Stack
 START = datetime(2026, 1, 1, tzinfo=UTC)
 CALLER, CAROL, BOT = "8:acs:caller", "8:acs:carol", "8:acs:bot"
 SETTINGS = BotCallSettings(
-    greeting="Welcome.",
-    voice="en-US-JennyNeural",
-    menu=Menu("", {"1": Connect("carol"), "2": Say("https://a.example/b.wav"), "0": HangUp()}),
+    default=BotScript(
+        "Welcome.",
+        "en-US-JennyNeural",
+        Menu("", {"1": Connect("carol"), "2": Say("https://a.example/b.wav"), "0": HangUp()}),
+    ),
+    bots={},
     event_grid_keys=(),
     event_grid_audiences=(),
     event_grid_tenant="",
@@ -130,26 +135,31 @@ class World:
     def __init__(self, table: Table, identities: Identities, realm: str) -> None:
         self.clock, self.acs = Clock(), FakeAcs()
         self.records = CallRecords(table, 30, self.clock)
-        self.table, self._identities, self._realm = table, identities, realm
+        self.table, self._identities, self.realm = table, identities, realm
         self.call_id = ""
+        self.agents: dict[tuple[str, str, str], str] = {}
         self._seconds = 0
 
     def host(self, settings: BotCallSettings = SETTINGS) -> Attendant:
+        connecting = Connecting(self._identities, self._find_agent)
         return Attendant(
-            self.records, self.acs, self._identities, settings, self.clock, sleep=self._sleep
+            self.records, self.acs, connecting, settings, self.clock, sleep=self._sleep
         )
+
+    async def _find_agent(self, realm: str, object_id: str, account: str) -> str | None:
+        return self.agents.get((realm, object_id, account))
 
     async def _sleep(self, seconds: float) -> None:
         self.clock.pass_seconds(seconds)
 
-    async def answered(self) -> None:
-        bot = Principal(Kind.BOT, self._realm, "bot")
+    async def answered(self, account: str | None = None, bot_id: str = "") -> None:
+        """A call is answered, also for a Teams resource account, by a bot whose id is recorded."""
+        bot = Principal(Kind.BOT, self.realm, "bot")
         call = await self.records.begin(bot, uuid.uuid4().hex, "")
         self.call_id = call.call_id
-        bot_state = BotCallState((CALLER,))
-        await self.records.change(
-            call.call_id, lambda found: replace(found, own_id=BOT, bot_state=bot_state)
-        )
+        bot_state = BotCallState((CALLER,), bot=bot_id)
+        changes = {"own_id": BOT, "bot_state": bot_state, "account": account}
+        await self.records.change(call.call_id, lambda found: replace(found, **changes))  # type: ignore[arg-type]
 
     async def call(self) -> Call:
         found = await self.records.find(self.call_id)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from shared.bot_calls.settings import HangUp, Menu
+from shared.bot_calls.menus import BotScript, HangUp, Menu
 from shared.calls.acs import CallGone
 from shared.calls.calls import AppliedEvents
 from shared.calls.records import CallRecords
@@ -240,7 +240,8 @@ async def test_a_call_that_is_removed_meanwhile_rings_at_nobody(world: World) ->
 async def test_a_menu_that_was_changed_meanwhile_is_heard_as_it_is_now(world: World) -> None:
     await world.tell(world.host(), world.event("CallConnected"))
     await world.tell(world.host(), world.done("PlayCompleted"))
-    without = replace(SETTINGS, menu=Menu("", {"7": HangUp()}))
+    menu = Menu("", {"7": HangUp()})
+    without = replace(SETTINGS, default=replace(SETTINGS.default, menu=menu))
 
     await world.tell(world.host(without), world.pressed("one"))
 
@@ -248,7 +249,7 @@ async def test_a_menu_that_was_changed_meanwhile_is_heard_as_it_is_now(world: Wo
 
 
 async def test_a_greeting_that_was_taken_away_meanwhile_ends_the_call(world: World) -> None:
-    silent = replace(SETTINGS, greeting="", menu=Menu())
+    silent = replace(SETTINGS, default=BotScript("", "en-US-JennyNeural", Menu()))
 
     await world.tell(world.host(silent), world.event("CallConnected"))
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shared.bot_calls.settings import Connect, HangUp, Menu, Say
+from shared.bot_calls.menus import Connect, HangUp, Menu, Say
 from shared.bot_calls.turns import MOST_MISSES, MOST_TURNS, NextTurn, next_turn
 from shared.calls.bot_state import BotCallState, BotTurn, Step
 from shared.calls.participants import Participant

@@ -25,6 +25,7 @@ from shared.calls.rows import Call
 from shared.calls.settings import CallSettings
 from shared.calls.settling import CallSettling
 from shared.identity.identities import Identities
+from shared.identity.resource_accounts import ResourceAccount
 from shared.identity.rows import new_mapping, resource_key
 from shared.intents import SHARDS, Intents
 from shared.keys import principal_key
@@ -40,6 +41,7 @@ from tests.support.memory_tables import memory_clients
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SETTINGS = CallSettings(
     caller_id="+14255550100",
+    standalone=True,
     dial_prefixes=("+1",),
     max_live_calls=1,
     max_legs=500,
@@ -64,7 +66,10 @@ class FakeAcs:
         ended: those of them that go on no more.
         failing: what happens to calls of a number: "lost" (made, and the answer is lost), or
             "refused"; to a repetition the same.
-        rung: whom it was asked to invite.
+        rung: whom it was asked to invite, and shown: with which caller id.
+        asked: each request for a call: its Repeatability-Request-ID, the targets, the caller id,
+            and the account that calls.
+        own_id: how it lists the service.
         hung_up: how many calls it was asked to end.
     """
 
@@ -72,6 +77,9 @@ class FakeAcs:
     ended: set[str] = field(default_factory=set)
     failing: dict[str, str] = field(default_factory=dict)
     rung: list[str] = field(default_factory=list)
+    shown: list[str | None] = field(default_factory=list)
+    asked: list[tuple[str, tuple[str, ...], str | None, str | None]] = field(default_factory=list)
+    own_id: str | None = "8:acs:service"
     hung_up: int = 0
 
     @property
@@ -82,17 +90,22 @@ class FakeAcs:
     async def create(
         self, targets: Sequence[str], url: str, *, caller_id: str | None,
         speech_endpoint: str | None, repeatability: RepeatabilityHeaders,
+        account: str | None = None,
     ) -> EstablishedCall:  # fmt: skip
+        self.asked.append((repeatability.id, tuple(targets), caller_id, account))
         fails = self.failing.get(targets[0], "")
         if fails == "refused" and repeatability.id not in self.made:
             raise CallRefused
         self.made.setdefault(repeatability.id, url.rpartition("/")[2])
         if fails == "lost":
             raise CommunicationUnavailable
-        return EstablishedCall("x", None, "8:acs:service")
+        return EstablishedCall("x", None, self.own_id)
 
-    async def add_participant(self, connection_id: str, raw_id: str, **_options: object) -> None:
+    async def add_participant(
+        self, connection_id: str, raw_id: str, *, caller_id: str | None = None, **_options: object
+    ) -> None:
         self.rung.append(raw_id)
+        self.shown.append(caller_id)
 
     async def hang_up(self, connection_id: str) -> bool:
         self.hung_up += 1
@@ -100,6 +113,16 @@ class FakeAcs:
 
     async def exists(self, connection_id: str) -> bool:
         return True
+
+
+@dataclass
+class Agents:
+    """Who was added: raw id by realm, tenant and object id."""
+
+    added: dict[tuple[str, str, str], str] = field(default_factory=dict)
+
+    async def find(self, realm: str, object_id: str, tenant: str) -> str | None:
+        return self.added.get((realm, tenant, object_id))
 
 
 @dataclass(frozen=True)
@@ -120,6 +143,9 @@ class World:
         self.schedule, self.acs, self.now = Schedule(), FakeAcs(), START
         self.alice = Principal(Kind.USER, "realm", "alice")
         self.most, self.legs = most, legs
+        self.settings = SETTINGS
+        self.accounts: tuple[ResourceAccount, ...] = ()
+        self.agents = Agents()
         self._clients = memory_clients()
 
     def clock(self) -> datetime:
@@ -172,8 +198,8 @@ class World:
         reconciling = CallReconciling(records, acs, self.clock)
         limit = CallLimit(records, reconciling.reconcile, self.most, self.legs, self.clock)
         files = RecordedFiles(table(CALLS), acs, self.clock)
-        calls = Calls(records, acs, identities, SETTINGS, intents, reconciling, files)
-        dialling = Dialling(identities, SETTINGS)
+        calls = Calls(records, acs, identities, self.settings, intents, reconciling, files)
+        dialling = Dialling(identities, self.settings, self.accounts, self.agents)
 
         async def is_enrolled(caller: Caller) -> None:
             pass

@@ -59,14 +59,14 @@ def alice() -> Principal:
     return Principal(Kind.USER, "realm", uuid.uuid4().hex)
 
 
-def events(*kinds: str) -> list[CallEvent]:
+def events(*kinds: str, **data: object) -> list[CallEvent]:
     listed = [
         {
             "id": str(uuid.uuid4()),
             "specversion": "1.0",
             "type": f"Microsoft.Communication.{kind}",
             "time": (START + timedelta(seconds=n)).isoformat(),
-            "data": {"callConnectionId": "x", "sequenceNumber": n},
+            "data": {"callConnectionId": "x", "sequenceNumber": n, **data},
         }
         for n, kind in enumerate(kinds)
     ]

@@ -90,6 +90,7 @@ PROPERTIES: dict[str, dict[str, str]] = {
         "members2": S,
         "targets": S,
         "groupId": S,
+        "account": S,
         "ownId": S,
         "isRefused": B,
         "actions": S,

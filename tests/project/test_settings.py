@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from shared.bot_calls.settings import Connect, HangUp, Menu, Say
+from shared.bot_calls.menus import Connect, HangUp, Menu, Say
 from shared.calls.spoken import DEFAULT_VOICE
 from shared.settings import load
 from shared.settings_reader import SettingsError
@@ -162,13 +162,21 @@ def test_nobody_is_answered_unless_it_is_said_what_they_hear() -> None:
     audio = load({**GOOD, "BOT_GREETING": "https://audio.example.com/hello.wav"}).bot_calls
     keys = load({**GOOD, "EVENT_GRID_KEY": f"{'x' * 32},{'y' * 32}"}).bot_calls
 
-    assert (least.greeting, least.menu, least.event_grid_keys, least.event_grid_tenant) == (
+    assert (
+        least.default.greeting,
+        least.default.menu,
+        least.event_grid_keys,
+        least.event_grid_tenant,
+    ) == (
         "",
         Menu(),
         (),
         "",
     )
-    assert (audio.greeting, audio.voice) == ("https://audio.example.com/hello.wav", DEFAULT_VOICE)
+    assert (audio.default.greeting, audio.default.voice) == (
+        "https://audio.example.com/hello.wav",
+        DEFAULT_VOICE,
+    )
     assert keys.event_grid_keys == ("x" * 32, "y" * 32)
     assert "x" * 32 not in repr(keys)
 
@@ -182,7 +190,7 @@ def test_a_menu_says_what_each_tone_does() -> None:
         "0": "hang up",
     }
 
-    read = load({**GOOD, **BOT, "BOT_MENU": json.dumps(menu)}).bot_calls.menu
+    read = load({**GOOD, **BOT, "BOT_MENU": json.dumps(menu)}).bot_calls.default.menu
 
     assert read.prompt == "Press a key."
     assert read.choices == {
@@ -332,7 +340,7 @@ def test_a_text_that_nobody_meant_as_a_value_is_a_wrong_setting(name: str, value
 def test_a_greeting_may_pause() -> None:
     greeting = "Welcome … one moment, <please>, or call YOUR-FRIEND"
 
-    assert load({**GOOD, **BOT, "BOT_GREETING": greeting}).bot_calls.greeting == greeting
+    assert load({**GOOD, **BOT, "BOT_GREETING": greeting}).bot_calls.default.greeting == greeting
 
 
 def test_no_secret_in_a_repr() -> None:

@@ -5,6 +5,7 @@ Each has people of its own, so that its rows are nobody else's.
 
 from collections.abc import Awaitable, Callable
 
+from tests.golden.scenes.accounts import call_as_accounts
 from tests.golden.scenes.afternoon import do_the_same_later
 from tests.golden.scenes.bot_calls import answer_calls_to_bots
 from tests.golden.scenes.calls import place_calls
@@ -36,4 +37,5 @@ SCENES: dict[str, Callable[[Stage], Awaitable[None]]] = {
     "live_calls": take_places_of_calls,
     "recordings": record_calls,
     "settled": settle_calls,
+    "accounts": call_as_accounts,
 }

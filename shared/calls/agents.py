@@ -1,0 +1,25 @@
+"""Agents: Teams users who take part in calls of Teams resource accounts."""
+
+from typing import Protocol
+
+
+class AgentDirectory(Protocol):
+    """Who knows the agents that were added."""
+
+    async def find(self, realm: str, object_id: str, tenant: str) -> str | None:
+        """Raw id of an agent.
+
+        Args:
+            object_id, tenant: of the agent in Entra, in lower case.
+
+        Returns:
+            None if nobody of the realm has added such an agent.
+        """
+
+
+class NoAgents:
+    """The directory of a service to which no agents can be added yet."""
+
+    async def find(self, realm: str, object_id: str, tenant: str) -> str | None:
+        del realm, object_id, tenant
+        return None

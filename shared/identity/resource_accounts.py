@@ -1,0 +1,126 @@
+"""Teams resource accounts: the accounts with a Teams phone number that this service calls as, and
+answers for (the setting `TEAMS_RESOURCE_ACCOUNTS`)."""
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from shared.principals import MAX_ID_LENGTH
+from shared.settings_reader import E164, SettingsReader, is_guid
+from shared.texts import is_plain, is_unicode
+
+SETTING = "TEAMS_RESOURCE_ACCOUNTS"
+MAX_NAME_LENGTH = 64
+_FORMAT = 'is no JSON list such as [{"id": "an object id", "tenant": "its tenant\'s id"}]'
+_KNOWN = ("id", "tenant", "name", "number", "bot")
+# How ACS spells an account whose number is called: reference "Inbound".
+_RAW_ID = "28:orgid:"
+
+
+@dataclass(frozen=True)
+class ResourceAccount:
+    """
+    Attributes:
+        id: its Entra object id.
+        tenant: the Entra tenant that it belongs to.
+        name: what callers name it by; or empty.
+        number: its phone number in E.164; or empty. Teams knows it, so that ACS is never told.
+        bot: id of the bot that answers calls to it; or empty.
+    """
+
+    id: str
+    tenant: str
+    name: str = ""
+    number: str = field(default="", repr=False)
+    bot: str = ""
+
+    @property
+    def raw_id(self) -> str:
+        return account_raw_id(self.id)
+
+    def realm_of_bot(self, realms: Collection[str]) -> str | None:
+        """The realm of its bot: that of its tenant, or else the only one; None if nobody can tell.
+
+        Args:
+            realms: all realms whose people sign in here.
+        """
+        own = f"entra:{self.tenant}"
+        if own in realms:
+            return own
+        return next(iter(realms)) if len(set(realms)) == 1 else None
+
+
+def account_raw_id(account_id: str) -> str:
+    """ACS's raw id of an account, by its object id."""
+    return f"{_RAW_ID}{account_id}"
+
+
+def read_resource_accounts(reader: SettingsReader) -> tuple[ResourceAccount, ...]:
+    entries = _read_list(reader)
+    accounts = [_read_entry(entry, f"{SETTING}[{n}]", reader) for n, entry in enumerate(entries)]
+    _check_unique([one.id for one in accounts], "id", reader)
+    _check_unique([one.name for one in accounts if one.name], "name", reader)
+    _check_unique([one.number for one in accounts if one.number], "number", reader)
+    if len(accounts) > 1 and not all(one.name for one in accounts):
+        reader.fault(SETTING, "has several accounts, so each needs a name, by which calls pick one")
+    return tuple(accounts)
+
+
+def _read_list(reader: SettingsReader) -> list[Mapping[str, object]]:
+    text = reader.text(SETTING)
+    if not text:
+        return []
+    try:
+        entries = json.loads(text)
+    except (ValueError, RecursionError):
+        entries = None
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        reader.fault(SETTING, _FORMAT)
+        return []
+    return entries
+
+
+def _read_entry(entry: Mapping[str, object], label: str, reader: SettingsReader) -> ResourceAccount:
+    if not entry.keys() <= set(_KNOWN):  # not quoted: it may be somebody's number
+        reader.fault(label, f"has something unknown; known: {', '.join(_KNOWN)}")
+    values = dict(_values(entry))
+    for name, is_good, needed in (
+        ("id", is_guid(values["id"]), "a GUID (the account's object id)"),
+        ("tenant", is_guid(values["tenant"]), "a GUID (the account's tenant)"),
+        ("name", _is_name(values["name"]), f"a text of at most {MAX_NAME_LENGTH} characters"),
+        ("number", _is_number(values["number"]), "a number such as +14255550100"),
+        ("bot", _is_bot(values["bot"]), f"a bot's id, of at most {MAX_ID_LENGTH} characters"),
+    ):
+        if not is_good:
+            reader.fault(f"{label}.{name}", f"is not {needed}")
+    return ResourceAccount(
+        values["id"].lower(),
+        values["tenant"].lower(),
+        values["name"],
+        values["number"],
+        values["bot"],
+    )
+
+
+def _values(entry: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """Each value that is known; what is no text becomes one that no check lets pass."""
+    for name in _KNOWN:
+        value = entry.get(name, "")
+        yield name, value if isinstance(value, str) else "\0" * (MAX_ID_LENGTH + 1)
+
+
+def _is_name(name: str) -> bool:
+    return len(name) <= MAX_NAME_LENGTH and is_plain(name)
+
+
+def _is_number(number: str) -> bool:
+    return not number or E164.fullmatch(number) is not None
+
+
+def _is_bot(bot: str) -> bool:
+    return len(bot) <= MAX_ID_LENGTH and is_unicode(bot)
+
+
+def _check_unique(values: list[str], what: str, reader: SettingsReader) -> None:
+    if len(set(values)) < len(values):
+        reader.fault(SETTING, f"has the same {what} twice")
