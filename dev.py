@@ -126,12 +126,13 @@ def parser() -> argparse.ArgumentParser:
 
     call = commands.add_parser(
         "call",
-        help="let a user of the running stack call a bot, and say what happens",
+        help="let a user of the running stack call a bot, or a phone a number; say what happens",
         description="Lets a user of the running stack call a bot, which is registered if there is "
-        "none of that id, and press keys; says what happens, and hangs up in the end. Exit code 0 "
-        "when the bot has answered.",
+        "none of that id, and press keys; says what happens, and hangs up in the end. Or lets a "
+        "phone call the number of a resource account of Teams. Exit code 0 when the bot has "
+        "answered.",
     )
-    call.add_argument("bot", metavar="BOT", help="the bot's id")
+    call.add_argument("bot", metavar="BOT", help="the bot's id, or a number such as +14255550177")
     call.add_argument(
         "--press",
         action="append",
@@ -141,7 +142,10 @@ def parser() -> argparse.ArgumentParser:
         help="what the caller presses: 0-9, * or #; again for the next time that the bot listens",
     )
     call.add_argument(
-        "--from", dest="caller", default="alice", metavar="USER", help="who calls (default: alice)"
+        "--from",
+        dest="caller",
+        metavar="USER",
+        help="who calls: a user, or a number (default: alice; +14255550123 calls numbers)",
     )
     call.add_argument(
         "--talk",

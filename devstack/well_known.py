@@ -20,6 +20,12 @@ ACS_RESOURCE_ID = "acde0000-0000-4000-8000-000000007073"
 # to nobody.
 ACS_CALLER_ID = "+14255550100"
 
+# A resource account of Teams in TENANT_ID, by its object id, that has consent and this number; and
+# an auto attendant, by the id that clients call.
+TEAMS_ACCOUNT_ID = "acde0000-0000-4000-8000-00000000acc0"
+TEAMS_ACCOUNT_NUMBER = "+14255550177"
+TEAMS_VOICE_APP_ID = "acde0000-0000-4000-8000-00000000a99a"
+
 # The `iss` of the tokens of callbacks: Azure's own, so that an app checks here what it will check
 # there. The signing keys are the emulator's, at this path.
 ACS_CALLBACK_ISSUER = "https://acscallautomation.communication.azure.com"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from devstack import well_known
 from devstack.acs_emulator.event_grid.subscription import MAX_HEADER_LENGTH
+from devstack.acs_emulator.identity.assignments import read_account
 from devstack.acs_emulator.server import Settings, build_app
 from devstack.acs_emulator.wire.access_key import CLOCK_SKEW
 from devstack.acs_emulator.wire.identifiers import checked_number
@@ -37,6 +38,22 @@ def read_arguments(arguments: list[str]) -> tuple[Settings, bool]:
         type=checked_number,
         default=well_known.ACS_CALLER_ID,
         help="the phone number that the resource has; default: %(default)s",
+    )
+    parser.add_argument(
+        "--teams-account",
+        type=read_account,
+        action="append",
+        default=[],
+        metavar="NUMBER=TENANT/OBJECT",
+        help="a resource account of Teams that has this number, and consent; again for more",
+    )
+    parser.add_argument(
+        "--voice-app",
+        type=normal_guid,
+        action="append",
+        default=[],
+        metavar="ID",
+        help="an auto attendant or call queue of Teams; again for more",
     )
     parser.add_argument(
         "--access-key",

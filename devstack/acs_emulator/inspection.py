@@ -3,13 +3,15 @@
 from aiohttp import web
 
 from devstack.acs_emulator.calls.emulator import CALL_OPERATIONS, CallAutomationEmulator
+from devstack.acs_emulator.identity.assignments import AssignmentStore
 from devstack.acs_emulator.identity.store import IdentityStore
+from devstack.acs_emulator.identity.teams_extension import TEAMS_PHONE_OPERATIONS
 from devstack.acs_emulator.wire.limits import DOCUMENTED, Limits
 from devstack.emulation.database import Database
 from devstack.emulation.specs import SpecError, mistake, read_json
 
 # For counts and faults.
-OPERATIONS = (*DOCUMENTED, *CALL_OPERATIONS)
+OPERATIONS = (*DOCUMENTED, *TEAMS_PHONE_OPERATIONS, *CALL_OPERATIONS)
 
 
 class Inspection:
@@ -18,11 +20,13 @@ class Inspection:
         *,
         database: Database,
         identities: IdentityStore,
+        assignments: AssignmentStore,
         limits: Limits,
         calls: CallAutomationEmulator,
     ) -> None:
         self._database = database
         self._identities = identities
+        self._assignments = assignments
         self._limits = limits
         self._calls = calls
 
@@ -42,6 +46,7 @@ class Inspection:
                 "deleted": counters.get("deleted", 0),
                 "tokensIssued": counters.get("tokensIssued", 0),
                 "tokensRevoked": counters.get("tokensRevoked", 0),
+                "assignments": [one.as_json() for one in self._assignments.all()],
                 "requests": self._database.requests(OPERATIONS),
                 "calls": self._calls.for_inspection(),
             }

@@ -16,8 +16,10 @@ from devstack.acs_emulator.calling.sockets import PATH as WINDOWS_PATH
 from devstack.acs_emulator.calls.emulator import CallAutomationEmulator
 from devstack.acs_emulator.event_grid.subscription import SubscriptionSpec
 from devstack.acs_emulator.identity.api import IdentityApi
+from devstack.acs_emulator.identity.assignments import AssignmentStore, TeamsAccount
 from devstack.acs_emulator.identity.inspection import TokenInspection
 from devstack.acs_emulator.identity.store import IdentityStore
+from devstack.acs_emulator.identity.teams_extension import TeamsExtensionApi
 from devstack.acs_emulator.identity.tokens import TokenMint
 from devstack.acs_emulator.inspection import OPERATIONS, Inspection
 from devstack.acs_emulator.wire.access_key import AccessKey
@@ -45,6 +47,8 @@ class Settings(ProcessSettings):
     Args:
         callback_issuer: the `iss` of the tokens that callbacks carry.
         caller_id: the phone number of the resource.
+        teams_account: the resource accounts of Teams that have a number and consent at the start.
+        voice_app: the ids of auto attendants and call queues of Teams, which windows may call.
         event_webhook: where Event Grid sends incoming calls, or None.
         event_key: the secret that it sends there in a header.
         fetch_files: whether the files that apps play are fetched.
@@ -57,6 +61,8 @@ class Settings(ProcessSettings):
     caller_id: str
     access_key: str
     resource_id: str
+    teams_account: list[TeamsAccount]
+    voice_app: list[str]
     clock_skew: int
     limits: bool
     event_webhook: str | None
@@ -78,15 +84,27 @@ def build_app(settings: Settings) -> web.Application:
     database = Database(settings.database)
     identities = IdentityStore(database)
     identities.forget_tokens_expired_before(now)
+    assignments = AssignmentStore(database)
+    for account in settings.teams_account:
+        if assignments.find(account.tenant_id, account.object_id) is None:
+            assignments.put(account.consent())
     key = SigningKey(settings.key_file)
     issuer = TrustedIssuer(settings.issuer)
     limits = Limits()
     if settings.limits:
         limits.set(DOCUMENTED)
     faults = Faults(OPERATIONS, lambda status, _request: fault_body(status))
+    mint = TokenMint(key, settings.resource_id)
     identity_api = IdentityApi(
         store=identities,
-        mint=TokenMint(key, settings.resource_id),
+        mint=mint,
+        issuer=issuer,
+        resource_id=settings.resource_id,
+    )
+    teams_extension_api = TeamsExtensionApi(
+        assignments=assignments,
+        identities=identities,
+        mint=mint,
         issuer=issuer,
         resource_id=settings.resource_id,
     )
@@ -101,16 +119,25 @@ def build_app(settings: Settings) -> web.Application:
     calls = CallAutomationEmulator(
         database=database,
         identities=identities,
+        assignments=assignments,
         callback_key=SigningKey(settings.callback_key_file),
         callback_issuer=settings.callback_issuer,
         resource_id=settings.resource_id,
         caller_id=settings.caller_id,
+        teams_numbers={each.number: each.object_id for each in settings.teams_account},
+        voice_apps=settings.voice_app,
         subscription=settings.subscription,
         fetch_files=settings.fetch_files,
     )
     calls.forget_before(now - CALLS_KEPT_SECONDS)
     plane = CallingPlane(calls=calls, identities=identities, key=key, graph=settings.graph)
-    inspection = Inspection(database=database, identities=identities, limits=limits, calls=calls)
+    inspection = Inspection(
+        database=database,
+        identities=identities,
+        assignments=assignments,
+        limits=limits,
+        calls=calls,
+    )
 
     async def start_calls(_app: web.Application) -> None:
         await calls.start()
@@ -127,6 +154,7 @@ def build_app(settings: Settings) -> web.Application:
     app.add_routes(
         [
             *identity_api.routes(gate),
+            *teams_extension_api.routes(gate),
             *calls.routes(gate),
             *plane.routes(),
             *retired_routes(),

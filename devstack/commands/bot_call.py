@@ -1,4 +1,5 @@
-"""`dev.py call`: a user of the stack calls a bot and presses keys, and it prints what happens.
+"""`dev.py call`: a user of the stack calls a bot, or a phone a number, and presses keys; it prints
+what happens.
 
 The caller is a far end of the ACS emulator, so there is no sound: what is printed is what the app
 knows about the call.
@@ -29,9 +30,11 @@ type Json = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class BotCall:
-    """A user calls a bot.
+    """A user calls a bot, or a phone calls the number of a resource account of Teams.
 
     Args:
+        caller: a user's id, or a phone number in E.164.
+        bot: a bot's id, or such a number.
         presses: keys, one text for each time that the bot collects tones.
         talk_seconds: how long they talk to the person to whom the bot connects them.
     """
@@ -115,13 +118,15 @@ class _Call:
         self._people = list[str]()
 
     async def run(self) -> bool:
-        bot, caller = await self._bot_id(), await self._caller_id()
+        bot, caller = await self._callee(), await self._caller_id()
         self._report(f"{self._wanted.caller} calls {self._wanted.bot}")
         presses = list(self._wanted.presses)
         spec = {"caller": caller, "callee": bot, "presses": presses}
-        connection = await self._wait_for_answer(
-            await self._client.inspect("incomingCalls", "POST", spec)
-        )
+        ringing = await self._client.inspect("incomingCalls", "POST", spec)
+        if ringing["eventId"] is None:
+            self._report("nobody answers: no app is told of it, as in Azure without consent")
+            return False
+        connection = await self._wait_for_answer(ringing)
         if connection is None:
             return False
         call_id = str(connection["callbackUri"]).rpartition("/")[2]
@@ -137,7 +142,9 @@ class _Call:
             await self._watch(call_id, END_SECONDS, with_others=False)
         return True
 
-    async def _bot_id(self) -> str:
+    async def _callee(self) -> str:
+        if is_number(self._wanted.bot):
+            return f"4:{self._wanted.bot}"
         path = f"/bots/{_path_id(self._wanted.bot)}"
         status, bot = await self._client.request(self._wanted.caller, path)
         if status == HTTPStatus.NOT_FOUND:
@@ -148,6 +155,8 @@ class _Call:
         return str(bot["communicationUserId"])
 
     async def _caller_id(self) -> str:
+        if is_number(self._wanted.caller):
+            return f"4:{self._wanted.caller}"
         _, token = await self._client.request(self._wanted.caller, "/token")
         return str(token["user"]["communicationUserId"])
 
@@ -196,16 +205,29 @@ class _Call:
             if action["state"] == "failed" and action["id"] not in self._reported_failures:
                 self._reported_failures.add(action["id"])
                 self._report(f"{action['endedAt']}  {action['kind']} failed: {_reason(action)}")
-        people = sorted(one.get("user") or one.get("bot") or "?" for one in call["participants"])
+        people = sorted(
+            one.get("user") or one.get("bot") or one.get("phoneNumber") or "?"
+            for one in call["participants"]
+        )
         if people != self._people and call["state"] != "disconnected":
             self._people = people
             self._report(f"{'':24}  with the bot: {', '.join(people) or 'nobody'}")
+
+
+def is_number(text: str) -> bool:
+    """Whether it is meant as a phone number: ids of users and bots seldom begin with a plus."""
+    return text.startswith("+")
 
 
 def _is_refused(delivery: Json) -> bool:
     """Whether the app will not answer the call. If it does, ACS knows that before Event Grid."""
     answer = delivery["answer"]
     return delivery["state"] == "dropped" or bool(answer and '"answered"' not in answer)
+
+
+def _name_of(participant: Json) -> str:
+    names = (participant.get(kind) for kind in ("user", "bot", "phoneNumber", "agent"))
+    return str(next(filter(None, names), "?"))
 
 
 def _reason(action: Json) -> str:

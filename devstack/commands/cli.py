@@ -18,6 +18,9 @@ from devstack.stack.state_folder import StackError, StateFolder
 # The app's own limit. A longer id gets a token too, so that people can see how the app refuses it.
 MAX_USER_ID_LENGTH = 256
 
+# Who calls a number, unless somebody else is named: 555-01xx belong to nobody.
+EXAMPLE_PHONE = "+14255550123"
+
 # Every test, on as many cores as CI's machines have, each with a stack of its own.
 ALL_TESTS = ["-n", "2"]
 BYTECODE = ROOT / ".pytest_cache" / "bytecode"
@@ -165,12 +168,20 @@ def _token(arguments: argparse.Namespace) -> int:
 
 
 def _call(arguments: argparse.Namespace) -> int:
-    from devstack.commands.bot_call import BotCall, call_bot
+    from devstack.acs_emulator.wire.identifiers import IdentifierError, checked_number
+    from devstack.commands.bot_call import BotCall, call_bot, is_number
     from devstack.issuer.tokens import issuer_key
 
     folder = _state_folder(arguments)
+    caller = arguments.caller or (EXAMPLE_PHONE if is_number(arguments.bot) else "alice")
+    try:
+        for number in filter(is_number, (caller, arguments.bot)):
+            checked_number(number)
+    except IdentifierError as reason:
+        _print_error(f"dev.py: {reason}")
+        return 2
     wanted = BotCall(
-        caller=arguments.caller,
+        caller=caller,
         bot=arguments.bot,
         presses=arguments.press,
         talk_seconds=arguments.talk,

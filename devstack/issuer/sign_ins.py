@@ -14,7 +14,8 @@ from devstack.well_known import TEAMS_APP_ID, TENANT_ID
 # What a login grants that asks for no more.
 USER_SCOPE = "openid profile email"
 
-TEAMS_SCOPES = "Teams.ManageCalls Teams.ManageChats"
+# The last one is for agents: people who take calls of a resource account.
+TEAMS_SCOPES = "Teams.ManageCalls Teams.ManageChats TeamsExtension.ManageCalls"
 
 
 def user_token(

@@ -12,6 +12,12 @@ from devstack.stack import azurite
 from devstack.stack.environment import with_settings
 from devstack.stack.plan import Plan
 from devstack.stack.probes import Probe
+from devstack.well_known import (
+    TEAMS_ACCOUNT_ID,
+    TEAMS_ACCOUNT_NUMBER,
+    TEAMS_VOICE_APP_ID,
+    TENANT_ID,
+)
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,8 @@ def _acs(plan: Plan) -> Part:
         "--callback-key-file": plan.folder.acs_callback_key,
         "--event-webhook": f"{plan.api}/incomingCalls",
         "--graph": plan.graph,
+        "--teams-account": f"{TEAMS_ACCOUNT_NUMBER}={TENANT_ID}/{TEAMS_ACCOUNT_ID}",
+        "--voice-app": TEAMS_VOICE_APP_ID,
     }
     return _emulator(plan, "acs", "devstack.acs_emulator", options)
 

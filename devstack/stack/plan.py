@@ -25,7 +25,11 @@ from devstack.well_known import (
     EVENT_KEY,
     IDENTITY_HEADER,
     SPEECH_ENDPOINT,
+    TEAMS_ACCOUNT_ID,
+    TEAMS_ACCOUNT_NUMBER,
     TEAMS_APP_ID,
+    TEAMS_VOICE_APP_ID,
+    TENANT_ID,
     TIDY_SCHEDULE,
 )
 
@@ -172,6 +176,9 @@ class Plan:
             "teams": {
                 "appId": TEAMS_APP_ID,
                 "userId": object_id(TEAMS_USER),
+                "tenantId": TENANT_ID,
+                "account": {"id": TEAMS_ACCOUNT_ID, "number": TEAMS_ACCOUNT_NUMBER},
+                "voiceApp": TEAMS_VOICE_APP_ID,
                 # Valid as long as acsBearer, so that nobody needs a new one while the stack runs.
                 "token": teams_token(
                     key, issuer=self.issuer, user_id=TEAMS_USER, lifetime=LIFETIME

@@ -108,5 +108,16 @@ def stream_conflict(*, is_started: bool) -> AcsError:
     return AcsError(409, "8519", f"The stream is {state}.")
 
 
+def invalid_for_teams(field: str, why: str) -> AcsError:
+    # The code is documented for a caller id and a display name in calls of Teams accounts.
+    name = f"{field[:1].upper()}{field[1:]}"
+    return AcsError(400, "8523", f"{name} is invalid in a call of a Teams resource account. {why}")
+
+
+def no_consent() -> AcsError:
+    # That consent is required is documented; how a call without it is refused, not found.
+    return AcsError(403, "403", "There is no consent for this Teams resource account.")
+
+
 def not_emulated(feature: str) -> AcsError:
     return AcsError(501, "NotEmulated", f"The emulator does not know {feature}.")

@@ -7,9 +7,8 @@ from pydantic import JsonValue
 
 from devstack.acs_emulator.calls.answers import (
     call_not_found,
-    foreign_caller_id,
     invalid_field,
-    missing_caller_id,
+    invalid_for_teams,
     not_emulated,
     participant_not_found,
 )
@@ -33,9 +32,10 @@ from devstack.acs_emulator.calls.invitations import Invitations
 from devstack.acs_emulator.calls.participants import Participants
 from devstack.acs_emulator.calls.repeatability import Repeatability
 from devstack.acs_emulator.calls.switchboard import Switchboard
+from devstack.acs_emulator.calls.teams_accounts import TeamsAccounts
 from devstack.acs_emulator.wire.answers import json_answer
 from devstack.acs_emulator.wire.gate import Gate
-from devstack.acs_emulator.wire.identifiers import ACS_USER, is_phone
+from devstack.acs_emulator.wire.identifiers import ACS_USER
 
 CONNECTIONS = "/calling/callConnections"
 CONNECTION = CONNECTIONS + "/{id:[^/:]+}"
@@ -43,11 +43,7 @@ PARTICIPANTS = CONNECTION + "/participants"
 
 
 class CallsApi:
-    """The operations, for requests that the gate has admitted.
-
-    Args:
-        caller_id: the one phone number of the resource.
-    """
+    """The operations, for requests that the gate has admitted."""
 
     def __init__(
         self,
@@ -57,14 +53,14 @@ class CallsApi:
         invitations: Invitations,
         incoming: IncomingCalls,
         repeatability: Repeatability,
-        caller_id: str,
+        accounts: TeamsAccounts,
     ) -> None:
         self._switchboard = switchboard
         self._participants = participants
         self._invitations = invitations
         self._incoming = incoming
         self._once = repeatability.once
-        self._caller_id = caller_id
+        self._accounts = accounts
 
     def routes(self, gate: Gate) -> list[web.RouteDef]:
         guard = gate.guard
@@ -100,7 +96,7 @@ class CallsApi:
         body = await read_body(request, CreateCall)
 
         def effect() -> web.Response:
-            self._check_caller_id(body.targets, body.source_caller_id_number)
+            self._accounts.check_new_call(body)
             connection = self._switchboard.create(body)
             self._invitations.call_targets(connection)
             properties = connection.new_properties()
@@ -178,7 +174,9 @@ class CallsApi:
 
         def effect() -> web.Response:
             connection = self._established(request)
-            self._check_caller_id([body.target_participant], body.source_caller_id_number)
+            self._accounts.check_addition(
+                connection.call, [body.target_participant], body.source_caller_id_number
+            )
             transferee = body.transferee or _only_other(connection)
             if transferee not in connection.call.participants:
                 raise participant_not_found()
@@ -213,7 +211,12 @@ class CallsApi:
         def effect() -> web.Response:
             connection = self._established(request)
             added = body.participant_to_add
-            self._check_caller_id([added], body.source_caller_id_number)
+            self._accounts.check_addition(
+                connection.call,
+                [added],
+                body.source_caller_id_number,
+                body.source_display_name,
+            )
             invitation = self._invitations.add(connection, body)
             answer: dict[str, JsonValue] = {
                 "participant": Participant(added).as_json(),
@@ -239,6 +242,8 @@ class CallsApi:
 
         def effect() -> web.Response:
             connection = self._established(request)
+            if connection.call.teams_account is not None:  # documented: nobody can be muted there
+                raise invalid_for_teams("targetParticipants", "Nobody can be muted.")
             for raw_id in body.target_participants:
                 if not raw_id.startswith(ACS_USER):  # documented: only users of ACS
                     why = "Only ACS users can be muted."
@@ -265,15 +270,6 @@ class CallsApi:
 
     def _established(self, request: web.Request) -> CallConnection:
         return self._switchboard.established(request.match_info["id"])
-
-    def _check_caller_id(self, targets: list[str], caller_id: str | None) -> None:
-        """Only calls to phone numbers need a caller id: the resource's own number."""
-        if not any(is_phone(target) for target in targets):
-            return
-        if caller_id is None:
-            raise missing_caller_id()
-        if caller_id != self._caller_id:
-            raise foreign_caller_id(caller_id, self._caller_id)
 
     def _located_call(self, locator: CallLocator) -> Call:
         match locator.kind:

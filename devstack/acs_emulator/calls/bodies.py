@@ -19,7 +19,12 @@ from devstack.acs_emulator.calls.streaming_options import (
     TranscriptionOptions,
 )
 from devstack.acs_emulator.wire.answers import unsupported_media_type
-from devstack.acs_emulator.wire.identifiers import checked_number, raw_id_of
+from devstack.acs_emulator.wire.identifiers import (
+    PUBLIC_CLOUD,
+    TEAMS_APP,
+    checked_number,
+    raw_id_of,
+)
 from devstack.acs_emulator.wire.webhooks import checked_webhook_url
 from devstack.guids import normal_guid
 
@@ -41,7 +46,6 @@ TONES = {
 
 # What requests may ask for that is not emulated, by the way to the field.
 NOT_EMULATED_FIELDS = {
-    ("teamsAppSource",): "a Teams app as the source of a call",
     ("customCallingContext", "teamsPhoneCallDetails"): "details of Teams phone calls",
 }
 
@@ -100,11 +104,28 @@ class NewConnection(Part):
         return self.call_intelligence_options.cognitive_services_endpoint
 
 
+class TeamsAppSource(Part):
+    """The resource account as which a call is placed."""
+
+    app_id: Annotated[str, AfterValidator(normal_guid)]
+    cloud: str = PUBLIC_CLOUD
+
+
 class CreateCall(NewConnection):
     targets: Annotated[list[RawId], Field(min_length=1)]
     source_caller_id_number: PhoneNumber | None = None
     source_display_name: str | None = None
     source: User | None = None
+    teams_app_source: TeamsAppSource | None = None
+
+    @property
+    def teams_account(self) -> str | None:
+        return self.teams_app_source.app_id if self.teams_app_source is not None else None
+
+    @property
+    def source_raw_id(self) -> str | None:
+        """[assumed] The account is the app's participant."""
+        return TEAMS_APP + self.teams_account if self.teams_account is not None else self.source
 
 
 class AnswerCall(NewConnection):

@@ -68,6 +68,7 @@ class Call:
         sequence: the number of the last change of participants.
         has_clients: whether somebody is in it with a client of the calling plane.
         left: why people left who did not do so themselves, by raw id: their clients are told.
+        teams_account: the object id of the Teams resource account whose call it is, or None.
     """
 
     server_call_id: str
@@ -78,6 +79,7 @@ class Call:
     sequence: int = -1
     has_clients: bool = False
     left: dict[str, str] = field(default_factory=dict)
+    teams_account: str | None = None
 
     def next_sequence(self) -> int:
         """1, 3, 5: it is recorded that the numbers rise, and not by one."""
@@ -232,7 +234,7 @@ class CallConnection:
         }
 
 
-def new_call(group_id: str | None = None) -> Call:
+def new_call(group_id: str | None = None, *, teams_account: str | None = None) -> Call:
     # As recorded: an address in base64, with a token and a time.
     token = secrets.token_urlsafe(16)
     address = f"https://conv.example.com/conv/{token}?i=0&e={time.time_ns() // 100}"
@@ -240,4 +242,5 @@ def new_call(group_id: str | None = None) -> Call:
         server_call_id=base64.b64encode(address.encode()).decode(),
         correlation_id=str(uuid.uuid4()),
         group_id=group_id,
+        teams_account=teams_account,
     )

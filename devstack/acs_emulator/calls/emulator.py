@@ -1,5 +1,7 @@
 """The Call Automation emulator: its parts, how they start, and how they stop."""
 
+from collections.abc import Collection, Mapping
+
 from aiohttp import web
 from pydantic import JsonValue
 
@@ -25,9 +27,11 @@ from devstack.acs_emulator.calls.repeatability import Repeatability
 from devstack.acs_emulator.calls.store import CallStore
 from devstack.acs_emulator.calls.streaming_api import StreamingApi
 from devstack.acs_emulator.calls.switchboard import Switchboard
+from devstack.acs_emulator.calls.teams_accounts import TeamsAccounts
 from devstack.acs_emulator.event_grid.delivery import EventGrid
 from devstack.acs_emulator.event_grid.inspection import EventGridInspection
 from devstack.acs_emulator.event_grid.subscription import SubscriptionSpec
+from devstack.acs_emulator.identity.assignments import AssignmentStore
 from devstack.acs_emulator.identity.store import IdentityStore
 from devstack.acs_emulator.streams.sockets import AppSockets
 from devstack.acs_emulator.wire.gate import Gate
@@ -75,6 +79,8 @@ class CallAutomationEmulator:
     Args:
         callback_key: signs the tokens of callbacks.
         caller_id: the phone number of the resource.
+        teams_numbers: of Teams resource accounts: object id by number.
+        voice_apps: ids of auto attendants and call queues of Teams.
         subscription: the subscription of Event Grid at the start.
         fetch_files: whether the files that apps play are fetched.
     """
@@ -84,10 +90,13 @@ class CallAutomationEmulator:
         *,
         database: Database,
         identities: IdentityStore,
+        assignments: AssignmentStore,
         callback_key: SigningKey,
         callback_issuer: str,
         resource_id: str,
         caller_id: str,
+        teams_numbers: Mapping[str, str],
+        voice_apps: Collection[str],
         subscription: SubscriptionSpec | None,
         fetch_files: bool,
     ) -> None:
@@ -100,7 +109,14 @@ class CallAutomationEmulator:
         self._event_grid = EventGrid(subscription)
         self.files = AudioFiles(are_fetched=fetch_files)
         self._sockets = AppSockets(self._tokens.issue_for_socket)
-        self.far_ends = far_ends = FarEnds(identities, self.files, resource_id)
+        self.accounts = accounts = TeamsAccounts(
+            assignments,
+            resource_id=resource_id,
+            caller_id=caller_id,
+            numbers=teams_numbers,
+            voice_apps=voice_apps,
+        )
+        self.far_ends = far_ends = FarEnds(identities, self.files, accounts, resource_id)
         events = CallEvents(self._callbacks)
         self.switchboard = Switchboard(
             database=database,
@@ -113,7 +129,7 @@ class CallAutomationEmulator:
         self.participants = participants = Participants(
             database=database, switchboard=self.switchboard, events=events, far_ends=far_ends
         )
-        self.incoming = incoming = IncomingCalls(far_ends, self._event_grid)
+        self.incoming = incoming = IncomingCalls(far_ends, self._event_grid, accounts)
         invitations = Invitations(
             database=database,
             switchboard=self.switchboard,
@@ -127,7 +143,7 @@ class CallAutomationEmulator:
             invitations=invitations,
             incoming=incoming,
             repeatability=self._repeatability,
-            caller_id=caller_id,
+            accounts=accounts,
         )
         self._media_api = MediaApi(
             switchboard=self.switchboard,
@@ -160,6 +176,7 @@ class CallAutomationEmulator:
             participants=participants,
             far_ends=far_ends,
             incoming=incoming,
+            accounts=accounts,
         )
 
     def routes(self, gate: Gate) -> list[web.RouteDef]:

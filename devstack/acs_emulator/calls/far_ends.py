@@ -25,6 +25,7 @@ from devstack.acs_emulator.calls.results import (
     ResultInformation,
 )
 from devstack.acs_emulator.calls.speech import Said, Speech
+from devstack.acs_emulator.calls.teams_accounts import TeamsAccounts
 from devstack.acs_emulator.identity.store import IdentityStore
 from devstack.acs_emulator.wire.identifiers import ACS_USER, checked_raw_id
 from devstack.emulation.specs import MAX_MS, Milliseconds, Spec
@@ -124,11 +125,18 @@ class FarEnds:
     """Only inspection changes them, and a restart undoes the changes. People with clients react
     themselves, unless inspection has set a far end for them."""
 
-    def __init__(self, identities: IdentityStore, files: AudioFiles, resource_id: str) -> None:
+    def __init__(
+        self,
+        identities: IdentityStore,
+        files: AudioFiles,
+        accounts: TeamsAccounts,
+        resource_id: str,
+    ) -> None:
         self.spec = FarEndsSpec()
         self.clients: Clients = NoClients()  # set by the calling plane
         self._identities = identities
         self._files = files
+        self._accounts = accounts
         self._identity_prefix = f"{ACS_USER}{resource_id}_"
 
     def of(self, raw_id: str) -> FarEndSpec:
@@ -169,15 +177,18 @@ class FarEnds:
     async def reaction(self, invitation: Invitation) -> ResultInformation | None:
         """Wait for the far end to react; returns why it does not accept, or None if it does.
 
-        An ACS user who does not exist has no endpoint, so it cannot be reached.
+        An ACS user who does not exist has no endpoint, so it cannot be reached. [assumed] Nor can
+        an agent without an assignment, who gets no token.
         """
         target = invitation.target
-        if target.startswith(ACS_USER) and not self.has_user(target):
+        exists = self.has_user(target) or self._accounts.is_agent(target)
+        if target.startswith(ACS_USER) and not exists:
             return UNREACHABLE
         if target in self.spec.far_ends:
             return FAILURES.get(await self._answer(invitation, self.of(target)))
         has_client = self.clients.has(target)
-        if invitation.is_made_by_client and not has_client and not invitation.is_announced:
+        is_there = has_client or invitation.is_announced or self._accounts.is_voice_app(target)
+        if invitation.is_made_by_client and not is_there:
             return UNREACHABLE
         spec = self.spec.default
         if has_client or self._only_apps_answer(invitation):

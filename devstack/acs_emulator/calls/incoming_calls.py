@@ -16,6 +16,7 @@ from devstack.acs_emulator.calls.bodies import CustomCallingContext
 from devstack.acs_emulator.calls.clients import ClientCall
 from devstack.acs_emulator.calls.connections import Call, CallConnection, Invitation, new_call
 from devstack.acs_emulator.calls.far_ends import FarEnds
+from devstack.acs_emulator.calls.teams_accounts import TeamsAccounts, account_of
 from devstack.acs_emulator.event_grid.delivery import EventGrid
 from devstack.acs_emulator.wire.identifiers import identifier_json
 
@@ -61,7 +62,7 @@ class IncomingCall:
     def event_data(self) -> dict[str, JsonValue]:
         """The data of the IncomingCall event."""
         data: dict[str, JsonValue] = {
-            "to": identifier_json(self.callee),
+            "to": _callee_json(self.callee),
             "from": identifier_json(self.caller),
             "serverCallId": self.call.server_call_id,
             "callerDisplayName": self.display_name,
@@ -84,9 +85,14 @@ class IncomingCalls:
     """
 
     def __init__(
-        self, far_ends: FarEnds, event_grid: EventGrid, clock: Callable[[], float] = time.monotonic
+        self,
+        far_ends: FarEnds,
+        event_grid: EventGrid,
+        accounts: TeamsAccounts,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._far_ends = far_ends
+        self._accounts = accounts
         self._event_grid = event_grid
         self._clock = clock
         self._ringing: dict[str, IncomingCall] = {}
@@ -101,7 +107,8 @@ class IncomingCalls:
         call: Call | None = None,
         client_call: ClientCall | None = None,
     ) -> tuple[IncomingCall, str | None]:
-        """Somebody calls; returns their call, and the id of its event: None if nobody subscribed.
+        """Somebody calls; returns their call, and the id of its event: None if nobody subscribed,
+        or a Teams account is called that has not consented.
 
         Args:
             call: the one that was redirected, or that a client makes; None: a new one.
@@ -113,7 +120,7 @@ class IncomingCalls:
                 callee=callee,
                 display_name=display_name,
                 presses=presses,
-                call=call or new_call(),
+                call=call or new_call(teams_account=account_of(callee)),
                 rings_until=None
                 if client_call
                 else self._clock() + self._far_ends.seconds(RINGING_SECONDS),
@@ -159,6 +166,8 @@ class IncomingCalls:
     def _announce(self, incoming: IncomingCall) -> tuple[IncomingCall, str | None]:
         self._forget_ended()
         self._ringing[incoming.context] = incoming
+        if not self._accounts.may_ring(incoming.callee):
+            return incoming, None
         event_id = self._event_grid.publish(
             "Microsoft.Communication.IncomingCall",
             f"/caller/{incoming.caller}/recipient/{incoming.callee}",
@@ -173,3 +182,10 @@ class IncomingCalls:
             for context, incoming in self._ringing.items()
             if incoming.is_ringing(now)
         }
+
+
+def _callee_json(callee: str) -> dict[str, JsonValue]:
+    """Documented: in this event, a Teams resource account is of no kind that is known."""
+    if account_of(callee) is not None:
+        return {"kind": "unknown", "rawId": callee}
+    return identifier_json(callee)

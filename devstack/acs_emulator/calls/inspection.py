@@ -12,6 +12,7 @@ from devstack.acs_emulator.calls.incoming_calls import IncomingCalls
 from devstack.acs_emulator.calls.participants import Participants
 from devstack.acs_emulator.calls.speech import Speech
 from devstack.acs_emulator.calls.switchboard import Switchboard
+from devstack.acs_emulator.calls.teams_accounts import TeamsAccounts
 from devstack.acs_emulator.wire.answers import AcsError
 from devstack.acs_emulator.wire.identifiers import checked_raw_id
 from devstack.emulation.specs import Spec, mistake, read_spec
@@ -58,11 +59,13 @@ class CallInspection:
         participants: Participants,
         far_ends: FarEnds,
         incoming: IncomingCalls,
+        accounts: TeamsAccounts,
     ) -> None:
         self._switchboard = switchboard
         self._participants = participants
         self._far_ends = far_ends
         self._incoming = incoming
+        self._accounts = accounts
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -130,7 +133,7 @@ class CallInspection:
         spec = await read_spec(request, IncomingCallSpec)
         call, event_id = self._incoming.ring(
             caller=spec.caller,
-            callee=spec.callee,
+            callee=self._accounts.callee_of(spec.callee),
             display_name=spec.display_name,
             presses=spec.presses,
         )

@@ -135,9 +135,9 @@ class Switchboard:
 
     def create(self, request: CreateCall) -> CallConnection:
         """A connection to a new call; nobody is called yet."""
-        source = request.source or self._new_app_identity()
+        source = request.source_raw_id or self._new_app_identity()
         connection = CallConnection(
-            call=new_call(),
+            call=new_call(teams_account=request.teams_account),
             callback_uri=request.callback_uri,
             app_raw_id=source,
             state=CallConnectionState.CONNECTING,

@@ -1,6 +1,5 @@
 """The operations of the Identity API."""
 
-import json
 import logging
 import secrets
 import time
@@ -10,14 +9,14 @@ from typing import Any
 from aiohttp import web
 from pydantic import JsonValue
 
+from devstack.acs_emulator.identity.bodies import read_object, token_json
 from devstack.acs_emulator.identity.store import IdentityStore
-from devstack.acs_emulator.identity.tokens import IssuedToken, TokenMint
+from devstack.acs_emulator.identity.tokens import TokenMint
 from devstack.acs_emulator.wire.answers import (
     identity_not_found,
     identity_not_owned,
     invalid_access_token,
     json_answer,
-    unsupported_media_type,
     validation_error,
 )
 from devstack.acs_emulator.wire.gate import Gate
@@ -62,7 +61,7 @@ class IdentityApi:
 
     async def create(self, request: web.Request) -> web.Response:
         """POST /identities"""
-        body = await _read_object(request)
+        body = await read_object(request)
         # Without scopes there is no token. [assumed] An empty list is the same as null.
         scopes = _read_scopes(body, "createTokenWithScopes")
         minutes = _read_minutes(body)
@@ -70,7 +69,7 @@ class IdentityApi:
         answer: dict[str, JsonValue] = {"identity": {"id": identity}}
         token = self._mint.issue(identity, scopes, minutes) if scopes else None
         if token is not None:
-            answer["accessToken"] = _token_json(token)
+            answer["accessToken"] = token_json(token)
         self._store.add_identity(identity, token.record if token is not None else None)
         return json_answer(HTTPStatus.CREATED, answer)
 
@@ -88,7 +87,7 @@ class IdentityApi:
 
     async def issue(self, request: web.Request) -> web.Response:
         """POST /identities/{id}/:issueAccessToken"""
-        body = await _read_object(request)
+        body = await read_object(request)
         if body.get("scopes") is None:
             raise validation_error("Scopes: The Scopes field is required.", "Scopes")
         scopes = _read_scopes(body, "scopes")
@@ -97,7 +96,7 @@ class IdentityApi:
         minutes = _read_minutes(body)
         token = self._mint.issue(self._identity_of(request), scopes, minutes)
         self._store.add_token(token.record)
-        return json_answer(HTTPStatus.OK, _token_json(token))
+        return json_answer(HTTPStatus.OK, token_json(token))
 
     async def exchange_teams(self, request: web.Request) -> web.Response:
         """POST /teamsUser/:exchangeAccessToken
@@ -105,7 +104,7 @@ class IdentityApi:
         As far as the order of the checks is recorded, it is the same here: the token is verified
         before the user is. The audience of the token is not checked.
         """
-        body = await _read_object(request)
+        body = await read_object(request)
         app_id, user_id = body.get("appId"), body.get("userId")
         if not app_id:
             raise validation_error("AppId: The AppId field is required.", "AppId")
@@ -117,11 +116,14 @@ class IdentityApi:
         if user_id != teams_claims.get("oid"):
             message = "Provided AAD token issued for unexpected user."
             raise validation_error(message, "userId")
-        token = self._mint.issue_until(
-            f"{TEAMS_USER}{user_id}", TEAMS_SCOPES, int(teams_claims["exp"])
+        token = self._mint.issue_for_teams(
+            f"{TEAMS_USER}{user_id}",
+            TEAMS_SCOPES,
+            int(teams_claims["exp"]),
+            teams_claims.get("tid"),
         )
         self._store.add_token(token.record)
-        return json_answer(HTTPStatus.OK, _token_json(token))
+        return json_answer(HTTPStatus.OK, token_json(token))
 
     async def _verified_teams_claims(self, unverified_token: JsonValue) -> dict[str, Any]:
         if not isinstance(unverified_token, str):
@@ -152,32 +154,6 @@ class IdentityApi:
         digits = f"0000001c{time.time_ns() // 10**6:012x}{secrets.randbits(48):012x}"
         guid = "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
         return f"{ACS_USER}{self._resource_id}_{guid}"
-
-
-def _token_json(token: IssuedToken) -> dict[str, JsonValue]:
-    return {"token": token.token, "expiresOn": token.expires_on}
-
-
-async def _read_object(request: web.Request) -> dict[str, JsonValue]:
-    """The body; an empty one is an empty object, because SDKs send no body as JSON.
-
-    [assumed] All answers here are ASP.NET's usual ones: 415 for another content type than JSON, 400
-    for a body that is not JSON.
-    """
-    raw = await request.read()
-    if not raw:
-        return {}
-    if request.content_type != "application/json":
-        raise unsupported_media_type()
-    try:
-        body = json.loads(raw)
-    except (ValueError, RecursionError):
-        raise validation_error("The request body is not valid JSON.") from None
-    if body is None:
-        return {}
-    if not isinstance(body, dict):
-        raise validation_error("The request body must be a JSON object.")
-    return body
 
 
 def _read_scopes(body: dict[str, JsonValue], field: str) -> list[str]:

@@ -2,7 +2,9 @@
 
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from devstack.acs_emulator.identity.store import TokenRecord
 from devstack.acs_emulator.wire.signing_key import SigningKey
@@ -29,11 +31,26 @@ class TokenMint:
         """A token for an identity of the resource that is valid for so many minutes from now."""
         return self._mint(identity, scopes, time.time_ns() + minutes * 60 * 10**9)
 
-    def issue_until(self, identity: str, scopes: list[str], exp: int) -> IssuedToken:
-        """A token that expires at `exp`, in seconds since 1970."""
-        return self._mint(identity, scopes, exp * 10**9)
+    def issue_for_teams(
+        self, identity: str, scopes: list[str], exp: int, tenant: object
+    ) -> IssuedToken:
+        """A token of a Teams user that expires at `exp`, in seconds since 1970.
 
-    def _mint(self, identity: str, scopes: list[str], expires_ns: int) -> IssuedToken:
+        Args:
+            tenant: the `tid` of the token that is exchanged. By the claim of the same name,
+                Microsoft's client for JavaScript knows Teams users: without it, it makes no
+                TeamsCallAgent (communication-calling 2.0.0).
+        """
+        more = {"tid": tenant} if isinstance(tenant, str) else {}
+        return self._mint(identity, scopes, exp * 10**9, more)
+
+    def _mint(
+        self,
+        identity: str,
+        scopes: list[str],
+        expires_ns: int,
+        more_claims: Mapping[str, str] = MappingProxyType({}),
+    ) -> IssuedToken:
         # No claim may contain `>`, `?` or `~`: with them the base64url payload can contain `-` or
         # `_`, and Microsoft's Python token credential decodes it with the standard alphabet.
         record = TokenRecord(
@@ -54,6 +71,7 @@ class TokenMint:
             "resourceId": self._resource_id,
             "resourceLocation": "unitedstates",
             "jti": record.jti,
+            **more_claims,
         }
         return IssuedToken(
             token=self._key.sign(claims),

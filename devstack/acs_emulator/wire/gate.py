@@ -44,6 +44,10 @@ CALL_VERSIONS = (
 )
 CALLS_PATH = "/calling/"
 
+# The versions of the Identity API that have the operations of Teams Phone.
+TEAMS_PHONE_VERSIONS = API_VERSIONS[API_VERSIONS.index("2025-06-30") :]
+TEAMS_PHONE_PATH = "/access/teamsExtension/"
+
 log = logging.getLogger(__name__)
 
 
@@ -74,6 +78,16 @@ class Gate:
 
         return self._front_door.before(operation, answer)
 
+    def guard_client(self, operation: str, handler: Handler) -> Handler:
+        """The same for what people's clients ask for: they have no credential of the resource, and
+        `handler` verifies the token of the person.
+        """
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            return await self._answer(operation, request, handler, by_resource=False)
+
+        return self._front_door.before(operation, answer)
+
     def guard_storage(self, operation: str, handler: Handler) -> Handler:
         """The same for the storage of recordings. It has no api-versions, its errors have no body,
         and `x-ms-host` is the host that the client signs. Recorded: 401 for a wrong credential.
@@ -92,10 +106,11 @@ class Gate:
         return self._front_door.before(operation, answer)
 
     async def _answer(
-        self, operation: str, request: web.Request, handler: Handler
+        self, operation: str, request: web.Request, handler: Handler, *, by_resource: bool = True
     ) -> web.StreamResponse:
         try:
-            await self._authenticate(request)
+            if by_resource:
+                await self._authenticate(request)
             _check_api_version(request)
             wait_seconds = self._limits.admit(operation)
             if wait_seconds is not None:
@@ -148,7 +163,9 @@ def _hosts_of_resource(request: web.Request) -> list[str]:
 
 def supported_versions(path: str) -> tuple[str, ...]:
     """The api-versions that the API of a path supports."""
-    return CALL_VERSIONS if path.startswith(CALLS_PATH) else API_VERSIONS
+    if path.startswith(CALLS_PATH):
+        return CALL_VERSIONS
+    return TEAMS_PHONE_VERSIONS if path.startswith(TEAMS_PHONE_PATH) else API_VERSIONS
 
 
 def _check_api_version(request: web.Request) -> None:

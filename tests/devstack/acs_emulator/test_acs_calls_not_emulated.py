@@ -1,7 +1,5 @@
 """What is not emulated is refused by its name: it is never left out in silence."""
 
-import uuid
-
 import pytest
 
 from tests.devstack.acs_emulator.acs_fixtures import emulator, issuer
@@ -12,7 +10,6 @@ from tests.devstack.acs_emulator.call_fixtures import (
     CallsCaller,
     Receiver,
     calls,
-    new_call,
     phone,
     receiver,
 )
@@ -20,11 +17,9 @@ from tests.devstack.acs_emulator.call_fixtures import (
 __all__ = ["calls", "emulator", "issuer", "receiver"]
 
 
-async def test_teams_is_not_emulated(calls: CallsCaller, receiver: Receiver) -> None:
-    source = {"teamsAppSource": {"appId": str(uuid.uuid4()), "cloud": "public"}}
-    refused = await calls.ask("POST", "", new_call(receiver, PHONE, **source))
-    assert refused.error[:2] == (501, "NotEmulated")
-
+async def test_details_of_teams_phone_calls_are_not_emulated(
+    calls: CallsCaller, receiver: Receiver
+) -> None:
     connection = await calls.connected(receiver, PHONE)
     context = {"voipHeaders": {}, "teamsPhoneCallDetails": {"callTopic": "billing"}}
     refused = await calls.add(connection, OTHER_PHONE, customCallingContext=context)

@@ -97,12 +97,43 @@ def until_said(output: IO[str], wanted: str) -> None:
     raise AssertionError(wanted)
 
 
+async def test_a_phone_calls_the_number_of_a_teams_account(running: DevRun, dev: Dev) -> None:
+    """The app is told of it, unless consent was withdrawn: then nobody is."""
+    account, told = running.stack["teams"]["account"], "the app was told of it"
+    silence = "nobody answers: no app is told of it, as in Azure without consent"
+    called = ("call", account["number"], "--state", str(running.state))
+    assignment = f"/tenants/{running.stack['teams']['tenantId']}/assignments/{account['id']}"
+    url = f"{running.stack['acs']}/access/teamsExtension{assignment}?api-version=2025-06-30"
+    headers = {"Authorization": f"Bearer {running.stack['acsBearer']}"}
+    async with (
+        Control(running.stack["acs"]) as acs,
+        aiohttp.ClientSession(headers=headers, raise_for_status=True) as session,
+    ):
+        fault = await acs.fault("answerCall", status=404)  # the app may know the account
+        heard = await asyncio.to_thread(dev, *called)
+        await acs.release(fault)
+        await session.delete(url)
+        unheard = await asyncio.to_thread(dev, *called)
+        await session.put(url, json={"principalType": "teamsResourceAccount"})
+
+    assert heard.stdout.splitlines()[0] == f"+14255550123 calls {account['number']}"
+    assert told in heard.stdout
+    assert (unheard.returncode, unheard.stdout.splitlines()[1:]) == (1, [silence])
+
+
 @pytest.mark.parametrize("wrong", [("--press", "x"), ("--press", "12"), ("--talk", "-3")])
 def test_what_nobody_can_do_is_refused_at_once(dev: Dev, wrong: tuple[str, ...]) -> None:
     printed = dev("call", "any", *wrong)
 
     assert printed.returncode == 2
     assert wrong[0] in printed.stderr
+
+
+def test_a_number_that_is_none_is_called_by_nobody(running: DevRun, dev: Dev) -> None:
+    printed = dev("call", "+1", "--state", str(running.state))
+
+    assert printed.returncode == 2
+    assert "no phone number" in printed.stderr
 
 
 @pytest.mark.parametrize("bot", ["x", ""])
