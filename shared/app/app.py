@@ -8,6 +8,7 @@ from shared import tables
 from shared.app.call_parts import CallParts
 from shared.app.sharing_parts import SharingParts
 from shared.app.sign_in_parts import SignInParts
+from shared.app.teams_phone_parts import TeamsPhoneParts
 from shared.table_api import TableApi
 from shared.tables import Table
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from shared.privacy.personal_data import Check, PersonalData, PersonalDataStore, Swept
 
 
-class App(SignInParts, SharingParts, CallParts):
+class App(SignInParts, SharingParts, CallParts, TeamsPhoneParts):
     """What a request can reach. Make it inside the event loop; it opens no connection yet."""
 
     @cached_property
@@ -86,6 +87,8 @@ class App(SignInParts, SharingParts, CallParts):
                 self._reconciling_of(call_records),
                 self._recorded_files_on(table(tables.CALLS)),
             ),
+            # Last: it asks ACS.
+            "agents": self._agents_on(table(tables.AGENTS)),
         }
 
     @cached_property
@@ -108,6 +111,7 @@ class App(SignInParts, SharingParts, CallParts):
             self.friends,
             self.invitations,
             self.meetings,
+            self.assigned_agents,
         )
         return {kind: end for part in parts for kind, end in part.finishers.items()}
 
