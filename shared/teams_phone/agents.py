@@ -30,7 +30,6 @@ from shared.teams_phone.rows import (
     State,
     agent_of,
     agents_key,
-    new_agent,
     object_prefix,
 )
 
@@ -83,7 +82,7 @@ class Agents:
             standing = None if row is None else Agent.of(row)
             if standing is not None and standing.state is State.ADDED:
                 return None
-            return new_agent(agent, attempt, self._now())
+            return Agent(agent, State.ADDING, attempt, self._now()).values()
 
         adding = await change_row(self._table, partition, agent.row_key, add)
         try:
@@ -115,7 +114,7 @@ class Agents:
             partition, "RowKey ge @first and RowKey lt @behind", span
         ):
             found = Agent.of(row)
-            await self._assigned.remove(found)
+            await self._assigned.remove(partition, found.id)
             audit.record("agent-removed", caller.principal, _principal(found.id))
 
     async def list_for(self, caller: Caller, after: str) -> tuple[list[Agent], str | None]:
@@ -147,8 +146,8 @@ class Agents:
         """Remove a person as an agent of every realm, where Entra's object id is their id."""
         agent = agent_of(principal)
         if agent is not None:
-            for found in await self._assigned.rows_about(agent):
-                await self._assigned.remove(found)
+            for partition in await self._assigned.rows_about(agent):
+                await self._assigned.remove(partition, agent)
 
     async def export(self, principal: Principal) -> Sequence[Mapping[str, Any]]:
         agent = agent_of(principal)
@@ -161,7 +160,7 @@ class Agents:
                 "state": one.state.value,
                 "addedAt": one.added_at,
             }
-            for one in await self._assigned.rows_about(agent)
+            for one in (await self._assigned.rows_about(agent)).values()
         ]
 
     def _tenant(self, named: str | None) -> str:

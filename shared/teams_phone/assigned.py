@@ -78,9 +78,8 @@ class AssignedAgents:
     async def end(self, intent: Intent) -> None:
         await self._intents.end(intent)
 
-    async def remove(self, found: Agent) -> None:
-        """Remove an agent from the realm of a row. Repeatable, also after a kill."""
-        partition, agent = found.row.partition_key, found.id
+    async def remove(self, partition: str, agent: AgentId) -> None:
+        """Remove an agent from the realm of a partition. Repeatable, also after a kill."""
         intent = await self.begin(partition, agent)
         await self.withdraw(partition, agent)
         await self.end(intent)
@@ -122,10 +121,10 @@ class AssignedAgents:
                 return
         raise Conflict
 
-    async def rows_about(self, agent: AgentId) -> list[Agent]:
-        """The rows of all realms about an agent. A point read for each realm."""
+    async def rows_about(self, agent: AgentId) -> dict[str, Agent]:
+        """The rows of all realms about an agent, by partition. A point read for each realm."""
         found = [await self._table.find(one, agent.row_key) for one in self._partitions]
-        return [Agent.of(row) for row in found if row is not None]
+        return {row.partition_key: Agent.of(row) for row in found if row is not None}
 
     def _tell(self, agent: AgentId, is_wanted: bool) -> Awaitable[None]:
         if is_wanted and self._app_id:
@@ -133,7 +132,8 @@ class AssignedAgents:
         return self._acs.remove(agent.tenant, agent.object_id)
 
     async def _is_wanted(self, agent: AgentId) -> bool:
-        return any(one.state is not State.REMOVING for one in await self.rows_about(agent))
+        rows = await self.rows_about(agent)
+        return any(one.state is not State.REMOVING for one in rows.values())
 
     async def _finish(self, intent: Intent) -> None:
         """Withdraw what a request did not get to the end of adding; tell ACS what the rows say."""

@@ -5,8 +5,7 @@ until ACS has ended that; then the row goes. ACS knows an agent once, whatever n
 added them: each realm has a row of its own.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -46,7 +45,7 @@ class AgentId:
 class Agent:
     """
     Attributes:
-        attempt: names the request that is adding them.
+        attempt: names the request that is adding them; empty if none is.
         added_at: when the first request to add them came.
     """
 
@@ -54,7 +53,7 @@ class Agent:
     state: State
     attempt: str
     added_at: datetime
-    row: Row
+    row: Row | None = None
 
     @classmethod
     def of(cls, row: Row) -> "Agent":
@@ -69,10 +68,19 @@ class Agent:
             row=row,
         )
 
-    def values_in(self, state: State) -> Mapping[str, Value]:
-        """The same row, in another state."""
-        kept = {name: value for name, value in self.row.values.items() if name != "attempt"}
-        return {**kept, "state": state.value}
+    def values(self) -> dict[str, Value]:
+        attempt: dict[str, Value] = {"attempt": self.attempt} if self.attempt else {}
+        return {
+            "tenant": self.id.tenant,
+            "objectId": self.id.object_id,
+            "state": self.state.value,
+            **attempt,
+            "addedAt": self.added_at,
+        }
+
+    def values_in(self, state: State) -> dict[str, Value]:
+        """The same row, in a state in which no request is adding them."""
+        return replace(self, state=state, attempt="").values()
 
 
 def agents_key(realm: str) -> str:
@@ -83,16 +91,6 @@ def agents_key(realm: str) -> str:
 def object_prefix(object_id: str) -> str:
     """What the RowKeys of a user begin with, in whatever tenant."""
     return f"{key('agent', object_id)}-"
-
-
-def new_agent(agent: AgentId, attempt: str, at: datetime) -> Mapping[str, Value]:
-    return {
-        "tenant": agent.tenant,
-        "objectId": agent.object_id,
-        "state": State.ADDING.value,
-        "attempt": attempt,
-        "addedAt": at,
-    }
 
 
 def agent_of(principal: Principal) -> AgentId | None:
