@@ -71,6 +71,8 @@ def test_acs_serves_whom_the_rows_say(data: st.DataObject) -> None:
 
 async def _run(data: st.DataObject) -> None:
     world = AgentsWorld()
+    for realm in REALMS[: data.draw(st.integers(0, 2))]:
+        await world.quietly(fulfil(world, Wish("add", realm)))
     coming = data.draw(st.lists(wishes, min_size=1, max_size=4))
     running = [asyncio.ensure_future(fulfil(world, wish)) for wish in coming]
     await world.schedule.settle()
@@ -78,6 +80,24 @@ async def _run(data: st.DataObject) -> None:
         await world.schedule.step(data.draw(st.integers(0, waiting - 1)))
     await asyncio.gather(*running)
     await check(world)
+
+
+@pytest.mark.parametrize("realm", REALMS)
+@pytest.mark.parametrize("step", range(12))
+async def test_an_agent_who_is_added_while_they_are_removed_is_served(
+    realm: str, step: int
+) -> None:
+    world = AgentsWorld()
+    await world.quietly(fulfil(world, Wish("add", REALMS[0])))
+
+    async def add() -> None:
+        assert await world.quietly(fulfil(world, Wish("add", realm)))
+
+    held = await world.schedule.hold(fulfil(world, Wish("remove", REALMS[0])), step, add)
+
+    assert held.result()
+    await check(world)
+    assert bool(world.rows()) or realm == REALMS[0]
 
 
 @pytest.mark.parametrize("stop_after", range(1, 8))
