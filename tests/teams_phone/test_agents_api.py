@@ -15,7 +15,7 @@ from tests.support.api import Reply, ask
 from tests.support.control import Control
 from tests.support.kills import Step, kill_at
 from tests.support.people import People, Person
-from tests.support.stack import Host, Stack, StartHost
+from tests.support.stack import Stack, StartHost
 
 ROLE = "Agents.Manage"
 
