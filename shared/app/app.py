@@ -8,7 +8,6 @@ from shared import tables
 from shared.app.call_parts import CallParts
 from shared.app.sharing_parts import SharingParts
 from shared.app.sign_in_parts import SignInParts
-from shared.app.teams_phone_parts import TeamsPhoneParts
 from shared.table_api import TableApi
 from shared.tables import Table
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from shared.privacy.personal_data import Check, PersonalData, PersonalDataStore, Swept
 
 
-class App(SignInParts, SharingParts, CallParts, TeamsPhoneParts):
+class App(SignInParts, SharingParts, CallParts):
     """What a request can reach. Make it inside the event loop; it opens no connection yet."""
 
     @cached_property

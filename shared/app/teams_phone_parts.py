@@ -37,6 +37,7 @@ class TeamsPhoneParts(IdentityParts):
         return Agents(
             table,
             self._assigned_on(table),
+            self.identities,
             identity.resource_accounts,
             identity.teams_app_id,
             self.settings.upstream.resource_id,

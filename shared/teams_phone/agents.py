@@ -7,7 +7,7 @@ whole resource. An agent is looked up only in the realm that has added them.
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from shared import audit
 from shared.changes import change_row
@@ -34,6 +34,12 @@ from shared.teams_phone.rows import (
 )
 
 
+class Admission(Protocol):
+    """The part of `shared.identity.identities` that is used here."""
+
+    async def admit(self, caller: Caller) -> None: ...
+
+
 class Agents:
     """The agents of each realm."""
 
@@ -41,6 +47,7 @@ class Agents:
         self,
         table: Table,
         assigned: AssignedAgents,
+        identities: Admission,
         accounts: Sequence[ResourceAccount],
         app_id: str,
         resource_id: str,
@@ -53,6 +60,7 @@ class Agents:
         """
         self._table = table
         self._assigned = assigned
+        self._identities = identities
         self._tenants = sorted({account.tenant for account in accounts})
         self._app_id = app_id
         self._resource_id = resource_id
@@ -74,6 +82,7 @@ class Agents:
             AssignmentRefused: ACS does not take them.
             Conflict: somebody removes them at the same time.
         """
+        await self._identities.admit(caller)
         agent = AgentId(self._tenant(tenant), _object_id(object_id))
         partition, attempt = agents_key(caller.principal.realm), uuid.uuid4().hex
         intent = await self._assigned.begin(partition, agent, attempt)
@@ -106,6 +115,7 @@ class Agents:
 
         ACS serves them on while another realm has them.
         """
+        await self._identities.admit(caller)
         if object_id is None or not is_guid(object_id):
             return
         partition, prefix = agents_key(caller.principal.realm), object_prefix(object_id.lower())
@@ -119,6 +129,7 @@ class Agents:
 
     async def list_for(self, caller: Caller, after: str) -> tuple[list[Agent], str | None]:
         """The agents of the caller's realm, up to 1,000, and what the next page begins behind."""
+        await self._identities.admit(caller)
         rows, more = await self._table.page(
             agents_key(caller.principal.realm),
             "state eq @added",

@@ -1,17 +1,11 @@
 """Voice apps: the auto attendants and call queues of Teams that people call with one click."""
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from shared.principals import Caller
 from shared.problems import NotConfigured
+from shared.teams_phone.agents import Admission
 from shared.teams_phone.settings import SETTING, VoiceApp
-
-
-class Admission(Protocol):
-    """The part of `shared.identity.identities` that is used here."""
-
-    async def admit(self, caller: Caller) -> None: ...
 
 
 class VoiceApps:

@@ -66,6 +66,13 @@ class SteppedAcs:
         await self._instance.do(remove, write=True)
 
 
+class AdmitsAll:
+    """Nobody was erased."""
+
+    async def admit(self, caller: Caller) -> None:
+        pass
+
+
 class AgentsWorld:
     """Operators who add and remove agents."""
 
@@ -92,12 +99,12 @@ class AgentsWorld:
         on = instance or Instance(self.schedule)
         table = Table(on.client(self._clients[AGENTS]))
         accounts = accounts or (ACCOUNT,)
-        return Agents(table, self._assigned(on), accounts, app, RESOURCE, self.now)
+        return Agents(table, self._assigned(on), AdmitsAll(), accounts, app, RESOURCE, self.now)
 
     def without_accounts(self) -> Agents:
         on = Instance(self.schedule)
         table = Table(on.client(self._clients[AGENTS]))
-        return Agents(table, self._assigned(on), (), APP, RESOURCE, self.now)
+        return Agents(table, self._assigned(on), AdmitsAll(), (), APP, RESOURCE, self.now)
 
     def _assigned(self, on: Instance) -> AssignedAgents:
         table, intents = (Table(on.client(self._clients[name])) for name in (AGENTS, INTENTS))

@@ -110,8 +110,12 @@ async def test_agents_are_added_listed_and_removed_and_acs_follows(
             }
         ]
     }
-    await user.forget()
+    # Whoever was erased is refused, with a role, too.
+    for person in (user, operator):
+        await person.forget()
     assert (await user.ask("/voiceApps")).status == 401
+    for method, where in (("PUT", path), ("DELETE", path), ("GET", "/agents")):
+        assert (await operator.ask(where, method)).status == 401
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
