@@ -147,6 +147,12 @@ class CallRefused(Problem):
     title = "Azure Communication Services does not take this for the call."
 
 
+class AssignmentRefused(Problem):
+    status = HTTPStatus.BAD_REQUEST
+    code = "agent-refused"
+    title = "Azure Communication Services does not take this Teams user as an agent."
+
+
 class CallEnded(Problem):
     status = HTTPStatus.CONFLICT
     code = "call-ended"

@@ -13,6 +13,7 @@ from shared.identity.resource_accounts import SETTING as RESOURCE_ACCOUNTS
 from shared.identity.settings import IdentitySettings, read_identity_settings
 from shared.meetings.settings import MeetingSettings, read_meeting_settings
 from shared.settings_reader import SettingsReader
+from shared.teams_phone.settings import TeamsPhoneSettings, read_teams_phone_settings
 from shared.upstream.settings import UpstreamSettings, read_upstream_settings
 from shared.urls import hostname, is_loopback
 
@@ -43,6 +44,7 @@ class Settings:
     meetings: MeetingSettings
     calls: CallSettings
     bot_calls: BotCallSettings
+    teams_phone: TeamsPhoneSettings
     has_api_docs: bool = False
 
 
@@ -60,6 +62,7 @@ def load(environment: Mapping[str, str]) -> Settings:
         meetings=read_meeting_settings(reader),
         calls=read_call_settings(reader),
         bot_calls=read_bot_call_settings(reader),
+        teams_phone=read_teams_phone_settings(reader),
         has_api_docs=reader.flag("API_DOCS"),
     )
     for name in _OF_THE_PLATFORM:

@@ -33,9 +33,10 @@ INVITATIONS = "invitations"
 SHARED_CALLS = "sharedcalls"
 MEETINGS = "meetings"
 CALLS = "calls"
+AGENTS = "agents"
 INTENTS = "intents"
 # `python -m shared.operate.provision` creates them when the app is deployed.
-ALL = (IDENTITIES, FRIENDS, INVITATIONS, SHARED_CALLS, MEETINGS, CALLS, INTENTS)
+ALL = (IDENTITIES, FRIENDS, INVITATIONS, SHARED_CALLS, MEETINGS, CALLS, AGENTS, INTENTS)
 # Table Storage answers a query with at most 1,000 rows.
 PAGE_ROWS = 1000
 

@@ -86,6 +86,8 @@ class App(SignInParts, SharingParts, CallParts):
                 self._reconciling_of(call_records),
                 self._recorded_files_on(table(tables.CALLS)),
             ),
+            # Last: it asks ACS.
+            "agents": self._agents_on(table(tables.AGENTS)),
         }
 
     @cached_property
@@ -108,6 +110,7 @@ class App(SignInParts, SharingParts, CallParts):
             self.friends,
             self.invitations,
             self.meetings,
+            self.assigned_agents,
         )
         return {kind: end for part in parts for kind, end in part.finishers.items()}
 

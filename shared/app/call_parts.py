@@ -4,7 +4,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from shared import tables
-from shared.app.identity_parts import IdentityParts
+from shared.app.teams_phone_parts import TeamsPhoneParts
 from shared.principals import Kind, Principal
 
 if TYPE_CHECKING:
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from shared.bot_calls.routing import Routing
     from shared.calls.acs import CallAutomationApi
     from shared.calls.actions import CallActions
-    from shared.calls.agents import AgentDirectory
     from shared.calls.calls import Calls
     from shared.calls.dialling import Dialling
     from shared.calls.limits import CallLimit
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from shared.tables import Table
 
 
-class CallParts(IdentityParts):
+class CallParts(TeamsPhoneParts):
     """Calls that the service places and steers, and calls that bots answer."""
 
     @cached_property
@@ -212,14 +211,8 @@ class CallParts(IdentityParts):
             self.identities,
             self.settings.calls,
             self.settings.identity.resource_accounts,
-            self._agents,
+            self.agents,
         )
-
-    @cached_property
-    def _agents(self) -> "AgentDirectory":
-        from shared.calls.agents import NoAgents
-
-        return NoAgents()
 
     @cached_property
     def _call_automation(self) -> "CallAutomationApi":

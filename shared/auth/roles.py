@@ -11,3 +11,5 @@ MEETINGS_SCHEDULE = "Meetings.Schedule"
 CALLS_MANAGE = "Calls.Manage"
 # Record calls.
 CALLS_RECORD = "Calls.Record"
+# Add and remove agents: Teams users who take calls of Teams resource accounts in their own client.
+AGENTS_MANAGE = "Agents.Manage"

@@ -15,11 +15,3 @@ class AgentDirectory(Protocol):
         Returns:
             None if nobody of the realm has added such an agent.
         """
-
-
-class NoAgents:
-    """The directory of a service to which no agents can be added yet."""
-
-    async def find(self, realm: str, object_id: str, tenant: str) -> str | None:
-        del realm, object_id, tenant
-        return None

@@ -26,6 +26,7 @@ from shared.sharing.consent import ConsentChecks
 from shared.sharing.retention import SharedCallRetention
 from shared.sharing.shared_calls import SharedCalls
 from shared.tables import Row, Table
+from shared.teams_phone.checks import AgentChecks
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ def _parts(of: Deployment) -> Sequence[ChecksRows]:
             of.retention_days,
             now,
         ),
+        AgentChecks(table(tables.AGENTS), intents),
         _IntentChecks(),
     )
 

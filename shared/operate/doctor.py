@@ -21,6 +21,7 @@ from shared.meetings.graph import graph_api
 from shared.meetings.settings import MeetingSettings
 from shared.operate.health import Check
 from shared.operate.overdue import TIDY_FIX, overdue_for
+from shared.operate.teams_notes import GRANT, ConsentMissing, consent_checks, teams_notes
 from shared.problems import (
     IssuerMisconfigured,
     KeysUnavailable,
@@ -47,6 +48,7 @@ _FIXES: dict[type[Problem], str] = {
     Throttled: "it limits us just now: look again in a minute",
     KeysUnavailable: "AUTH_ISSUER must be reachable from here and be, to the letter, what"
     " <AUTH_ISSUER>/.well-known/openid-configuration calls 'issuer'",
+    ConsentMissing: f"grant it: {GRANT} (with these settings)",
     _EntraKeysUnavailable: "EVENT_GRID_TENANT must be the id of an Entra tenant",
 }
 _FIX_UNREACHABLE = "is it running, and is the endpoint in the settings right?"
@@ -97,7 +99,7 @@ def _notes(settings: Settings, environment: Mapping[str, str]) -> list[str]:
         notes.append("note: AUTH_EASY_AUTH has no effect here: WEBSITE_AUTH_ENABLED is not true")
     if not environment.get("TIDY_SCHEDULE", "").strip():
         notes.append("note: TIDY_SCHEDULE is not set here: where the app has none, Tidy never runs")
-    return notes + _notes_on_bots(settings)
+    return notes + _notes_on_bots(settings) + teams_notes(settings)
 
 
 def _notes_on_bots(settings: Settings) -> list[str]:
@@ -130,6 +132,7 @@ def _checks(settings: Settings, upstream: Upstream) -> dict[str, Check]:
         },
         **_graph_check(settings.meetings, upstream),
         **_event_grid_check(settings.bot_calls, upstream),
+        **consent_checks(settings, upstream),
     }
 
 

@@ -105,6 +105,7 @@ PROPERTIES: dict[str, dict[str, str]] = {
     "live": {"createdAt": T, "calls": S, "callsToBots": S, "legs": S},
     "request": {"callId": S, "wish": S, "createdAt": T},
     "recording": {"callId": S, "createdAt": T, "files": S},
+    "agent": {"tenant": S, "objectId": S, "state": S, "attempt": S, "addedAt": T},
 }
 
 
@@ -120,6 +121,7 @@ def kind_of(table: str, row: StoredRow) -> str:
         case "calls":
             return {"call": "index"}.get(found := row.row_key.partition("-")[0], found)
     return {
+        "agents": "agent",
         "friends": "friendship",
         "invitations": "invitation",
         "sharedcalls": "record of a shared call",

@@ -14,7 +14,7 @@ from typing import Any
 from azure.data.tables import EdmType, EntityProperty, TableServiceClient, UpdateMode
 
 FOLDER = Path(__file__).parent / "rows"
-TABLES = ("calls", "friends", "identities", "invitations", "meetings", "sharedcalls")
+TABLES = ("agents", "calls", "friends", "identities", "invitations", "meetings", "sharedcalls")
 
 # Requests to storage at a time.
 _AT_ONCE = 8

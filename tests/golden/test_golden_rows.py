@@ -18,6 +18,7 @@ from shared.meetings.rows import ScheduledMeeting
 from shared.sharing.rows import Invitation, SharedCallRecord
 from shared.table_api import TableApi
 from shared.tables import Row, Table, Value
+from shared.teams_phone.rows import Agent
 from tests.golden.conftest import Changing
 from tests.golden.kinds import PROPERTIES, golden_by_kind, kind_of
 from tests.golden.rows import GoldenTables, StoredRow
@@ -40,6 +41,7 @@ CLASSES: dict[str, Callable[[Any], RowClass]] = {
     "sharedcalls": SharedCallRecord.of,
     "meetings": ScheduledMeeting.of,
     "calls": call_or_live_calls,
+    "agents": Agent.of,
 }
 
 WITH_CLASSES = {
@@ -49,6 +51,7 @@ WITH_CLASSES = {
     "meeting",
     "record of a call",
     "live",
+    "agent",
 }
 
 

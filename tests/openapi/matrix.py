@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shared.auth.roles import (
+    AGENTS_MANAGE,
     BOTS_OPERATE,
     CALLS_MANAGE,
     CALLS_RECORD,
@@ -74,6 +75,10 @@ class Row:
     is_public: bool = False
     is_callback: bool = False
     has_new_callers: bool = False
+
+
+async def an_object_id(_scene: Scene) -> Mapping[str, str]:
+    return {"objectId": str(uuid.uuid4())}
 
 
 async def the_call(scene: Scene) -> Mapping[str, str]:
@@ -144,6 +149,7 @@ def user(name: str) -> Callable[[Scene], dict[str, str]]:
     return lambda scene: {"user": scene.people[name].id}
 
 
+NO_AGENT = {"objectId": str(uuid.UUID(int=0))}
 NO_CALL = {"callId": "0" * 32}
 NO_SHARED = {"id": "0" * 64}
 NO_BOT = {"botId": f"bot-{uuid.UUID(int=0).hex}"}
@@ -163,6 +169,15 @@ def on_a_call(role: str, answers: Mapping[str, str], **more: Any) -> Row:
 
 
 MATRIX: Mapping[str, Row] = {
+    # The host of this table has neither resource accounts nor voice apps: tests.teams_phone.
+    "PUT /agents/{objectId}": Row(
+        role=AGENTS_MANAGE, ids=an_object_id, answers={OTHERS: "501 not-configured"}
+    ),
+    "DELETE /agents/{objectId}": Row(
+        role=AGENTS_MANAGE, ids=an_object_id, unknown=NO_AGENT, answers={OTHERS: "204"}
+    ),
+    "GET /agents": Row(role=AGENTS_MANAGE, answers=EVERYBODY),
+    "GET /voiceApps": Row(answers={OTHERS: "501 not-configured"}),
     "PUT /bots/{botId}": Row(
         role=BOTS_OPERATE,
         ids=a_bot,

@@ -20,6 +20,10 @@ WRITTEN = {*READ, "body", "body-values"}
 SHARED = {*WRITTEN, "in-space", "invitees", "shared", "sharings"}
 # What bounds the callers of each route: whoever adds one says it here.
 ROUTES: dict[str, set[str]] = {
+    "GET /agents": READ,
+    "DELETE /agents/{objectId}": READ,
+    "PUT /agents/{objectId}": WRITTEN,
+    "GET /voiceApps": READ,
     "DELETE /bots/{botId}": {*READ, "bot-changes"},
     "GET /bots/{botId}": READ,
     "PUT /bots/{botId}": {*WRITTEN, "bot-changes"},

@@ -7,7 +7,7 @@ from shared.identity.rows import REVERSE_ROW, owner_key, spare_row_key
 from shared.keys import key, principal_key
 from shared.sharing.packed_keys import packed
 from shared.stored_rows import Row
-from shared.tables import FRIENDS, IDENTITIES, INVITATIONS, SHARED_CALLS, Value
+from shared.tables import AGENTS, FRIENDS, IDENTITIES, INVITATIONS, SHARED_CALLS, Value
 from tests.golden.product import START, user
 from tests.operate.data_world import CheckedTables
 
@@ -244,3 +244,24 @@ async def who_shared_it_was_erased_since(tables: CheckedTables) -> None:
     owner = str(row.values["owner"])
     mapping = (await tables.tables[IDENTITIES].list_for(owner))[0]
     await tables.tables[IDENTITIES].merge(mapping, {"erasedAt": tables.now})
+
+
+@corruption("agent-unreadable", repaired=False)
+async def an_agent_without_a_tenant(tables: CheckedTables) -> None:
+    row = await one_of(tables, AGENTS, lambda row: row.values["state"] == "added")
+    values: dict[str, Value] = {
+        name: value for name, value in row.values.items() if name != "tenant"
+    }
+    await tables.tables[AGENTS].replace(row, values)
+
+
+@corruption("agent-misplaced", repaired=False)
+async def an_agent_is_under_anothers_key(tables: CheckedTables) -> None:
+    row = await one_of(tables, AGENTS, lambda row: row.values["state"] == "added")
+    await tables.tables[AGENTS].merge(row, {"objectId": "another"})
+
+
+@corruption("agent-unfinished", repaired=True)
+async def an_agent_whom_nobody_goes_on_adding(tables: CheckedTables) -> None:
+    row = await one_of(tables, AGENTS, lambda row: row.values["state"] == "added")
+    await tables.tables[AGENTS].merge(row, {"state": "adding", "attempt": "killed"})

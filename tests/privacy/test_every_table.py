@@ -37,6 +37,7 @@ STORED = {
     "invitations": 7,
     "meetings": 2,
     "calls": 7,
+    "agents": 0,  # tests.teams_phone.test_agents: only who has an id of Entra can be one
     "intents": 0,
 }
 

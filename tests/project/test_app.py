@@ -71,7 +71,10 @@ async def test_every_kind_of_intent_has_one_finisher() -> None:
     app = App(
         load({name: value.format("127.0.0.1:1") for name, value in {**BY_KEY, **COMMON}.items()})
     )
-    parts = (app.personal_data, app.call_settling, app.friends, app.invitations, app.meetings)
+    parts = (
+        *(app.personal_data, app.call_settling, app.friends, app.invitations, app.meetings),
+        app.assigned_agents,
+    )
 
     finishers = app._finishers()
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from tests.golden.scenes.accounts import call_as_accounts
 from tests.golden.scenes.afternoon import do_the_same_later
+from tests.golden.scenes.agents import add_agents
 from tests.golden.scenes.bot_calls import answer_calls_to_bots
 from tests.golden.scenes.calls import place_calls
 from tests.golden.scenes.crowded_calls import crowd_a_call
@@ -38,4 +39,5 @@ SCENES: dict[str, Callable[[Stage], Awaitable[None]]] = {
     "recordings": record_calls,
     "settled": settle_calls,
     "accounts": call_as_accounts,
+    "agents": add_agents,
 }

@@ -1,0 +1,38 @@
+"""PUT /api/agents/{objectId}: let a Teams user take calls of Teams resource accounts.
+
+201 for a new agent, 200 for a known one. Agents belong to the realm of whoever added them: callers
+of that realm invite them to calls.
+"""
+
+import azure.functions as func
+
+from shared.auth.roles import AGENTS_MANAGE
+from shared.bodies import Query
+from shared.http import Created, Operation, Request, serve
+from shared.problems import (
+    AssignmentRefused,
+    CommunicationUnavailable,
+    Conflict,
+    NotConfigured,
+    Throttled,
+)
+from shared.teams_phone.contract import AgentAnswer, AgentBody
+
+
+async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    return await serve(req, context, OPERATION)
+
+
+async def add_agent(request: Request[Query, AgentBody]) -> AgentAnswer | Created[AgentAnswer]:
+    object_id, tenant = request.route_id("objectId"), request.body.tenant
+    agent, new = await request.app.agents.add(request.caller, object_id, tenant)
+    answer = AgentAnswer.of(agent)
+    return Created(answer) if new else answer
+
+
+OPERATION = Operation(
+    handler=add_agent,
+    body=AgentBody,
+    role=AGENTS_MANAGE,
+    problems=(AssignmentRefused, CommunicationUnavailable, Conflict, NotConfigured, Throttled),
+)

@@ -1,0 +1,26 @@
+"""DELETE /api/agents/{objectId}: remove an agent.
+
+If there is no such agent in the caller's realm, nothing happens.
+"""
+
+import azure.functions as func
+
+from shared.auth.roles import AGENTS_MANAGE
+from shared.bodies import Body, Query
+from shared.http import Operation, Request, serve
+from shared.problems import AssignmentRefused, CommunicationUnavailable, Conflict, Throttled
+
+
+async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    return await serve(req, context, OPERATION)
+
+
+async def remove_agent(request: Request[Query, Body]) -> None:
+    await request.app.agents.remove(request.caller, request.find_route_id("objectId"))
+
+
+OPERATION = Operation(
+    handler=remove_agent,
+    role=AGENTS_MANAGE,
+    problems=(AssignmentRefused, CommunicationUnavailable, Conflict, Throttled),
+)

@@ -1,0 +1,1 @@
+"""Agents, assignments in ACS, and voice apps."""
