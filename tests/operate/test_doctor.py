@@ -173,9 +173,9 @@ async def test_missing_tables_are_made_once(stack: Stack, bare_tables: str) -> N
     made = [await provision(load(settings)) for _ in range(2)]
     after = await report(settings)
 
-    assert "python -m shared.operate.provision" in before[2]
+    assert "python -m shared.operate.provision" in before[3]
     assert made == [[*ALL], []]
-    assert after[2] == "ok    table identities"
+    assert after[3] == "ok    table identities"
 
 
 @pytest.fixture
