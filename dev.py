@@ -63,6 +63,13 @@ def at_least_one(text: str) -> int:
     return int(text)
 
 
+def add_hook(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    hook = commands.add_parser("hook", help="what azd runs around its own steps; see azure.yaml")
+    hook.add_argument(
+        "name", choices=["preprovision", "postprovision", "postdeploy", "postdown"], metavar="NAME"
+    )
+
+
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="dev.py", description=DESCRIPTION)
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
@@ -213,6 +220,8 @@ def parser() -> argparse.ArgumentParser:
         default=".package",
         help="the folder (default: .package in the current folder)",
     )
+
+    add_hook(commands)
 
     commands.add_parser(
         "licences", help="write docs/licences.md anew: the licence of each package that is deployed"

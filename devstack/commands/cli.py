@@ -54,6 +54,7 @@ def perform(arguments: argparse.Namespace) -> int:
         "doctor": _doctor,
         "bench": _bench,
         "package": _package,
+        "hook": _hook,
         "licences": _licences,
         "sbom": _sbom,
         "check-data": _check_data,
@@ -237,6 +238,11 @@ def _package(arguments: argparse.Namespace) -> int:
         f"{number} files. Publish them: cd {folder} && func azure functionapp publish APP --python"
     )
     return 0
+
+
+def _hook(arguments: argparse.Namespace) -> int:
+    os.chdir(ROOT)
+    return _become(["-m", "infra.hooks", arguments.name], dict(os.environ))
 
 
 def _licences(_arguments: argparse.Namespace) -> int:

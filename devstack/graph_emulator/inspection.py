@@ -9,6 +9,7 @@ from devstack.emulation.database import Database
 from devstack.emulation.faults import Faults
 from devstack.emulation.specs import Spec, mistake, read_spec
 from devstack.graph_emulator.api import OPERATIONS
+from devstack.graph_emulator.applications import ApplicationsApi
 from devstack.graph_emulator.bodies import CreateBody
 from devstack.graph_emulator.meetings import new_meeting
 from devstack.graph_emulator.odata import SearchProperty
@@ -36,11 +37,18 @@ class MeetingSpec(Spec):
 
 class Inspection:
     def __init__(
-        self, *, database: Database, store: MeetingStore, tenant: Tenant, faults: Faults
+        self,
+        *,
+        database: Database,
+        store: MeetingStore,
+        tenant: Tenant,
+        registrations: ApplicationsApi,
+        faults: Faults,
     ) -> None:
         self._database = database
         self._store = store
         self._tenant = tenant
+        self._registrations = registrations
         self._faults = faults
 
     def routes(self) -> list[web.RouteDef]:
@@ -101,4 +109,5 @@ class Inspection:
         self._faults.clear()
         self._tenant.spec = TenantSpec()
         self._store.clear()
+        self._registrations.clear()
         return web.Response(status=HTTPStatus.NO_CONTENT)

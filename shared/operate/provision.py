@@ -1,6 +1,7 @@
 """python -m shared.operate.provision: create those of the service's tables that do not exist.
 
-Deployment runs it once for each storage account, with the app's own settings in the environment.
+Deployment runs it once for each storage account. Of the app's settings it needs those of the
+tables, and leaves the others unread, so that it can run before there is an app.
 No request creates a table: that would cost every cold start a round trip, and hide an outage.
 """
 
@@ -9,22 +10,23 @@ import contextlib
 import logging
 import os
 import sys
+from collections.abc import Mapping
 
 from azure.core.exceptions import AzureError, ResourceExistsError
 
 from shared import tables
-from shared.settings import Settings, load
-from shared.settings_reader import SettingsError
+from shared.settings_reader import SettingsError, SettingsReader
 from shared.table_api import TableApi
 from shared.upstream.clients import Upstream
 from shared.upstream.errors import refusal_of
 from shared.upstream.retries import with_retries
 from shared.upstream.services import STORAGE
+from shared.upstream.settings import UpstreamSettings, read_storage_settings
 
 _SECONDS = 30.0
 
 
-async def provision(settings: Settings) -> list[str]:
+async def provision(settings: UpstreamSettings) -> list[str]:
     """Create the tables that are missing.
 
     Returns:
@@ -39,7 +41,7 @@ async def provision(settings: Settings) -> list[str]:
         async with asyncio.timeout(_SECONDS):
             for name in tables.ALL:
                 with contextlib.suppress(ResourceExistsError):
-                    await with_retries(TableApi(name, settings.upstream, upstream).sdk.create_table)
+                    await with_retries(TableApi(name, settings, upstream).sdk.create_table)
                     created.append(name)
     finally:
         await upstream.close()
@@ -49,7 +51,7 @@ async def provision(settings: Settings) -> list[str]:
 def main() -> int:
     logging.disable()  # what is printed says the same
     try:
-        created = asyncio.run(provision(load(os.environ)))
+        created = asyncio.run(provision(_settings(os.environ)))
     except SettingsError as error:
         for name, fault in error.faults.items():
             print(f"{name} {fault}", file=sys.stderr)
@@ -59,6 +61,17 @@ def main() -> int:
         return 1
     print(f"tables created: {', '.join(created) or 'none, all are there'}")
     return 0
+
+
+def _settings(environment: Mapping[str, str]) -> UpstreamSettings:
+    """
+    Raises:
+        SettingsError: the tables' settings are wrong.
+    """
+    reader = SettingsReader(environment)
+    settings = read_storage_settings(reader)
+    reader.raise_faults()
+    return settings
 
 
 def _reason(error: AzureError | TimeoutError) -> str:

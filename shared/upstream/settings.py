@@ -80,6 +80,20 @@ def read_upstream_settings(reader: SettingsReader) -> UpstreamSettings:
     )
 
 
+def read_storage_settings(reader: SettingsReader) -> UpstreamSettings:
+    """What tables need, for who asks nothing else; ACS is left out."""
+    connection_string, tables_endpoint = _tables(reader)
+    return UpstreamSettings(
+        communication_endpoint="",
+        communication_key=None,
+        communication_resource="",
+        resource_id="",
+        tables_connection_string=connection_string,
+        tables_endpoint=tables_endpoint,
+        timeout=reader.seconds("UPSTREAM_TIMEOUT_SECONDS", 10, 1, 60),
+    )
+
+
 def _communication(reader: SettingsReader) -> tuple[str, str | None]:
     """The endpoint of the ACS resource, and its key."""
     name = reader.one_of("COMMUNICATION_CONNECTION_STRING", "COMMUNICATION_ENDPOINT")

@@ -146,8 +146,8 @@ def _modules(files: Mapping[str, BicepFile]) -> Iterator[str]:
         [main.outputs, {s: m.body for s, m in main.modules.items()}], default=repr
     )
     for symbol, output in re.findall(r"\b(\w+)\.outputs\.(\w+)", everything):
-        module = main.modules.get(symbol)
-        if module is None or module.kind not in files or output not in files[module.kind].outputs:
+        kind = main.modules[symbol].kind if symbol in main.modules else ""
+        if kind not in files or output not in files[kind].outputs:
             yield f"{symbol} has no output {output}"
     if set(files[PARAMETERS].variables) != set(main.parameters):
         yield f"{PARAMETERS} does not set the params of {MAIN}"

@@ -42,8 +42,8 @@ PLANTED = [
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "venv"
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-    install = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--no-compile"]
-    subprocess.run([*install, "-r", HERE / "model_requirements.txt"], check=True, cwd=ROOT)
+    install = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-compile"]
+    subprocess.run([*install, "-r", str(HERE / "model_requirements.txt")], check=True, cwd=ROOT)
     return folder / "bin" / "python"
 
 

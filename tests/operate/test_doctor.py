@@ -1,5 +1,8 @@
 """What operators run: the doctor names what is wrong and how to mend it; provision makes tables."""
 
+import os
+import subprocess
+import sys
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
@@ -170,12 +173,23 @@ async def bare_tables(tmp_path: Path) -> AsyncIterator[str]:
 async def test_missing_tables_are_made_once(stack: Stack, bare_tables: str) -> None:
     settings = {**stack.settings, "TABLES_CONNECTION_STRING": bare_tables}
     before = await report(settings)
-    made = [await provision(load(settings)) for _ in range(2)]
+    made = [await provision(load(settings).upstream) for _ in range(2)]
     after = await report(settings)
 
     assert "python -m shared.operate.provision" in before[3]
     assert made == [[*ALL], []]
     assert after[3] == "ok    table identities"
+
+
+async def test_tables_are_made_before_there_is_anything_else(bare_tables: str) -> None:
+    """With the tables' settings alone: a deployment makes them before the app has its own."""
+    alone = {"TABLES_CONNECTION_STRING": bare_tables, "PATH": os.environ["PATH"]}
+    command = [sys.executable, "-m", "shared.operate.provision"]
+
+    made = subprocess.run(command, cwd=ROOT, env=alone, capture_output=True, text=True, check=False)
+
+    assert made.stderr == ""
+    assert made.stdout == f"tables created: {', '.join(ALL)}\n"
 
 
 @pytest.fixture

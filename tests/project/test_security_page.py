@@ -122,7 +122,7 @@ async def test_people_stay_who_they_are_while_the_storage_key_is_replaced(
 ) -> None:
     """Instances with the first key and with the second serve beside each other."""
     bearer, ids = two_keys[0].token("alice, whose service gets a new key"), set()
-    await provision(load(two_keys[0].settings))
+    await provision(load(two_keys[0].settings).upstream)
     tables = [one.settings["TABLES_CONNECTION_STRING"] for one in two_keys]
     hosts = [await start_host(TABLES_CONNECTION_STRING=each) for each in tables]
 

@@ -1,0 +1,115 @@
+"""What is done once the app is there: Event Grid is told of it, and it is asked if it works."""
+
+from http import HTTPStatus
+from typing import Any
+
+import aiohttp
+
+from infra.hooks.rest import HookError, Pause, Rest
+
+# Azure Resource Manager's version of Microsoft.EventGrid.
+_VERSION = {"api-version": "2025-02-15"}
+# A new role may take some minutes to apply, and a new app some to start.
+_READY_TRIES = 30
+_READY_PAUSE = 20.0
+_STATE_TRIES = 60
+_STATE_PAUSE = 5.0
+_SECONDS = 30.0
+
+# What Event Grid tells the app, by the subscription's name. A call that rings is worth nothing
+# after a minute; where a recording is, is worth trying for a day.
+SUBSCRIPTIONS = {
+    "incoming-calls": ("Microsoft.Communication.IncomingCall", 1),
+    "recordings": ("Microsoft.Communication.RecordingFileStatusUpdated", 1440),
+}
+
+
+def subscription(app_url: str, key: str, event: str, minutes: int) -> dict[str, Any]:
+    """The body of a subscription.
+
+    Args:
+        key: by which Event Grid proves itself; it is marked as secret, so that nobody is shown it.
+        minutes: how long Event Grid tries to deliver an event.
+    """
+    return {
+        "properties": {
+            "destination": {
+                "endpointType": "WebHook",
+                "properties": {
+                    "endpointUrl": f"{app_url}/api/incomingCalls",
+                    "deliveryAttributeMappings": [
+                        {
+                            "name": "X-Event-Grid-Key",
+                            "type": "Static",
+                            "properties": {"value": key, "isSecret": True},
+                        }
+                    ],
+                },
+            },
+            "filter": {"includedEventTypes": [event]},
+            "eventDeliverySchema": "EventGridSchema",
+            "retryPolicy": {"eventTimeToLiveInMinutes": minutes, "maxDeliveryAttempts": 30},
+        }
+    }
+
+
+async def subscribe(arm: Rest, communication_id: str, app_url: str, keys: str) -> None:
+    """Create or update the subscriptions. Event Grid asks the app for its handshake meanwhile, so
+    that the app has to be there.
+
+    Args:
+        keys: the setting EVENT_GRID_KEY; the first of them is used.
+
+    Raises:
+        HookError: Azure refuses, or the app has not answered the handshake.
+    """
+    key = keys.partition(",")[0].strip()
+    for name, (event, minutes) in SUBSCRIPTIONS.items():
+        path = f"{communication_id}/providers/Microsoft.EventGrid/eventSubscriptions/{name}"
+        body = subscription(app_url, key, event, minutes)
+        _, content = await arm.ask("PUT", path, body, query=_VERSION)
+        for _ in range(_STATE_TRIES):
+            state = content["properties"].get("provisioningState", "Succeeded")
+            if state in ("Succeeded", "Failed", "Canceled"):
+                break
+            await arm.pause(_STATE_PAUSE)
+            _, content = await arm.ask("GET", path, query=_VERSION)
+        if state != "Succeeded":
+            raise HookError(
+                f"the subscription {name} is {state}: the app did not answer, see its log"
+            )
+
+
+async def wait_until_ready(session: aiohttp.ClientSession, app_url: str, pause: Pause) -> None:
+    """
+    Raises:
+        HookError: the app does not become ready; it names what is down.
+    """
+    answer = ""
+    for number in range(_READY_TRIES):
+        if number:
+            await pause(_READY_PAUSE)
+        status, answer = await _get(session, f"{app_url}/api/health/ready")
+        if status == HTTPStatus.OK:
+            return
+    raise HookError(f"{app_url}/api/health/ready: {answer}; the app's log says why")
+
+
+async def check_that_strangers_are_refused(session: aiohttp.ClientSession, app_url: str) -> None:
+    """
+    Raises:
+        HookError: a request without a token was not answered 401.
+    """
+    status, _ = await _get(session, f"{app_url}/api/user")
+    if status != HTTPStatus.UNAUTHORIZED:
+        raise HookError(f"{app_url}/api/user answers {status} without a token, and not 401")
+
+
+async def _get(session: aiohttp.ClientSession, url: str) -> tuple[int, str]:
+    """Status and the beginning of the text; 0 and the reason if nobody answers."""
+    timeout = aiohttp.ClientTimeout(total=_SECONDS)
+    try:
+        async with session.get(url, timeout=timeout, allow_redirects=False) as answer:
+            return answer.status, f"{answer.status} {(await answer.text())[:300]}"
+    except (aiohttp.ClientError, TimeoutError) as error:
+        return 0, type(error).__name__
