@@ -63,7 +63,23 @@ def at_least_one(text: str) -> int:
     return int(text)
 
 
-def add_hook(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_doctor_and_hook(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    doctor = commands.add_parser(
+        "doctor",
+        help="say what works and what is missing with the current settings",
+        description="Settings come from FILE, else from the stack running in DIR if one is named, "
+        "else from local.settings.json, else from the running stack. Environment variables win "
+        "over a file; a running stack's settings win over environment variables.",
+    )
+    doctor.add_argument("--settings", metavar="FILE", help="a file like local.settings.json")
+    doctor.add_argument(
+        "--deployed",
+        action="store_true",
+        help="for an issue: nothing secret, and no name of a resource; the settings are those of"
+        " the environment or FILE",
+    )
+    doctor.add_argument("--state", metavar="DIR", help=STATE_HELP)
+
     hook = commands.add_parser("hook", help="what azd runs around its own steps; see azure.yaml")
     hook.add_argument(
         "name", choices=["preprovision", "postprovision", "postdeploy", "postdown"], metavar="NAME"
@@ -163,15 +179,7 @@ def parser() -> argparse.ArgumentParser:
     )
     call.add_argument("--state", metavar="DIR", help=STATE_HELP)
 
-    doctor = commands.add_parser(
-        "doctor",
-        help="say what works and what is missing with the current settings",
-        description="Settings come from FILE, else from the stack running in DIR if one is named, "
-        "else from local.settings.json, else from the running stack. Environment variables win "
-        "over a file; a running stack's settings win over environment variables.",
-    )
-    doctor.add_argument("--settings", metavar="FILE", help="a file like local.settings.json")
-    doctor.add_argument("--state", metavar="DIR", help=STATE_HELP)
+    add_doctor_and_hook(commands)
 
     bench = commands.add_parser(
         "bench",
@@ -220,8 +228,6 @@ def parser() -> argparse.ArgumentParser:
         default=".package",
         help="the folder (default: .package in the current folder)",
     )
-
-    add_hook(commands)
 
     commands.add_parser(
         "licences", help="write docs/licences.md anew: the licence of each package that is deployed"

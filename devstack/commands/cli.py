@@ -193,7 +193,8 @@ def _call(arguments: argparse.Namespace) -> int:
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
-    return _operate(arguments, ["-m", "shared.operate.doctor"])
+    command = ["-m", "shared.operate.doctor"]
+    return _operate(arguments, [*command, "--deployed"] if arguments.deployed else command)
 
 
 def _check_data(arguments: argparse.Namespace) -> int:
@@ -211,6 +212,9 @@ def _operate(arguments: argparse.Namespace, command: list[str]) -> int:
     from devstack.stack.environment import overridden, with_settings
 
     file = Path(arguments.settings).absolute() if arguments.settings is not None else None
+    if getattr(arguments, "deployed", False) and file is None:
+        os.chdir(ROOT)
+        return _become(command, dict(os.environ))  # of the deployment, whatever runs here
     settings = find_settings(file, arguments.state)
     _print(f"Settings: {settings.source}")
     if settings.of_stack:

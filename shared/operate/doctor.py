@@ -1,14 +1,16 @@
 """python -m shared.operate.doctor: report what works, and how to mend what does not.
 
-It asks the real services with the app's own settings, changes nothing, and prints no secret.
+It asks the real services with the app's own settings, changes nothing, and prints no secret; with
+`--deployed` also nothing that names the deployment.
 """
 
+import argparse
 import asyncio
 import contextlib
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -19,6 +21,7 @@ from shared.identity.acs import IdentityApi
 from shared.intents import Intents
 from shared.meetings.graph import graph_api
 from shared.meetings.settings import MeetingSettings
+from shared.operate.deployed_report import heading, without_names
 from shared.operate.health import Check
 from shared.operate.overdue import TIDY_FIX, overdue_for
 from shared.operate.teams_notes import GRANT, ConsentMissing, consent_checks, teams_notes
@@ -190,17 +193,24 @@ async def _run(subject: str, check: Check) -> Finding:
     return Finding(subject)
 
 
-async def _report(environment: Mapping[str, str]) -> int:
+async def _report(environment: Mapping[str, str], *, deployed: bool) -> int:
     failed = False
+    if deployed:
+        print("\n".join(heading(environment)))
     async for finding in examine(environment):
-        print(finding, flush=True)
+        line = str(finding)
+        print(without_names(line, environment) if deployed else line, flush=True)
         failed |= bool(finding.fix)
     return 1 if failed else 0
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     logging.disable()  # the findings say the same in plain words
-    return asyncio.run(_report(os.environ))
+    parser = argparse.ArgumentParser(prog="python -m shared.operate.doctor")
+    parser.add_argument(
+        "--deployed", action="store_true", help="print what may be published, and versions"
+    )
+    return asyncio.run(_report(os.environ, deployed=parser.parse_args(argv).deployed))
 
 
 if __name__ == "__main__":

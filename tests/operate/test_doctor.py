@@ -20,6 +20,7 @@ from shared.settings import load
 from shared.table_api import TableApi
 from shared.tables import ALL, INTENTS, Table
 from shared.upstream.clients import Upstream
+from tests.support.azurite_tls import environment_with
 from tests.support.control import Control
 from tests.support.own_tables import own_tables
 from tests.support.ports import free_port
@@ -179,6 +180,26 @@ async def test_missing_tables_are_made_once(stack: Stack, bare_tables: str) -> N
     assert "python -m shared.operate.provision" in before[3]
     assert made == [[*ALL], []]
     assert after[3] == "ok    table identities"
+
+
+@pytest.mark.parametrize("changed", [{}, {"AUTH_AUDIENCE": "", "TABLES_ENDPOINT": "https://two"}])
+def test_what_goes_into_an_issue_names_nothing(stack: Stack, changed: dict[str, str]) -> None:
+    settings = {**stack.settings, **changed}
+    command = [sys.executable, "-m", "shared.operate.doctor", "--deployed"]
+
+    environment = environment_with(settings)
+    told = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert told.stderr == ""
+    assert "azure-data-tables 1" in told.stdout
+    assert "settings: AUTH_" in told.stdout
+    assert ("ok    table identities" in told.stdout) != bool(changed)
+    for value in settings.values():
+        assert len(value) < 5 or value not in told.stdout
+    assert "127.0.0.1" not in told.stdout
+    assert "AccountKey" not in told.stdout
 
 
 async def test_tables_are_made_before_there_is_anything_else(bare_tables: str) -> None:

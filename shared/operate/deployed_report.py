@@ -1,0 +1,62 @@
+"""What an operator may paste into an issue: the doctor's findings without anything that names the
+deployment or opens something, and what it runs on."""
+
+import contextlib
+import platform
+import re
+from collections.abc import Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, version
+
+from shared.settings import load
+from shared.settings_reader import SettingsError
+
+# A fault that is known is known of a version.
+_PACKAGES = (
+    *("azure-communication-callautomation", "azure-communication-identity", "azure-data-tables"),
+    *("azure-functions", "azure-identity", "azure-core", "aiohttp", "PyJWT"),
+)
+# URLs name resources and tenants, GUIDs name tenants, people and apps.
+_NAMING = re.compile(r"https?://[^\s,;)]+|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+# Shorter values are words such as `voip`, which every report has.
+_SHORTEST = 5
+
+
+class _Asked(dict[str, str]):
+    """An environment without settings, which notes what it is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def get(self, name: str, default: str = "") -> str:  # type: ignore[override]
+        self.names.add(name)
+        return default
+
+
+def known_settings() -> frozenset[str]:
+    """Every setting that the service reads."""
+    asked = _Asked()
+    with contextlib.suppress(SettingsError):
+        load(asked)
+    return frozenset(name for name in asked.names if name[0].isupper())
+
+
+def heading(environment: Mapping[str, str]) -> Iterator[str]:
+    """What the service runs on, and which settings are set; never to what."""
+    yield f"python {platform.python_version()} on {platform.system()}"
+    for package in _PACKAGES:
+        try:
+            yield f"{package} {version(package)}"
+        except PackageNotFoundError:
+            yield f"{package} is missing"
+    given = sorted(name for name in known_settings() if environment.get(name, "").strip())
+    yield f"settings: {', '.join(given) or 'none'}"
+
+
+def without_names(line: str, environment: Mapping[str, str]) -> str:
+    """A line of the report without URLs and GUIDs, and with a setting's name for its value."""
+    values = {environment.get(name, "").strip(): name for name in known_settings()}
+    for value in sorted(values, key=len, reverse=True):
+        if len(value) >= _SHORTEST:
+            line = line.replace(value, f"<{values[value]}>")
+    return _NAMING.sub("<…>", line)
