@@ -186,6 +186,12 @@ output AZURE_RESOURCE_GROUP string = group.name
 output APP_NAME string = app.outputs.name
 output APP_URL string = app.outputs.url
 output PAGE_URL string = page.outputs.origin
+// What the page is built with.
+output PAGE_API string = '${app.outputs.url}/api'
+output PAGE_CALLING string = 'acs'
+output PAGE_CLIENT_ID string = authClientId
+output PAGE_ISSUER string = app.outputs.issuer
+output PAGE_SCOPE string = 'openid profile offline_access api://${authClientId}/access_as_user'
 output TABLES_ENDPOINT string = storage.outputs.tablesEndpoint
 output COMMUNICATION_ARM_ID string = communication.outputs.id
 output COMMUNICATION_ENDPOINT string = 'https://${communication.outputs.host}'

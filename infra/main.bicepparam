@@ -20,6 +20,7 @@ param httpConcurrency = int(readEnvironmentVariable('HTTP_CONCURRENCY', '16'))
 param maximumInstances = int(readEnvironmentVariable('MAXIMUM_INSTANCES', '40'))
 param siteUpdateStrategy = readEnvironmentVariable('SITE_UPDATE_STRATEGY', 'Recreate')
 param chosenSettings = {
+  API_DOCS: readEnvironmentVariable('API_DOCS', '')
   AUTH_ISSUERS: readEnvironmentVariable('AUTH_ISSUERS', '')
   TOKEN_SCOPES: readEnvironmentVariable('TOKEN_SCOPES', '')
   TOKEN_SCOPES_BY_ROLE: readEnvironmentVariable('TOKEN_SCOPES_BY_ROLE', '')

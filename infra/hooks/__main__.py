@@ -70,7 +70,7 @@ async def preprovision(
 async def postprovision(
     graph: Rest, values: Mapping[str, str], make_tables: Callable[[], Awaitable[int]]
 ) -> None:
-    address = needed(values, "PAGE_URL")
+    address = f"{needed(values, 'PAGE_URL')}/"  # as the page sends it: to the letter
     if is_somebody_elses(values):
         print(f"Entra: add {address} to the redirect addresses of your registration (spa)")
     elif not await registration.add_redirect(graph, environment_of(values), address):

@@ -22,6 +22,7 @@ param maximumInstances int
 param siteUpdateStrategy string
 
 var blobs = 'https://${storageName}.blob.${environment().suffixes.storage}'
+var issuer = '${environment().authentication.loginEndpoint}${authTenantId}/v2.0'
 var tables = 'https://${storageName}.table.${environment().suffixes.storage}'
 
 // Of the Functions host and Microsoft's credential: the app never reads them.
@@ -42,7 +43,7 @@ var ownSettings = {
   COMMUNICATION_ENDPOINT: 'https://${communicationHost}'
   COMMUNICATION_RESOURCE_ID: communicationResourceId
   TABLES_ENDPOINT: tables
-  AUTH_ISSUER: '${environment().authentication.loginEndpoint}${authTenantId}/v2.0'
+  AUTH_ISSUER: issuer
   AUTH_AUDIENCE: authClientId
   CALLBACK_BASE_URL: 'https://${name}.azurewebsites.net'
   EVENT_GRID_KEY: '@Microsoft.KeyVault(SecretUri=${eventGridKeyUri})'
@@ -144,5 +145,6 @@ resource passwords 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-
   }
 ]
 
+output issuer string = issuer
 output name string = app.name
 output url string = 'https://${app.properties.defaultHostName}'

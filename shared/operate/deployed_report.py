@@ -21,16 +21,21 @@ _NAMING = re.compile(r"https?://[^\s,;)]+|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-
 _SHORTEST = 5
 
 
-class _Asked(dict[str, str]):
+class _Asked(Mapping[str, str]):
     """An environment without settings, which notes what it is asked for."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.names: set[str] = set()
 
-    def get(self, name: str, default: str = "") -> str:  # type: ignore[override]
+    def __getitem__(self, name: str) -> str:
         self.names.add(name)
-        return default
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
 
 
 def known_settings() -> frozenset[str]:
@@ -38,6 +43,7 @@ def known_settings() -> frozenset[str]:
     asked = _Asked()
     with contextlib.suppress(SettingsError):
         load(asked)
+    # The others are parts of an entry of AUTH_ISSUERS.
     return frozenset(name for name in asked.names if name[0].isupper())
 
 

@@ -1,21 +1,20 @@
 """What can be known of infra/ without Azure, and which faults that would show."""
 
 import re
-from collections.abc import Mapping
-from typing import NoReturn
 
 import pytest
 
 from shared import tables
-from shared.settings import _OF_THE_PLATFORM, load
-from shared.settings_reader import SettingsError
+from shared.operate.deployed_report import known_settings
+from shared.settings import _OF_THE_PLATFORM
 from tests.infra.bicep import BicepFile, read
 from tests.infra.checks import APP, PARAMETERS, STORAGE, faults, infra
 
+HOLDS_A_KEY = "holds a key"
 # Settings of the app that infra/ leaves out, and why.
 LEFT_OUT = {
-    "COMMUNICATION_CONNECTION_STRING": "holds a key",
-    "TABLES_CONNECTION_STRING": "holds a key",
+    "COMMUNICATION_CONNECTION_STRING": HOLDS_A_KEY,
+    "TABLES_CONNECTION_STRING": HOLDS_A_KEY,
     "AzureWebJobsStorage": "holds a key; the host finds its storage by AzureWebJobsStorage__*",
     "AUTH_USER_CLAIM": "Entra's is the default",
     "AUTH_NAME_CLAIM": "Entra's is the default",
@@ -29,7 +28,7 @@ LEFT_OUT = {
     "RECORDING_STORAGE_URL": "is for an emulator",
     "IDENTITY_ENDPOINT": "the platform sets it",
     "IDENTITY_HEADER": "the platform sets it",
-    "AZURE_CLIENT_SECRET": "holds a key",
+    "AZURE_CLIENT_SECRET": HOLDS_A_KEY,
     "AZURE_TENANT_ID": "a managed identity needs none",
 }
 
@@ -137,31 +136,6 @@ def test_every_table_is_made(files: dict[str, BicepFile]) -> None:
     made = files[STORAGE].variables["tableNames"]
     assert isinstance(made, list)
     assert {str(name) for name in made} == set(tables.ALL)
-
-
-class _Asked(Mapping[str, str]):
-    """An environment without settings, which notes what it is asked for."""
-
-    def __init__(self) -> None:
-        self.names: set[str] = set()
-
-    def __getitem__(self, name: str) -> NoReturn:
-        self.names.add(name)
-        raise KeyError(name)
-
-    def __iter__(self) -> NoReturn:
-        raise AssertionError("settings are asked for by name")
-
-    def __len__(self) -> int:
-        return 0
-
-
-def known_settings() -> set[str]:
-    asked = _Asked()
-    with pytest.raises(SettingsError):
-        load(asked)
-    of_an_issuer = {"metadataUrl", "jwksUrl", "personClaim"}  # of an entry of AUTH_ISSUERS
-    return asked.names - of_an_issuer
 
 
 def set_by_infra(files: dict[str, BicepFile]) -> set[str]:

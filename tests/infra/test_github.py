@@ -72,6 +72,13 @@ def test_the_container_forwards_the_ports_of_the_stack() -> None:
     assert set(container["portsAttributes"]) <= {str(port) for port in DEFAULT_PORTS.values()}
 
 
+def test_the_page_is_built_with_what_infra_tells() -> None:
+    page = (ROOT / "web" / "README.md").read_text("utf-8")
+    told = re.findall(r"^output (PAGE_\w+)", (ROOT / "infra/main.bicep").read_text("utf-8"), re.M)
+
+    assert set(re.findall(r"`(PAGE_[A-Z_]+)`", page)) == set(told) - {"PAGE_URL"}
+
+
 def test_azd_runs_hooks_and_deploys_folders_that_exist() -> None:
     described = YAML(typ="safe").load(ROOT / "azure.yaml")
     hooks = described["hooks"]
@@ -81,4 +88,20 @@ def test_azd_runs_hooks_and_deploys_folders_that_exist() -> None:
         assert hook["run"] == f"python3 dev.py hook {name}"
     for service in described["services"].values():
         assert (ROOT / service["project"]).is_dir()
+    assert set(described["services"]) == {"api", "web"}  # each has its tag, see checks.py
     assert (ROOT / described["infra"]["path"] / f"{described['infra']['module']}.bicep").is_file()
+
+
+def test_the_lines_of_azd_and_func_are_known_ones() -> None:
+    """Neither tool can be had here; each line is compared with what their references have."""
+    page = (ROOT / "docs" / "deploy.md").read_text("utf-8")
+    found = re.findall(r"^```\n(.*?)^```$|`([^`\n]+)`", page, re.M | re.S)
+    code = "\n".join(block or inline for block, inline in found)
+
+    used = set(re.findall(r"\b(azd (?:auth|env) [a-z-]+|azd [a-z]+|func [a-z]+ [a-z]+)", code))
+
+    assert used <= {
+        *("azd auth login", "azd env new", "azd env set", "azd env get-values", "azd up"),
+        *("azd provision", "azd deploy", "azd down", "func azure functionapp"),
+    }
+    assert "--python" in code

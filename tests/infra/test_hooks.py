@@ -137,7 +137,7 @@ async def test_what_people_have_added_stays(entra: Rest) -> None:
 
     after = await registered(entra, azd)
     assert own in after["appRoles"]
-    assert after["spa"]["redirectUris"] == ["https://other.example", PAGE]
+    assert after["spa"]["redirectUris"] == ["https://other.example", f"{PAGE}/"]
     assert "https://contoso.example/calls" in after["identifierUris"]
     assert client in after["api"]["preAuthorizedApplications"]
 

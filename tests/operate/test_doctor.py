@@ -194,7 +194,8 @@ def test_what_goes_into_an_issue_names_nothing(stack: Stack, changed: dict[str, 
 
     assert told.stderr == ""
     assert "azure-data-tables 1" in told.stdout
-    assert "settings: AUTH_" in told.stdout
+    assert "\nsettings: " in told.stdout
+    assert " AUTH_ISSUER, " in told.stdout
     assert ("ok    table identities" in told.stdout) != bool(changed)
     for value in settings.values():
         assert len(value) < 5 or value not in told.stdout

@@ -23,7 +23,7 @@ def own_tables(stack: Stack, folder: Path) -> Iterator[Stack]:
         try:
             wait_until_open(port)
             changed = stack.with_tables(azurite.connection_string(port))
-            asyncio.run(provision(load(changed.settings)))
+            asyncio.run(provision(load(changed.settings).upstream))
             yield changed
         finally:
             process.kill()

@@ -1,5 +1,6 @@
 """dev.py package: what is deployed, compiled, and nothing else."""
 
+import ast
 import os
 import subprocess
 import sys
@@ -70,6 +71,69 @@ def test_what_runs_is_compiled_and_no_source_is_read(package: Path, tmp_path: Pa
 
     assert ran.stderr == ""
     assert ran.stdout.strip() == str(package / "shared" / "app" / "__init__.py")
+
+
+def imported(file: Path) -> set[str]:
+    """The modules of `shared` that a module imports, with the packages they are in."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{one.name}" for one in node.names)}
+        elif isinstance(node, ast.Import):
+            found |= {one.name for one in node.names}
+    return {name for name in found if name.startswith("shared")}
+
+
+def test_it_holds_no_module_that_nothing_imports(package: Path) -> None:
+    """But for what operators start with `python -m`."""
+    files = {
+        ".".join(path.relative_to(package).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in (package / "shared").rglob("*.py")
+    }
+    commands = {
+        name
+        for name, path in files.items()
+        if name.endswith("__main__") or '__name__ == "__main__"' in path.read_text("utf-8")
+    }
+    waiting = [*commands]
+    for path in package.glob("*/function.json"):
+        waiting += imported(path.parent / "__init__.py")
+    reached: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name in files and name not in reached:
+            reached.add(name)
+            waiting += [*imported(files[name]), name.rpartition(".")[0]]
+
+    assert len(commands) < 8
+    assert set(files) - reached == set()
+
+
+@pytest.mark.installation
+@pytest.mark.timeout(600)
+def test_it_starts_with_what_azure_installs(package: Path, tmp_path: Path) -> None:
+    """Every function, from that folder, with requirements.txt and nothing else."""
+    python = str(tmp_path / "venv" / "bin" / "python")
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
+    install = [python, "-m", "pip", "install", "--quiet", "--require-hashes", "-r"]
+    subprocess.run([*install, "requirements.txt"], cwd=package, check=True)
+    names = [path.parent.name for path in package.glob("*/function.json")]
+    code = f"import {', '.join(names)}, shared.operate.doctor, shared.operate.check_data"
+
+    ran = subprocess.run(
+        [python, "-P", "-c", f"import sys; sys.path.insert(0, '.'); {code}"],
+        cwd=package,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ran.stderr == ""
+    asked = subprocess.run(
+        [python, "-m", "shared.operate.doctor"], cwd=package, env={}, capture_output=True, text=True
+    )
+    assert "FIX   setting AUTH_ISSUER" in asked.stdout
 
 
 def test_a_folder_of_somebody_is_not_replaced(tmp_path: Path) -> None:
