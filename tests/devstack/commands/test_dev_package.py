@@ -131,7 +131,12 @@ def test_it_starts_with_what_azure_installs(package: Path, tmp_path: Path) -> No
 
     assert ran.stderr == ""
     asked = subprocess.run(
-        [python, "-m", "shared.operate.doctor"], cwd=package, env={}, capture_output=True, text=True
+        [python, "-m", "shared.operate.doctor"],
+        cwd=package,
+        env={},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert "FIX   setting AUTH_ISSUER" in asked.stdout
 
