@@ -39,6 +39,10 @@ param chosenSettings = {
   BOT_GREETING: readEnvironmentVariable('BOT_GREETING', '')
   BOT_MENU: readEnvironmentVariable('BOT_MENU', '')
   BOT_VOICE: readEnvironmentVariable('BOT_VOICE', '')
+  BOTS: readEnvironmentVariable('BOTS', '')
+  TEAMS_RESOURCE_ACCOUNTS: readEnvironmentVariable('TEAMS_RESOURCE_ACCOUNTS', '')
+  TEAMS_VOICE_APPS: readEnvironmentVariable('TEAMS_VOICE_APPS', '')
+  STANDALONE_CALLS: readEnvironmentVariable('STANDALONE_CALLS', '')
   RECORDING_NOTICE: readEnvironmentVariable('RECORDING_NOTICE', '')
   UPSTREAM_TIMEOUT_SECONDS: readEnvironmentVariable('UPSTREAM_TIMEOUT_SECONDS', '')
 }

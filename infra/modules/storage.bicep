@@ -17,6 +17,7 @@ var tableNames = [
   'invitations'
   'meetings'
   'calls'
+  'agents'
   'intents'
 ]
 var storageBlobDataOwner = 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
