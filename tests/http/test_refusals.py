@@ -136,7 +136,10 @@ async def test_a_route_for_people_refuses_an_app_whatever_its_roles(
 
 
 WITH_BODIES = [one for one in routes(besides=OPEN) if one[0] in ("POST", "PUT")]
-ROLES = ["Tokens.Issue", "Bots.Operate", "Calls.Manage", "Calls.Record", "Meetings.Schedule"]
+ROLES = [
+    *("Agents.Manage", "Bots.Operate", "Calls.Manage"),
+    *("Calls.Record", "Meetings.Schedule", "Tokens.Issue"),
+]
 
 
 @pytest.mark.parametrize(("method", "path"), WITH_BODIES)

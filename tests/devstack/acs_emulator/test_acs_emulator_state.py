@@ -108,6 +108,7 @@ async def test_state_tells_what_there_is_and_what_was_asked_for(tmp_path: Path) 
                 "tokensIssued": 3,
                 "tokensRevoked": 3,
                 "calls": [],
+                "assignments": [],
             }
             assert requests == {
                 "create": 4,

@@ -40,7 +40,9 @@ def test_stack_json_says_all_that_a_program_needs(running: DevRun) -> None:
         f"endpoint={stack['acs']}/;accesskey="
     )
     assert stack["settings"]["TEAMS_APP_ID"] == stack["teams"]["appId"]
-    assert set(stack["teams"]) == {"appId", "token", "userId"}
+    named = {"account", "appId", "tenantId", "token", "userId", "voiceApp"}
+    assert set(stack["teams"]) == named
+    assert stack["teams"]["account"].keys() == {"id", "number"}
     assert stack["callerId"].startswith("+1425")
     assert stack["callbackIssuer"].startswith("https://")
     assert stack["callbackJwksUrl"] == f"{stack['acs']}/calling/keys"
