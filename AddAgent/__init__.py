@@ -35,4 +35,5 @@ OPERATION = Operation(
     body=AgentBody,
     role=AGENTS_MANAGE,
     problems=(AssignmentRefused, CommunicationUnavailable, Conflict, NotConfigured, Throttled),
+    links={"/agents/{objectId}": "$request.path.objectId"},
 )

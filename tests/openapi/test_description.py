@@ -150,7 +150,7 @@ def test_a_link_leads_to_an_operation_with_all_that_its_path_needs() -> None:
     # Whatever needs an id of ours, or of a bot or friend, is led to.
     led_to = {target for _, target in links}
     assert {id_ for id_, path in paths.items() if "{" in path} - led_to == {
-        *("addFriend", "registerBot", "applyEvents"),
+        *("addAgent", "addFriend", "registerBot", "applyEvents"),
         *("isReady", "isReadyByHead", "showAsset", "showAssetByHead"),
     }
 
