@@ -11,7 +11,7 @@ from shared.tables import SHARED_CALLS
 from tests.meetings.meeting_world import ANN, BEN, CAT, PLAN, MeetingWorld
 from tests.support.deeds import Wish
 
-OWN_ROW = 2
+OWN_ROW = 3  # after the intents of the parting, and to remove the rows later
 
 
 @pytest.mark.parametrize(

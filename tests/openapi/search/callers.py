@@ -15,6 +15,7 @@ from schemathesis.generation.meta import TestPhase
 from devstack.acs_emulator.wire.signing_key import SigningKey
 from devstack.well_known import ACS_CALLBACK_ISSUER, ACS_RESOURCE_ID
 from shared.auth.roles import (
+    AGENTS_MANAGE,
     BOTS_OPERATE,
     CALLS_MANAGE,
     CALLS_RECORD,
@@ -25,7 +26,7 @@ from shared.auth.webhooks import KEY_HEADER
 from tests.openapi.search.setup import MANAGER, Setup
 from tests.support.stack import Issuer
 
-ROLES = (BOTS_OPERATE, CALLS_MANAGE, CALLS_RECORD, MEETINGS_SCHEDULE, TOKENS_ISSUE)
+ROLES = (AGENTS_MANAGE, BOTS_OPERATE, CALLS_MANAGE, CALLS_RECORD, MEETINGS_SCHEDULE, TOKENS_ISSUE)
 LIFETIME = timedelta(hours=12)
 # As of the manager.
 PERSON, APP = "search: person", "search: app"

@@ -24,6 +24,7 @@ from tests.openapi.search.callers import SETUP, headers_of
 # Azure takes. By code, or by what is wrong with a part.
 _REFUSED_BY_AZURE = {"call-refused", "meeting-refused", "teams-token-refused"}
 _REFUSED_BY_STATE = {
+    "is the tenant of none of the resource accounts here",
     # Whom the caller names.
     "is you; a friend is somebody else",
     "has no identity here",
