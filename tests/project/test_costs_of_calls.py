@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from shared.operate.tidy import Tidy
 from tests.calls.recording import record, until
 from tests.calls.test_calls import AUDIO, place
 from tests.identity.test_teams import exchange, teams_token
@@ -70,9 +71,10 @@ async def test_steering_a_call_costs_what_the_table_says(
 
 
 async def test_bots_sessions_and_erasures_cost_what_the_table_says(
-    stack: Stack, counting: Counting, known: list[Person], client: aiohttp.ClientSession
+    stack: Stack, counting: Counting, known: list[Person], client: aiohttp.ClientSession, tidy: Tidy
 ) -> None:
     ann, ben, carol, dora = known
+    await tidy.run()  # which notes it, so that readiness does not look for what is overdue
     of, bot = counting.of, f"/bots/{uuid.uuid4().hex}"
     again, renamed = {"displayName": "Bot"}, {"displayName": "Help Desk"}
     await of("PUT /bots/{botId}", ann.ask(bot, "PUT", again), 201)
@@ -89,7 +91,7 @@ async def test_bots_sessions_and_erasures_cost_what_the_table_says(
     exchanged = exchange(client, ann.host, ann.bearer, teams_token(stack))
     await of("POST /token/teams", exchanged, 200)
     await of("DELETE /token", ben.ask("/token", "DELETE"), 204)
-    await of("GET /health/ready", ann.ask("/health/ready"), 200)
+    await of("GET /health/ready, soon after a run of Tidy", ann.ask("/health/ready"), 200)
     link = {"joinWebUrl": SHORT, "title": "Ours", "audience": {"users": [ben.id]}}
     await of("PUT /meetings, with one named friend", ann.ask("/meetings", "PUT", link), 201)
     await befriend(carol, ben)
