@@ -63,9 +63,9 @@ class UnfinishedDecisions:
         return owner, friend
 
     async def _take_back_if_erased(self, owner: str, friend: str, proven_at: object) -> None:
-        """Undo a decision that came after the erasure of who made it; nobody else will do it.
+        """Undo a decision that was stored after its maker was erased; nobody else will do it.
 
-        What a person of the same name has said who came after that stays.
+        If the same person has signed in again since, what they have said since then stays.
         """
         row = await self._identities.row_under(owner)
         if row is None or not isinstance(proven_at, datetime):

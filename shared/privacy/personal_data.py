@@ -161,7 +161,8 @@ class PersonalData:
             break
         else:
             raise Conflict
-        # Also those of requests that were killed; but not that of an erasure of who came after.
+        # Also the intents of requests that were killed; but if the person has come again since, the
+        # intent of their next erasure stays.
         for kind in (*self._needless, ERASE):
             await self._intents.end_all(kind, mapping, intent.begun_at)
 

@@ -81,7 +81,7 @@ def read_upstream_settings(reader: SettingsReader) -> UpstreamSettings:
 
 
 def read_storage_settings(reader: SettingsReader) -> UpstreamSettings:
-    """What tables need, for who asks nothing else; ACS is left out."""
+    """The settings of the tables alone, for a command that does not ask ACS."""
     connection_string, tables_endpoint = _tables(reader)
     return UpstreamSettings(
         communication_endpoint="",

@@ -25,8 +25,8 @@ from tests.calls.test_call_records import events
 from tests.support.interleaving import Stopped
 
 ANSWERED, NO_BOT = IncomingCallResult.ANSWERED, IncomingCallResult.NO_BOT
-# An answer to an outsider writes so often: the intent, the batch, the index of who calls, the
-# record, the place, whom it is for, ACS's id.
+# What answering an outsider writes: the intent, the batch, the caller's index, the record, the
+# place, whom the call is for, and ACS's id.
 WRITES = 7
 
 

@@ -1,5 +1,5 @@
-"""A host that dies while somebody with calls is erased, or while a call is placed by who is erased
-instead, leaves no call in ACS and no row here when the erasure is repeated.
+"""A host dies while a person with calls is erased, or while it places a call of a person who then
+erases themselves: once the erasure is repeated, no call is left in ACS and no row here.
 
 Each test holds one request at every step, each of another caller, and kills the host once."""
 

@@ -1,5 +1,5 @@
-"""What somebody says whose erasure overtakes it, and whose request dies then, is taken back by
-Tidy: the client of who was erased repeats nothing."""
+"""Somebody decides about a friend, is erased meanwhile, and the host dies: Tidy takes the decision
+back, since the client of an erased person repeats nothing."""
 
 import asyncio
 from collections.abc import Awaitable

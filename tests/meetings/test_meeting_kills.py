@@ -57,7 +57,7 @@ CHANGING = [
         ("graph", "get", 0),
         ("tables", "update", 1),  # the row of the meeting, which ends later
         ("tables", "update", 2),  # the record
-        ("tables", "remove", 0),  # the row of who is invited no longer
+        ("tables", "remove", 0),  # the row of somebody who is not invited any more
         ("tables", "update", 5),  # the rows of the owner and two
         ("tables", "update", 6),  # the record, when nobody is leaving any more
         ("graph", "update", 0),

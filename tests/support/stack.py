@@ -131,7 +131,7 @@ class Stack:
         return self.issuer.token(user, **options)
 
     def with_tables(self, connection_string: str) -> "Stack":
-        """The same stack for who keeps everything in other tables."""
+        """The same stack, for a test that keeps everything in other tables."""
         other = copy.copy(self)
         settings = {**self.settings, "TABLES_CONNECTION_STRING": connection_string}
         changed = {"tablesConnectionString": connection_string, "settings": settings}

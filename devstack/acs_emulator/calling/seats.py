@@ -153,8 +153,7 @@ class Seats:
                     here.has_clients = True
 
     def sync(self, call: Call) -> None:
-        """After a change of who is in a call: tell its windows, and end it if nobody is left to
-        talk to."""
+        """Somebody has joined or left: tell the call's windows, and end it if one person is left."""
         reasons, call.left = call.left, {}
         if not self.of(call):
             return
