@@ -187,7 +187,7 @@ def _shares(world: World, owner: int, title: str | None) -> list[Deed]:
 
 
 def _may_show(world: World, share: Deed, look: Deed) -> bool:
-    """Could this sharing, begun before the look was answered, show the call to the person who looked?"""
+    """Could this sharing, begun before the look was answered, show the call to its viewer?"""
     owner, viewer, audience = share.wish.who, look.wish.who, share.wish.audience
     if share.began > look.ended or _was_unshared(world, share, look):
         return False

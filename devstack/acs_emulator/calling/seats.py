@@ -153,7 +153,7 @@ class Seats:
                     here.has_clients = True
 
     def sync(self, call: Call) -> None:
-        """Somebody has joined or left: tell the call's windows, and end it if one person is left."""
+        """Somebody has joined or left: tell the windows, and end the call if one person is left."""
         reasons, call.left = call.left, {}
         if not self.of(call):
             return

@@ -70,7 +70,7 @@ class Dispatcher:
         return web.Response(status=HTTPStatus.CREATED)
 
     async def _take(self, request: web.Request) -> web.Response:
-        """Events that no queue wants are about the call's other end, or about people who were added."""
+        """Events that no queue wants are about the call's other end, or people who were added."""
         match request.headers.get("aeg-event-type"):
             case "SubscriptionValidation":
                 [event] = await request.json()
