@@ -6,6 +6,7 @@ on somebody's own machine. Never use them for a real resource.
 """
 
 import base64
+import json
 
 # 64 bytes, as many as a real access key has. The decoded text says what it is, so that anybody can
 # judge a secret scanner's finding at a glance.
@@ -25,6 +26,9 @@ ACS_CALLER_ID = "+14255550100"
 TEAMS_ACCOUNT_ID = "acde0000-0000-4000-8000-00000000acc0"
 TEAMS_ACCOUNT_NUMBER = "+14255550177"
 TEAMS_VOICE_APP_ID = "acde0000-0000-4000-8000-00000000a99a"
+TEAMS_VOICE_APPS = json.dumps(
+    [{"id": TEAMS_VOICE_APP_ID, "name": "Front desk", "kind": "autoAttendant"}]
+)
 
 # The `iss` of the tokens of callbacks: Azure's own, so that an app checks here what it will check
 # there. The signing keys are the emulator's, at this path.

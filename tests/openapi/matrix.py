@@ -177,7 +177,7 @@ MATRIX: Mapping[str, Row] = {
         role=AGENTS_MANAGE, ids=an_object_id, unknown=NO_AGENT, answers={OTHERS: "204"}
     ),
     "GET /agents": Row(role=AGENTS_MANAGE, answers=EVERYBODY),
-    "GET /voiceApps": Row(answers={OTHERS: "501 not-configured"}),
+    "GET /voiceApps": Row(answers=EVERYBODY),
     "PUT /bots/{botId}": Row(
         role=BOTS_OPERATE,
         ids=a_bot,

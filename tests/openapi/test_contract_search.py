@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from devstack.well_known import TEAMS_ACCOUNT_ID, TEAMS_VOICE_APP_ID
+from devstack.well_known import TEAMS_ACCOUNT_ID
 from tests.openapi.search.setup import KNOWN, MANAGER, Setup
 from tests.support.described import DescribedAnswers
 from tests.support.people import coded
@@ -36,11 +36,9 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Issuer]:
 def host(stack: Stack, elsewhere: Issuer) -> Iterator[Host]:
     known = [{"issuer": elsewhere.url, "audience": elsewhere.audience}]
     account = {"id": TEAMS_ACCOUNT_ID, "tenant": stack.values["teams"]["tenantId"]}
-    voice_app = {"id": TEAMS_VOICE_APP_ID, "name": "Front desk", "kind": "autoAttendant"}
     host = stack.host(
         AUTH_ISSUERS=json.dumps(known),
         TEAMS_RESOURCE_ACCOUNTS=json.dumps([account]),
-        TEAMS_VOICE_APPS=json.dumps([voice_app]),
     )
     host.start_blocking()
     for name in KNOWN:

@@ -30,11 +30,7 @@ async def assignments(stack: Stack) -> AsyncIterator[Assignments]:
 @pytest.fixture
 def settings(stack: Stack) -> dict[str, str]:
     account = {"id": TEAMS_ACCOUNT_ID, "tenant": stack.values["teams"]["tenantId"]}
-    app = {"id": TEAMS_VOICE_APP_ID, "name": "Front desk", "kind": "autoAttendant"}
-    return {
-        "TEAMS_RESOURCE_ACCOUNTS": json.dumps([account]),
-        "TEAMS_VOICE_APPS": json.dumps([app]),
-    }
+    return {"TEAMS_RESOURCE_ACCOUNTS": json.dumps([account])}
 
 
 async def agents(person: Person) -> list[str]:
