@@ -179,7 +179,7 @@ async def test_a_repetition_killed_at_any_write_leaves_the_call_shared_as_it_was
 
 
 async def test_a_sharing_with_as_many_as_a_call_holds_is_finished_too_wherever_it_was_killed(
-    stack: Stack, counted_host: Host, people: People, kill: Kill, tidy: Tidy
+    stack: Stack, counted_host: Host, people: People, kill: Kill, tidy: Tidy, few: Few
 ) -> None:
     [owner] = people(counted_host, "owner")
     friends = await with_friends(stack, owner, MOST + 3)
@@ -191,7 +191,7 @@ async def test_a_sharing_with_as_many_as_a_call_holds_is_finished_too_wherever_i
     assert (first.status, first.json["invited"]) == (201, 3)
 
     # The record's; a row's; and the record's once more, when nobody is leaving any more.
-    for skip in (1, MOST // 2, 2 + MOST + 1):
+    for skip in few((1, MOST // 2, 2 + MOST + 1)):
         step = Step("tables", "update", skip, "after")
         friends.reverse()
         audience, title = friends[:MOST], f"New at {step}"
