@@ -72,8 +72,10 @@ ERASURES = _per_minute("erasures", 20, "erasures")
 # Each bot is an identity in ACS.
 BOT_CHANGES = _per_minute("bot-changes", 120, "bots that an operator registers, renames or erases")
 
-# Of friends. Each decision about somebody is a row here and a row there; what was withdrawn stays
-# for some hours (`shared.friends.withdrawn`).
+# Of friends. Each decision about somebody is a row here and a row there. A no counts for 50 minutes
+# (`shared.friends.rows.NO_TOLD`), however long its row stays: that depends on what the other says.
+# It is counted before a request, an accept and a block only. To count again after the write would
+# cost each of them up to five queries more, and nothing rests on the exact number.
 FRIENDS = Limit(
     "friends", 5000, "friends, requests, blocks and what was withdrawn just now", TooManyFriends
 )

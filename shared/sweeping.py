@@ -1,7 +1,7 @@
 """Tables as an erasure sees them: it never touches what belongs to a person who came later."""
 
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import override
 
 from shared.changes import change_row, retry_if_changed
@@ -40,8 +40,11 @@ class SweptTable(Table):
         *,
         after: str = "",
         most: int = PAGE_ROWS,
+        only: Sequence[str] = (),
     ) -> tuple[list[Row], bool]:
-        found = await super().page(partition_key, row_filter, parameters, after=after, most=most)
+        found = await super().page(
+            partition_key, row_filter, parameters, after=after, most=most, only=only
+        )
         await self._check()
         return found
 

@@ -20,7 +20,7 @@ from azure.core.exceptions import (
     ResourceExistsError,
 )
 
-from shared.stored_rows import Row, Value, datetime_text, entity_of, row_of
+from shared.stored_rows import Row, Value, datetime_text, entity_of, is_long, row_of
 from shared.upstream.batches import send_together
 from shared.upstream.clients import Upstream
 from shared.upstream.errors import NoAccessToken
@@ -41,10 +41,11 @@ _WRITE = {**_VERSION, "Content-Type": "application/json", "Prefer": "return-no-c
 _SCOPE = "https://storage.azure.com/.default"
 # The code of the one conflict that says that a row is there.
 _EXISTS = "EntityAlreadyExists"
+_KEYS = ("PartitionKey", "RowKey")
 # Whatever version is stored.
 ANY = "*"
 
-# A value in a filter: a text, a time, or an integer of 32 bits.
+# A value in a filter: a text, a time, or an integer.
 type Parameter = str | datetime | int
 # Where to go on in a query: the keys of the next row. The second may be missing.
 type Continuation = tuple[str, str | None]
@@ -130,21 +131,27 @@ class TableApi:
         parameters: Mapping[str, Parameter],
         most: int,
         continuation: Continuation | None = None,
+        only: Sequence[str] = (),
     ) -> tuple[list[Row], Continuation | None]:
         """One answer to a query, and where the next begins; None at the end.
 
         Args:
             row_filter: an OData filter, whose words are separated by one space each; `@name`
                 stands for a parameter.
+            only: the values to read; all if empty. Rows that are read so have no etag, since
+                nobody may write what they have not read whole.
         """
         wanted = quote(filled(row_filter, parameters), safe="")
         target = f"{self._path}()?$top={most}&$filter={wanted}"
+        if only:
+            target += f"&$select={','.join((*_KEYS, *only))}"
         if continuation is not None:
             partition_key, row_key = continuation
             target += f"&NextPartitionKey={quote(partition_key, safe='')}"
             target += f"&NextRowKey={quote(row_key, safe='')}" if row_key else ""
         answer = await self._send("GET", target, _VERSION)
-        rows = answer.read(lambda page: list(map(row_of, page["value"])))
+        read = _part_of_row if only else row_of
+        rows = answer.read(lambda page: list(map(read, page["value"])))
         next_partition = answer.headers.get("x-ms-continuation-NextPartitionKey")
         if next_partition is None:
             return rows, None
@@ -245,7 +252,14 @@ def _filter_literal(value: Parameter) -> str:
         return "'" + value.replace("'", "''") + "'"
     if isinstance(value, datetime):
         return f"datetime'{datetime_text(value)}'"
-    return str(value)
+    return f"{value}L" if is_long(value) else str(value)
+
+
+def _part_of_row(entity: Mapping[str, Any]) -> Row:
+    """The row of an entity of which only some values were asked for: those that it lacks are null
+    (documented: "Query Entities", on `$select`)."""
+    there = {name: value for name, value in entity.items() if value is not None}
+    return row_of({**there, "odata.etag": ""})
 
 
 def _literal(key: str) -> str:

@@ -5,7 +5,7 @@ Every access to Table Storage goes through here. What a row means, only its doma
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from azure.core.exceptions import (
@@ -107,6 +107,7 @@ class Table:
         *,
         after: str = "",
         most: int = PAGE_ROWS,
+        only: Sequence[str] = (),
     ) -> tuple[list[Row], bool]:
         """Some rows of one partition, by ascending RowKey, and whether there may be more.
 
@@ -116,6 +117,7 @@ class Table:
             after: a RowKey; the page begins behind it.
             most: the number of rows in a full page. Storage may answer with fewer before the end;
                 a page is empty only at the end.
+            only: the values to read; all if empty. See `TableApi.query`.
         """
         filters = ["PartitionKey eq @partition_key", *(["RowKey gt @after"] if after else [])]
         if row_filter:
@@ -126,9 +128,9 @@ class Table:
             "partition_key": partition_key,
             "after": after,
         }
-        rows, token = await self._rows(query, values, most, None)
+        rows, token = await self._rows(query, values, most, None, only)
         while token and not rows:
-            rows, token = await self._rows(query, values, most, token)
+            rows, token = await self._rows(query, values, most, token, only)
         return rows, bool(token)
 
     async def scan(
@@ -153,8 +155,9 @@ class Table:
         parameters: Mapping[str, Parameter],
         most: int,
         continuation: Continuation | None,
+        only: Sequence[str] = (),
     ) -> tuple[list[Row], Continuation | None]:
-        return await self._ask(lambda: self._api.query(query, parameters, most, continuation))
+        return await self._ask(lambda: self._api.query(query, parameters, most, continuation, only))
 
     async def merge(self, row: Row, values: Mapping[str, Value]) -> Row:
         """Change some values of a row, if nobody else wrote it since it was read.

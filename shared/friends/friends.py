@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from shared.bounds import DECISIONS, FRIENDS, UNANSWERED
 from shared.friends.friendships import Friendships
 from shared.friends.rows import (
+    NO_TOLD,
     Decision,
     Friend,
     Friendship,
@@ -43,6 +44,7 @@ from shared.tables import Row
 from shared.upstream.concurrency import for_each
 
 _NO_FRIEND = "There is no accepted friend by that name."
+_MINUTES_TOLD = NO_TOLD // timedelta(minutes=1)
 # How often a request is started again because an erasure or a heal came in between.
 _TRIES = 10
 
@@ -72,6 +74,7 @@ class Friends:
         self._intents = intents
         self._withdrawn = withdrawn
         self._resource = resource_key(resource)
+        self._now = now
         self._decisions = Budget(DECISIONS.number, now)
 
     @property
@@ -92,7 +95,7 @@ class Friends:
         Raises:
             InvalidRequest: the id is the caller's own.
             TooManyUnanswered: others have to answer first, or the caller has to withdraw requests.
-            TooManyFriends: the caller has decided about too many people.
+            TooManyFriends: it would be one person more than the caller may decide about.
             Throttled: too many changes within a minute.
         """
         friend = _friend(caller, friend_id)
@@ -119,16 +122,17 @@ class Friends:
         for _ in range(_TRIES):
             identity = await self._check_caller(caller, friend, self._tokens.enrolled(caller))
             before = await self._friendships.find(caller.principal, friend)
-            is_request = before.mine is not Decision.YES and before.theirs is not Decision.YES
-            if is_request:
-                await self._refuse_if_crowded(caller)
+            told = before.told(self._now())
+            is_request = told is not Decision.YES and before.theirs is not Decision.YES
+            if told is not Decision.YES:
+                await self._refuse_if_crowded(caller, told, is_request=is_request)
             if before.mine is not Decision.YES and not begun:
                 details = decision_details(caller, before)
                 begun.append(await self._intents.begin(BEFRIEND, before.owner, details))
             own_row, written = await self._friendships.decide(before, friend, Decision.YES)
             is_new = is_new or before.mine is not Decision.YES
             if is_request and written:
-                await self._withdraw_if_too_many(caller, own_row, before.mine)
+                await self._withdraw_if_too_many(caller, own_row, told)
             friends_row = await self._friendships.copy_decision(
                 own_row, caller.principal.id, Profile.of(identity)
             )
@@ -168,10 +172,11 @@ class Friends:
             self._friendships.find(caller.principal, friend),
         )
         decision = Decision.BLOCK if block else Decision.NO
-        if not block and before.mine is Decision.NONE and before.state is State.HIDDEN:
+        told = before.told(self._now())
+        if not block and told is Decision.NONE and before.state is State.HIDDEN:
             return  # nothing was said that could be taken back
-        if before.row is None:
-            await self._refuse_if_crowded(caller)
+        if block and told is Decision.NONE:
+            await self._refuse_if_crowded(caller, told)
         details = decision_details(caller, before)
         async with self._intents.around(UNFRIEND, before.owner, details):
             if not block:
@@ -261,17 +266,23 @@ class Friends:
             return None
         return found.communication_user_id if found else None
 
-    async def _refuse_if_crowded(self, caller: Caller) -> None:
+    async def _refuse_if_crowded(
+        self, caller: Caller, told: Decision, *, is_request: bool = False
+    ) -> None:
         """Raises TooManyUnanswered or TooManyFriends if the caller may not decide about one person
-        more. One query for each 1,000 about whom they have."""
-        decided = await self._friendships.decided_by(caller.principal, FRIENDS.number)
-        states = [row.state for row in decided]
-        if states.count(State.REQUESTED) >= UNANSWERED.number:
+        more. One query for each 1,000 about whom they have.
+
+        Args:
+            told: what they have decided about this person; all but NONE is counted already.
+        """
+        states = await self._friendships.counted(caller.principal, FRIENDS.number)
+        if is_request and states.count(State.REQUESTED) >= UNANSWERED.number:
             raise _too_many_unanswered()
-        if len(decided) >= FRIENDS.number:
+        if told is Decision.NONE and len(states) >= FRIENDS.number:
             raise TooManyFriends(
                 f"You have {FRIENDS.number} friends, requests and blocks, which is the most there"
-                " may be: end some (DELETE); what is ended counts for some hours more."
+                " may be: end some (DELETE); what is ended counts for"
+                f" {_MINUTES_TOLD} minutes more."
             )
 
     async def _withdraw_if_too_many(

@@ -7,20 +7,23 @@ resolve one friend, each person's decision is read from their own row; the list 
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 from shared.changes import change_row, retry_if_changed
-from shared.friends.rows import Decision, Friendship, Profile, State
+from shared.friends.rows import Decision, Friendship, Profile, State, told_since
 from shared.identity.rows import Identity
 from shared.keys import milliseconds, principal_key
 from shared.principals import Principal
+from shared.table_api import Parameter
 from shared.tables import PAGE_ROWS, Row, RowChanged, Table, Value
 from shared.upstream.concurrency import for_each
 
 # How many friends of one person are read one by one, all at once; more are read by a query for all
 # of them, which costs more the more friends there are.
 _MOST_POINT_READS = 32
+# Those who count: with a young no, by when its owner said it, and never by what the other says.
+_COUNTED = "mine ne @none and ( mine ne @no or mineSeq gt @since )"
 # The filter, and its parameters, for rows whose owner has said yes.
 _SAID_YES = ("mine eq @yes", {"yes": Decision.YES.value})
 
@@ -96,13 +99,18 @@ class Friendships:
             )
 
     async def page(
-        self, owner: Principal, state: State | None, after: str, most: int = PAGE_ROWS
+        self,
+        owner: Principal,
+        state: State | None,
+        after: str,
+        most: int = PAGE_ROWS,
+        only: Sequence[str] = (),
     ) -> tuple[list[Row], bool]:
         """The owner's rows in one state, or in all states but HIDDEN; see `Table.page`."""
         state_filter = "state ne @state" if state is None else "state eq @state"
         parameters = {"state": (state or State.HIDDEN).value}
         return await self._table.page(
-            principal_key(owner), state_filter, parameters, after=after, most=most
+            principal_key(owner), state_filter, parameters, after=after, most=most, only=only
         )
 
     async def keys_in_state(self, owner: Principal, state: State, most: int) -> list[str]:
@@ -110,21 +118,31 @@ class Friendships:
         found: list[str] = []
         more = True
         while more and len(found) < most:
-            rows, more = await self.page(owner, state, found[-1] if found else "", most)
+            after = found[-1] if found else ""
+            rows, more = await self.page(owner, state, after, most, only=("state",))
             found += [row.row_key for row in rows]
         return found[:most]
 
-    async def decided_by(self, owner: Principal, most: int) -> list[Friendship]:
-        """At least `most` of the rows in which the owner has decided something, if there are so
-        many; else all. One query for each 1,000."""
-        decided = ("mine ne @none", {"none": Decision.NONE.value})
-        found: list[Row] = []
-        more = True
+    async def counted(self, owner: Principal, most: int) -> list[Value | None]:
+        """The states of at least `most` of those about whom the owner has decided, if there are so
+        many; else of all. A no counts while it is told (`Friendship.told`).
+
+        One query for each 1,000, which reads nothing else of them.
+        """
+        parameters: Mapping[str, Parameter] = {
+            "none": Decision.NONE.value,
+            "no": Decision.NO.value,
+            "since": told_since(self._now()),
+        }
+        found: list[Value | None] = []
+        after, more = "", True
         while more and len(found) < most:
-            after = found[-1].row_key if found else ""
-            rows, more = await self._table.page(principal_key(owner), *decided, after=after)
-            found += rows
-        return [Friendship.of(row) for row in found]
+            rows, more = await self._table.page(
+                principal_key(owner), _COUNTED, parameters, after=after, only=("state",)
+            )
+            after = rows[-1].row_key if rows else ""
+            found += [row.values.get("state") for row in rows]
+        return found
 
     async def friends_among(self, owner: str, others: Collection[str]) -> set[str]:
         """Which of the others are friends of a partition's owner, according to the copies.
@@ -244,12 +262,15 @@ class Friendships:
 
     async def export(self, principal: Principal) -> list[dict[str, Value]]:
         """The principal's decisions, and of the friends' decisions only what the list shows: that a
-        friend has said no, or was erased, must not be revealed, although the rows hold it."""
+        friend has said no, or was erased, must not be revealed, although the rows hold it. Nor is
+        an old no exported: its row stays only for what the friend says."""
+        now = self._now()
         rows = map(Friendship.of, await self._table.list_for(principal_key(principal)))
+        told = ((row, row.told(now)) for row in rows if row.friend_id)
         return [
-            _exported(row)
-            for row in rows
-            if row.friend_id and (row.mine is not Decision.NONE or row.state is not State.HIDDEN)
+            _exported(row, mine)
+            for row, mine in told
+            if mine is not Decision.NONE or row.state is not State.HIDDEN
         ]
 
     async def _find(self, owner: str, friend: str) -> Friendship:
@@ -308,9 +329,9 @@ def _friendship(owner: str, friend: str, row: Row | None) -> Friendship:
     return Friendship(owner, friend) if row is None else Friendship.of(row)
 
 
-def _exported(friendship: Friendship) -> dict[str, Value]:
+def _exported(friendship: Friendship, mine: Decision) -> dict[str, Value]:
     # Without the sequence number: it is higher than the friend's, and would reveal a hidden no.
-    exported: dict[str, Value] = {"id": friendship.friend_id or "", "mine": friendship.mine.value}
+    exported: dict[str, Value] = {"id": friendship.friend_id or "", "mine": mine.value}
     if friendship.state is not State.HIDDEN:
         exported["state"] = friendship.state.value
     if friendship.profile and friendship.profile.display_name and friendship.state in _NAMED:

@@ -27,6 +27,13 @@ class Decision(StrEnum):
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# How long both rows of what has ended stay, until `shared.friends.withdrawn` removes them: a
+# request ends after minutes, and hosts' clocks differ by less.
+KEPT = timedelta(hours=1)
+# How long somebody is told their own no: it counts, and is in their export. After that nobody can
+# tell a row that was removed from one that stays because the other has blocked them. Shorter than
+# KEPT by more than hosts' clocks differ: no row is removed that is still told.
+NO_TOLD = KEPT - timedelta(minutes=10)
 # A look-up takes a quarter of the time of `Decision(...)`, and a list has thousands.
 _DECISIONS = {decision.value: decision for decision in Decision}
 
@@ -178,6 +185,15 @@ class Friendship:
         """When the later of the two decisions was made, or a little later: see `milliseconds`."""
         return _EPOCH + timedelta(milliseconds=max(self.mine_seq, self.theirs_seq))
 
+    def told(self, now: datetime) -> Decision:
+        """The owner's decision, as far as the owner is told: an old no is taken for none.
+
+        It follows from the owner's half alone, so that it says nothing of what the friend has
+        decided; for that decides how long the row stays.
+        """
+        is_old_no = self.mine is Decision.NO and self.mine_seq <= told_since(now)
+        return Decision.NONE if is_old_no else self.mine
+
     def is_over(self, until: datetime | None = None) -> bool:
         """Whether nobody says yes or blocks here, and nobody has decided anything since `until`."""
         is_over = {self.mine, self.theirs} <= {Decision.NONE, Decision.NO}
@@ -249,6 +265,11 @@ class Friendship:
         if self.mine is not Decision.BLOCK:
             return None
         return Friendship(self.owner, self.friend, None, self.mine, self.mine_seq, row=self.row)
+
+
+def told_since(now: datetime) -> int:
+    """The sequence number after which a no is told."""
+    return milliseconds(now - NO_TOLD)
 
 
 def friends_resource(row: Row) -> str | None:

@@ -10,14 +10,11 @@ import contextlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
-from shared.friends.rows import Friendship, State
+from shared.friends.rows import KEPT, Friendship, State
 from shared.intents import Finisher, Intent, Intents, Places
 from shared.tables import Row, RowChanged, Table
 from shared.upstream.concurrency import for_each
 
-# How long both rows stay after the last decision. A request has ended after minutes, and hosts'
-# clocks differ by less.
-KEPT = timedelta(hours=1)
 # The kind of intent to remove them; its subject is the PartitionKey of the owner's mapping. All
 # requests of an owner within so many minutes share one, so that nobody fills the table with them.
 WITHDRAWN = "withdrawn"

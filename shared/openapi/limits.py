@@ -31,7 +31,11 @@ _REST = """
   `MAX_LEGS_PER_MINUTE` a minute for `CALL_RETENTION_DAYS` days; their keys, events and files go
   with them. Meetings are shared calls. Of one caller's calls to bots `MAX_CALLS_PER_CALLER` go on
   at the same time; one more is not answered (`busy`).
-* What was withdrawn or has ended between two people is removed an hour later. Shared calls that
+* `friends` is counted before somebody is asked, accepted or blocked. Requests of one person that
+  are under way at the same time may each find the last place free: it may be exceeded by as many,
+  which `decisions` bounds. To end or decline something is never refused; it counts for 50 minutes.
+* What was withdrawn or has ended between two people is removed an hour later, unless the other
+  still says yes or blocks: that is bounded by what each of the others may decide. Shared calls that
   are over are removed a day later, and sooner where their owner needs the room.
 * A list of friends or calls has pages. That of invitations has the 1,000 that begin first, of at
   most 10,000 that are open.

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol, override
 
 from shared.stored_rows import Row
@@ -55,9 +55,10 @@ class PacedTableApi(TableApi):
         parameters: Mapping[str, Parameter],
         most: int,
         continuation: Continuation | None = None,
+        only: Sequence[str] = (),
     ) -> tuple[list[Row], Continuation | None]:
         await self._pace.turn()
-        return await super().query(row_filter, parameters, most, continuation)
+        return await super().query(row_filter, parameters, most, continuation, only)
 
 
 class _CallAutomation(Protocol):

@@ -4,7 +4,7 @@ Golden rows are the ground: what earlier versions stored, whole and cut off at e
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import override
 
 import pytest
@@ -212,10 +212,11 @@ class Failing(MemoryTable):
         parameters: Mapping[str, Parameter],
         most: int,
         continuation: Continuation | None = None,
+        only: Sequence[str] = (),
     ) -> tuple[list[Row], Continuation | None]:
         self._fail()
         # Small pages, so that it fails between two of them.
-        return await super().query(row_filter, parameters, min(most, 7), continuation)
+        return await super().query(row_filter, parameters, min(most, 7), continuation, only)
 
 
 @pytest.mark.parametrize("every", [2, 3])

@@ -36,7 +36,8 @@ async def test_every_other_request_costs_what_the_table_says(
     await of("GET /user", ann.ask("/user"), 200)
     await ben.token()
     await ann.add(ben.id)
-    await of("PUT /friends/{id}, an answer", ben.add(ann.id), 201)
+    answer = "PUT /friends/{id}, an answer of one with at most 1,000 friends"
+    await of(answer, ben.add(ann.id), 201)
     await of("PUT /friends/{id} again", ben.add(ann.id), 200)
     await of("GET /friends/{id}", ann.resolve(ben.id), 200)
     await of("GET /friends/{id}, nobody's", ann.resolve("nobody"), 404)

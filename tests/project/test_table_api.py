@@ -182,6 +182,22 @@ async def test_queries_find_the_same(both: Pair) -> None:
             assert rows == by_sdk, text
 
 
+async def test_a_query_reads_only_the_values_that_are_asked_for(both: Pair) -> None:
+    long = 2**40
+    for n in range(3):
+        await both.wire.insert(PARTITION, f"row {n}", {"seq": long + n, "at": AT, "who": "me"})
+    await both.wire.insert(PARTITION, "row 3", {"seq": long + 3})
+    wanted = "PartitionKey eq @p and seq gt @seq"
+
+    rows, _ = await both.wire.query(wanted, {"p": PARTITION, "seq": long}, 9, None, ("who",))
+
+    assert [(row.row_key, row.values) for row in rows] == [
+        ("row 1", {"who": "me"}),
+        ("row 2", {"who": "me"}),
+        ("row 3", {}),
+    ]
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -163,8 +163,11 @@ class SteppedApi(TableApi):
         parameters: Mapping[str, Parameter],
         most: int,
         continuation: Continuation | None = None,
+        only: Sequence[str] = (),
     ) -> tuple[list[Row], Continuation | None]:
-        return await self._read(lambda: self.api.query(row_filter, parameters, most, continuation))
+        return await self._read(
+            lambda: self.api.query(row_filter, parameters, most, continuation, only)
+        )
 
     async def _read[T](self, call: Callable[[], Awaitable[T]]) -> T:
         return await self._instance.do(call, write=False)

@@ -98,6 +98,7 @@ class MemoryTable(TableApi):
         parameters: Mapping[str, Parameter],
         most: int,
         continuation: Continuation | None = None,
+        only: Sequence[str] = (),
     ) -> tuple[list[Row], Continuation | None]:
         conditions = [
             [condition.split(" ") for condition in alternatives.strip("( )").split(" or ")]
@@ -124,7 +125,8 @@ class MemoryTable(TableApi):
             if (continuation is None or key >= continuation) and is_wanted(row)
         ]
         rest = found[most:]
-        return found[:most], (rest[0].partition_key, rest[0].row_key) if rest else None
+        answered = [_projected(row, only) for row in found[:most]] if only else found[:most]
+        return answered, (rest[0].partition_key, rest[0].row_key) if rest else None
 
     async def _do(self, partition_key: str, operation: Operation) -> str:
         match operation:
@@ -153,6 +155,11 @@ class MemoryTable(TableApi):
         etag = f'W/"{next(self._versions)}"'
         self._rows[partition_key, row_key] = Row(partition_key, row_key, dict(values), etag)
         return etag
+
+
+def _projected(row: Row, only: Sequence[str]) -> Row:
+    values = {name: value for name, value in row.values.items() if name in only}
+    return Row(row.partition_key, row.row_key, values, "")
 
 
 def _operand(word: str, parameters: Mapping[str, Parameter]) -> Parameter:
