@@ -96,6 +96,6 @@ def _check_resource_accounts(settings: Settings, reader: SettingsReader) -> None
         reader.fault(RESOURCE_ACCOUNTS, "works in Azure's public cloud only")
     realms = {issuer.realm for issuer in settings.auth.issuers}
     for n, account in enumerate(accounts):
-        if account.bot and account.realm_of_bot(realms) is None:
-            fault = "is found in the realm of the account's tenant, which no issuer here has"
-            reader.fault(f"{RESOURCE_ACCOUNTS}[{n}].bot", fault)
+        if account.realm_among(realms) is None:
+            fault = "is of none of the several issuers, so nobody could call as the account"
+            reader.fault(f"{RESOURCE_ACCOUNTS}[{n}].tenant", fault)

@@ -158,11 +158,11 @@ class CallParts(TeamsPhoneParts):
     def _routing(self) -> "Routing":
         from shared.bot_calls.routing import AccountBot, Routing
 
-        realms = {issuer.realm for issuer in self.settings.auth.issuers}
         account_bots = {
             one.raw_id: AccountBot(one.id, Principal(Kind.BOT, realm, one.bot))
-            for one in self.settings.identity.resource_accounts
-            if one.bot and (realm := one.realm_of_bot(realms)) is not None
+            for realm, accounts in self._accounts.items()
+            for one in accounts
+            if one.bot
         }
         return Routing(
             self.identities,
@@ -210,7 +210,7 @@ class CallParts(TeamsPhoneParts):
         return Dialling(
             self.identities,
             self.settings.calls,
-            self.settings.identity.resource_accounts,
+            self._accounts,
             self.agents,
         )
 

@@ -7,6 +7,9 @@ from shared import tables
 from shared.app.identity_parts import IdentityParts
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from shared.identity.resource_accounts import ResourceAccount
     from shared.tables import Table
     from shared.teams_phone.agents import Agents
     from shared.teams_phone.assigned import AssignedAgents
@@ -30,6 +33,18 @@ class TeamsPhoneParts(IdentityParts):
 
         return VoiceApps(self.identities, self.settings.teams_phone.voice_apps)
 
+    @property
+    def _realms(self) -> "Collection[str]":
+        """All realms whose people sign in here."""
+        return {issuer.realm for issuer in self.settings.auth.issuers}
+
+    @cached_property
+    def _accounts(self) -> "Mapping[str, Sequence[ResourceAccount]]":
+        """The Teams resource accounts of each realm."""
+        from shared.identity.resource_accounts import accounts_by_realm
+
+        return accounts_by_realm(self.settings.identity.resource_accounts, self._realms)
+
     def _agents_on(self, table: "Table") -> "Agents":
         from shared.teams_phone.agents import Agents
 
@@ -38,7 +53,7 @@ class TeamsPhoneParts(IdentityParts):
             table,
             self._assigned_on(table),
             self.identities,
-            identity.resource_accounts,
+            self._accounts,
             identity.teams_app_id,
             self.settings.upstream.resource_id,
             self._now,
@@ -52,6 +67,6 @@ class TeamsPhoneParts(IdentityParts):
             table,
             Assignments(self.settings.upstream, self.upstream),
             self.intents,
-            {issuer.realm for issuer in self.settings.auth.issuers},
+            self._realms,
             self.settings.identity.teams_app_id,
         )

@@ -4,7 +4,7 @@ The owner of the resource pays for calls to phone numbers: none may be called un
 allow its prefix.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -89,12 +89,12 @@ class Dialling:
         self,
         identities: Identities,
         settings: CallSettings,
-        accounts: Sequence[ResourceAccount],
+        accounts: Mapping[str, Sequence[ResourceAccount]],
         agents: AgentDirectory,
     ) -> None:
         """
         Args:
-            accounts: the Teams resource accounts that this service calls as.
+            accounts: by realm, the Teams resource accounts that its people call as.
         """
         self._identities = identities
         self._settings = settings
@@ -174,18 +174,24 @@ class Dialling:
         return Invitee(raw_id, "", None)
 
     async def agent(self, realm: str, object_id: str, account_id: str) -> str | None:
-        """Raw id of an agent of the tenant of an account; None if there is no such agent."""
-        for account in self._accounts:
+        """Raw id of an agent of the tenant of an account; None if the realm has no such agent, or
+        no such account."""
+        for account in self._accounts.get(realm, ()):
             if account.id == account_id:
                 return await self._agents.find(realm, object_id.lower(), account.tenant)
         return None
 
     def source(
-        self, targets: Sequence[Target], caller_id: str | None, account_name: str | None
+        self,
+        realm: str,
+        targets: Sequence[Target],
+        caller_id: str | None,
+        account_name: str | None,
     ) -> Source:
         """Who calls these: a Teams resource account, if one can, or else the resource.
 
         Args:
+            realm: of who calls; an account of another realm is none.
             caller_id: the number that was requested, which is the resource's or an account's.
             account_name: the name of the account that was requested.
 
@@ -195,7 +201,7 @@ class Dialling:
             NotConfigured: a setting is missing, or does not let calls without an account be placed.
         """
         has_phones = any(target.phone_number is not None for target in targets)
-        account = self._account(caller_id, account_name) if has_phones else None
+        account = self._account(realm, caller_id, account_name) if has_phones else None
         if account is not None:
             others = [
                 Fault("body", f"to.{n}.{target.field}", _OTHERS_LATER)
@@ -213,15 +219,18 @@ class Dialling:
             )
         return Source(caller_id=self._caller_id(caller_id) if has_phones else None)
 
-    def _account(self, caller_id: str | None, name: str | None) -> ResourceAccount | None:
+    def _account(
+        self, realm: str, caller_id: str | None, name: str | None
+    ) -> ResourceAccount | None:
         """The account that is to call phones; None if the resource itself is to."""
-        accounts = self._accounts
+        accounts = self._accounts.get(realm, ())
         if name is not None:
             if not accounts:
-                raise NotConfigured("TEAMS_RESOURCE_ACCOUNTS is not set.")
+                raise NotConfigured("TEAMS_RESOURCE_ACCOUNTS has no account of the caller's realm.")
             named = next((one for one in accounts if one.name == name), None)
             if named is None:
-                raise _invalid("is no name of a Teams resource account of this service", "from")
+                fault = "is no name of a Teams resource account of the caller's realm"
+                raise _invalid(fault, "from")
             return named
         if caller_id is not None:
             return next((one for one in accounts if one.number == caller_id), None)

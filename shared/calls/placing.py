@@ -111,7 +111,7 @@ class CallPlacing:
         # An erasure marks the identity, which the `admit` at the end sees.
         await self._ensure_identity(caller)
         names = await self._dialling.resolve(creator.realm, targets, "to.{}.")
-        source = self._dialling.source(targets, caller_id, account_name)
+        source = self._dialling.source(creator.realm, targets, caller_id, account_name)
         # By names, because a person whose identity is replaced gets another raw id.
         people = [name or raw_id for raw_id, name in names.items()]
         fingerprint, earlier_fingerprint = (

@@ -2,7 +2,7 @@
 answers for (the setting `TEAMS_RESOURCE_ACCOUNTS`)."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shared.principals import MAX_ID_LENGTH
@@ -38,8 +38,9 @@ class ResourceAccount:
     def raw_id(self) -> str:
         return account_raw_id(self.id)
 
-    def realm_of_bot(self, realms: Collection[str]) -> str | None:
-        """The realm of its bot: that of its tenant, or else the only one; None if nobody can tell.
+    def realm_among(self, realms: Collection[str]) -> str | None:
+        """The realm that has it, and whose bot answers for it: that of its tenant, or else the only
+        one; None if nobody can tell.
 
         Args:
             realms: all realms whose people sign in here.
@@ -53,6 +54,22 @@ class ResourceAccount:
 def account_raw_id(account_id: str) -> str:
     """ACS's raw id of an account, by its object id."""
     return f"{_RAW_ID}{account_id}"
+
+
+def accounts_by_realm(
+    accounts: Iterable[ResourceAccount], realms: Collection[str]
+) -> Mapping[str, Sequence[ResourceAccount]]:
+    """The accounts of each realm; to all other realms they do not exist.
+
+    Args:
+        realms: all realms whose people sign in here.
+    """
+    found: dict[str, list[ResourceAccount]] = {}
+    for account in accounts:
+        realm = account.realm_among(realms)
+        if realm is not None:
+            found.setdefault(realm, []).append(account)
+    return found
 
 
 def read_resource_accounts(reader: SettingsReader) -> tuple[ResourceAccount, ...]:

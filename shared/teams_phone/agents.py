@@ -48,20 +48,23 @@ class Agents:
         table: Table,
         assigned: AssignedAgents,
         identities: Admission,
-        accounts: Sequence[ResourceAccount],
+        accounts: Mapping[str, Sequence[ResourceAccount]],
         app_id: str,
         resource_id: str,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """
         Args:
+            accounts: by realm, the Teams resource accounts that its people call as.
             app_id: the Entra app that agents sign in with, or empty.
             resource_id: the immutable id of the ACS resource, or empty.
         """
         self._table = table
         self._assigned = assigned
         self._identities = identities
-        self._tenants = sorted({account.tenant for account in accounts})
+        self._tenants = {
+            realm: sorted({account.tenant for account in its}) for realm, its in accounts.items()
+        }
         self._app_id = app_id
         self._resource_id = resource_id
         self._now = now
@@ -71,20 +74,21 @@ class Agents:
 
         Args:
             object_id: in Entra.
-            tenant: None for that of the accounts, where they have but one.
+            tenant: None for that of the accounts of the caller's realm, where they have but one.
 
         Returns:
             The agent, and whether they are new.
 
         Raises:
-            NotConfigured: there are no resource accounts, or there is no app.
+            NotConfigured: the realm has no resource accounts, or there is no app.
             InvalidRequest: the object id is none, or the tenant none of the accounts'.
             AssignmentRefused: ACS does not take them.
             Conflict: somebody removes them at the same time.
         """
         await self._identities.admit(caller)
-        agent = AgentId(self._tenant(tenant), _object_id(object_id))
-        partition, attempt = agents_key(caller.principal.realm), uuid.uuid4().hex
+        realm = caller.principal.realm
+        agent = AgentId(self._tenant(realm, tenant), _object_id(object_id))
+        partition, attempt = agents_key(realm), uuid.uuid4().hex
         intent = await self._assigned.begin(partition, agent, attempt)
 
         def add(row: Row | None) -> Mapping[str, Value] | None:
@@ -174,17 +178,20 @@ class Agents:
             for one in (await self._assigned.rows_about(agent)).values()
         ]
 
-    def _tenant(self, named: str | None) -> str:
-        if not self._tenants:
-            raise NotConfigured(f"{RESOURCE_ACCOUNTS} is not set.")
+    def _tenant(self, realm: str, named: str | None) -> str:
+        """A tenant of the realm's accounts; another realm's is as unknown as one of nobody's."""
+        tenants = self._tenants.get(realm, ())
+        if not tenants:
+            raise NotConfigured(f"{RESOURCE_ACCOUNTS} has no account of the caller's realm.")
         if not self._app_id:
             raise NotConfigured("TEAMS_APP_ID is not set.")
-        if named is None and len(self._tenants) == 1:
-            return self._tenants[0]
+        if named is None and len(tenants) == 1:
+            return tenants[0]
         if named is None:
-            raise _invalid("body", "tenant", "is needed: the accounts here have several tenants")
-        if named.lower() not in self._tenants:
-            raise _invalid("body", "tenant", "is the tenant of none of the resource accounts here")
+            raise _invalid("body", "tenant", "is needed: the realm's accounts have several tenants")
+        if named.lower() not in tenants:
+            fault = "is the tenant of none of the resource accounts of the caller's realm"
+            raise _invalid("body", "tenant", fault)
         return named.lower()
 
 

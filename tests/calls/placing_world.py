@@ -25,7 +25,7 @@ from shared.calls.rows import Call
 from shared.calls.settings import CallSettings
 from shared.calls.settling import CallSettling
 from shared.identity.identities import Identities
-from shared.identity.resource_accounts import ResourceAccount
+from shared.identity.resource_accounts import ResourceAccount, accounts_by_realm
 from shared.identity.rows import new_mapping, resource_key
 from shared.intents import SHARDS, Intents
 from shared.keys import principal_key
@@ -145,6 +145,7 @@ class World:
         self.most, self.legs = most, legs
         self.settings = SETTINGS
         self.accounts: tuple[ResourceAccount, ...] = ()
+        self.realms = {"realm"}
         self.agents = Agents()
         self._clients = memory_clients()
 
@@ -199,7 +200,8 @@ class World:
         limit = CallLimit(records, reconciling.reconcile, self.most, self.legs, self.clock)
         files = RecordedFiles(table(CALLS), acs, self.clock)
         calls = Calls(records, acs, identities, self.settings, intents, reconciling, files)
-        dialling = Dialling(identities, self.settings, self.accounts, self.agents)
+        accounts = accounts_by_realm(self.accounts, self.realms)
+        dialling = Dialling(identities, self.settings, accounts, self.agents)
 
         async def is_enrolled(caller: Caller) -> None:
             pass

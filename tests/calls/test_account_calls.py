@@ -249,3 +249,41 @@ async def test_a_call_that_acs_refuses_an_account_can_be_repeated() -> None:
     world.fail("k", "")
 
     assert (await placed(world, phone)).state is CallState.CONNECTING
+
+
+@pytest.mark.parametrize(
+    ("account", "caller_id"), [("Desk", None), (None, DESK.number), (None, None)]
+)
+async def test_an_account_of_another_realm_is_none(
+    account: str | None, caller_id: str | None
+) -> None:
+    """It answers as one that does not exist; whoever asks for none calls without an account."""
+    refusals = []
+    for accounts in ((DESK,), (replace(DESK, name="Support", number="+14255550177"),), ()):
+        world = await world_of(*accounts)
+        world.realms |= {f"entra:{TENANT}"}
+        with pytest.raises((InvalidRequest, NotConfigured)) as refused:
+            await placed(world, PHONE, account=account, caller_id=caller_id)
+        refusals.append((refused.type, refused.value.detail))
+        assert await world.rows_of_alice() == await world.intents() == []
+        world.settings = SETTINGS
+        assert (await placed(world, PHONE)).account is None
+
+    assert len({*refusals}) == 1
+
+
+async def test_of_several_accounts_each_realm_has_its_own() -> None:
+    other = replace(SALES, tenant=SALES.id)
+    world = await world_of(DESK, other)
+    world.alice = replace(world.alice, realm=f"entra:{TENANT}")
+    await world.enrol()
+    world.realms = {world.alice.realm, f"entra:{other.tenant}"}
+
+    call = await placed(world, PHONE)
+    with pytest.raises(InvalidRequest) as refused:
+        await placed(world, PHONE, key="other", account="Sales")
+    with pytest.raises(InvalidRequest) as unknown:
+        await placed(world, PHONE, key="unknown", account="Support")
+
+    assert call.account == DESK.id
+    assert refused.value.detail == unknown.value.detail

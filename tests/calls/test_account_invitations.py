@@ -111,6 +111,16 @@ async def test_no_agent_is_found_once_the_settings_have_lost_the_account() -> No
         await invited(world, call, Target(agent=AGENT))
 
 
+async def test_no_agent_is_found_once_the_account_is_of_another_realm() -> None:
+    world = await world_of(DESK)
+    world.agents.added[("realm", TENANT, AGENT)] = AGENT_RAW_ID
+    call = await connected(world)
+    world.realms |= {f"entra:{TENANT}"}
+
+    with pytest.raises(InvalidRequest):
+        await invited(world, call, Target(agent=AGENT))
+
+
 @pytest.mark.parametrize("own_id", [None, "8:acs:service", DESK.raw_id, "4:+14255550142"])
 async def test_the_service_is_no_participant_by_whatever_id_acs_lists_it(
     own_id: str | None,

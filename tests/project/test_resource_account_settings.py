@@ -118,16 +118,16 @@ def test_accounts_need_the_id_of_the_resource_and_the_public_cloud() -> None:
 ENTRA = {"issuer": f"https://login.microsoftonline.com/{TENANT}/v2.0", "audience": "api://entra"}
 
 
-def test_the_bot_of_an_account_is_of_its_tenant_or_of_the_only_realm() -> None:
+def test_an_account_and_its_bot_are_of_its_tenant_or_of_the_only_realm() -> None:
     [account] = read({**ONE, "bot": "helpdesk"})
     several = {"AUTH_ISSUERS": json.dumps([ENTRA])}
     of_tenant = load({**GOOD, **several, **given({**ONE, "bot": "helpdesk"})})
-    found = faults(**several, **given({**ONE, "tenant": ID, "bot": "helpdesk"}))
+    found = faults(**several, **given({**ONE, "tenant": ID}))
 
-    assert account.realm_of_bot({"https://issuer.example/"}) == "https://issuer.example/"
+    assert account.realm_among({"https://issuer.example/"}) == "https://issuer.example/"
     assert {issuer.realm for issuer in of_tenant.auth.issuers} > {f"entra:{TENANT}"}
-    assert account.realm_of_bot({"https://issuer.example/", f"entra:{TENANT}"}) == f"entra:{TENANT}"
-    assert list(found) == ["TEAMS_RESOURCE_ACCOUNTS[0].bot"]
+    assert account.realm_among({"https://issuer.example/", f"entra:{TENANT}"}) == f"entra:{TENANT}"
+    assert list(found) == ["TEAMS_RESOURCE_ACCOUNTS[0].tenant"]
 
 
 @pytest.mark.parametrize(("value", "wanted"), [("", True), ("true", True), ("false", False)])

@@ -4,7 +4,7 @@ Each request has a host of its own, which is stepped, also where it asks ACS; se
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -94,17 +94,23 @@ class AgentsWorld:
         *accounts: ResourceAccount,
         app: str = APP,
         instance: Instance | None = None,
+        by_realm: Mapping[str, Sequence[ResourceAccount]] | None = None,
     ) -> Agents:
-        """The service on another host."""
+        """The service on another host.
+
+        Args:
+            accounts: those of both realms, which have them at different times: whenever the
+                settings had one realm only. Or `by_realm`.
+        """
         on = instance or Instance(self.schedule)
         table = Table(on.client(self._clients[AGENTS]))
-        accounts = accounts or (ACCOUNT,)
-        return Agents(table, self._assigned(on), AdmitsAll(), accounts, app, RESOURCE, self.now)
+        its = by_realm or dict.fromkeys(REALMS, accounts or (ACCOUNT,))
+        return Agents(table, self._assigned(on), AdmitsAll(), its, app, RESOURCE, self.now)
 
     def without_accounts(self) -> Agents:
         on = Instance(self.schedule)
         table = Table(on.client(self._clients[AGENTS]))
-        return Agents(table, self._assigned(on), AdmitsAll(), (), APP, RESOURCE, self.now)
+        return Agents(table, self._assigned(on), AdmitsAll(), {}, APP, RESOURCE, self.now)
 
     def _assigned(self, on: Instance) -> AssignedAgents:
         table, intents = (Table(on.client(self._clients[name])) for name in (AGENTS, INTENTS))

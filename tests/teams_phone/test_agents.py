@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.identity.resource_accounts import ResourceAccount
+from shared.identity.resource_accounts import ResourceAccount, accounts_by_realm
 from shared.principals import Kind, Principal
 from shared.problems import AssignmentRefused, InvalidRequest, NotConfigured
 from shared.teams_phone.rows import State
@@ -109,6 +109,27 @@ async def test_a_tenant_is_needed_where_the_accounts_have_several(world: AgentsW
     assert [*world.acs.assigned] == [(OTHER_TENANT, AVA)]
     await remove(world)
     assert world.rows() == []
+
+
+async def test_a_tenant_of_another_realm_is_unknown(world: AgentsWorld) -> None:
+    """Be it that of an account of one realm, or that of nobody's: both get the same answer."""
+    accounts = (ACCOUNT, OTHER_ACCOUNT)
+    realms = {f"entra:{TENANT}", f"entra:{OTHER_TENANT}", "https://issuer.example"}
+    details = []
+    for tenant in (OTHER_TENANT, BO):
+        agents = world.agents(by_realm=accounts_by_realm(accounts, realms))
+        with pytest.raises(InvalidRequest) as refused:
+            await world.quietly(agents.add(world.operator(), AVA, tenant))
+        details.append(refused.value.detail)
+        with pytest.raises(NotConfigured) as without:
+            await world.quietly(agents.add(world.operator(REALMS[1]), AVA, tenant))
+        assert "no account of the caller's realm" in without.value.detail
+    assert (world.acs.asked, world.rows(), await world.intents()) == (0, [], [])
+    assert details[0] == details[1]
+
+    agents = world.agents(by_realm=accounts_by_realm(accounts, realms))
+    await world.quietly(agents.add(world.operator(), AVA, None))  # its own is the only one
+    assert [*world.acs.assigned] == [(TENANT, AVA)]
 
 
 async def test_what_is_no_object_id_is_told_before_anything_is_written(world: AgentsWorld) -> None:

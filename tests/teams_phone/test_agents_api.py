@@ -151,7 +151,10 @@ async def test_what_is_not_set_is_named(people: People, start_host: StartHost) -
         return reply.status, reply.json["detail"]
 
     put = await operator.ask(f"/agents/{uuid.uuid4()}", "PUT")
-    assert code_and_detail(put) == (501, "TEAMS_RESOURCE_ACCOUNTS is not set.")
+    assert code_and_detail(put) == (
+        501,
+        "TEAMS_RESOURCE_ACCOUNTS has no account of the caller's realm.",
+    )
     assert code_and_detail(await operator.ask("/voiceApps")) == (
         501,
         "TEAMS_VOICE_APPS is not set.",
