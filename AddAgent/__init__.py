@@ -8,6 +8,7 @@ import azure.functions as func
 
 from shared.auth.roles import AGENTS_MANAGE
 from shared.bodies import Query
+from shared.bounds import AGENT_CHANGES, AGENTS
 from shared.http import Created, Operation, Request, serve
 from shared.problems import (
     AssignmentRefused,
@@ -15,6 +16,7 @@ from shared.problems import (
     Conflict,
     NotConfigured,
     Throttled,
+    TooManyAgents,
 )
 from shared.teams_phone.contract import AgentAnswer, AgentBody
 
@@ -34,6 +36,14 @@ OPERATION = Operation(
     handler=add_agent,
     body=AgentBody,
     role=AGENTS_MANAGE,
-    problems=(AssignmentRefused, CommunicationUnavailable, Conflict, NotConfigured, Throttled),
+    problems=(
+        AssignmentRefused,
+        CommunicationUnavailable,
+        Conflict,
+        NotConfigured,
+        Throttled,
+        TooManyAgents,
+    ),
+    limits=(AGENT_CHANGES, AGENTS),
     links={"/agents/{objectId}": "$request.path.objectId"},
 )

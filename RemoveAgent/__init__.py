@@ -7,6 +7,7 @@ import azure.functions as func
 
 from shared.auth.roles import AGENTS_MANAGE
 from shared.bodies import Body, Query
+from shared.bounds import AGENT_CHANGES
 from shared.http import Operation, Request, serve
 from shared.problems import AssignmentRefused, CommunicationUnavailable, Conflict, Throttled
 
@@ -23,4 +24,5 @@ OPERATION = Operation(
     handler=remove_agent,
     role=AGENTS_MANAGE,
     problems=(AssignmentRefused, CommunicationUnavailable, Conflict, Throttled),
+    limits=(AGENT_CHANGES,),
 )

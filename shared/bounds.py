@@ -12,6 +12,7 @@ from shared.problems import (
     Problem,
     Throttled,
     TooManyActions,
+    TooManyAgents,
     TooManyCalls,
     TooManyFriends,
     TooManyLegs,
@@ -71,6 +72,10 @@ ERASURES = _per_minute("erasures", 20, "erasures")
 
 # Each bot is an identity in ACS.
 BOT_CHANGES = _per_minute("bot-changes", 120, "bots that an operator registers, renames or erases")
+
+# Of agents: each is an assignment in ACS. So many are counted with six queries for a new one.
+AGENTS = Limit("agents", 5000, "agents of the caller's realm", TooManyAgents)
+AGENT_CHANGES = _per_minute("agent-changes", 120, "agents that somebody adds or removes")
 
 # Of friends. Each decision about somebody is a row here and a row there. A no counts for 50 minutes
 # (`shared.friends.rows.NO_TOLD`), however long its row stays: that depends on what the other says.

@@ -217,6 +217,12 @@ class TooManyShared(Problem):
     title = "The caller shares too many calls."
 
 
+class TooManyAgents(Problem):
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    code = "too-many-agents"
+    title = "The realm has too many agents."
+
+
 class Misconfigured(Problem):
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     code = "misconfigured"

@@ -10,9 +10,11 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from shared import audit
+from shared.bounds import AGENT_CHANGES, AGENTS
 from shared.changes import change_row
 from shared.identity.resource_accounts import SETTING as RESOURCE_ACCOUNTS
 from shared.identity.resource_accounts import ResourceAccount
+from shared.limits import Budget
 from shared.principals import Caller, Kind, Principal
 from shared.problems import (
     AssignmentRefused,
@@ -20,6 +22,7 @@ from shared.problems import (
     Fault,
     InvalidRequest,
     NotConfigured,
+    TooManyAgents,
 )
 from shared.settings_reader import is_guid
 from shared.tables import PAGE_ROWS, Row, Table, Value
@@ -52,12 +55,15 @@ class Agents:
         app_id: str,
         resource_id: str,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        *,
+        most: int = AGENTS.number,
     ) -> None:
         """
         Args:
             accounts: by realm, the Teams resource accounts that its people call as.
             app_id: the Entra app that agents sign in with, or empty.
             resource_id: the immutable id of the ACS resource, or empty.
+            most: the number of agents that a realm may have.
         """
         self._table = table
         self._assigned = assigned
@@ -68,6 +74,8 @@ class Agents:
         self._app_id = app_id
         self._resource_id = resource_id
         self._now = now
+        self._most = most
+        self._changes = Budget(AGENT_CHANGES.number, now)
 
     async def add(self, caller: Caller, object_id: str, tenant: str | None) -> tuple[Agent, bool]:
         """Add an agent to the caller's realm, and let them take calls in ACS. Repeatable.
@@ -83,9 +91,12 @@ class Agents:
             NotConfigured: the realm has no resource accounts, or there is no app.
             InvalidRequest: the object id is none, or the tenant none of the accounts'.
             AssignmentRefused: ACS does not take them.
+            Throttled: too many changes of the caller within a minute.
+            TooManyAgents: the realm has as many as it may have.
             Conflict: somebody removes them at the same time.
         """
         await self._identities.admit(caller)
+        self._changes.spend(caller.principal)
         realm = caller.principal.realm
         agent = AgentId(self._tenant(realm, tenant), _object_id(object_id))
         partition, attempt = agents_key(realm), uuid.uuid4().hex
@@ -99,8 +110,10 @@ class Agents:
 
         adding = await change_row(self._table, partition, agent.row_key, add)
         try:
+            if adding.written:
+                await self._refuse_if_crowded(partition)
             await self._assigned.tell_acs(agent)
-        except AssignmentRefused:
+        except (AssignmentRefused, TooManyAgents):
             if adding.written:
                 await self._assigned.withdraw(
                     partition, agent, only=lambda one: one.attempt == attempt
@@ -118,8 +131,12 @@ class Agents:
         """Remove an agent from the caller's realm, in each tenant. It is no error if there is none.
 
         ACS serves them on while another realm has them.
+
+        Raises:
+            Throttled: as for `add`.
         """
         await self._identities.admit(caller)
+        self._changes.spend(caller.principal)
         if object_id is None or not is_guid(object_id):
             return
         partition, prefix = agents_key(caller.principal.realm), object_prefix(object_id.lower())
@@ -177,6 +194,22 @@ class Agents:
             }
             for one in (await self._assigned.rows_about(agent)).values()
         ]
+
+    async def _refuse_if_crowded(self, partition: str) -> None:
+        """Raise TooManyAgents if a realm has more than it may. One query for each 1,000.
+
+        The row of a new agent is there before, so that of requests that race each counts the
+        others: too many of them may be refused, and never too few.
+        """
+        count, more, after = 0, True, ""
+        while more:
+            rows, more = await self._table.page(partition, after=after)
+            count, after = count + len(rows), rows[-1].row_key if rows else after
+            if count > self._most:
+                raise TooManyAgents(
+                    f"The realm has {self._most} agents, which is the most there may be: remove"
+                    " some (DELETE)."
+                )
 
     def _tenant(self, realm: str, named: str | None) -> str:
         """A tenant of the realm's accounts; another realm's is as unknown as one of nobody's."""

@@ -21,8 +21,8 @@ SHARED = {*WRITTEN, "in-space", "invitees", "shared", "sharings"}
 # What bounds the callers of each route: whoever adds one says it here.
 ROUTES: dict[str, set[str]] = {
     "GET /agents": READ,
-    "DELETE /agents/{objectId}": READ,
-    "PUT /agents/{objectId}": WRITTEN,
+    "DELETE /agents/{objectId}": {*READ, "agent-changes"},
+    "PUT /agents/{objectId}": {*WRITTEN, "agent-changes", "agents"},
     "GET /voiceApps": READ,
     "DELETE /bots/{botId}": {*READ, "bot-changes"},
     "GET /bots/{botId}": READ,

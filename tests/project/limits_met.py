@@ -31,6 +31,7 @@ from shared.tables import IDENTITIES, Table
 from tests.support.interleaving import Schedule
 from tests.support.memory_tables import memory_clients
 from tests.support.world import VOIP, World
+from tests.teams_phone.agents_world import AVA, AgentsWorld
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -235,6 +236,16 @@ async def changes_of_bots(limit: Limit) -> Met:
     bots = Bots(world.identities, world.enrolment, world.tokens, Erasure(), clock)
     await bots.remove(world.alice, "another")
     return Met(lambda: bots.register(world.alice, "bot", "Bot"), limit.number - 1)
+
+
+@meets(bounds.AGENT_CHANGES)
+async def changes_of_agents(limit: Limit) -> Met:
+    """Additions and removals are counted together, those that change nothing, too."""
+    world = AgentsWorld()
+    agents, operator = world.agents(), world.operator()
+    await world.quietly(agents.remove(operator, AVA))
+    await world.quietly(agents.remove(operator, "nobody"))
+    return Met(lambda: world.quietly(agents.add(operator, AVA, None)), limit.number - 2)
 
 
 @meets(bounds.EXPORTS)

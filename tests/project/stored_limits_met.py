@@ -18,7 +18,9 @@ from shared.sharing.audiences import Audience
 from shared.sharing.rows import CallKind, Consent, Content, Host, Invitation, Role
 from shared.tables import FRIENDS, INVITATIONS
 from tests.calls.placing_world import World as PlacingWorld
+from shared.teams_phone.rows import Agent, AgentId, State
 from tests.project.limits_met import MET, Ask, Met, StoredWorld, asked, growing, meets
+from tests.teams_phone.agents_world import AVA, BO, TENANT, AgentsWorld
 
 __all__ = ["MET"]
 
@@ -70,6 +72,33 @@ async def decisions(limit: Limit) -> Met:
     return Met(
         lambda: world.quietly(service.remove(ann, world.principal(1).id, block=None)), limit.number
     )
+
+
+async def store_agents(world: AgentsWorld, number: int) -> None:
+    """Agents of the operator's realm."""
+    for n in range(number):
+        agent = AgentId(TENANT, str(uuid.UUID(int=n)))
+        await world.store(Agent(agent, State.ADDED, "", world.time))
+
+
+@meets(bounds.AGENTS)
+async def agents(limit: Limit) -> Met:
+    """One who is an agent already is added again, and of one who is refused nothing is left."""
+    world = AgentsWorld()
+    await store_agents(world, limit.number - 1)
+    service, operator, names = world.agents(), world.operator(), iter((AVA, BO))
+
+    async def ask() -> None:
+        name = next(names)
+        try:
+            await world.quietly(service.add(operator, name, None))
+        finally:
+            assert len(world.rows()) == limit.number
+            assert [*world.acs.assigned] == [(TENANT, AVA)]
+            assert await world.intents() == []
+        await world.quietly(service.add(operator, name, None))
+
+    return Met(ask)
 
 
 async def store_calls(world: StoredWorld, number: int) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from shared.bounds import AGENTS as MOST_AGENTS
 from shared.identity.resource_accounts import ResourceAccount
 from shared.intents import SHARDS, Intent, Intents
 from shared.principals import Caller, Kind, Principal
@@ -15,7 +16,7 @@ from shared.problems import AssignmentRefused
 from shared.tables import AGENTS, INTENTS, Row, Table
 from shared.teams_phone.agents import Agents
 from shared.teams_phone.assigned import AssignedAgents
-from shared.teams_phone.rows import Agent, State
+from shared.teams_phone.rows import Agent, State, agents_key
 from tests.support.interleaving import Instance, Schedule
 from tests.support.memory_tables import memory_clients
 
@@ -80,6 +81,7 @@ class AgentsWorld:
         self.schedule = Schedule()
         self.acs = FakeAcs()
         self.time = START
+        self.most = MOST_AGENTS.number
         self._clients = memory_clients()
 
     def operator(self, realm: str = REALMS[0]) -> Caller:
@@ -105,7 +107,9 @@ class AgentsWorld:
         on = instance or Instance(self.schedule)
         table = Table(on.client(self._clients[AGENTS]))
         its = by_realm or dict.fromkeys(REALMS, accounts or (ACCOUNT,))
-        return Agents(table, self._assigned(on), AdmitsAll(), its, app, RESOURCE, self.now)
+        return Agents(
+            table, self._assigned(on), AdmitsAll(), its, app, RESOURCE, self.now, most=self.most
+        )
 
     def without_accounts(self) -> Agents:
         on = Instance(self.schedule)
@@ -142,6 +146,11 @@ class AgentsWorld:
     def _stored_intents(self, later: timedelta = timedelta(0)) -> Intents:
         table = Table(Instance(self.schedule).client(self._clients[INTENTS]))
         return Intents(table, lambda: self.time + later)
+
+    async def store(self, agent: Agent, realm: str = REALMS[0]) -> None:
+        """A row that is there before."""
+        key = agents_key(realm), agent.id.row_key
+        await self._clients[AGENTS].upsert(*key, agent.values())
 
     def rows(self) -> list[Row]:
         return self._clients[AGENTS].rows()

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.problems import Conflict
+from shared.problems import Conflict, TooManyAgents
 from shared.teams_phone.rows import State
 from tests.support.interleaving import Instance, Stopped
 from tests.support.world import searching
-from tests.teams_phone.agents_world import APP, AVA, REALMS, TENANT, AgentsWorld
+from tests.teams_phone.agents_world import APP, AVA, BO, REALMS, TENANT, AgentsWorld
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Wish:
     realm: str
     stop_after: int = 0
     lose_after: int = 0
+    agent: str = AVA
 
 
 wishes = st.builds(
@@ -42,14 +43,14 @@ async def fulfil(world: AgentsWorld, wish: Wish) -> bool | None:
     try:
         match wish.kind:
             case "add":
-                await agents.add(world.operator(wish.realm), AVA, None)
+                await agents.add(world.operator(wish.realm), wish.agent, None)
             case "remove":
                 await agents.remove(world.operator(wish.realm), AVA)
             case "erase":
                 await agents.erase(world.person())
     except Stopped:
         return None
-    except Conflict:
+    except (Conflict, TooManyAgents):
         return False
     return True
 
@@ -128,3 +129,38 @@ async def test_a_kill_while_an_agent_is_removed_keeps_nobody(stop_after: int) ->
             await check(world)
             # Who dies behind the intent alone has removed nobody.
             assert bool(world.rows()) == (stop_after == 1 and not is_repeated)
+
+
+@pytest.mark.parametrize("step", range(12))
+async def test_of_two_agents_for_whom_there_is_one_place_at_most_one_is_added(step: int) -> None:
+    world, realm = AgentsWorld(), REALMS[0]
+    world.most = 1
+    added = list[bool | None]()
+
+    async def add() -> None:
+        added.append(await world.quietly(fulfil(world, Wish("add", realm, agent=BO))))
+
+    held = await world.schedule.hold(fulfil(world, Wish("add", realm)), step, add)
+
+    added.append(held.result())
+    assert added.count(True) == len(world.rows()) == len(world.acs.assigned) <= 1
+    await world.tidy()
+    assert await world.intents() == []
+    assert added.count(True) == len(world.rows())
+
+
+@pytest.mark.parametrize("how", ["stop_after", "lose_after"])
+@pytest.mark.parametrize("write", range(1, 8))
+async def test_of_an_agent_who_is_one_too_many_nothing_is_left_after_a_kill(
+    how: str, write: int
+) -> None:
+    world, realm = AgentsWorld(), REALMS[0]
+    world.most = 1
+    assert await world.quietly(fulfil(world, Wish("add", realm)))
+
+    assert not await world.quietly(fulfil(world, Wish("add", realm, agent=BO, **{how: write})))
+    await check(world)
+
+    assert await world.quietly(fulfil(world, Wish("remove", realm)))
+    assert await world.quietly(fulfil(world, Wish("add", realm, agent=BO)))
+    assert world.states() == [State.ADDED]
