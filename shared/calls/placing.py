@@ -39,6 +39,46 @@ from shared.tables import Row, Value
 
 
 @dataclass(frozen=True)
+class _Wish:
+    """What a request asks for.
+
+    Attributes:
+        names: of those who are called, by raw id; empty for a phone number.
+        caller_id, account_name: who is to call; both None for whoever does by default.
+    """
+
+    names: Mapping[str, str]
+    caller_id: str | None
+    account_name: str | None
+    group_id: str | None
+
+    def fingerprints(self, source: Source, number: str) -> list[str]:
+        """What tells a repetition of the request from another request: that which is stored now,
+        and what was stored for the same request by earlier versions, or with other settings.
+
+        An account may be another one by then, or none: that of the call is recorded. The number of
+        the resource is not, and ACS has to be asked for the same again: it is part of the
+        fingerprint of a call without an account.
+
+        Args:
+            source: who would call now.
+            number: of the resource; or empty.
+        """
+        # By names, because a person whose identity is replaced gets another raw id.
+        people = sorted(name or raw_id for raw_id, name in self.names.items())
+        raw_ids = sorted(self.names)  # of the first version
+        asked = self.account_name or "", self.caller_id or ""
+        by_account = key("call of an account", *asked, *people)
+        if source.account is None:
+            shown, group = source.caller_id or "", self.group_id or ""
+            return [key("call", *one, shown, group) for one in (people, raw_ids)] + [by_account]
+        same = [by_account, *(key("call as", source.account, *one) for one in (people, raw_ids))]
+        if asked == ("", ""):
+            same += [key("call", *one, number, "") for one in (people, raw_ids)]
+        return same
+
+
+@dataclass(frozen=True)
 class _Asked:
     """What ACS is asked for. Attributes as in `Call`."""
 
@@ -112,11 +152,8 @@ class CallPlacing:
         await self._ensure_identity(caller)
         names = await self._dialling.resolve(creator.realm, targets, "to.{}.")
         source = self._dialling.source(creator.realm, targets, caller_id, account_name)
-        # By names, because a person whose identity is replaced gets another raw id.
-        people = [name or raw_id for raw_id, name in names.items()]
-        fingerprint, earlier_fingerprint = (
-            _fingerprint(one, source, group_id) for one in (people, names)
-        )
+        wish = _Wish(names, caller_id, account_name, group_id)
+        fingerprint, *same_fingerprints = wish.fingerprints(source, self._caller_id)
         begun: list[Intent] = []
 
         async def note(call_id: str) -> None:
@@ -133,7 +170,7 @@ class CallPlacing:
             fingerprint,
             before_writing=note,
             count=count,
-            earlier_fingerprint=earlier_fingerprint,
+            same_fingerprints=same_fingerprints,
         )
         # Of requests with the same key, all but one have noted a call that has not begun.
         needless = [intent for intent in begun if intent.subject != call.call_id]
@@ -288,10 +325,3 @@ class CallPlacing:
 
     def _is_repeatable(self, call: Call) -> bool:
         return self._now() - call.created_at < REPEATABLE
-
-
-def _fingerprint(people: Iterable[str], source: Source, group_id: str | None) -> str:
-    """Tells a repetition of a request from another request."""
-    if source.account is not None:
-        return key("call as", source.account, *sorted(people))
-    return key("call", *sorted(people), source.caller_id or "", group_id or "")

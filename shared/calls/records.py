@@ -4,7 +4,7 @@ again or the host that handles them dies."""
 import contextlib
 import secrets
 import uuid
-from collections.abc import Awaitable, Callable, Container, Mapping
+from collections.abc import Awaitable, Callable, Collection, Container, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -59,7 +59,7 @@ class CallRecords(CallRemoval):
         before_writing: Callable[[str], Awaitable[object]] | None = None,
         *,
         count: Count | None = None,
-        earlier_fingerprint: str = "",
+        same_fingerprints: Collection[str] = (),
     ) -> Call:
         """Find the call that an earlier request with the same key created, or create it.
 
@@ -71,7 +71,7 @@ class CallRecords(CallRemoval):
                 before the record holds anything about them.
             before_writing: takes the id of a new call, before anything of it is stored.
             count: gives a new call its place among those of its creator, in one batch with it.
-            earlier_fingerprint: what an earlier version has stored for the same request.
+            same_fingerprints: others, stored by earlier versions or with other settings.
 
         Raises:
             KeyReused: the key came before with another fingerprint.
@@ -94,7 +94,7 @@ class CallRecords(CallRemoval):
                     # Another call of the creator has begun, or this one, and the answer was lost.
                     await self._rest(attempt)
                     continue
-            if found.values["wish"] not in (fingerprint, earlier_fingerprint):
+            if found.values["wish"] not in (fingerprint, *same_fingerprints):
                 raise KeyReused
             call_id, placed_at = str(found.values["callId"]), moment(found, "createdAt")
             if bot_caller is not None:

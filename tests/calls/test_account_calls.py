@@ -8,6 +8,7 @@ import pytest
 from shared.calls.dialling import Target
 from shared.calls.rows import Call, CallState
 from shared.identity.resource_accounts import ResourceAccount
+from shared.keys import key as key_of
 from shared.problems import (
     CallRefused,
     CommunicationUnavailable,
@@ -183,7 +184,7 @@ async def test_calls_that_live_on_are_placed_also_where_the_others_are_refused()
 async def test_a_killed_call_of_an_account_is_placed_once_by_its_repetition(
     write: int, how: str
 ) -> None:
-    """Whatever has become of the settings: what ACS was asked for is asked again, to the letter."""
+    """What ACS was asked for is asked again, to the letter."""
     world = await world_of(DESK, most=1)
     if how == "stop_after":
         with pytest.raises(Stopped):
@@ -191,7 +192,7 @@ async def test_a_killed_call_of_an_account_is_placed_once_by_its_repetition(
     else:
         await placed(world, PHONE, lose_after=write)
 
-    call = await placed(world, PHONE, account="Desk")
+    call = await placed(world, PHONE)
 
     assert world.acs.going_on == [call.call_id]
     assert len({*world.acs.asked}) == 1
@@ -219,13 +220,53 @@ async def test_a_key_is_not_good_for_another_account() -> None:
     world = await world_of(DESK, SALES)
     await placed(world, PHONE, account="Desk")
 
-    for account, caller_id in (("Sales", None), (None, None)):
-        world.accounts = (DESK, SALES) if account else ()
+    for account, caller_id in (("Sales", None), (None, None), (None, DESK.number)):
+        world.accounts = (DESK, SALES) if account or caller_id else ()
         world.settings = SETTINGS
         with pytest.raises(KeyReused):
             await placed(world, PHONE, account=account, caller_id=caller_id)
 
     assert len(world.acs.made) == 1
+
+
+@pytest.mark.parametrize("write", range(1, WRITES + 1))
+async def test_a_repetition_is_the_same_call_whatever_the_settings_have_become(write: int) -> None:
+    """Who calls by default is no part of the request; nor is the id behind a name."""
+    settings = [(), (DESK,), (replace(DESK, id=SALES.id),)]
+    for before, after, account in (
+        (settings[0], settings[1], None),
+        (settings[1], settings[0], None),
+        (settings[1], settings[2], "Desk"),
+    ):
+        world = await world_of(*before, most=1)
+        world.settings = SETTINGS
+        await placed(world, PHONE, account=account, lose_after=write)
+        world.accounts = after
+
+        call = await placed(world, PHONE, account=account)
+
+        assert world.acs.going_on == [call.call_id]
+        assert len({*world.acs.asked}) == 1
+
+
+@pytest.mark.parametrize("has_account", [False, True])
+async def test_a_call_that_an_earlier_version_has_begun_is_found_again(has_account: bool) -> None:
+    """Its row tells who called, not who was asked for."""
+    world = await world_of(*((DESK,) if has_account else ()))
+    world.settings = SETTINGS
+    call = await placed(world, PHONE)
+    people = ["4:+14255550123"]
+    wish = (
+        key_of("call as", DESK.id, *people)
+        if has_account
+        else key_of("call", *people, SETTINGS.caller_id, "")
+    )
+    [request] = [row for row in await world.rows_of_alice() if "wish" in row.values]
+    await world.store(request.row_key, {**request.values, "wish": wish})
+
+    assert (await placed(world, PHONE)).call_id == call.call_id
+    with pytest.raises(KeyReused):
+        await placed(world, OTHER_PHONE)
 
 
 async def test_a_call_of_an_account_takes_a_place_and_legs_like_any_other() -> None:

@@ -17,8 +17,8 @@ from shared.keys import key, milliseconds
 from shared.sharing.audiences import Audience
 from shared.sharing.rows import CallKind, Consent, Content, Host, Invitation, Role
 from shared.tables import FRIENDS, INVITATIONS
-from tests.calls.placing_world import World as PlacingWorld
 from shared.teams_phone.rows import Agent, AgentId, State
+from tests.calls.placing_world import World as PlacingWorld
 from tests.project.limits_met import MET, Ask, Met, StoredWorld, asked, growing, meets
 from tests.teams_phone.agents_world import AVA, BO, TENANT, AgentsWorld
 
