@@ -25,7 +25,7 @@ class Route:
     """A call that rings at a bot.
 
     Attributes:
-        caller: somebody of the bot's realm, or an outsider, who may call an account only.
+        caller: somebody of the bot's realm; if an account was called, of any realm, or an outsider.
         account: object id of the Teams resource account that was called; None if it was the bot.
     """
 
@@ -80,12 +80,13 @@ class Routing:
         self, ringing: RingingCall, account_bot: AccountBot
     ) -> Route | IncomingCallResult:
         """Whoever knows the number of an account may call it. By which id ACS names those who do
-        not call from a phone is not documented: each id is another caller."""
+        not call from a phone is not documented: each id is another caller. Who has an identity here
+        is themselves, of whatever realm, so that their export and erasure find the call."""
         bot = account_bot.bot
         if not await self._exists(bot):
             return IncomingCallResult.NO_BOT
         caller = await self._identities.owner_of(ringing.caller)
-        if caller is None or caller.realm != bot.realm:
+        if caller is None:
             caller = Principal(Kind.OUTSIDER, bot.realm, ringing.caller)
         return Route(ringing, bot, caller, account_bot.account)
 

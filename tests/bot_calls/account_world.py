@@ -27,6 +27,7 @@ TO_ACCOUNT = f"28:orgid:{ACCOUNT}"
 PHONE, OTHER_PHONE = "4:+14255550123", "4:+14255550124"
 BOT = Principal(Kind.BOT, "realm", "helpdesk")
 BOT_RAW_ID = "8:acs:resource_helpdesk"
+ALICE_RAW_ID = "8:acs:alice"
 
 
 @dataclass
@@ -64,11 +65,20 @@ class AccountWorld(World):
         values = {**new_mapping(BOT, BOT_RAW_ID, None, self.now), **changes}
         table = self._clients[IDENTITIES]
         await table.upsert(principal_key(BOT), resource_key("resource"), values)
-        reverse: Mapping[str, Value] = {
-            "principal": principal_key(BOT), "communicationUserId": BOT_RAW_ID,
-            "createdAt": self.now,
+        await self._own(BOT, BOT_RAW_ID)
+
+    async def _own(self, owner: Principal, raw_id: str) -> None:
+        """The row by which the owner of an ACS id is found."""
+        values: Mapping[str, Value] = {
+            "principal": principal_key(owner), "communicationUserId": raw_id, "createdAt": self.now,
         }  # fmt: skip
-        await table.upsert(owner_key(BOT_RAW_ID), "principal", reverse)
+        await self._clients[IDENTITIES].upsert(owner_key(raw_id), "principal", values)
+
+    async def enrol_in(self, realm: str) -> None:
+        """Alice, who is of that realm."""
+        self.alice = replace(self.alice, realm=realm)
+        await self.enrol()
+        await self._own(self.alice, ALICE_RAW_ID)
 
     def incoming(self, stop_after: int = 0, lose_after: int = 0) -> IncomingCalls:
         """A host of its own; the arguments as for `Instance`."""

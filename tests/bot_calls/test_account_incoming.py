@@ -13,6 +13,7 @@ from shared.principals import Kind, Principal
 from shared.problems import CommunicationUnavailable
 from tests.bot_calls.account_world import (
     ACCOUNT,
+    ALICE_RAW_ID,
     BOT,
     BOT_RAW_ID,
     OTHER,
@@ -215,3 +216,33 @@ async def test_tidy_is_led_to_a_call_of_an_account_until_it_has_ended() -> None:
     world.wait(minutes=1)
     await world.ends(str(noted.values["subject"]))
     assert await world.intents() == []
+
+
+@pytest.mark.parametrize("realm", ["realm", "another realm"])
+async def test_nothing_is_left_of_a_person_of_whatever_realm_who_was_erased(realm: str) -> None:
+    world = await world_with()
+    await world.enrol_in(realm)
+    assert await world.rings("context", ALICE_RAW_ID) is ANSWERED
+    records = world.host().records
+    [exported] = await world.quietly(records.export(world.alice))
+
+    assert exported["callId"] == (await world.answered_call()).call_id
+    assert exported["toBot"]
+    await world.quietly(records.erase(world.alice))
+    rows = [row for row in world.rows() if row.partition_key != principal_key(BOT)]
+    assert [row.row_key for row in rows if ALICE_RAW_ID in str(row.values)] == rows == []
+
+
+@pytest.mark.parametrize("step", range(4, 30, 2))  # after it was looked up who calls
+async def test_a_person_of_another_realm_who_is_erased_meanwhile_leaves_no_call(step: int) -> None:
+    world = await world_with()
+    await world.enrol_in("another realm")
+
+    async def erase() -> None:
+        await world.erase()
+        await world.quietly(world.host().records.erase(world.alice))
+
+    handled = world.incoming().handle([world.event("context", ALICE_RAW_ID)])
+    await world.schedule.hold(handled, step, erase)
+
+    assert not any(ALICE_RAW_ID in str(row.values) for row in world.rows())
