@@ -70,6 +70,24 @@ class SettingsReader:
         """The parts of a value between commas."""
         return comma_separated(self.text(name))
 
+    def objects(self, name: str, example: str) -> list[Mapping[str, object]]:
+        """The objects of a JSON list; none if it is not set.
+
+        Args:
+            example: a list, for the fault.
+        """
+        text = self.text(name)
+        if not text:
+            return []
+        try:
+            entries = json.loads(text)
+        except (ValueError, RecursionError):
+            entries = None
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            self.fault(name, f"is no JSON list such as {example}")
+            return []
+        return entries
+
     def guid(self, name: str, what: str) -> str:
         """A GUID in lower case; "" if it is not set.
 

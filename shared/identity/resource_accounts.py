@@ -1,7 +1,6 @@
 """Teams resource accounts: the accounts with a Teams phone number that this service calls as, and
 answers for (the setting `TEAMS_RESOURCE_ACCOUNTS`)."""
 
-import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -11,7 +10,7 @@ from shared.texts import is_plain, is_unicode
 
 SETTING = "TEAMS_RESOURCE_ACCOUNTS"
 MAX_NAME_LENGTH = 64
-_FORMAT = 'is no JSON list such as [{"id": "an object id", "tenant": "its tenant\'s id"}]'
+_EXAMPLE = '[{"id": "an object id", "tenant": "its tenant\'s id"}]'
 _KNOWN = ("id", "tenant", "name", "number", "bot")
 # How ACS spells an account whose number is called: reference "Inbound".
 _RAW_ID = "28:orgid:"
@@ -73,7 +72,7 @@ def accounts_by_realm(
 
 
 def read_resource_accounts(reader: SettingsReader) -> tuple[ResourceAccount, ...]:
-    entries = _read_list(reader)
+    entries = reader.objects(SETTING, _EXAMPLE)
     accounts = [_read_entry(entry, f"{SETTING}[{n}]", reader) for n, entry in enumerate(entries)]
     _check_unique([one.id for one in accounts], "id", reader)
     _check_unique([one.name for one in accounts if one.name], "name", reader)
@@ -81,20 +80,6 @@ def read_resource_accounts(reader: SettingsReader) -> tuple[ResourceAccount, ...
     if len(accounts) > 1 and not all(one.name for one in accounts):
         reader.fault(SETTING, "has several accounts, so each needs a name, by which calls pick one")
     return tuple(accounts)
-
-
-def _read_list(reader: SettingsReader) -> list[Mapping[str, object]]:
-    text = reader.text(SETTING)
-    if not text:
-        return []
-    try:
-        entries = json.loads(text)
-    except (ValueError, RecursionError):
-        entries = None
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        reader.fault(SETTING, _FORMAT)
-        return []
-    return entries
 
 
 def _read_entry(entry: Mapping[str, object], label: str, reader: SettingsReader) -> ResourceAccount:

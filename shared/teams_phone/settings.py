@@ -1,6 +1,5 @@
 """The settings of Teams Phone: the voice apps that people may call with one click."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, cast
@@ -16,9 +15,7 @@ KINDS = ("autoAttendant", "callQueue")
 # As `MicrosoftTeamsAppIdentifier` of the client SDK spells them.
 CLOUDS = ("public", "dod", "gcch")
 _KNOWN = ("id", "name", "kind", "cloud")
-_FORMAT = (
-    'is no JSON list such as [{"id": "an object id", "name": "Front desk", "kind": "callQueue"}]'
-)
+_EXAMPLE = '[{"id": "an object id", "name": "Front desk", "kind": "callQueue"}]'
 
 
 @dataclass(frozen=True)
@@ -41,26 +38,12 @@ class TeamsPhoneSettings:
 
 
 def read_teams_phone_settings(reader: SettingsReader) -> TeamsPhoneSettings:
-    entries = enumerate(_read_list(reader))
+    entries = enumerate(reader.objects(SETTING, _EXAMPLE))
     apps = tuple(_read_entry(entry, f"{SETTING}[{n}]", reader) for n, entry in entries)
     for what, values in (("id", [app.id for app in apps]), ("name", [app.name for app in apps])):
         if len(set(values)) < len(values):
             reader.fault(SETTING, f"has the same {what} twice")
     return TeamsPhoneSettings(apps)
-
-
-def _read_list(reader: SettingsReader) -> list[Mapping[str, object]]:
-    text = reader.text(SETTING)
-    if not text:
-        return []
-    try:
-        entries = json.loads(text)
-    except (ValueError, RecursionError):
-        entries = None
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        reader.fault(SETTING, _FORMAT)
-        return []
-    return entries
 
 
 def _read_entry(entry: Mapping[str, object], label: str, reader: SettingsReader) -> VoiceApp:
