@@ -7,7 +7,7 @@ it more and never less, so the least of some measurements is what counts.
 import base64
 import gc
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -29,6 +29,15 @@ from tests.fuzz.fuzzed_app import (
 CPU_SECONDS, ATTEMPTS = 0.05, 8
 KIB = 1024
 SENT = {"content-type": "application/json", "idempotency-key": "x"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_of_others_is_collected() -> Iterator[None]:
+    """What all tests have loaded would be looked at for each request, for half a second."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 def filled(pattern: bytes, size: int, before: bytes = b"", after: bytes = b"") -> bytes:

@@ -7,8 +7,6 @@ from http import HTTPStatus
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
-from openapi_spec_validator import validate
 
 import shared.problems
 from shared.http import IDEMPOTENCY_KEY
@@ -56,6 +54,8 @@ def test_every_method_of_every_http_function_is_described_and_no_other() -> None
 
 
 def test_the_description_is_openapi() -> None:
+    from openapi_spec_validator import validate  # takes seconds, which each worker would pay
+
     assert DOCUMENT["openapi"].startswith("3.1.")
     validate(DOCUMENT)
 
@@ -85,6 +85,8 @@ def schema_of(part: dict[str, Any]) -> dict[str, Any]:
 
 
 def check(example: object, schema: dict[str, Any]) -> None:
+    from jsonschema import Draft202012Validator  # as above
+
     formats = Draft202012Validator.FORMAT_CHECKER
     Draft202012Validator(schema_of(schema), format_checker=formats).validate(example)
 

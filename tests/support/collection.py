@@ -35,8 +35,9 @@ SOAK_OPTIONS = {
     "soak-seed": (1, "what chance on bad days follows from"),
 }
 
-# dev.py's start stacks on whatever ports are free; the page's share one stack and one browser.
-_TOGETHER = ("tests/devstack/commands/", "tests/web/")
+# dev.py's start stacks on whatever ports are free; the page's share one stack and one browser; the
+# golden rows are stored once.
+_TOGETHER = ("tests/devstack/commands/", "tests/web/", "tests/golden/")
 
 
 def describe_marks(config: pytest.Config) -> None:

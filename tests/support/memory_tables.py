@@ -101,28 +101,19 @@ class MemoryTable(TableApi):
         only: Sequence[str] = (),
     ) -> tuple[list[Row], Continuation | None]:
         conditions = [
-            [condition.split(" ") for condition in alternatives.strip("( )").split(" or ")]
-            for alternatives in row_filter.split(" and ")
-        ]
-
-        def is_wanted(row: Row) -> bool:
-            stored: dict[str, Any] = {
-                **row.values,
-                "PartitionKey": row.partition_key,
-                "RowKey": row.row_key,
-            }
-            return all(
-                any(
-                    name in stored and _OPERATORS[how](stored[name], _operand(value, parameters))
-                    for name, how, value in any_of
+            [
+                (name, _OPERATORS[how], _operand(value, parameters))
+                for name, how, value in (
+                    one.split(" ") for one in any_of.strip("( )").split(" or ")
                 )
-                for any_of in conditions
-            )
-
+            ]
+            for any_of in row_filter.split(" and ")
+        ]
         found = [
             row
-            for key, row in sorted(self._rows.items(), key=lambda item: item[0])
-            if (continuation is None or key >= continuation) and is_wanted(row)
+            for key, row in sorted(self._rows.items(), key=_key)
+            if (continuation is None or key >= continuation)
+            and all(any(_meets(row, *condition) for condition in any_of) for any_of in conditions)
         ]
         rest = found[most:]
         answered = [_projected(row, only) for row in found[:most]] if only else found[:most]
@@ -155,6 +146,21 @@ class MemoryTable(TableApi):
         etag = f'W/"{next(self._versions)}"'
         self._rows[partition_key, row_key] = Row(partition_key, row_key, dict(values), etag)
         return etag
+
+
+def _key(item: tuple[Key, Row]) -> Key:
+    return item[0]
+
+
+def _meets(row: Row, name: str, compare: Callable[[Any, Any], bool], operand: Parameter) -> bool:
+    match name:
+        case "PartitionKey":
+            stored: Any = row.partition_key
+        case "RowKey":
+            stored = row.row_key
+        case _:
+            stored = row.values.get(name)
+    return stored is not None and compare(stored, operand)
 
 
 def _projected(row: Row, only: Sequence[str]) -> Row:

@@ -24,7 +24,15 @@ from tests.openapi.search.callers import SETUP, headers_of
 # Azure takes. By code, or by what is wrong with a part.
 _REFUSED_BY_AZURE = {"call-refused", "meeting-refused", "teams-token-refused"}
 _REFUSED_BY_STATE = {
+    # Teams resource accounts and agents: of the settings, or of the call.
     "is the tenant of none of the resource accounts here",
+    "is needed: the accounts here have several tenants",
+    "is no name of a Teams resource account of this service",
+    "has to name one of the Teams resource accounts",
+    "invite the others once it is connected",
+    "can be invited only to a call of a Teams resource account",
+    "cannot be invited to a call of a Teams resource account: agents and phones can",
+    "is no agent of the tenant of the call's Teams resource account",
     # Whom the caller names.
     "is you; a friend is somebody else",
     "has no identity here",
