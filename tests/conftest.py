@@ -204,7 +204,8 @@ def kill_each(counted_host: Host, controls: dict[str, Control]) -> KillEach:
 
 @pytest.fixture
 def few(request: pytest.FixtureRequest) -> Few:
-    """Takes one in three of the cases of a test that tries many alike; with `--soak` all."""
+    """Takes one in nine of the cases of a test that tries many alike, with `--slow` one in three
+    and with `--soak` all."""
     return take_few(request.node.name)
 
 
@@ -217,7 +218,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     describe_marks(config)
-    sampling.soak = config.getoption("--soak")
+    sampling.soak, sampling.slow = config.getoption("--soak"), config.getoption("--slow")
 
 
 @pytest.hookimpl(tryfirst=True)

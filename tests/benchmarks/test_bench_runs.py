@@ -48,6 +48,7 @@ def bench_of(folder: Path) -> Bench:
     return Bench(folder, choose_cores(), seconds=1, warm_up=0, show=print, fastest=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("app", [OURS, REFERENCE], ids=lambda app: app.name)
 def test_every_load_is_answered(app: App, tmp_path: Path) -> None:
     bench, setting = bench_of(tmp_path), Setting(rows=all_rows)
@@ -107,6 +108,7 @@ def test_without_wrk_it_says_how_to_install_it(tmp_path: Path) -> None:
 
 
 @needs_wrk
+@pytest.mark.slow
 def test_a_quick_run_prints_figures_and_writes_the_page(tmp_path: Path) -> None:
     options = ("--quick", "--json", "--folder", str(tmp_path), "--docs", str(tmp_path / "docs"))
 

@@ -110,6 +110,7 @@ async def test_an_invitation_whose_answer_is_lost_rings_once(
     assert kinds["Microsoft.Communication.AddParticipantSucceeded"] == 1
 
 
+@pytest.mark.slow
 async def test_fifty_calls_at_once_over_two_hosts_lose_no_event(
     one_host: Host, start_host: StartHost, people: People, acs: Control
 ) -> None:

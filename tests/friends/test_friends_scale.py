@@ -134,6 +134,7 @@ async def test_a_token_does_not_wait_until_all_friends_are_told(
             await asyncio.sleep(0.1)
 
 
+@pytest.mark.slow
 async def test_an_erasure_that_runs_out_of_time_is_finished_by_its_repetitions(
     stack: Stack,
     start_host: StartHost,

@@ -15,6 +15,7 @@ GITHUB = ROOT / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("schema", "files"),
     [
@@ -49,7 +50,9 @@ def test_workflows_run_what_people_run() -> None:
     text = {file.stem: file.read_text("utf-8") for file in WORKFLOWS}
 
     assert "- run: .ci/run\n" in text["check"]
-    assert "dev.py test -n 2 --installation --soak --session-timeout 14400\n" in text["nightly"]
+    assert (
+        "dev.py test -n 2 --installation --slow --soak --session-timeout 14400\n" in text["nightly"]
+    )
     assert "python3 dev.py sbom --output" in text["release"]
     for command in re.findall(r"az bicep \S+ --file (\S+)", text["bicep"]):
         assert (ROOT / command).is_file()

@@ -66,6 +66,7 @@ async def alice_with_a_friend(host: Host, people: People) -> Person:
     return alice
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)  # the compiler takes ten seconds, and a minute on a busy machine
 async def test_the_typescript_client_compiles_in_strict_and_runs(
     one_host: Host, people: People, tmp_path: Path
@@ -90,6 +91,7 @@ async def test_the_typescript_client_compiles_in_strict_and_runs(
     assert printed.split() == [(await alice.token()).user_id, "1"]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)  # so does mypy
 async def test_the_python_client_is_typed_and_runs(
     one_host: Host, people: People, tmp_path: Path

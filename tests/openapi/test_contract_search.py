@@ -4,17 +4,21 @@ All its checks: no 5xx, nothing undescribed, what fits is taken and what does no
 operation without sign-in, and what one answer names is found by the next request.
 """
 
+import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from devstack.well_known import TEAMS_ACCOUNT_ID
+from tests.openapi.search.refusals import REFUSED_BY_AZURE, REFUSED_BY_STATE
 from tests.openapi.search.setup import KNOWN, MANAGER, Setup
 from tests.support.described import DescribedAnswers
 from tests.support.people import coded
@@ -36,7 +40,10 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Issuer]:
 def host(stack: Stack, elsewhere: Issuer) -> Iterator[Host]:
     known = [{"issuer": elsewhere.url, "audience": elsewhere.audience}]
     account = {"id": TEAMS_ACCOUNT_ID, "tenant": stack.values["teams"]["tenantId"]}
+    # The only issuer: a Teams resource account is of the realm of its tenant, or of the only one.
     host = stack.host(
+        AUTH_ISSUER="",
+        AUTH_AUDIENCE="",
         AUTH_ISSUERS=json.dumps(known),
         TEAMS_RESOURCE_ACCOUNTS=json.dumps([account]),
     )
@@ -75,6 +82,21 @@ def search(stack: Stack, host: Host, issuer: Issuer, folder: Path, *options: str
 
 @pytest.mark.whole_stack
 @pytest.mark.timeout(600)
+def test_the_examples_of_the_description_find_nothing(
+    stack: Stack, host: Host, elsewhere: Issuer, tmp_path: Path
+) -> None:
+    answers = DescribedAnswers()
+    answers.watch(host.log)
+
+    search(stack, host, elsewhere, tmp_path, "--phases", "examples", "--generation-deterministic")
+
+    served = {function for function, _, status, _ in answers.new() if status < 300}
+    assert served >= functions(with_id=False, with_body=True)
+
+
+@pytest.mark.slow
+@pytest.mark.whole_stack
+@pytest.mark.timeout(600)
 def test_requests_made_from_the_description_find_nothing(
     stack: Stack, host: Host, elsewhere: Issuer, tmp_path: Path
 ) -> None:
@@ -90,14 +112,35 @@ def test_requests_made_from_the_description_find_nothing(
     assert served & functions(with_id=True) - functions(with_id=False)  # links were followed
 
 
-def functions(*, with_id: bool) -> set[str]:
-    """Those of operations whose paths have a parameter, or have none."""
+def test_every_refusal_that_is_let_pass_is_one_of_the_service() -> None:
+    """Or a new wording would be a finding of some later search, and an old one hide something."""
+    said = [
+        "".join(re.escape(part.value) if isinstance(part, ast.Constant) else ".+" for part in parts)
+        for file in (ROOT / "shared").rglob("*.py")
+        for parts in texts_of(ast.parse(file.read_text("utf-8")))
+    ]
+
+    for refusal in REFUSED_BY_STATE | REFUSED_BY_AZURE:
+        assert any(re.fullmatch(one, refusal) for one in said), refusal
+
+
+def texts_of(module: ast.Module) -> Iterator[list[Any]]:
+    for node in ast.walk(module):
+        if isinstance(node, ast.JoinedStr):
+            yield node.values
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield [node]
+
+
+def functions(*, with_id: bool, with_body: bool = False) -> set[str]:
+    """Those of operations whose paths have a parameter, or have none; or only if they have a body
+    too."""
     document = json.loads((ROOT / "docs" / "openapi.json").read_text("utf-8"))
     return {
         str(operation["x-function"])
         for path, methods in document["paths"].items()
         for operation in methods.values()
-        if ("{" in path) == with_id
+        if ("{" in path) == with_id and (not with_body or "requestBody" in operation)
     }
 
 

@@ -8,21 +8,28 @@ from tests.support.sampling import take_few
 CASES = list(range(13))
 
 
-@pytest.fixture(params=[False, True])
-def soak(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    monkeypatch.setattr(sampling, "soak", request.param)
-    return bool(request.param)
+@pytest.mark.parametrize(
+    ("slow", "soak", "expected"),
+    [(False, False, {1, 2}), (True, False, {4, 5}), (False, True, {13}), (True, True, {13})],
+)
+def test_a_soak_tries_every_case_a_slow_run_one_in_three_and_the_default_one_in_nine(
+    monkeypatch: pytest.MonkeyPatch, *, slow: bool, soak: bool, expected: set[int]
+) -> None:
+    monkeypatch.setattr(sampling, "slow", slow)
+    monkeypatch.setattr(sampling, "soak", soak)
 
+    tried = take_few("some test")(CASES)
 
-def test_every_case_is_tried_by_a_soak_and_one_in_three_by_default(soak: bool) -> None:
-    few = take_few("some test")
-
-    assert few(CASES) == take_few("some test")(CASES)
-    assert few(CASES) == CASES if soak else len(few(CASES)) in (4, 5)
-    assert set(few(CASES)) <= set(CASES)
+    assert tried == take_few("some test")(CASES)
+    assert len(tried) in expected
+    assert set(tried) <= set(CASES)
 
 
 def test_tests_that_share_their_cases_begin_at_different_ones() -> None:
-    begun = {take_few(f"test {n}")(CASES)[0] for n in range(20)}
+    begun = {take_few(f"test {n}")(CASES)[0] for n in range(60)}
 
-    assert begun == {0, 1, 2}
+    assert begun == set(range(sampling.ONE_IN))
+
+
+def test_some_case_is_tried_however_few_there_are() -> None:
+    assert all(len(take_few(f"test {n}")([1, 2])) == 1 for n in range(20))

@@ -42,6 +42,7 @@ def test_a_licence_is_allowed_where_all_that_it_asks_for_is(expression: str, all
     assert is_allowed(expression) == allowed
 
 
+@pytest.mark.slow
 def test_the_bill_of_materials_has_versions_hashes_and_licences(tmp_path: Path) -> None:
     """Of two packages here, because the tool takes seconds for all."""
     few = tmp_path / "requirements.txt"

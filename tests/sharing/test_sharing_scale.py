@@ -3,6 +3,8 @@
 import math
 import uuid
 
+import pytest
+
 from tests.privacy.test_erasure import rows_about
 from tests.support.costs import cost_of
 from tests.support.people import FRIENDS, People
@@ -23,6 +25,7 @@ OPENING_OF_FRIENDS = "GET /invitations/{id}, of a friend's"
 NOT_SHARED = "GET /invitations/{id}, not shared with me"
 
 
+@pytest.mark.slow
 async def test_sharing_costs_a_read_and_a_write_for_each_friend_and_unsharing_a_removal(
     stack: Stack, tables: TableProxy, counted_host: Host, people: People
 ) -> None:

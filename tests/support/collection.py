@@ -26,6 +26,7 @@ _WEIGHTS = {"whole_stack": 20, "emulators": 4, "rules": 1}
 # By marker, which is an option too.
 ONLY_WHEN_ASKED_FOR = {
     "installation": "needs a package index, and a minute or two; CI runs it",
+    "slow": "takes seconds of CPU for what shorter tests look at in part; CI runs it",
     "soak": "a longer search of what a test in the default run looks at in part",
 }
 
@@ -48,7 +49,7 @@ def describe_marks(config: pytest.Config) -> None:
 
 
 def leave_out_what_was_not_asked_for(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The default run takes five minutes: what is marked otherwise runs with an option."""
+    """The default run is to take five minutes: what is marked otherwise runs with an option."""
     for name in ONLY_WHEN_ASKED_FOR:
         if not config.getoption(f"--{name}"):
             left_out = [item for item in items if item.get_closest_marker(name)]

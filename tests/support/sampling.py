@@ -1,4 +1,4 @@
-"""What the default run takes of many cases that are alike; `--soak` takes all of them.
+"""What a run takes of many cases that are alike; `--soak` takes all of them.
 
 The cases of a test that costs seconds of CPU for each: at every step of a request a host is killed,
 say. Which are taken is the same in each run.
@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from typing import Protocol
 from zlib import crc32
 
-ONE_IN = 3
+ONE_IN, ONE_IN_OF_SLOW = 9, 3
 
-# Whether the run has `--soak`: known before any test is imported.
-soak = False
+# Whether the run has `--soak`, or `--slow`: known before any test is imported.
+soak = slow = False
 
 
 class Few(Protocol):
@@ -21,14 +21,15 @@ class Few(Protocol):
 
 
 def take_few(test: str) -> Few:
-    """One in three, or all.
+    """One in nine, with `--slow` one in three, or all.
 
     Args:
         test: its name, which says where to begin: tests that share their cases take others.
     """
-    first = crc32(test.encode()) % ONE_IN
+    one_in = ONE_IN_OF_SLOW if slow else ONE_IN
 
     def few[Case](cases: Sequence[Case]) -> list[Case]:
-        return list(cases if soak else cases[first::ONE_IN])
+        first = crc32(test.encode()) % min(one_in, len(cases))
+        return list(cases if soak else cases[first::one_in])
 
     return few

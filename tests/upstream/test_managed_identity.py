@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import aiohttp
+import pytest
 
 from tests.meetings.test_meetings import SCHEDULER, meetings, schedule
 from tests.support.api import ask
@@ -76,6 +77,7 @@ async def test_who_does_not_prove_to_be_the_app_is_no_managed_identity(
     assert await acs.identities() == before
 
 
+@pytest.mark.slow
 def test_doctor_says_that_all_is_well(
     stack: Stack, tls_tables: dict[str, str], tmp_path: Path
 ) -> None:

@@ -28,7 +28,7 @@ from tests.devstack.commands.dev_process import (
 pytest_plugins = ("tests.devstack.commands.dev_fixtures",)
 
 # The first of them waits for four stacks.
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 # Seconds: a second Ctrl-C kills at once.
 IN_A_HURRY = 5

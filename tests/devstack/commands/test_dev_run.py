@@ -12,6 +12,8 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+import pytest
+
 from tests.devstack.commands.dev_process import EXPORTED, ROOT, DevRun, left, until
 from tests.support.stack import Stack
 
@@ -136,6 +138,7 @@ def test_a_part_that_dies_is_named_with_its_last_words(dev_run: Start, tmp_path:
     assert left(parts) == []
 
 
+@pytest.mark.slow
 def test_a_part_that_dies_while_starting_is_named_too(dev_run: Start, tmp_path: Path) -> None:
     state = tmp_path / "state"
     state.mkdir()

@@ -44,6 +44,7 @@ class TestOurs(AzureRecordedTestCase):
 """
 
 
+@pytest.mark.slow
 async def test_each_test_has_an_outcome(tmp_path: Path) -> None:
     (tmp_path / "test_e2e_ours.py").write_text(TESTS)
     (tmp_path / "test_others.py").write_text("def test_that_needs_no_service(): pass")
@@ -62,6 +63,7 @@ async def test_each_test_has_an_outcome(tmp_path: Path) -> None:
     assert "assert 'ours' == 'another'" in run.output
 
 
+@pytest.mark.slow
 async def test_a_test_that_ends_its_process_does_not_pass(tmp_path: Path) -> None:
     (tmp_path / "test_e2e_ours.py").write_text("import os\ndef test_ends(): os._exit(0)\n")
 

@@ -19,36 +19,8 @@ from schemathesis.openapi.checks import RejectedPositiveData
 
 from shared.identity.contract import TEAMS_USER_HEADER
 from tests.openapi.search.callers import SETUP, headers_of
+from tests.openapi.search.refusals import REFUSED_BY_AZURE, REFUSED_BY_STATE
 
-# Refusals of requests that fit the description: by what is stored, by the settings, and by what
-# Azure takes. By code, or by what is wrong with a part.
-_REFUSED_BY_AZURE = {"call-refused", "meeting-refused", "teams-token-refused"}
-_REFUSED_BY_STATE = {
-    # Teams resource accounts and agents: of the settings, or of the call.
-    "is the tenant of none of the resource accounts here",
-    "is needed: the accounts here have several tenants",
-    "is no name of a Teams resource account of this service",
-    "has to name one of the Teams resource accounts",
-    "invite the others once it is connected",
-    "can be invited only to a call of a Teams resource account",
-    "cannot be invited to a call of a Teams resource account: agents and phones can",
-    "is no agent of the tenant of the call's Teams resource account",
-    # Whom the caller names.
-    "is you; a friend is somebody else",
-    "has no identity here",
-    "is not an accepted friend of yours",
-    # Numbers and hosts of the settings.
-    "may not be called from here",
-    "is no number of this service",
-    "is not https of a host in PLAY_SOURCE_HOSTS",
-    # Would be said with `contains`, for which Redocly's linter refuses the right examples.
-    "has a callerId, which is for phone numbers only",
-    # The clock.
-    "is long over",
-    "is over five years away",
-    "is over a day ago",
-    "is over",
-}
 # A pattern cannot say what is base64url of UTF-8; the format can, but not all cases are made by it.
 _NO_ID = "is not an id of 1 to 256 characters"
 # Stands for those that the answer has no room for.
@@ -125,12 +97,12 @@ def filter_failure(_context: Any, failure: Failure, case: Case[Any], response: R
     problem = json.loads(response.content)
     faults = list(_faults(problem))
     is_by_state = bool(faults) and all(
-        where == "policy" or message in _REFUSED_BY_STATE or _REST.fullmatch(message)
+        where == "policy" or message in REFUSED_BY_STATE or _REST.fullmatch(message)
         for where, message in faults
     )
     is_no_utf8 = any(str(value).startswith("~") for value in (case.path_parameters or {}).values())
     is_unsaid = is_no_utf8 and all(message.startswith(_NO_ID) for _, message in faults)
-    return not (is_by_state or is_unsaid or problem["code"] in _REFUSED_BY_AZURE)
+    return not (is_by_state or is_unsaid or problem["code"] in REFUSED_BY_AZURE)
 
 
 def _has_control_characters(case: Case[Any]) -> bool:
