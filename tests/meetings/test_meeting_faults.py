@@ -24,6 +24,8 @@ FAULTS: dict[str, dict[str, object]] = {
     "throttled for a second": {"status": 429, "retryAfter": 1},
     "throttled without a hint": {"status": 429},
 }
+# The others are like these.
+QUICK = {"dropped after the effect", "throttled for a second"}
 
 
 async def in_trouble(
@@ -52,7 +54,13 @@ def is_told(reply: Reply, spec: dict[str, object]) -> None:
     assert reply.headers["Content-Type"] == "application/problem+json"
 
 
-@pytest.mark.parametrize("spec", FAULTS.values(), ids=FAULTS)
+@pytest.mark.parametrize(
+    "spec",
+    [
+        pytest.param(spec, id=name, marks=() if name in QUICK else pytest.mark.slow)
+        for name, spec in FAULTS.items()
+    ],
+)
 async def test_lasting_trouble_with_graph_is_told_and_its_repetition_makes_one_meeting(
     stack: Stack,
     graph: Control,

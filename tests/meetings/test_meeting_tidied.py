@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from shared.operate.tidy import Tidy
 from tests.meetings.test_meeting_kills import CANCELLING, IN_TEAMS, MAKING, SHARED, TAKEN_BACK
 from tests.meetings.test_meetings import call_of, ids_in_teams
@@ -14,6 +16,7 @@ from tests.support.stack import Host, Stack
 from tests.support.storage import KillEach, mapping_key
 
 
+@pytest.mark.slow
 async def test_what_nobody_repeats_is_ended_by_tidy(
     stack: Stack,
     graph: Control,

@@ -101,6 +101,7 @@ async def store_call_that_acs_has_not(stack: Stack, creator: str, like: str) -> 
         await rows.create_entity({**keys, **index})
 
 
+@pytest.mark.slow
 def test_findings_are_planned_and_then_repaired_and_nobody_is_named(tables: Stack) -> None:
     """Its clock is the true one: of the golden rows it finds what does not depend on the time."""
     with golden_tables(tables.values["tablesConnectionString"]) as golden:

@@ -5,6 +5,7 @@ import json
 import uuid
 
 import aiohttp
+import pytest
 
 from tests.privacy.test_erasure import rows_about
 from tests.support.people import FRIENDS, People, Person, befriend
@@ -92,6 +93,7 @@ async def test_two_who_share_one_group_id_have_a_record_each(
     assert await carol.calls() == [mine.json["id"]]
 
 
+@pytest.mark.slow
 async def test_a_space_is_open_to_everybody_of_the_realm_and_ten_calls_of_each(
     client: aiohttp.ClientSession, start_host: StartHost, people: People, second_issuer: Issuer
 ) -> None:
