@@ -1,19 +1,23 @@
 """python3 dev.py hook NAME: what azd runs around its own steps.
 
 Values come from the azd environment, which azd puts into this process' environment; what a hook
-finds out is kept there with `azd env set`.
+finds out is kept there with `azd env set`. Exit code 1: it could not go on, and says why.
 """
 
 import asyncio
 import os
+import re
 import secrets
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+import tempfile
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 
 import aiohttp
 import jwt
+from yarl import URL
 
 from infra.hooks import deployed, registration
 from infra.hooks.rest import GetToken, HookError, Rest
@@ -24,6 +28,9 @@ ARM = "https://management.azure.com"
 _KEY_BYTES = 48
 _TABLES_TRIES = 6
 _TABLES_PAUSE = 20.0
+# What a line of an azd environment holds between two apostrophes, as it is.
+_PLAIN = re.compile(r"[^'\x00-\x1f\x7f]*")
+_HOOKS = ("preprovision", "postprovision", "postdeploy", "postdown")
 
 type Keep = Callable[[str, str], None]
 
@@ -36,6 +43,22 @@ def needed(values: Mapping[str, str], name: str) -> str:
     value = values.get(name, "").strip()
     if not value:
         raise HookError(f"{name} is not set in the azd environment")
+    return value
+
+
+def address(values: Mapping[str, str], name: str) -> str:
+    """A URL without a slash at its end.
+
+    Raises:
+        HookError: it is not set, or is none.
+    """
+    value = needed(values, name).rstrip("/")
+    try:
+        url = URL(value)
+    except ValueError:
+        url = URL()
+    if url.scheme not in ("http", "https") or not url.host:
+        raise HookError(f"{name} in the azd environment is no URL")
     return value
 
 
@@ -70,10 +93,10 @@ async def preprovision(
 async def postprovision(
     graph: Rest, values: Mapping[str, str], make_tables: Callable[[], Awaitable[int]]
 ) -> None:
-    address = f"{needed(values, 'PAGE_URL')}/"  # as the page sends it: to the letter
+    page = f"{address(values, 'PAGE_URL')}/"  # as the page sends it: to the letter
     if is_somebody_elses(values):
-        print(f"Entra: add {address} to the redirect addresses of your registration (spa)")
-    elif not await registration.add_redirect(graph, environment_of(values), address):
+        print(f"Entra: add {page} to the redirect addresses of your registration (spa)")
+    elif not await registration.add_redirect(graph, environment_of(values), page):
         raise HookError("the registration is gone: run azd provision again")
     for number in range(_TABLES_TRIES):  # a new role may take some minutes to apply
         if number:
@@ -84,10 +107,12 @@ async def postprovision(
 
 
 async def postdeploy(arm: Rest, session: aiohttp.ClientSession, values: Mapping[str, str]) -> None:
-    app = needed(values, "APP_URL")
+    app = address(values, "APP_URL")
+    communication, key = needed(values, "COMMUNICATION_ARM_ID"), needed(values, "EVENT_GRID_KEY")
+    if not communication.startswith("/subscriptions/"):  # it follows ARM's host in a URL
+        raise HookError("COMMUNICATION_ARM_ID in the azd environment is no id of a resource")
     await deployed.wait_until_ready(session, app, arm.pause)
     await deployed.check_that_strangers_are_refused(session, app)
-    communication, key = needed(values, "COMMUNICATION_ARM_ID"), needed(values, "EVENT_GRID_KEY")
     await deployed.subscribe(arm, communication, app, key)
     print(f"{app} is ready, refuses strangers, and is told of calls and recordings")
 
@@ -100,15 +125,39 @@ async def postdown(graph: Rest, values: Mapping[str, str]) -> None:
 
 
 async def tenant_of(token: GetToken) -> str:
-    """The tenant of whoever is signed in. The token is our own, so that nothing is verified."""
-    claims = jwt.decode(await token(), options={"verify_signature": False})
-    return str(claims["tid"])
+    """The tenant of whoever is signed in. The token is our own, so that nothing is verified.
+
+    Raises:
+        HookError: the token names none.
+    """
+    try:
+        claims = jwt.decode(await token(), options={"verify_signature": False})
+    except jwt.InvalidTokenError:
+        claims = {}
+    if not isinstance(tenant := claims.get("tid"), str):
+        raise HookError("the token of azd names no tenant: azd env set AZURE_TENANT_ID …")
+    return tenant
 
 
-def _keep(name: str, value: str) -> None:
-    done = subprocess.run(["azd", "env", "set", name, value], check=False)  # noqa: S607
+def keep(name: str, value: str) -> None:
+    """Keep a value in the azd environment. It is handed over in a file that nobody else may read,
+    because everybody on this machine sees the arguments of a process.
+
+    Raises:
+        HookError: azd does not take it.
+    """
+    if not _PLAIN.fullmatch(value):
+        raise HookError(f"{name} has characters that azd would not keep as they are")
+    with tempfile.TemporaryDirectory() as folder:  # of mode 700
+        file = Path(folder) / "values.env"
+        file.touch(0o600)
+        file.write_text(f"{name}='{value}'\n", "utf-8")
+        try:
+            done = subprocess.run(["azd", "env", "set", "--file", file], check=False)  # noqa: S607
+        except OSError as error:
+            raise HookError(f"azd cannot be started: {error.strerror}") from error
     if done.returncode != 0:
-        raise HookError(f"azd env set {name} failed")
+        raise HookError(f"azd env set failed for {name}")
 
 
 async def _make_tables() -> int:
@@ -131,7 +180,7 @@ async def _run(name: str) -> None:
 
         match name:
             case "preprovision":
-                await preprovision(api(GRAPH), os.environ, _keep, lambda: datetime.now(UTC))
+                await preprovision(api(GRAPH), os.environ, keep, lambda: datetime.now(UTC))
             case "postprovision":
                 await postprovision(api(GRAPH), os.environ, _make_tables)
             case "postdeploy":
@@ -140,19 +189,29 @@ async def _run(name: str) -> None:
                 await postdown(api(GRAPH), os.environ)
 
 
-def main(name: str) -> int:
+def ended(name: str, work: Coroutine[None, None, None]) -> int:
+    """The exit code of a hook, which says in words why it cannot go on."""
     from azure.core.exceptions import ClientAuthenticationError
 
     try:
-        asyncio.run(_run(name))
+        asyncio.run(work)
     except HookError as reason:
         print(f"{name}: {reason}", file=sys.stderr)
         return 1
     except ClientAuthenticationError:
-        print(f"{name}: nobody is signed in: azd auth login", file=sys.stderr)
+        print(f"{name}: azd gives no token: azd auth login", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 
+def main(arguments: list[str]) -> int:
+    if len(arguments) != 1 or arguments[0] not in _HOOKS:
+        print(f"python -m infra.hooks NAME: one of {', '.join(_HOOKS)}", file=sys.stderr)
+        return 2
+    return ended(arguments[0], _run(arguments[0]))
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(sys.argv[1:]))

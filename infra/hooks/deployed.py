@@ -5,7 +5,7 @@ from typing import Any
 
 import aiohttp
 
-from infra.hooks.rest import HookError, Pause, Rest
+from infra.hooks.rest import HookError, Pause, Rest, Shape, checked
 
 # Azure Resource Manager's version of Microsoft.EventGrid.
 _VERSION = {"api-version": "2025-02-15"}
@@ -15,6 +15,8 @@ _READY_PAUSE = 20.0
 _STATE_TRIES = 60
 _STATE_PAUSE = 5.0
 _SECONDS = 30.0
+# Bytes of an answer that are shown to the operator.
+_SHOWN = 300
 
 # What Event Grid tells the app, by the subscription's name. A call that rings is worth nothing
 # after a minute; where a recording is, is worth trying for a day.
@@ -69,7 +71,7 @@ async def subscribe(arm: Rest, communication_id: str, app_url: str, keys: str) -
         body = subscription(app_url, key, event, minutes)
         _, content = await arm.ask("PUT", path, body, query=_VERSION)
         for _ in range(_STATE_TRIES):
-            state = content["properties"].get("provisioningState", "Succeeded")
+            state = _state(content, name)
             if state in ("Succeeded", "Failed", "Canceled"):
                 break
             await arm.pause(_STATE_PAUSE)
@@ -78,6 +80,12 @@ async def subscribe(arm: Rest, communication_id: str, app_url: str, keys: str) -
             raise HookError(
                 f"the subscription {name} is {state}: the app did not answer, see its log"
             )
+
+
+def _state(content: Any, name: str) -> str:
+    shape: Shape = {"properties": {"provisioningState?": str}}
+    answer = checked(content, shape, f"the answer about the subscription {name}")
+    return str(answer["properties"].get("provisioningState") or "Succeeded")
 
 
 async def wait_until_ready(session: aiohttp.ClientSession, app_url: str, pause: Pause) -> None:
@@ -110,6 +118,7 @@ async def _get(session: aiohttp.ClientSession, url: str) -> tuple[int, str]:
     timeout = aiohttp.ClientTimeout(total=_SECONDS)
     try:
         async with session.get(url, timeout=timeout, allow_redirects=False) as answer:
-            return answer.status, f"{answer.status} {(await answer.text())[:300]}"
+            text = (await answer.content.read(_SHOWN)).decode("utf-8", "replace")
+            return answer.status, f"{answer.status} {text}"
     except (aiohttp.ClientError, TimeoutError) as error:
         return 0, type(error).__name__

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from infra.hooks.rest import HookError, Rest
+from infra.hooks.rest import HookError, Rest, Shape, checked
 
 APPLICATIONS = "/v1.0/applications"
 SERVICE_PRINCIPALS = "/v1.0/servicePrincipals"
@@ -16,6 +16,19 @@ SERVICE_PRINCIPALS = "/v1.0/servicePrincipals"
 _DESCRIPTION = Path(__file__).parents[1] / "entra-app.json"
 # Entra shows a new registration to all its parts within seconds, seldom within a minute.
 _REPLICATION_TRIES = 8
+
+# As far as it is read here.
+_REGISTRATION: Shape = {
+    "id": str,
+    "appId": str,
+    "identifierUris?": [str],
+    "appRoles?": [{"id": str, "value?": str}],
+    "api?": {
+        "oauth2PermissionScopes?": [{"id": str, "value?": str}],
+        "preAuthorizedApplications?": [{"appId": str}],
+    },
+    "spa?": {"redirectUris?": [str]},
+}
 
 
 def description() -> dict[str, Any]:
@@ -40,8 +53,9 @@ async def register(graph: Rest, environment: str) -> tuple[str, str]:
     found = await find(graph, environment)
     if found is None:
         named = {"displayName": f"Trusted service ({environment})", "tags": [tag_of(environment)]}
-        _, found = await graph.ask("POST", APPLICATIONS, {**wanted, **named})
-    object_id, client_id = str(found["id"]), str(found["appId"])
+        _, made = await graph.ask("POST", APPLICATIONS, {**wanted, **named})
+        found = checked(made, _REGISTRATION, "the new registration")
+    object_id, client_id = found["id"], found["appId"]
     api = _with_scopes(found.get("api") or {}, wanted["api"])
     first = {
         **wanted,
@@ -74,7 +88,8 @@ async def find(graph: Rest, environment: str) -> dict[str, Any] | None:
     """
     query = {"$filter": f"tags/any(t:t eq '{tag_of(environment)}')"}
     _, content = await graph.ask("GET", APPLICATIONS, query=query)
-    found: list[dict[str, Any]] = content["value"]
+    answer = checked(content, {"value": [_REGISTRATION]}, "the answer with the registrations")
+    found: list[dict[str, Any]] = answer["value"]
     if len(found) > 1:
         ids = ", ".join(str(one["appId"]) for one in found)
         raise HookError(f"several registrations are for {environment}: {ids}; delete all but one")
@@ -109,7 +124,7 @@ async def _make_service_principal(graph: Rest, client_id: str) -> None:
     query = {"$filter": f"appId eq '{client_id}'"}
     for number in range(_REPLICATION_TRIES):
         _, content = await graph.ask("GET", SERVICE_PRINCIPALS, query=query)
-        if content["value"]:
+        if checked(content, {"value": [dict]}, "the answer with service principals")["value"]:
             return
         if number:
             await graph.pause(2.0**number)

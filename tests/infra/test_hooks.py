@@ -279,7 +279,8 @@ async def test_an_app_that_is_down_or_open_is_told(
 
     app.add_routes([web.get("/api/health/ready", is_ready), web.get("/api/user", anybody)])
     async with TestServer(app) as server, aiohttp.ClientSession() as session:
-        azd = Azd(APP_URL=str(server.make_url("")).rstrip("/"))
+        url = str(server.make_url("")).rstrip("/")
+        azd = Azd(APP_URL=url, COMMUNICATION_ARM_ID=COMMUNICATION, EVENT_GRID_KEY="a-key")
         with pytest.raises(HookError, match=word):
             await hooks.postdeploy(arm[1], session, azd)
     assert arm[0].bodies == {}
