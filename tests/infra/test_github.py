@@ -95,6 +95,23 @@ def test_azd_runs_hooks_and_deploys_folders_that_exist() -> None:
     assert (ROOT / described["infra"]["path"] / f"{described['infra']['module']}.bicep").is_file()
 
 
+def test_azd_makes_the_resources_before_it_builds_the_page() -> None:
+    """By itself `azd up` packages first, so that the page would be built for nobody's service."""
+    described = YAML(typ="safe").load(ROOT / "azure.yaml")
+
+    steps = described["workflows"]["up"]["steps"]
+    assert [step["azd"].split()[0] for step in steps] == ["provision", "deploy"]
+    # The first version whose `azd env set` reads a file (infra/hooks).
+    assert described["requiredVersions"]["azd"] == ">= 1.17.1"
+
+
+def test_the_container_has_what_the_deployment_needs() -> None:
+    container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text("utf-8"))
+    features = {name.rpartition("/")[2].partition(":")[0] for name in container["features"]}
+
+    assert {"azd", "azure-cli", "node"} <= features
+
+
 def test_the_lines_of_azd_and_func_are_known_ones() -> None:
     """Neither tool can be had here; each line is compared with what their references have."""
     page = (ROOT / "docs" / "deploy.md").read_text("utf-8")
