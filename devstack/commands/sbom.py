@@ -1,12 +1,16 @@
 """The bill of materials: what is deployed with the service, as CycloneDX JSON."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from devstack.commands.licences import DEPLOYED, licence_of
+from devstack.files import ROOT
+
+_RELEASE = re.compile(r"^## ([0-9.]+), ", re.MULTILINE)
 
 
 class SbomError(Exception):
@@ -29,7 +33,17 @@ def bill_of_materials(requirements: Path = DEPLOYED) -> dict[str, Any]:
     if done.returncode != 0:
         raise SbomError(done.stderr.strip())
     document: dict[str, Any] = json.loads(done.stdout)
+    name = {"bom-ref": "trusted-service", "name": "trusted-service", "version": _version()}
+    document["metadata"]["component"] = {"type": "application", **name}
     for component in document["components"]:
         del component["description"]  # the lines of the requirements, all hashes included
         component["licenses"] = [{"expression": licence_of(component["name"])}]
     return document
+
+
+def _version() -> str:
+    """The newest release that CHANGELOG.md tells of. (The stack and the app share no code.)"""
+    found = _RELEASE.search((ROOT / "CHANGELOG.md").read_text("utf-8"))
+    if found is None:
+        raise SbomError("CHANGELOG.md tells of no release")
+    return found.group(1)

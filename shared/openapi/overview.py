@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+from shared import __version__
 from shared.auth.webhooks import KEY_HEADER
 from shared.http.operations import ACS, EVENT_GRID, Sender
 from shared.principals import MAX_ID_LENGTH
 
 INFO: Mapping[str, Any] = {
     "title": "Trusted service for Azure Communication Services",
-    "version": "1",
+    "version": __version__,
     "summary": "ACS identities, calling tokens, friends and calls of your users.",
     "description": """\
 Bodies are JSON. Unknown fields and query parameters are refused, and all faults of a request are

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 
+from shared import __version__
 from shared.settings import load
 from shared.settings_reader import SettingsError
 
@@ -49,6 +50,7 @@ def known_settings() -> frozenset[str]:
 
 def heading(environment: Mapping[str, str]) -> Iterator[str]:
     """What the service runs on, and which settings are set; never to what."""
+    yield f"trusted-service {__version__}"
     yield f"python {platform.python_version()} on {platform.system()}"
     for package in _PACKAGES:
         try:

@@ -13,6 +13,9 @@ from devstack.commands.package import MARKER
 from tests.devstack.commands.dev_process import dev
 from tests.support.stack import ROOT
 
+# What operators start with `python -m`, and no function imports.
+FOR_OPERATORS = {"doctor", "provision", "check_data", "teams_phone"}
+
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -41,8 +44,8 @@ def test_it_holds_the_app_and_nothing_else(package: Path) -> None:
         path.name
         for path in viewer.iterdir()  # with its licence
     }
-    for source in (ROOT / "shared").rglob("*.py"):
-        assert (package / source.relative_to(ROOT)).read_bytes() == source.read_bytes()
+    for deployed in package.rglob("*.py"):
+        assert deployed.read_bytes() == (ROOT / deployed.relative_to(package)).read_bytes()
 
 
 def test_what_runs_is_compiled_and_no_source_is_read(package: Path, tmp_path: Path) -> None:
@@ -95,6 +98,7 @@ def test_it_holds_no_module_that_nothing_imports(package: Path) -> None:
         for name, path in files.items()
         if name.endswith("__main__") or '__name__ == "__main__"' in path.read_text("utf-8")
     }
+    assert commands == {f"shared.operate.{name}" for name in FOR_OPERATORS}
     waiting = [*commands]
     for path in package.glob("*/function.json"):
         waiting += imported(path.parent / "__init__.py")
@@ -105,8 +109,54 @@ def test_it_holds_no_module_that_nothing_imports(package: Path) -> None:
             reached.add(name)
             waiting += [*imported(files[name]), name.rpartition(".")[0]]
 
-    assert len(commands) < 8
     assert set(files) - reached == set()
+
+
+def test_it_holds_no_other_files_than_what_is_read(package: Path) -> None:
+    """No examples of the description, and none of the tools that write it."""
+    files = {path.relative_to(package) for path in package.rglob("*") if path.is_file()}
+    served = {path for path in files if path.parts[:2] == ("ApiDocs", "viewer")}
+    others = {path for path in files - served if path.suffix not in (".py", ".pyc")}
+
+    assert {path.name for path in others if len(path.parts) == 2} == {
+        "function.json",
+        "openapi.json",
+    }
+    assert {path.name for path in others if len(path.parts) == 1} == {
+        *("host.json", "requirements.txt", MARKER)
+    }
+    assert all(len(path.parts) <= 2 for path in others)
+    assert not (package / "shared" / "openapi").exists()
+
+
+# Nobody has to be there for these: a stranger is refused before anything is asked.
+SETTINGS = {
+    "COMMUNICATION_CONNECTION_STRING": "endpoint=https://acs.example/;accesskey=c3RyYW5nZXI=",
+    "TABLES_CONNECTION_STRING": "AccountName=a;AccountKey=c3RyYW5nZXI=;"
+    "TableEndpoint=https://tables.example",
+    "AUTH_ISSUER": "https://issuer.example",
+    "AUTH_AUDIENCE": "the-service",
+}
+STARTED = """
+import asyncio, sys
+from types import SimpleNamespace
+sys.path.insert(0, ".")
+import {modules}
+import azure.functions as func
+
+async def ask(function, path, **route):
+    context = SimpleNamespace(invocation_id="1", function_name=function.__name__)
+    url = "https://app.example/api/" + path
+    request = func.HttpRequest(method="GET", url=url, route_params=route, body=b"")
+    print((await function.main(request, context)).status_code)
+
+async def requests():
+    await ask(Health, "health")
+    await ask(GetUser, "user")
+    await ask(OpenApi, "openapi.json")
+
+asyncio.run(requests())
+"""
 
 
 @pytest.mark.installation
@@ -118,18 +168,19 @@ def test_it_starts_with_what_azure_installs(package: Path, tmp_path: Path) -> No
     install = [python, "-m", "pip", "install", "--quiet", "--require-hashes", "-r"]
     subprocess.run([*install, "requirements.txt"], cwd=package, check=True)
     names = [path.parent.name for path in package.glob("*/function.json")]
-    code = f"import {', '.join(names)}, shared.operate.doctor, shared.operate.check_data"
+    commands = [f"shared.operate.{name}" for name in sorted(FOR_OPERATORS)]
 
     ran = subprocess.run(
-        [python, "-P", "-c", f"import sys; sys.path.insert(0, '.'); {code}"],
+        [python, "-P", "-c", STARTED.format(modules=", ".join([*names, *commands]))],
         cwd=package,
-        env={"PATH": os.environ["PATH"]},
+        env={"PATH": os.environ["PATH"], **SETTINGS},
         capture_output=True,
         text=True,
         check=False,
     )
 
-    assert ran.stderr == ""
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.split() == ["200", "401", "200"]
     asked = subprocess.run(
         [python, "-m", "shared.operate.doctor"],
         cwd=package,
