@@ -145,7 +145,7 @@ def _read_entry(entry: dict[str, object], label: str, fault: ReportFault) -> Iss
         name = _SHORT_NAMES.get(key, key)
         texts = value if isinstance(value, list) and name == "AUTH_AUDIENCE" else [value]
         if name not in _NAMES:
-            fault(f"{label}.{key}", f"is unknown; known: {', '.join(sorted(_NAMES))}")
+            fault(label, f"has something unknown; known: {', '.join(sorted(_NAMES))}")
         elif name in values:
             fault(f"{label}.{key}", "is given twice")
         elif not all(isinstance(text, str) for text in texts):

@@ -37,7 +37,7 @@ def test_faults_in_a_list_of_issuers_say_which_entry() -> None:
     assert set(faults(AUTH_ISSUERS=json.dumps(listed))) == {
         "AUTH_ISSUERS[1].AUTH_ISSUER",
         "AUTH_ISSUERS[1].AUTH_AUDIENCE",
-        "AUTH_ISSUERS[1].audiense",
+        "AUTH_ISSUERS[1]",
     }
 
 
