@@ -110,18 +110,3 @@ def test_the_container_has_what_the_deployment_needs() -> None:
     features = {name.rpartition("/")[2].partition(":")[0] for name in container["features"]}
 
     assert {"azd", "azure-cli", "node"} <= features
-
-
-def test_the_lines_of_azd_and_func_are_known_ones() -> None:
-    """Neither tool can be had here; each line is compared with what their references have."""
-    page = (ROOT / "docs" / "deploy.md").read_text("utf-8")
-    found = re.findall(r"^```\n(.*?)^```$|`([^`\n]+)`", page, re.M | re.S)
-    code = "\n".join(block or inline for block, inline in found)
-
-    used = set(re.findall(r"\b(azd (?:auth|env) [a-z-]+|azd [a-z]+|func [a-z]+ [a-z]+)", code))
-
-    assert used <= {
-        *("azd auth login", "azd env new", "azd env set", "azd env get-values", "azd up"),
-        *("azd provision", "azd deploy", "azd down", "func azure functionapp"),
-    }
-    assert "--python" in code
