@@ -181,7 +181,7 @@ module budget 'modules/budget.bicep' = if (!empty(budgetEmail)) {
   }
 }
 
-// azd keeps these for the hooks. None is secret.
+// azd keeps these for the hooks and the operator. None is secret.
 output AZURE_RESOURCE_GROUP string = group.name
 output APP_NAME string = app.outputs.name
 output APP_URL string = app.outputs.url
@@ -192,6 +192,10 @@ output PAGE_CALLING string = 'acs'
 output PAGE_CLIENT_ID string = authClientId
 output PAGE_ISSUER string = app.outputs.issuer
 output PAGE_SCOPE string = 'openid profile offline_access api://${authClientId}/access_as_user'
+// What the doctor and the other commands need on the operator's machine.
+output AUTH_ISSUER string = app.outputs.issuer
+output AUTH_AUDIENCE string = authClientId
+output CALLBACK_BASE_URL string = app.outputs.url
 output TABLES_ENDPOINT string = storage.outputs.tablesEndpoint
 output COMMUNICATION_ARM_ID string = communication.outputs.id
 output COMMUNICATION_ENDPOINT string = 'https://${communication.outputs.host}'

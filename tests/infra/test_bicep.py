@@ -1,12 +1,13 @@
 """What can be known of infra/ without Azure, and which faults that would show."""
 
 import re
+import uuid
 
 import pytest
 
 from shared import tables
 from shared.operate.deployed_report import known_settings
-from shared.settings import _OF_THE_PLATFORM
+from shared.settings import _OF_THE_PLATFORM, load
 from tests.infra.bicep import BicepFile, read
 from tests.infra.checks import APP, PARAMETERS, STORAGE, faults, infra
 
@@ -166,3 +167,14 @@ def test_what_an_operator_chooses_is_named_like_its_setting() -> None:
     assert re.findall(r"(\w+): readEnvironmentVariable\('(\w+)', ''\)", block) == [
         (name, name) for name in re.findall(r"^  (\w+):", block, flags=re.M)
     ]
+
+
+def test_what_azd_keeps_is_what_an_operators_commands_need(files: dict[str, BicepFile]) -> None:
+    kept = dict.fromkeys(files["main.bicep"].outputs, "x")
+    for name in ("AUTH_ISSUER", "TABLES_ENDPOINT", "COMMUNICATION_ENDPOINT", "CALLBACK_BASE_URL"):
+        assert kept[name]
+        kept[name] = "https://x.example"
+    kept["COMMUNICATION_RESOURCE_ID"] = str(uuid.UUID(int=1))
+    kept["EVENT_GRID_KEY"] = "k" * 32  # by the hook preprovision
+
+    load(kept)  # no setting is missing
