@@ -39,18 +39,15 @@ CLASSES = {
         *("web", "CsmPublishingCredentialsPoliciesEntity"),
     ),
     "Microsoft.Consumption/budgets": ("consumption", "Budget"),
+    "Microsoft.Resources/resourceGroups": ("resource.resources", "ResourceGroup"),
 }
 # What Bicep says of every resource, and no body holds.
 OF_BICEP = {"name", "parent", "scope"}
-# Groups are part of Azure Resource Manager itself.
-NOT_LOOKED_AT = {"Microsoft.Resources/resourceGroups"}
 
 
 def main() -> int:
     found = []
     for one in json.load(sys.stdin):
-        if one["kind"] in NOT_LOOKED_AT:
-            continue
         module, name = CLASSES[one["kind"]]
         models = importlib.import_module(f"azure.mgmt.{module}.models")
         body = {key: value for key, value in one["body"].items() if key not in OF_BICEP}

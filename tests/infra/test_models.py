@@ -34,6 +34,7 @@ PLANTED = [
     ("modules/budget.bicep", "'Monthly'", "'Weekly'", "'Weekly' is none of TimeGrainType"),
     ("modules/monitoring.bicep", "DisableLocalAuth", "disableLocalAuths", "disableLocalAuths is"),
     ("modules/communication.bicep", "disableLocalAuth", "localAuth", "localAuth is unknown"),
+    ("main.bicep", "  location: location\n  tags: tags", "  region: location", "region is unknown"),
     ("modules/page.bicep", "'Disabled'", "'Off'", "'Off' is none of StagingEnvironmentPolicy"),
 ]
 
