@@ -42,7 +42,7 @@ def needed(values: Mapping[str, str], name: str) -> str:
     """
     value = values.get(name, "").strip()
     if not value:
-        raise HookError(f"{name} is not set in the azd environment")
+        raise HookError(f"{name} is not set in the azd environment: azd up, or azd env set {name}")
     return value
 
 
