@@ -18,7 +18,7 @@ from shared import tables
 from shared.settings_reader import SettingsError, SettingsReader
 from shared.table_api import TableApi
 from shared.upstream.clients import Upstream
-from shared.upstream.errors import refusal_of
+from shared.upstream.errors import NoAccessToken, refusal_of
 from shared.upstream.retries import with_retries
 from shared.upstream.services import STORAGE
 from shared.upstream.settings import UpstreamSettings, read_storage_settings
@@ -76,7 +76,11 @@ def _settings(environment: Mapping[str, str]) -> UpstreamSettings:
 
 def _reason(error: AzureError | TimeoutError) -> str:
     refusal = None if isinstance(error, TimeoutError) else refusal_of(error, STORAGE)
-    return refusal.remedy if refusal else type(error).__name__
+    if refusal is None:
+        return type(error).__name__
+    if isinstance(error, NoAccessToken):  # most often an operator's machine
+        return f"sign in here with az login or azd auth login; an app: {refusal.remedy}"
+    return refusal.remedy
 
 
 if __name__ == "__main__":

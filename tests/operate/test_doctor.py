@@ -217,6 +217,20 @@ async def test_tables_are_made_before_there_is_anything_else(bare_tables: str) -
     assert made.stdout == f"tables created: {', '.join(ALL)}\n"
 
 
+def test_a_machine_where_nobody_is_signed_in_is_told_how(tmp_path: Path) -> None:
+    alone = {
+        "TABLES_ENDPOINT": f"https://127.0.0.1:{free_port()}",
+        "AZURE_TOKEN_CREDENTIALS": "AzureCliCredential",
+        "PATH": str(tmp_path),  # without any CLI
+    }
+    command = [sys.executable, "-m", "shared.operate.provision"]
+
+    made = subprocess.run(command, cwd=ROOT, env=alone, capture_output=True, text=True, check=False)
+
+    assert (made.returncode, made.stdout) == (1, "")
+    assert made.stderr.startswith("The tables cannot be created: sign in here with az login")
+
+
 @pytest.fixture
 def other_tables(stack: Stack, tmp_path: Path) -> Iterator[Stack]:
     with own_tables(stack, tmp_path) as other:
