@@ -17,7 +17,7 @@ from infra.hooks import __main__ as hooks
 from infra.hooks.rest import HookError, Rest
 from tests.support.stack import ROOT
 
-SECRET = "s3cret-of-event-grid-with-32-characters"
+CANARY = "canary-for-event-grid-with-32-characters"
 ARM_ID = "/subscriptions/s/providers/Microsoft.Communication/x"
 VALUES = {
     "AZURE_ENV_NAME": "dev",
@@ -25,7 +25,7 @@ VALUES = {
     "AZURE_TENANT_ID": "a-tenant",
     "PAGE_URL": "https://page.example",
     "COMMUNICATION_ARM_ID": ARM_ID,
-    "EVENT_GRID_KEY": SECRET,
+    "EVENT_GRID_KEY": CANARY,
 }
 JSON = "application/json"
 ENTITY = '{"id": "1", "appId": "2"}'
@@ -130,7 +130,7 @@ def told(capsys: pytest.CaptureFixture[str], name: str) -> str:
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith(f"{name}: ")
     assert "a-token" not in line
-    assert SECRET not in line
+    assert CANARY not in line
     return line
 
 
@@ -284,8 +284,8 @@ def test_a_key_is_kept_without_being_an_argument_of_a_process(tmp_path: Path) ->
 
     noted = json.loads((tmp_path / "noted.json").read_text("utf-8"))
     assert noted["arguments"][:3] == ["env", "set", "--file"]
-    assert SECRET not in str(noted["arguments"])
-    assert noted["text"] == f"EVENT_GRID_KEY='{SECRET}'\n"
+    assert CANARY not in str(noted["arguments"])
+    assert noted["text"] == f"EVENT_GRID_KEY='{CANARY}'\n"
     assert noted["modes"] == ["0o600", "0o700"]
     assert not Path(noted["arguments"][-1]).exists()
 
@@ -297,7 +297,7 @@ def test_an_azd_that_keeps_nothing_is_told(tmp_path: Path, azd: int | None) -> N
     assert ran.returncode == 1
     assert ran.stderr.startswith("preprovision: azd ")
     assert len(ran.stderr.splitlines()) == 1
-    assert SECRET not in ran.stderr
+    assert CANARY not in ran.stderr
 
 
 @pytest.mark.parametrize("value", ["two\nlines", "it's", "a\0b"])

@@ -9,18 +9,18 @@ from shared.settings import load
 from shared.settings_reader import SettingsError
 from tests.project.settings_world import GOOD
 
-SECRET = "k4n4ry"
+CANARY = "k4n4ry"
 # What somebody may have put into a setting, right or wrong.
 SHAPES = {
-    "a text": SECRET,
-    "several": f"{SECRET}, other-{SECRET}",
-    "a URL": f"https://{SECRET}.example/x",
-    "a connection string": f"endpoint=https://{SECRET}.example/;accesskey={SECRET}",
-    "a list": json.dumps([SECRET]),
-    "objects": json.dumps([{SECRET: SECRET, "id": SECRET, "name": SECRET, "AUTH_ISSUER": SECRET}]),
-    "an object": json.dumps({SECRET: SECRET}),
-    "a nested object": json.dumps({SECRET: {SECRET: [SECRET], "greeting": {SECRET: SECRET}}}),
-    "half of a list": f'[{{"id": "{SECRET}',
+    "a text": CANARY,
+    "several": f"{CANARY}, other-{CANARY}",
+    "a URL": f"https://{CANARY}.example/x",
+    "a connection string": f"endpoint=https://{CANARY}.example/;accesskey={CANARY}",
+    "a list": json.dumps([CANARY]),
+    "objects": json.dumps([{CANARY: CANARY, "id": CANARY, "name": CANARY, "AUTH_ISSUER": CANARY}]),
+    "an object": json.dumps({CANARY: CANARY}),
+    "a nested object": json.dumps({CANARY: {CANARY: [CANARY], "greeting": {CANARY: CANARY}}}),
+    "half of a list": f'[{{"id": "{CANARY}',
 }
 
 
@@ -39,14 +39,14 @@ def test_no_fault_of_a_setting_tells_what_is_in_it(shape: str) -> None:
     told = {name: lines({**GOOD, name: shape}) for name in known_settings()}
 
     assert sum(map(len, told.values())) >= 20  # some take any text
-    assert [name for name, found in told.items() if any(SECRET in line for line in found)] == []
+    assert [name for name, found in told.items() if any(CANARY in line for line in found)] == []
 
 
 def test_the_heading_tells_which_settings_there_are_and_never_their_values() -> None:
-    environment = dict.fromkeys(known_settings(), SECRET)
-    text = "\n".join(heading({**environment, "OTHER": SECRET, "TIDY_SCHEDULE": " "}))
+    environment = dict.fromkeys(known_settings(), CANARY)
+    text = "\n".join(heading({**environment, "OTHER": CANARY, "TIDY_SCHEDULE": " "}))
 
-    assert SECRET not in text
+    assert CANARY not in text
     assert "AUTH_ISSUER, AUTH_ISSUERS, " in text
     assert "OTHER" not in text
     assert "TIDY_SCHEDULE" not in text
