@@ -39,10 +39,11 @@ PLANTED = {
 }
 
 
-@pytest.fixture
-def found(tmp_path: Path) -> list[Line]:
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> list[Line]:
     """The lines of all documents."""
-    return [line for name, text in documents().items() for line in az_lines(name, text, tmp_path)]
+    folder = tmp_path_factory.mktemp("lines")
+    return [line for name, text in documents().items() for line in az_lines(name, text, folder)]
 
 
 def test_the_lines_of_all_pages_are_found(found: list[Line]) -> None:
@@ -130,6 +131,7 @@ def az_python() -> Path:
     assert version is not None
     folder = ROOT / ".devstack" / f"azure-cli-{version.group(1)}"
     if not folder.exists():
+        folder.parent.mkdir(exist_ok=True)
         making = folder.with_name(f"{folder.name}-{os.getpid()}")
         uv = str(Path(sys.executable).with_name("uv"))
         subprocess.run([uv, "venv", "-q", "--python", sys.executable, making], check=True)

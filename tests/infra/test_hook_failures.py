@@ -290,6 +290,7 @@ def test_a_key_is_kept_without_being_an_argument_of_a_process(tmp_path: Path) ->
     assert not Path(noted["arguments"][-1]).exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("azd", [1, None], ids=["refuses", "is missing"])
 def test_an_azd_that_keeps_nothing_is_told(tmp_path: Path, azd: int | None) -> None:
     ran = started(tmp_path, "-c", KEEP, azd=azd)
@@ -306,6 +307,7 @@ def test_a_value_that_azd_would_read_otherwise_is_not_handed_over(value: str) ->
         hooks.keep("AUTH_CLIENT_ID", value)
 
 
+@pytest.mark.slow
 def test_a_machine_where_nobody_is_signed_in_is_told(tmp_path: Path) -> None:
     ran = started(tmp_path, "-m", "infra.hooks", "postdown", azd=1)
 

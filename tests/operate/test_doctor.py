@@ -217,6 +217,7 @@ async def test_tables_are_made_before_there_is_anything_else(bare_tables: str) -
     assert made.stdout == f"tables created: {', '.join(ALL)}\n"
 
 
+@pytest.mark.slow
 def test_a_machine_where_nobody_is_signed_in_is_told_how(tmp_path: Path) -> None:
     alone = {
         "TABLES_ENDPOINT": f"https://127.0.0.1:{free_port()}",
