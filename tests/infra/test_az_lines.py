@@ -108,7 +108,7 @@ def test_the_lines_of_azd_and_func_are_known_ones() -> None:
         "azd down": {"--purge"},
         "azd env get-values": set(),
         "azd env new": set(),
-        "azd env set": set(),
+        "azd env set": {"--file"},
         "azd provision": set(),
         "azd up": set(),
         "func azure functionapp publish": {"--python"},
