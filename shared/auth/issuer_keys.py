@@ -33,14 +33,14 @@ _FRESH, _LEAST_FRESH = 3600.0, 60.0
 # While an issuer is down, its cached keys can be used for a day.
 _STALE = 24 * 3600.0
 _FAILURE_COOLDOWN = 5.0
-# Seconds for which the absence of a key is believed: a token that names a new key is accepted soon
-# after the key is published.
+# Seconds for which it is believed that the issuer has no other key of that id: a token that a new
+# key has signed is accepted soon after the key is published.
 _ABSENCE = 5.0
 # A fetch that another request began so long ago may have read the keys before a new one was
 # published.
 _RECENT = 1.0
-# Anybody can invent key ids. So many fetches for them are made in so many seconds; whoever comes
-# beyond that is asked to come again.
+# Anybody can invent key ids and forge signatures. So many fetches for them are made in so many
+# seconds; whoever comes beyond that is asked to come again.
 _MOST_LOOKUPS, _LOOKUP_SECONDS = 4, 20.0
 _MOST_ABSENT = 1000
 _WELL_KNOWN = "/.well-known/openid-configuration"
@@ -127,20 +127,19 @@ class IssuerKeys:
         return found
 
     async def look_again(self, key_id: str | None) -> bool:
-        """Fetch the keys for a token that no key fits, unless one bears its id.
+        """Fetch the keys for a token that no key fits, also one that bears its id: an issuer may
+        give a new key the id of the old one. That is bounded as for ids that no key bears.
 
         Returns:
-            Whether there may be other keys now; False if the keys have been fetched just before.
+            Whether there are other keys now; False too if they have been fetched just before.
 
         Raises:
             KeysUnavailable: the issuer cannot be asked now.
         """
-        before = self._key_set
-        if before.has(key_id):
-            return False
-        await self._look_up(key_id, lambda: self._key_set is not before)
+        before = self._key_set.keys
+        await self._look_up(key_id, lambda: self._key_set.keys != before)
         self._note_absence(key_id)
-        return self._key_set is not before
+        return self._key_set.keys != before
 
     async def check(self) -> None:
         """Fetch the keys unless the cached ones can be used. Raises as `find`."""
@@ -157,13 +156,15 @@ class IssuerKeys:
             is_found: whether the keys that were fetched last have what was looked for.
         """
         now = self._clock()
+        may_be_old = False
         if self._fetching is not None:
             may_be_old = self._is_refresh or now - self._tried_at > _RECENT
             await self._fetch()
             if is_found() or not may_be_old:
                 return
         if self._fetching is None and not self._failed:
-            believed_until = self._absent.get(key_id, now)
+            # What such a fetch has not found may be published now.
+            believed_until = now if may_be_old else self._absent.get(key_id, now)
             if believed_until > now and not self._judges_at_once:
                 raise KeysUnavailable(retry_after=believed_until - now)
             if believed_until > now:

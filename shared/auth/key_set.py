@@ -61,10 +61,6 @@ class KeySet:
     keys: tuple[PublishedKey, ...] = ()
     left_out: Mapping[str, int] = field(default_factory=dict)
 
-    def has(self, key_id: str | None) -> bool:
-        """Whether a key bears this id."""
-        return key_id is not None and any(key.id == key_id for key in self.keys)
-
     def candidates(self, key_id: str | None, algorithm: str) -> list[jwt.PyJWK]:
         """The keys that may have signed a token, best first.
 

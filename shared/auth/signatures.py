@@ -35,7 +35,7 @@ async def decode_with_any[T](
     try:
         return _decode_with_first(token, candidates, decode)
     except jwt.InvalidSignatureError:
-        # If no key bears the token's id, its key may be newer than those we have.
+        # The token's key may be newer than those we have, also under an id that one of them bears.
         if not await keys.look_again(key_id):
             raise
     return _decode_with_first(token, await keys.find(key_id, algorithm), decode)
