@@ -40,6 +40,9 @@ ACS_CALLBACK_KEYS_PATH = "/calling/keys"
 EVENT_KEY_HEADER = "X-Event-Grid-Key"
 EVENT_KEY = "devstack-well-known-event-grid-key-for-loopback"
 
+# The bot that is there from the start, and that the page calls.
+BOT_ID, BOT_NAME = "helpdesk", "Help desk"
+
 # What a bot of the stack says to its callers, and what it does when they press a key.
 BOT_GREETING = "Welcome. For Carol press 1, for our opening hours 2, and 0 to hang up."
 BOT_MENU = (

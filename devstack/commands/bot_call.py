@@ -17,13 +17,14 @@ import aiohttp
 from joserfc.jwk import RSAKey
 
 from devstack.issuer.sign_ins import user_token
+from devstack.stack.enrolment import OPERATE_BOTS, OPERATOR
 from devstack.stack.state_folder import StackError
 
 RINGING_SECONDS = 30  # documented
 END_SECONDS = 10  # for the call to end after the caller has hung up
 POLL_SECONDS = 0.1
-# The user who registers the bots of the stack and reads their calls, and the roles for that.
-OPERATOR, ROLES = "operator", ("Bots.Operate", "Calls.Manage")
+# What the user needs who registers the bots of the stack, and reads their calls.
+ROLES = (OPERATE_BOTS, "Calls.Manage")
 
 type Json = dict[str, Any]
 

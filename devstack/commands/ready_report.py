@@ -6,6 +6,7 @@ from devstack.files import ROOT
 from devstack.issuer.users import STACK_USERS
 from devstack.stack import azurite
 from devstack.stack.plan import Plan
+from devstack.well_known import BOT_ID
 
 
 def ready_report(plan: Plan, default_state: bool) -> str:
@@ -25,6 +26,7 @@ def ready_report(plan: Plan, default_state: bool) -> str:
         f"  Tables   {azurite.endpoint(plan.ports['tables'])}",
         f"  State    {plan.folder.path}  (stack.json has all of this for programs; logs/)",
         f"  Users    {users}",
+        *([f"  Bot      {BOT_ID}  (key 1 connects to Carol)"] if plan.with_host else []),
         "",
         f"A bearer token: {_token_command(plan, default_state)}",
     ]

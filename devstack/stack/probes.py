@@ -1,11 +1,11 @@
-"""Checks that a part answers: a GET on loopback over a plain socket, because importing an HTTP
+"""Checks that a part answers: requests on loopback over a plain socket, because importing an HTTP
 client would take longer.
 """
 
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,11 +39,31 @@ class Probe:
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _ask(self, context: ssl.SSLContext | None) -> int:
-        host = "127.0.0.1"
-        reader, writer = await asyncio.open_connection(host, self.port, ssl=context)
-        try:
-            request = f"GET {self.path} HTTP/1.1\r\nHost: {host}:{self.port}\r\n"
-            writer.write(f"{request}Connection: close\r\n\r\n".encode("ascii"))
-            return int((await reader.readline()).split()[1])
-        finally:
-            writer.close()
+        return await status_of(self.port, self.path, context=context)
+
+
+async def status_of(
+    port: int,
+    path: str,
+    *,
+    method: str = "GET",
+    headers: Mapping[str, str] | None = None,
+    body: bytes = b"",
+    context: ssl.SSLContext | None = None,
+) -> int:
+    """The status with which a part of the stack answers a request.
+
+    Raises:
+        OSError, ValueError, IndexError: nobody listens there, or they speak no HTTP.
+    """
+    host = "127.0.0.1"
+    sent = {"Host": f"{host}:{port}", "Connection": "close", **(headers or {})}
+    if body:
+        sent["Content-Length"] = str(len(body))
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in sent.items())]
+    reader, writer = await asyncio.open_connection(host, port, ssl=context)
+    try:
+        writer.write("\r\n".join([*lines, "", ""]).encode("ascii") + body)
+        return int((await reader.readline()).split()[1])
+    finally:
+        writer.close()

@@ -15,6 +15,7 @@ from devstack.installation.progress import Progress
 from devstack.issuer.tokens import issuer_key
 from devstack.lifetime import when_stdin_ends
 from devstack.stack.certificates import certificates
+from devstack.stack.enrolment import NotEnrolled, enrol
 from devstack.stack.environment import overridden
 from devstack.stack.parts import emulators, host, provision
 from devstack.stack.plan import Plan
@@ -63,7 +64,7 @@ async def run(
                 "note: not taken from the environment, because the stack sets them, or another "
                 f"setting in their place: {', '.join(names)}"
             )
-        work = asyncio.create_task(_bring_up(supervisor, plan, ready))
+        work = asyncio.create_task(_bring_up(supervisor, plan, report, ready))
         try:
             await asyncio.wait({work, supervisor.end}, return_when="FIRST_COMPLETED")
             if not supervisor.end.done():
@@ -134,7 +135,10 @@ def _plan(
     return Plan(folder, chosen, certificates(folder.path), with_host, redirect_schemes)
 
 
-async def _bring_up(supervisor: Supervisor, plan: Plan, ready: Callable[[Plan], None]) -> None:
+async def _bring_up(
+    supervisor: Supervisor, plan: Plan, report: Report, ready: Callable[[Plan], None]
+) -> None:
+    not_enrolled = ""
     with Progress("starting the stack") as progress:
         showing = asyncio.create_task(_show_waiting(supervisor, progress))
         try:
@@ -144,15 +148,27 @@ async def _bring_up(supervisor: Supervisor, plan: Plan, ready: Callable[[Plan], 
             await supervisor.run(provision(plan))
             if plan.with_host:
                 await supervisor.start(host(plan))
+                not_enrolled = await _enrol(plan)
         except* PartDied as deaths:
             raise deaths.exceptions[0] from None
         finally:
             showing.cancel()
+    if not_enrolled:
+        report(f"note: not everybody can be called before they sign in: {not_enrolled}")
     plan.folder.publish(plan.description(supervisor.pids))
     ready(plan)
 
 
+async def _enrol(plan: Plan) -> str:
+    """Why that failed; empty if it did not. People may export what makes the app refuse it."""
+    try:
+        await enrol(plan)
+    except NotEnrolled as reason:
+        return str(reason)
+    return ""
+
+
 async def _show_waiting(supervisor: Supervisor, progress: Progress) -> None:
     while True:
-        progress.show(f"waiting for {', '.join(supervisor.awaited)}")
+        progress.show(f"waiting for {', '.join(supervisor.awaited) or 'the app'}")
         await asyncio.sleep(0.2)

@@ -10,8 +10,6 @@ from typing import IO
 import aiohttp
 import pytest
 
-from devstack.issuer.sign_ins import user_token
-from devstack.issuer.tokens import issuer_key
 from tests.devstack.commands.dev_process import DEV, DevRun, default_signals
 from tests.support.control import Control
 from tests.support.stack import Stack
@@ -26,20 +24,7 @@ def happened(printed: str) -> list[str]:
     return [re.sub(r"^[0-9T:.-]+Z", "", line).strip() for line in printed.splitlines()]
 
 
-async def signed_in(running: DevRun, user: str) -> None:
-    """Somebody is known here from now on."""
-    key, issuer = issuer_key(running.state / "issuer-key.json"), running.stack["issuer"]
-    token = user_token(key, issuer=issuer, user_id=user, roles=())
-    headers = {"Authorization": f"Bearer {token}"}
-    async with (
-        aiohttp.ClientSession(headers=headers) as session,
-        session.get(f"{running.stack['api']}/token") as answer,
-    ):
-        assert answer.status == 200
-
-
 async def test_a_call_is_told_from_the_first_ring_to_the_last(running: DevRun, dev: Dev) -> None:
-    await signed_in(running, "carol")
     options = ("--press", "9", "--press", "1", "--talk", "0", "--state", str(running.state))
 
     printed = await asyncio.to_thread(dev, "call", "told", "--from", "dave", *options)

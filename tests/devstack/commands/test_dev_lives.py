@@ -8,8 +8,10 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
@@ -41,6 +43,8 @@ class Life:
     """A stack from its start to its end.
 
     Attributes:
+        carol: her ACS identity there, before anybody signs in; None if she has none.
+        bot: what is known of the bot by then; None if it is not registered.
         alice: her ACS identity there.
         keys: those of the issuer.
         is_healthy: whether the app answered, and the app of the stack beside it.
@@ -52,6 +56,8 @@ class Life:
     """
 
     stack: dict[str, Any]
+    carol: object
+    bot: object
     alice: object
     keys: object
     is_healthy: bool
@@ -65,12 +71,13 @@ class Life:
 @pytest.fixture(scope="module")
 def lives(running: DevRun, tmp_path_factory: pytest.TempPathFactory) -> list[Life]:
     """Stopped, killed, stopped while a part hangs, and begun afresh where there are files that are
-    not the stack's, to be stopped in a hurry while a part hangs."""
+    not the stack's, to be stopped in a hurry while a part hangs. In the second one the bot gets
+    another name. In the last one a setting is exported because of which nobody has a role."""
     state = tmp_path_factory.mktemp("lives") / "state"
     with dev_runs() as start:
         return [
             _live(start(state), signal.SIGTERM, running),
-            _live(start(state, ports=()), signal.SIGKILL, running),
+            _live(start(state, ports=()), signal.SIGKILL, running, named="Reception"),
             _live(start(state), signal.SIGHUP, running, hung="acs"),
             _live(_afresh(start, state), signal.SIGINT, running, hung="issuer"),
         ]
@@ -81,19 +88,30 @@ def _afresh(start: Callable[..., DevRun], state: Path) -> DevRun:
         (state / name).write_text("mine")
     for name in OF_A_STACK:
         (state / name).write_text("of an old stack, and useless")
-    return start(state, "--fresh")
+    return start(state, "--fresh", env={**os.environ, "AUTH_ROLES_CLAIM": "nobody.has.it"})
 
 
-def _live(run: DevRun, end: signal.Signals, beside: DevRun, *, hung: str | None = None) -> Life:
+def _live(
+    run: DevRun,
+    end: signal.Signals,
+    beside: DevRun,
+    *,
+    hung: str | None = None,
+    named: str | None = None,
+) -> Life:
     """
     Args:
+        named: the bot gets this name.
         hung: a part to be hung when the end comes; SIGINT comes twice then.
     """
     parts, stack = run.until_ready().parts, run.stack
     with urlopen(f"{stack['issuer']}/jwks", timeout=10) as answer:
         keys = json.load(answer)
     health = [_status(f"{one['api']}/health") for one in (stack, beside.stack)]
+    carol, bot = _ask(run, "carol", "/user"), _ask(run, "carol", "/bots/helpdesk")
     alice = _sign_in(run)
+    if named is not None:
+        _ask(run, "dave", "/bots/helpdesk", {"displayName": named}, "--role", "Bots.Operate")
     if hung is not None:
         os.kill(parts[hung], signal.SIGSTOP)
     run.signal(end)
@@ -107,6 +125,8 @@ def _live(run: DevRun, end: signal.Signals, beside: DevRun, *, hung: str | None 
     described = (run.state / "stack.json").exists()
     return Life(
         stack=stack,
+        carol=carol and carol["communicationUserId"],
+        bot=bot,
         alice=alice,
         keys=keys,
         is_healthy=health == [200, 200],
@@ -175,6 +195,29 @@ def test_fresh_forgets_the_stack_and_spares_what_is_not_its_own(lives: list[Life
     assert [(state / name).read_text() for name in MINE] == ["mine"] * len(MINE)
 
 
+def test_the_people_and_the_bot_can_be_called_before_anybody_signs_in(lives: list[Life]) -> None:
+    first, renamed, after = lives[:3]
+
+    assert [type(life.carol) for life in lives] == [str] * 4
+    assert first.carol == renamed.carol == after.carol
+    assert isinstance(first.bot, dict)
+    assert first.bot["displayName"] == "Help desk"
+    assert renamed.bot == first.bot
+    assert after.bot == {**first.bot, "displayName": "Reception"}
+
+
+def test_a_stack_whose_app_refuses_to_register_the_bot_says_so_and_works(
+    lives: list[Life],
+) -> None:
+    *before, refusing = lives
+
+    assert refusing.bot is None
+    why = "PUT /api/bots/helpdesk was answered 403"
+    assert f"note: not everybody can be called before they sign in: {why}" in refusing.output
+    assert "The stack is ready." in refusing.output
+    assert not any("can be called" in life.output for life in before)
+
+
 def test_two_stacks_run_beside_each_other(running: DevRun, lives: list[Life]) -> None:
     for life in lives:
         assert life.is_healthy
@@ -215,7 +258,26 @@ def _status(url: str) -> int:
 
 def _sign_in(run: DevRun) -> object:
     """Alice's ACS identity."""
-    bearer = dev("token", "alice", "--state", str(run.state)).stdout.strip()
-    headers = {"Authorization": f"Bearer {bearer}"}
-    with urlopen(Request(f"{run.stack['api']}/token", method="POST", headers=headers)) as answer:
-        return json.load(answer)["user"]
+    token = _ask(run, "alice", "/token")
+    return token and token["user"]
+
+
+def _ask(
+    run: DevRun, user: str, path: str, body: object = None, *options: str
+) -> dict[str, Any] | None:
+    """What the app answers to a user; None if that is 404. A body is for PUT."""
+    bearer = dev("token", user, *options, "--state", str(run.state)).stdout.strip()
+    headers = {"Authorization": f"Bearer {bearer}", "Content-Type": "application/json"}
+    content = None if body is None else json.dumps(body).encode()
+    method = "GET" if body is None else "PUT"
+    try:
+        with urlopen(
+            Request(f"{run.stack['api']}{path}", content, method=method, headers=headers)
+        ) as answer:
+            answered: dict[str, Any] = json.load(answer)
+            return answered
+    except HTTPError as refused:
+        with refused:
+            if refused.code == HTTPStatus.NOT_FOUND:
+                return None
+            raise
