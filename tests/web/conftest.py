@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.devstack.commands.dev_process import DevRun, dev_runs
-from tests.web.windows import KEEP_CONNECTIONS, SECONDS, Window
+from tests.web.windows import KEEP_CONNECTIONS, KEEP_SOUNDS, SECONDS, Window
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 # Devices that need no hardware and ask nobody. The last one is for machines that are offline:
@@ -61,7 +61,8 @@ def blank(browser: Browser) -> Iterator[Callable[[], Page]]:
             viewport={"width": 1100, "height": 720}, ignore_https_errors=True
         )
         contexts.append(context)
-        context.add_init_script(KEEP_CONNECTIONS)
+        for kept in (KEEP_CONNECTIONS, KEEP_SOUNDS):
+            context.add_init_script(kept)
         page = context.new_page()
         page.set_default_timeout(SECONDS * 1000)
         return page

@@ -1,17 +1,14 @@
 """People in windows of the page call each other, through a stack and no Azure."""
 
-import json
 from pathlib import Path
-from urllib.request import Request, urlopen
 
 import pytest
 from playwright.sync_api import expect
 
-from devstack.issuer.sign_ins import user_token
-from devstack.issuer.tokens import issuer_key
 from tests.devstack.commands.dev_process import DevRun
 from tests.web.conftest import Open
 from tests.web.pictures import side_by_side
+from tests.web.service import befriend
 
 pytestmark = [pytest.mark.installation, pytest.mark.timeout(900)]
 
@@ -91,12 +88,13 @@ def test_a_revoked_token_closes_the_connection_and_the_page_says_so(window: Open
     alice.expect_connected()
 
 
-def test_a_bot_answers_and_its_key_1_connects_to_carol(page_stack: DevRun, window: Open) -> None:
-    register_bot(page_stack, "helpdesk")
+def test_the_stacks_bot_answers_and_its_key_1_connects_to_carol(window: Open) -> None:
     alice, carol = window(ALICE), window(CAROL)
 
     alice.press("Call the bot")
     expect(alice.call).to_contain_text("You hear: Welcome. For Carol press 1")
+    [greeting] = alice.page.evaluate("spoken")
+    assert greeting["text"].startswith("Welcome. For Carol press 1")
     expect(alice.call).not_to_contain_text("You hear:")  # now the bot listens
     alice.press("Keys", alice.call)
     alice.page.get_by_role("dialog").get_by_role("button", name="1", exact=True).click()
@@ -115,27 +113,3 @@ def test_a_bot_that_nobody_has_registered_is_told_with_the_way_out(window: Open)
     alice.press("Call the bot", bots)
 
     expect(bots).to_contain_text("There is no bot “nobody's”.")
-
-
-def befriend(run: DevRun, *people: str) -> None:
-    """Each of these is a friend of each other."""
-    for person in people:
-        for friend in people:
-            if friend != person:
-                send(run, person, "PUT", f"/friends/{friend}")
-
-
-def register_bot(run: DevRun, bot: str) -> None:
-    send(run, "dave", "PUT", f"/bots/{bot}", {"displayName": "Help desk"}, "Bots.Operate")
-
-
-def send(
-    run: DevRun, person: str, method: str, path: str, body: object = None, *roles: str
-) -> None:
-    key, issuer = issuer_key(run.state / "issuer-key.json"), run.stack["issuer"]
-    bearer = user_token(key, issuer=issuer, user_id=person, roles=roles)
-    headers = {"Authorization": f"Bearer {bearer}", "Content-Type": "application/json"}
-    content = None if body is None else json.dumps(body).encode()
-    request = Request(f"{run.stack['api']}{path}", content, method=method, headers=headers)
-    with urlopen(request, timeout=30) as answer:
-        assert answer.status in (200, 201)

@@ -36,6 +36,24 @@ KEEP_CONNECTIONS = """
   };
 """
 
+# Keeps the sounds that a page plays, and what it has the browser's voice say: a browser without a
+# screen has no voice, and no loudspeaker.
+KEEP_SOUNDS = """
+  const sounds = (window.sounds = []);
+  const spoken = (window.spoken = []);
+  const Sound = window.Audio;
+  window.Audio = function (...options) {
+    const sound = new Sound(...options);
+    sounds.push(sound);
+    return sound;
+  };
+  const speak = speechSynthesis.speak.bind(speechSynthesis);
+  speechSynthesis.speak = (words) => {
+    spoken.push({ text: words.text, locale: words.lang });
+    speak(words);
+  };
+"""
+
 # The least number of frames that a connection which is still open has decoded, and of bytes of
 # sound that it has received. Null: there are fewer connections than that.
 _RECEIVED = """async (wanted) => {
