@@ -43,7 +43,10 @@ def page_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevRun]:
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
-        pytest.skip("there is no Chromium on this machine: apt install chromium")
+        missing = "there is no Chromium on this machine: apt install chromium"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_OPTIONS)
         yield browser

@@ -2,6 +2,7 @@
 page has, and MSAL."""
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,8 +21,28 @@ from tests.web.windows import Window
 pytestmark = [pytest.mark.installation, pytest.mark.timeout(900)]
 
 ALICE = "Alice Adams"
-MSAL = ROOT / "web" / "node_modules" / "@azure" / "msal-browser" / "lib" / "msal-browser.min.js"
+PACKAGES = ROOT / "web" / "node_modules"
+MSAL = PACKAGES / "@azure" / "msal-browser" / "lib" / "msal-browser.min.js"
 MSAL_PAGE = Path(__file__).with_name("msal.html")
+OIDC_CLIENT = PACKAGES / "oidc-client-ts" / "dist" / "esm" / "oidc-client-ts.js"
+JWT_DECODE = PACKAGES / "jwt-decode" / "build" / "esm" / "index.js"
+# The example of the docs, and what a page does with it.
+DOCS = (ROOT / "README.md", ROOT / "devstack" / "README.md", *(ROOT / "docs").rglob("*.md"))
+EXAMPLE = re.compile(r"^```js\n(import \{ UserManager.*?)^```$", re.MULTILINE | re.DOTALL)
+EXAMPLE_PAGE = """<!doctype html>
+<p role="status"></p>
+<script type="importmap">
+  {"imports": {"oidc-client-ts": "/oidc-client-ts.js", "jwt-decode": "/jwt-decode.js"}}
+</script>
+<script type="module">
+EXAMPLE
+if (user) {
+  const headers = { Authorization: `Bearer ${await bearer()}` };
+  const { id } = await (await fetch("API/user", { headers })).json();
+  document.querySelector("[role=status]").textContent = `${user.profile.name} is ${id}`;
+}
+</script>
+"""
 
 _STORED = "() => Object.entries(sessionStorage).find(([name]) => name.startsWith('oidc.user:'))"
 
@@ -89,6 +110,28 @@ def test_msal_signs_in_over_tls_and_renews(page_stack: DevRun, blank: Callable[[
         page.get_by_role("button", name=ALICE).click()
 
         expect(page.get_by_role("status")).to_have_text(f"{ALICE} signed in and renewed")
+
+
+def test_the_fifteen_lines_of_the_docs_sign_somebody_in(
+    page_stack: DevRun, blank: Callable[[], Page]
+) -> None:
+    stack = page_stack.stack
+    [example] = [one for doc in DOCS for one in EXAMPLE.findall(doc.read_text("utf-8"))]
+    assert len(list(filter(None, example.splitlines()))) <= 15
+    example = example.replace("http://127.0.0.1:7072", stack["issuer"])
+    files = {
+        "/page.html": EXAMPLE_PAGE.replace("EXAMPLE", example).replace("API", stack["api"]),
+        "/oidc-client-ts.js": OIDC_CLIENT.read_text("utf-8"),
+        "/jwt-decode.js": JWT_DECODE.read_text("utf-8"),
+    }
+    with served(files) as address:
+        page = blank()
+        page.goto(f"{address}/page.html")
+        page.get_by_role("button", name=ALICE).click()
+
+        expect(page.get_by_role("status")).to_have_text(f"{ALICE} is alice")
+        page.reload()
+        expect(page.get_by_role("status")).to_have_text(f"{ALICE} is alice")
 
 
 @contextmanager
