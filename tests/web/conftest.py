@@ -15,11 +15,12 @@ from tests.devstack.commands.dev_process import DevRun, dev_runs
 from tests.web.windows import KEEP_CONNECTIONS, KEEP_SOUNDS, SECONDS, Window
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-# Devices that need no hardware and ask nobody. The last one is for machines that are offline:
+# Devices that need no hardware and ask nobody: of five pictures a second, because each is coded and
+# decoded by the CPU, once for each pair of windows. The last one is for machines that are offline:
 # without it nothing connects over loopback alone.
 CHROMIUM_OPTIONS = [
     "--no-sandbox",
-    "--use-fake-device-for-media-stream",
+    "--use-fake-device-for-media-stream=fps=5",
     "--use-fake-ui-for-media-stream",
     "--allow-loopback-in-peer-connection",
 ]
@@ -61,7 +62,9 @@ def blank(browser: Browser) -> Iterator[Callable[[], Page]]:
     def open_page() -> Page:
         # The stack's authority is trusted by nobody here, and MSAL wants TLS.
         context = browser.new_context(
-            viewport={"width": 1100, "height": 720}, ignore_https_errors=True
+            viewport={"width": 1100, "height": 720},
+            ignore_https_errors=True,
+            reduced_motion="reduce",
         )
         contexts.append(context)
         for kept in (KEEP_CONNECTIONS, KEEP_SOUNDS):
