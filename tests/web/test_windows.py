@@ -7,8 +7,9 @@ from playwright.sync_api import expect
 
 from tests.devstack.commands.dev_process import DevRun
 from tests.web.conftest import Open
-from tests.web.pictures import side_by_side
+from tests.web.pictures import draw_cameras, side_by_side
 from tests.web.service import befriend
+from tests.web.windows import FIND_NO_WAY
 
 pytestmark = [pytest.mark.installation, pytest.mark.timeout(900)]
 
@@ -20,6 +21,8 @@ def test_two_people_become_friends_ring_and_see_and_hear_each_other(
 ) -> None:
     alice, bob = window(ALICE), window(BOB)
     alice.befriend(bob, "bob")
+    if pictures is not None:
+        draw_cameras(alice.page, bob.page)
 
     alice.ring(bob)
     bob.answer(ALICE)
@@ -74,6 +77,20 @@ def test_three_see_each_other_in_a_group_call_also_after_it_was_unshared(
     alice.press("Unshare it", told)
     expect(alice.page.get_by_text("Nobody shares a call with you.")).to_be_visible()
     carol.expect_to_see_and_hear(BOB)
+
+
+def test_people_who_are_offline_are_told_what_their_browser_needs(
+    page_stack: DevRun, window: Open
+) -> None:
+    befriend(page_stack, "alice", "bob")
+    alice, bob = window(ALICE), window(BOB)
+    alice.page.evaluate(FIND_NO_WAY)
+
+    alice.ring(bob)
+    bob.answer(ALICE)
+
+    for one in (alice, bob):
+        expect(one.call).to_contain_text("start Chromium with --allow-loopback-in-peer-connection")
 
 
 def test_a_revoked_token_closes_the_connection_and_the_page_says_so(window: Open) -> None:

@@ -36,6 +36,16 @@ KEEP_CONNECTIONS = """
   };
 """
 
+# From now on connections find no way to another window, as those of a browser that is offline.
+FIND_NO_WAY = """() => {
+  const Connection = window.RTCPeerConnection;
+  window.RTCPeerConnection = class extends Connection {
+    constructor() {
+      super({ iceTransportPolicy: "relay" });
+    }
+  };
+}"""
+
 # Keeps the sounds that a page plays, and what it has the browser's voice say: a browser without a
 # screen has no voice, and no loudspeaker.
 KEEP_SOUNDS = """

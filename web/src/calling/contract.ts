@@ -56,7 +56,7 @@ export interface Call {
   isMuted: boolean;
   isOnHold: boolean;
   isCameraOn: boolean;
-  /** What this window's devices cannot do, as a sentence. */
+  /** What this window's devices cannot do, or that nothing comes from another, as a sentence. */
   trouble: string | null;
   /** What a bot says or plays right now. */
   played: string | null;

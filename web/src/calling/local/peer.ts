@@ -6,6 +6,9 @@ export interface Sent {
   video: MediaStreamTrack | null;
 }
 
+// On one machine a connection takes a second.
+const LATE_MS = 8000;
+
 /**
  * The connection to one other window of the call.
  *
@@ -16,22 +19,34 @@ export class Peer {
   /** What the other window sends. */
   readonly stream = new MediaStream();
   isCameraOn = true;
+  /** Whether nothing comes though the call stands: so it is for good on a machine that is offline. */
+  isLate = false;
   readonly #connection = new RTCPeerConnection();
   readonly #isPolite: boolean;
   readonly #send: (data: Signal) => void;
+  readonly #changed: () => void;
+  readonly #timer: ReturnType<typeof setTimeout>;
   #sent: Sent;
   #isOffering = false;
   #ignoresOffer = false;
 
   /**
    * `isPolite`: whether the other window's id is less than ours; it makes the first offer then, and
-   * wins where two offers meet.
+   * wins where two offers meet. `changed` hears of `isLate`.
    */
-  constructor(isPolite: boolean, sent: Sent, send: (data: Signal) => void) {
+  constructor(
+    isPolite: boolean,
+    sent: Sent,
+    send: (data: Signal) => void,
+    changed: () => void,
+  ) {
     this.#isPolite = isPolite;
     this.#sent = sent;
     this.#send = send;
+    this.#changed = changed;
     const connection = this.#connection;
+    this.#timer = setTimeout(() => this.#noteState(true), LATE_MS);
+    connection.addEventListener("connectionstatechange", () => this.#noteState(false));
     connection.addEventListener("icecandidate", ({ candidate }) => {
       if (candidate !== null) send({ candidate: candidate.toJSON() });
     });
@@ -63,7 +78,16 @@ export class Peer {
   }
 
   close(): void {
+    clearTimeout(this.#timer);
     this.#connection.close();
+  }
+
+  #noteState(isOverdue: boolean): void {
+    const { connectionState } = this.#connection;
+    const wasLate = this.isLate;
+    if (connectionState === "connected") this.isLate = false;
+    else if (isOverdue || connectionState === "failed") this.isLate = true;
+    if (this.isLate !== wasLate) this.#changed();
   }
 
   async #offer(): Promise<void> {

@@ -15,6 +15,10 @@ import { Peer } from "./peer.ts";
 import { Playback } from "./playback.ts";
 import { BROWSER, PlaneSocket } from "./socket.ts";
 
+const NOTHING_COMES =
+  "No sound and no picture come from another window yet. If this machine is offline, start " +
+  "Chromium with --allow-loopback-in-peer-connection.";
+
 /** Calls through the calling plane of a stack: for development only. */
 export class LocalCalling implements Calling {
   readonly view = new Store<CallingView>({
@@ -204,7 +208,8 @@ export class LocalCalling implements Calling {
         // The connection is gone, and the call with it.
       }
     };
-    const peer = new Peer(this.#window > window, this.#devices.sent, send);
+    const changed = () => this.#show();
+    const peer = new Peer(this.#window > window, this.#devices.sent, send, changed);
     if (!this.#isCameraOn) send({ camera: false });
     return peer;
   }
@@ -243,6 +248,10 @@ export class LocalCalling implements Calling {
     this.#show();
   }
 
+  #isLate(): boolean {
+    return [...this.#peers.values()].some(({ isLate }) => isLate);
+  }
+
   #me() {
     return this.#message?.participants.find(({ window }) => window === this.#window);
   }
@@ -261,7 +270,7 @@ export class LocalCalling implements Calling {
       isMuted: this.#isMuted,
       isOnHold: this.#me()?.onHold ?? false,
       isCameraOn: this.#isCameraOn,
-      trouble: this.#devices.trouble,
+      trouble: this.#devices.trouble ?? (this.#isLate() ? NOTHING_COMES : null),
       played: this.#played,
     };
   }
