@@ -38,12 +38,14 @@ async def test_a_call_is_told_from_the_first_ring_to_the_last(running: DevRun, d
     assert [line for line in lines if line in wanted] == wanted
 
 
-def test_a_bot_that_hangs_up_ends_it(running: DevRun, dev: Dev) -> None:
-    for _ in range(2):  # the second time there is the bot
-        printed = dev("call", "curt", "--press", "0", "--state", str(running.state))
-        assert printed.returncode == 0
+def test_the_bot_of_the_stack_is_there_and_ends_the_call_when_it_hangs_up(
+    running: DevRun, dev: Dev
+) -> None:
+    printed = dev("call", "helpdesk", "--press", "0", "--state", str(running.state))
+
+    assert printed.returncode == 0
     lines = happened(printed.stdout)
-    assert lines[0] == "alice calls curt"
+    assert lines[0] == "alice calls helpdesk"
     assert "RecognizeCompleted: 0" in lines
     assert "CallDisconnected" in lines
     assert "alice hangs up" not in lines
