@@ -149,6 +149,42 @@ class Table:
             rows, token = await self._rows(query, parameters, PAGE_ROWS, token)
             yield rows
 
+    async def sweep(
+        self,
+        row_filter: str,
+        parameters: Mapping[str, str | datetime],
+        name: str,
+        places: dict[str, str],
+    ) -> AsyncIterator[list[Row]]:
+        """Rows as of `scan`, from where an earlier sweep has come to; some may come twice.
+
+        A page counts as dealt with when the next is asked for. Storage ends a query after five
+        seconds, also if it has found nothing (documented: "Query timeout and pagination"): so the
+        time of a run may be over before a large table gives one row. Therefore smaller parts of it
+        are asked for then, of which each that is through is a place to go on from.
+
+        Args:
+            parameters: none of them is called `part` or `next_part`.
+            places: by `name`, the PartitionKey to begin at; what the sweep comes to is noted there.
+        """
+        since = places.get(name, "")
+        digits = len(since) if len(since) <= _MOST_DIGITS else 0  # an earlier run's parts
+        while (since := places.get(name, "")) != _END:
+            until, token = _end_of_part(since, digits), None
+            query = f"PartitionKey ge @part and PartitionKey lt @next_part and {row_filter}"
+            values = {**parameters, "part": since, "next_part": until}
+            while True:
+                rows, token = await self._rows(query, values, PAGE_ROWS, token)
+                if token and not rows and digits < _MOST_DIGITS:
+                    digits += 1
+                    break
+                yield rows
+                if not token:
+                    places[name] = until
+                    break
+                if rows:
+                    places[name] = rows[-1].partition_key
+
     async def _rows(
         self,
         query: str,
@@ -291,6 +327,17 @@ class _RowNotFound(Exception):
     """The table exists, but has no such row."""
 
 
+def _end_of_part(since: str, digits: int) -> str:
+    """Where the part of a table ends that begins with a PartitionKey: with the next one that has
+    other first digits. All keys are hexadecimal (`shared.keys`)."""
+    following = int(since[:digits].ljust(digits, "0"), 16) + 1 if digits else 1
+    return f"{following:0{digits}x}" if following < 16**digits else _END
+
+
 _INSERT_TRIES = 3
+# Behind all keys.
+_END = "~"
+# A part is a sixteenth of a table, and so on down to a 65,536th.
+_MOST_DIGITS = 4
 # A missing row, in Azure and in Azurite; the code of a missing table is "TableNotFound".
 _ROW_NOT_FOUND_CODES = frozenset({"ResourceNotFound", "EntityNotFound"})

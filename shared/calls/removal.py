@@ -136,13 +136,11 @@ class CallRemoval:
         oldest = index_row(self._now() - self._retention, "")
         expired = {**bounds(CREATOR_INDEX), "first": oldest}
         places = {} if places is None else places
-        async for rows in self._table.scan(ROWS_BETWEEN, expired, places.get("calls", "")):
+        async for rows in self._table.sweep(ROWS_BETWEEN, expired, "calls", places):
             await for_each(rows, remove)
-            if rows:
-                places["calls"] = rows[-1].partition_key
-        await self._sweep_file_rows()
+        await self._sweep_file_rows(places)
 
-    async def _sweep_file_rows(self) -> None:
+    async def _sweep_file_rows(self, places: Places) -> None:
         """Remove the rows of recordings whose calls are gone: their requests have died, or ACS has
         never told of the files."""
 
@@ -155,7 +153,8 @@ class CallRemoval:
         expired: dict[str, str | datetime] = {
             "row": FILE_ROW, "oldest": self._now() - self._retention,
         }  # fmt: skip
-        async for rows in self._table.scan("RowKey eq @row and createdAt lt @oldest", expired):
+        which = "RowKey eq @row and createdAt lt @oldest"
+        async for rows in self._table.sweep(which, expired, "recordings", places):
             await for_each(rows, remove)
 
     async def erase(

@@ -48,10 +48,8 @@ class WithdrawnRequests:
         """Remove all that there is: also what earlier versions left, and requests that died. Reads
         the whole table; `places` as for `Sweeps`."""
         name, places = "withdrawn requests", {} if places is None else places
-        async for rows in self._table.scan(*_HIDDEN, places.get(name, "")):
+        async for rows in self._table.sweep(*_HIDDEN, name, places):
             await for_each(map(Friendship.of, rows), self._remove_if_over)
-            if rows:
-                places[name] = rows[-1].partition_key
 
     async def remove(self, row: Row) -> None:
         """Remove a row and its counterpart, if both are over.

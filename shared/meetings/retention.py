@@ -54,10 +54,8 @@ class MeetingRetention:
         work: Callable[[ScheduledMeeting], Awaitable[None]],
         places: Places,
     ) -> None:
-        async for rows in self._table.scan(row_filter, parameters, places.get(name, "")):
+        async for rows in self._table.sweep(row_filter, parameters, name, places):
             await for_each(meetings_among(rows), work)
-            if rows:
-                places[name] = rows[-1].partition_key
 
     async def _cancel_unless_shared(self, scheduled: ScheduledMeeting) -> None:
         """Begin an intent, whose finisher looks again, and deletes the meeting in Teams."""

@@ -40,10 +40,8 @@ class SharedCallRetention:
         """Remove what there is. Reads the whole table. `places` as for `Sweeps`."""
         name, places = "shared calls", {} if places is None else places
         over = {"oldest": self._now() - KEPT_OVER}
-        async for rows in self._records.scan(_OVER, over, places.get(name, "")):
+        async for rows in self._records.sweep(_OVER, over, name, places):
             await for_each(rows, self._remove_if_over)
-            if rows:
-                places[name] = rows[-1].partition_key
 
     def is_over(self, record: SharedCallRecord, for_long: timedelta = timedelta()) -> bool:
         """Whether the call should have been removed so long ago."""
