@@ -42,6 +42,11 @@ _SCOPE = "https://storage.azure.com/.default"
 # The code of the one conflict that says that a row is there.
 _EXISTS = "EntityAlreadyExists"
 _KEYS = ("PartitionKey", "RowKey")
+_ONE_PARTITION = "PartitionKey eq "
+# Storage answers in milliseconds, or is silent: who waits for a silent one until the time of their
+# own request is up has none left to ask again. With a third of it there are two more tries, as many
+# as `shared.upstream.retries` makes. Like a lost answer, silence may hide that a write was done.
+_TRIES = 3
 # Whatever version is stored.
 ANY = "*"
 
@@ -149,7 +154,9 @@ class TableApi:
             partition_key, row_key = continuation
             target += f"&NextPartitionKey={quote(partition_key, safe='')}"
             target += f"&NextRowKey={quote(row_key, safe='')}" if row_key else ""
-        answer = await self._send("GET", target, _VERSION)
+        # Of several partitions storage may look for five seconds, and give nothing.
+        is_quick = row_filter.startswith(_ONE_PARTITION)
+        answer = await self._send("GET", target, _VERSION, tries=_TRIES if is_quick else 1)
         read = _part_of_row if only else row_of
         rows = answer.read(lambda page: list(map(read, page["value"])))
         next_partition = answer.headers.get("x-ms-continuation-NextPartitionKey")
@@ -174,7 +181,8 @@ class TableApi:
             return []
         requests = [self._request(partition_key, operation) for operation in operations]
         path = f"{self.address.path}/$batch"
-        answers = await _told(send_together(self._wire, path, _VERSION, requests))
+        seconds = self._settings.timeout / _TRIES
+        answers = await _told(send_together(self._wire, path, _VERSION, requests, seconds=seconds))
         return [
             "" if isinstance(operation, Delete) else _etag(answer)
             for operation, answer in zip(operations, answers, strict=True)
@@ -211,9 +219,21 @@ class TableApi:
         )
 
     async def _send(
-        self, method: str, target: str, headers: Mapping[str, str], body: bytes = b""
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        *,
+        tries: int = _TRIES,
     ) -> Answer:
-        return await _told(self._wire.send(method, target, headers, body))
+        """Send a request once.
+
+        Args:
+            tries: for how many of its kind the time of a request of ours has to suffice.
+        """
+        seconds = self._settings.timeout / tries
+        return await _told(self._wire.send(method, target, headers, body, seconds=seconds))
 
     @cached_property
     def _wire(self) -> Wire:

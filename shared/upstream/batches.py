@@ -18,7 +18,12 @@ from shared.upstream.wire import Answer, Wire, failure_of
 
 
 async def send_together(
-    wire: Wire, target: str, headers: Mapping[str, str], requests: Sequence[Request]
+    wire: Wire,
+    target: str,
+    headers: Mapping[str, str],
+    requests: Sequence[Request],
+    *,
+    seconds: float | None = None,
 ) -> list[Answer]:
     """Send requests, of which all are done or none.
 
@@ -26,6 +31,7 @@ async def send_together(
         target: where the service takes batches.
         headers: of the batch; each request has its own, but is not signed.
         requests: at most as many, and as large, as the service takes together.
+        seconds: as for `Wire.send`.
 
     Returns:
         The answer to each request.
@@ -42,6 +48,7 @@ async def send_together(
         target,
         {**headers, "Content-Type": f"multipart/mixed; boundary=batch_{boundary}"},
         _change_set(wire.endpoint, requests, boundary),
+        seconds=seconds,
     )
     answers = _answers(answer)
     for failed in (one for one in answers if one.status_code >= HTTPStatus.MULTIPLE_CHOICES):

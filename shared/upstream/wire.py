@@ -4,6 +4,7 @@ An SDK's pipeline costs one to three times as much CPU as the HTTP request itsel
 (docs/performance.md). Failures are those of azure-core, as the SDKs raise them.
 """
 
+import asyncio
 import json
 import secrets
 from collections.abc import Callable, Mapping
@@ -74,12 +75,19 @@ class Wire:
         self._signer = signer
 
     async def send(
-        self, method: str, target: str, headers: Mapping[str, str], body: bytes = b""
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        *,
+        seconds: float | None = None,
     ) -> Answer:
         """Send a request once.
 
         Args:
             target: path and query, percent-encoded.
+            seconds: how long its answer may take; None for as long as who asks has time.
 
         Raises:
             HttpResponseError: the answer is not 2xx. A redirect is not followed.
@@ -91,20 +99,24 @@ class Wire:
         request.headers["x-ms-client-request-id"] = secrets.token_hex(16)
         await self._signer.sign(request)
         try:
-            async with self._session.request(
-                method,
-                URL(self.endpoint + request.target, encoded=True),
-                headers=request.headers,
-                data=body or None,
-                allow_redirects=False,
-            ) as response:
+            async with (
+                asyncio.timeout(seconds),
+                self._session.request(
+                    method,
+                    URL(self.endpoint + request.target, encoded=True),
+                    headers=request.headers,
+                    data=body or None,
+                    allow_redirects=False,
+                ) as response,
+            ):
                 content = await response.read()
                 answer = Answer(
                     request, response.status, response.reason or "", response.headers, content
                 )
         except aiohttp.ClientConnectorError as error:
             raise ServiceRequestError("no connection", error=error) from error
-        # TimeoutError: the session's own, long limit. Ours is a cancellation.
+        # TimeoutError: that of this attempt. When the time of our own request is up, it is a
+        # cancellation.
         except (aiohttp.ClientError, TimeoutError) as error:
             raise ServiceResponseError("no answer", error=error) from error
         if answer.status_code >= HTTPStatus.MULTIPLE_CHOICES:

@@ -284,7 +284,9 @@ async def test_a_slow_delivery_does_not_pass_the_limit(
     alice: Person,
 ) -> None:  # fmt: skip
     host = await start_host(
-        MAX_CALLS_PER_CALLER="1", TABLES_CONNECTION_STRING=tables.connection_string
+        MAX_CALLS_PER_CALLER="1",
+        TABLES_CONNECTION_STRING=tables.connection_string,
+        UPSTREAM_TIMEOUT_SECONDS="60",
     )
     there = line.at(host)
     await acs.put("farEnds", {**QUICK, "playMs": 60_000})

@@ -149,6 +149,7 @@ async def test_a_call_that_is_slow_to_begin_does_not_pass_the_limit(
         await start_host(
             MAX_CALLS_PER_CALLER="1",
             TABLES_CONNECTION_STRING=tables.connection_string,
+            UPSTREAM_TIMEOUT_SECONDS="60",
             CALLBACK_BASE_URL=manager.host.api.removesuffix("/api"),
         )
     )

@@ -117,7 +117,9 @@ async def test_a_notice_killed_anywhere_is_heard_before_the_recording_when_it_is
     controls: dict[str, Control],
 ) -> None:
     host = await start_host(
-        TABLES_CONNECTION_STRING=tables.connection_string, RECORDING_NOTICE=NOTICE
+        TABLES_CONNECTION_STRING=tables.connection_string,
+        UPSTREAM_TIMEOUT_SECONDS="60",
+        RECORDING_NOTICE=NOTICE,
     )
     pairs = [await connected(people, host, f"recorder {n}") for n in range(1 + len(ANNOUNCING))]
     await acs.put("callbacks", HELD)

@@ -78,7 +78,9 @@ async def test_a_late_removal_spares_the_bot_that_was_registered_since(
     table_faults: Control,
 ) -> None:
     operator = stack.token("operator", roles=OPERATOR)
-    slow = await start_host(TABLES_CONNECTION_STRING=tables.connection_string)
+    slow = await start_host(
+        TABLES_CONNECTION_STRING=tables.connection_string, UPSTREAM_TIMEOUT_SECONDS="60"
+    )
     first = await put(client, one_host, "revenant", operator, "First")
     await table_faults.fault("remove", delayMs=0, times=1)  # the reverse row
     fault = await table_faults.fault("remove", hold="before", times=1)  # the mapping
@@ -101,7 +103,9 @@ async def test_a_name_that_could_not_be_written_is_not_reported_as_written(
     table_faults: Control,
 ) -> None:
     operator = stack.token("operator", roles=OPERATOR)
-    host = await start_host(TABLES_CONNECTION_STRING=tables.connection_string)
+    host = await start_host(
+        TABLES_CONNECTION_STRING=tables.connection_string, UPSTREAM_TIMEOUT_SECONDS="60"
+    )
     await put(client, host, "stubborn", operator, "Old")
     await table_faults.fault("update", status=503)
     failed = await put(client, host, "stubborn", operator, "New")

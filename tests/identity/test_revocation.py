@@ -58,7 +58,9 @@ async def test_a_first_token_that_was_revoked_before_its_mapping_was_known_is_no
     tables: TableProxy,
     table_faults: Control,
 ) -> None:
-    slow = await start_host(TABLES_CONNECTION_STRING=tables.connection_string)
+    slow = await start_host(
+        TABLES_CONNECTION_STRING=tables.connection_string, UPSTREAM_TIMEOUT_SECONDS="60"
+    )
     fast, token = await start_host(), stack.token("lost answer")
     await table_faults.fault("insert", delayMs=0, times=1)
     # The mapping is written and its answer lost, as slowly as can be.

@@ -26,7 +26,13 @@ class Answering(Wire):
         self._content, self._kind = content, kind
 
     async def send(
-        self, method: str, target: str, headers: Mapping[str, str], body: bytes = b""
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        *,
+        seconds: float | None = None,
     ) -> Answer:
         self.sent = body
         request = Request(method, target, dict(headers), body)
