@@ -6,7 +6,9 @@ Soonest first, at most 1,000. How to join is told by opening one.
 import azure.functions as func
 
 from shared.bodies import Body
+from shared.bounds import LISTINGS
 from shared.http import Operation, Request, serve
+from shared.problems import Throttled
 from shared.sharing.contract import InvitationsAnswer, InvitationsQuery
 
 
@@ -22,5 +24,7 @@ async def list_invitations(request: Request[InvitationsQuery, Body]) -> Invitati
 OPERATION = Operation(
     handler=list_invitations,
     query=InvitationsQuery,
+    problems=(Throttled,),
+    limits=(LISTINGS,),
     links={"/invitations/{id}": "$response.body#/invitations/0/id"},
 )

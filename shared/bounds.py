@@ -93,6 +93,9 @@ SHARED = Limit("shared", 100, "calls and meetings that are shared and not over",
 IN_SPACE = Limit("in-space", 10, "of them in one space", TooManyShared)
 INVITEES = Limit("invitees", 350, "people with whom a call is shared", InvalidRequest)
 SHARINGS = _per_minute("sharings", 120, "sharings")
+# A space is filled by any number of owners, and a person's list by all their friends: each listing
+# reads up to 10,000 rows, in ten queries. A page that looks every three seconds has six windows.
+LISTINGS = _per_minute("listings", 120, "lists of what one is invited to, or of a space")
 
 # Of calls that the service places.
 LIVE_CALLS = Limit(

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from shared.bounds import SHARINGS
+from shared.bounds import LISTINGS, SHARINGS
 from shared.friends.friendships import Friendships
 from shared.identity.identities import Identities
 from shared.intents import Finisher, Intents
@@ -107,6 +107,7 @@ class Invitations:
         self._intents = intents
         self._now = now
         self._sharings = Budget(SHARINGS.number, now)  # each costs up to 350 writes
+        self._lists = Budget(LISTINGS.number, now)
 
     @property
     def finishers(self) -> Mapping[str, Finisher]:
@@ -262,8 +263,9 @@ class Invitations:
         """The calls that the caller shares or may join, or those in a space.
 
         They are sorted by when they begin, at most `MOST_LISTED`. Some rows of ended calls are
-        removed on the way.
+        removed on the way. Raises Throttled if the caller lists too often within a minute.
         """
+        self._lists.spend(caller.principal)
         viewer = principal_key(caller.principal)
         partition = viewer if space is None else space_key(caller.principal.realm, space)
         listings = Listings(self._listings, self._now)

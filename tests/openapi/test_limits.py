@@ -54,7 +54,7 @@ ROUTES: dict[str, set[str]] = {
     "GET /health/{probe}": {"parameters"},
     "HEAD /health/{probe}": {"parameters"},
     "POST /incomingCalls": {"body"},  # Event Grid's
-    "GET /invitations": READ,
+    "GET /invitations": {*READ, "listings"},
     "GET /invitations/{id}": READ,
     "POST /meetings": SHARED,
     "PUT /meetings": SHARED,

@@ -138,6 +138,15 @@ async def sharings(limit: Limit) -> Met:
     return Met(shares(StoredWorld(), Audience(friends=True), anew=False), limit.number)
 
 
+@meets(bounds.LISTINGS)
+async def listings(limit: Limit) -> Met:
+    """The caller's own and those of spaces are counted together."""
+    world = StoredWorld()
+    invitations, ann = world.quiet().invitations, world.caller(0)
+    await world.quietly(invitations.list_for(ann, None))
+    return Met(lambda: world.quietly(invitations.list_for(ann, "lounge")), limit.number - 1)
+
+
 @meets(bounds.INVITEES)
 async def invitees(limit: Limit) -> Met:
     world = StoredWorld()
