@@ -88,6 +88,7 @@ async def check_data(
         PacedCalls(acs, acs_pace),
         PacedIdentities(IdentityApi(settings.upstream, upstream), acs_pace),
         settings.calls.retention_days,
+        {issuer.realm for issuer in settings.auth.issuers},
     )
     check = DataCheck(
         by_name.__getitem__,

@@ -3,7 +3,7 @@
 It is below `shared.app`, which serves requests: a command builds for itself what it needs.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -37,6 +37,7 @@ class Deployment:
         table: gives the table of a name.
         resource: names the ACS resource, as the keys of mappings do.
         retention_days: how long calls are kept.
+        realms: all realms whose people sign in here.
     """
 
     table: Callable[[str], Table]
@@ -44,6 +45,7 @@ class Deployment:
     calls: Acs
     identities: AcsDeletion
     retention_days: int
+    realms: Collection[str]
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
@@ -89,7 +91,7 @@ def _parts(of: Deployment) -> Sequence[ChecksRows]:
             of.retention_days,
             now,
         ),
-        AgentChecks(table(tables.AGENTS), intents),
+        AgentChecks(table(tables.AGENTS), intents, of.realms),
         _IntentChecks(),
     )
 

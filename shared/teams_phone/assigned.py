@@ -136,13 +136,16 @@ class AssignedAgents:
         return any(one.state is not State.REMOVING for one in rows.values())
 
     async def _finish(self, intent: Intent) -> None:
-        """Withdraw what a request did not get to the end of adding; tell ACS what the rows say."""
+        """Withdraw what a request did not get to the end of adding, and agents of a realm that is
+        none any more; tell ACS what the rows say."""
         details = intent.details
         agent = AgentId(str(details["tenant"]), str(details["objectId"]))
-        attempt = str(details["attempt"])
-        await self.withdraw(
-            str(details["partition"]),
-            agent,
+        partition, attempt = str(details["partition"]), str(details["attempt"])
+
+        def is_left(one: Agent) -> bool:
+            if not attempt and partition not in self._partitions:  # the check of data has found it
+                return True
             # A repetition that is under way has an attempt of its own.
-            only=lambda one: one.state is State.ADDING and one.attempt == attempt,
-        )
+            return one.state is State.ADDING and one.attempt == attempt
+
+        await self.withdraw(partition, agent, only=is_left)

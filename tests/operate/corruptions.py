@@ -8,7 +8,7 @@ from shared.keys import key, principal_key
 from shared.sharing.packed_keys import packed
 from shared.stored_rows import Row
 from shared.tables import AGENTS, FRIENDS, IDENTITIES, INVITATIONS, SHARED_CALLS, Value
-from tests.golden.product import START, user
+from tests.golden.product import REALM, START, user
 from tests.operate.data_world import CheckedTables
 
 type Corrupt = Callable[[CheckedTables], Awaitable[None]]
@@ -265,3 +265,8 @@ async def an_agent_is_under_anothers_key(tables: CheckedTables) -> None:
 async def an_agent_whom_nobody_goes_on_adding(tables: CheckedTables) -> None:
     row = await one_of(tables, AGENTS, lambda row: row.values["state"] == "added")
     await tables.tables[AGENTS].merge(row, {"state": "adding", "attempt": "killed"})
+
+
+@corruption("agent-of-no-realm", repaired=True)
+async def an_issuer_is_taken_out_of_the_settings(tables: CheckedTables) -> None:
+    tables.realms.remove(REALM)

@@ -10,7 +10,7 @@ from shared.operate.data_parts import Deployment, rules_of
 from shared.stored_rows import Row, row_of
 from shared.table_api import TableApi
 from shared.tables import ALL, Table
-from tests.golden.product import READ
+from tests.golden.product import ENTRA_REALM, READ, REALM
 from tests.golden.rows import TABLES, StoredRow, golden_rows
 from tests.support.memory_tables import MemoryTable
 
@@ -43,6 +43,7 @@ class CheckedTables:
         self.tables = {name: Table(client) for name, client in clients.items()}
         self.acs = BooksOfAcs()
         self.now: datetime = READ
+        self.realms = {REALM, ENTRA_REALM}
         self._resource = resource
 
     def rules(self) -> list[Rule]:
@@ -52,6 +53,7 @@ class CheckedTables:
             self.acs,
             self.acs,
             RETENTION_DAYS,
+            self.realms,
             lambda: self.now,
         )
         return rules_of(deployment)

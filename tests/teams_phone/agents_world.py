@@ -82,6 +82,7 @@ class AgentsWorld:
         self.acs = FakeAcs()
         self.time = START
         self.most = MOST_AGENTS.number
+        self.realms: tuple[str, ...] = REALMS
         self._clients = memory_clients()
 
     def operator(self, realm: str = REALMS[0]) -> Caller:
@@ -119,7 +120,7 @@ class AgentsWorld:
     def _assigned(self, on: Instance) -> AssignedAgents:
         table, intents = (Table(on.client(self._clients[name])) for name in (AGENTS, INTENTS))
         acs = SteppedAcs(self.acs, on)
-        return AssignedAgents(table, acs, Intents(intents, self.now), REALMS, APP)
+        return AssignedAgents(table, acs, Intents(intents, self.now), self.realms, APP)
 
     def now(self) -> datetime:
         return self.time
@@ -136,16 +137,18 @@ class AgentsWorld:
         on = Instance(self.schedule)
         for intent in await self.intents():
             await self.quietly(self._assigned(on).finishers[intent.kind](intent))
-            await self.quietly(self._stored_intents().end(intent))
+            await self.quietly(self.stored_intents().end(intent))
 
     async def intents(self) -> list[Intent]:
         """All that has begun and not ended."""
-        later = self._stored_intents(timedelta(days=1))
+        later = self.stored_intents(timedelta(days=1))
         return [one for shard in SHARDS for one in await self.quietly(later.due(shard, 1000))]
 
-    def _stored_intents(self, later: timedelta = timedelta(0)) -> Intents:
-        table = Table(Instance(self.schedule).client(self._clients[INTENTS]))
-        return Intents(table, lambda: self.time + later)
+    def stored_intents(self, later: timedelta = timedelta(0)) -> Intents:
+        return Intents(self.table(INTENTS), lambda: self.time + later)
+
+    def table(self, name: str) -> Table:
+        return Table(Instance(self.schedule).client(self._clients[name]))
 
     async def store(self, agent: Agent, realm: str = REALMS[0]) -> None:
         """A row that is there before."""

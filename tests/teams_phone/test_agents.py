@@ -5,6 +5,8 @@ import pytest
 from shared.identity.resource_accounts import ResourceAccount, accounts_by_realm
 from shared.principals import Kind, Principal
 from shared.problems import AssignmentRefused, InvalidRequest, NotConfigured
+from shared.tables import AGENTS
+from shared.teams_phone.checks import AgentChecks
 from shared.teams_phone.rows import State
 from tests.teams_phone.agents_world import (
     ACCOUNT,
@@ -179,6 +181,29 @@ async def test_the_erased_are_nobodys_agents_and_others_stay(world: AgentsWorld)
 
     assert [*world.acs.assigned] == [(TENANT, BO)]
     assert await world.quietly(world.agents().export(world.person())) == []
+    assert await world.intents() == []
+
+
+@pytest.mark.parametrize("others", [0, 1])
+async def test_the_agent_of_a_realm_that_the_settings_have_no_more_goes_if_they_lack_it_here_too(
+    world: AgentsWorld, others: int
+) -> None:
+    """The check of data has found them, with settings that may not be the app's."""
+    for realm in REALMS[: others + 1]:
+        await add(world, realm=realm)
+    [row, *_] = world.rows()
+    repair = AgentChecks(world.table(AGENTS), world.stored_intents(), REALMS[1:]).rules[-1].repair
+    assert repair is not None
+
+    await world.quietly(repair(row))
+    await world.tidy()
+    assert len(world.rows()) == others + 1
+    await world.quietly(repair(row))
+    world.realms = REALMS[1:]
+    await world.tidy()
+
+    assert len(world.rows()) == len(world.acs.assigned) == others
+    assert row not in world.rows()
     assert await world.intents() == []
 
 
