@@ -230,6 +230,8 @@ class IncomingCalls:
         bot_state = BotCallState((route.ringing.caller,), bot=route.bot.id)
 
         def record(found: Call) -> Call:
+            if found.is_abandoned:
+                raise NotFound  # it is being removed
             if found.bot_state is not None:
                 return found
             own_id, account = route.ringing.to, route.account

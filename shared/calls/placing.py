@@ -28,6 +28,7 @@ from shared.problems import (
     BeingErased,
     CallEnded,
     CallRefused,
+    Conflict,
     NotConfigured,
     NotFound,
     StorageUnavailable,
@@ -299,13 +300,22 @@ class CallPlacing:
         )
 
     async def _record_asked(self, call: Call, asked: "_Asked") -> Call:
-        """Record whom the call is for, and who calls, before ACS is asked."""
-        return await self._calls.change(
-            call,
-            lambda found: replace(
-                found, group_id=asked.group_id, targets=asked.targets, account=asked.account
-            ),
-        )
+        """Record whom the call is for, and who calls, before ACS is asked.
+
+        Raises:
+            Conflict: the call is being removed, or is gone: a repetition begins another.
+        """
+
+        def record(found: Call) -> Call:
+            if found.is_abandoned:
+                raise Conflict
+            group_id, targets, account = asked.group_id, asked.targets, asked.account
+            return replace(found, group_id=group_id, targets=targets, account=account)
+
+        try:
+            return await self._calls.change(call, record)
+        except NotFound:
+            raise Conflict from None
 
     async def _count_again(self, creator: Principal, call: Call) -> Call:
         """Give a call its place again for which ACS may have been asked before.

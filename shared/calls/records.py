@@ -101,19 +101,19 @@ class CallRecords(CallRemoval):
                 bot_caller_index: dict[str, Value] = {
                     "callId": call_id, "bot": owner, "createdAt": placed_at, "live": True,
                 }  # fmt: skip
-                await self._table.insert_if_absent(
-                    principal_key(bot_caller), bot_caller_index_row(call_id), bot_caller_index
-                )
+                rang = principal_key(bot_caller), bot_caller_index_row(call_id)
+                await self._table.insert_if_absent(*rang, bot_caller_index)
             call = await self.recorded(call_id, owner, creator.realm, placed_at)
+            if call.is_abandoned:
+                await self.abandon(call)  # whoever began that may have died
+                continue
             # A removal removes this row first. So either it sees our record, or we see here that
             # the row is gone.
             current = await self._table.find(owner, request)
             if current is None or current.values["callId"] != call_id:
                 await self._table.remove(call_id, RECORD_ROW)
                 if bot_caller is not None:
-                    await self._table.remove(
-                        principal_key(bot_caller), bot_caller_index_row(call_id)
-                    )
+                    await self._table.remove(*rang)
                 raise Conflict
             return call
         raise Conflict

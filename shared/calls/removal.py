@@ -2,18 +2,19 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from shared.calls.live_calls import LIVE_ROW, LiveRows
 from shared.calls.recorded_files import FILE_ROW, file_key
 from shared.calls.row_keys import bot_caller_index_row, index_row
 from shared.calls.rows import RECORD_ROW, Call
-from shared.changes import growing_rest, retry_if_changed
+from shared.changes import change_row, growing_rest, retry_if_changed
 from shared.intents import Places
 from shared.keys import principal_key
 from shared.principals import Principal
-from shared.tables import PAGE_ROWS, Row, RowChanged, Table
+from shared.tables import PAGE_ROWS, Row, RowChanged, Table, Value
 from shared.upstream.concurrency import for_each
 
 # The prefixes of the rows of the two indexes: calls by their creator (a person who placed them, or
@@ -49,33 +50,21 @@ class CallRemoval:
     async def abandon(self, call: Call) -> None:
         """Remove a call that ACS was not asked for, so that its key may be used for another.
 
-        The request row goes first, as `begin` expects: else a repetition could insert the record
-        anew, ask ACS, and lose it to the rest of this removal. The call stays if a repetition has
-        prepared to ask ACS meanwhile.
+        The record says so first: a repetition that has found the call, and has not prepared to ask
+        ACS, sees that. Then the request row goes, as `begin` expects, and the record after it: else
+        the next repetition could be placed beside that one. The call stays if a repetition has
+        prepared to ask ACS meanwhile. Repeatable; `begin` repeats it, too.
         """
-        row = await self._table.find(call.call_id, RECORD_ROW)
-        if row is not None:
-            if Call.of(row).may_have_reached_acs:
-                return
-            request = await self._request_of(call)
-            try:
-                if request is not None:
-                    await self._table.remove_unchanged(request)
-                await self._table.remove_unchanged(row)
-            except RowChanged:
-                if request is not None:
-                    await self._table.insert_if_absent(
-                        request.partition_key, request.row_key, request.values
-                    )
-                return
-        await self.discard(call)
 
-    async def _request_of(self, call: Call) -> Row | None:
-        """The row of the request that placed a call; None if there is none, or it is another's."""
-        index = await self._table.find(call.creator, index_row(call.created_at, call.call_id))
-        if index is None:
-            return None
-        return await self.find_request(call.creator, index)
+        def mark(row: Row | None) -> Mapping[str, Value] | None:
+            found = None if row is None else Call.of(row)
+            if found is None or found.may_have_reached_acs or found.is_abandoned:
+                return None
+            return replace(found, is_abandoned=True).values()
+
+        marked = (await change_row(self._table, call.call_id, RECORD_ROW, mark)).now
+        if marked is None or Call.of(marked).is_abandoned:
+            await self.discard(call)
 
     async def find_request(self, owner: str, index: Row) -> Row | None:
         """The row of the request of an index row; None if no repetition finds this call by it."""

@@ -138,6 +138,7 @@ class Call:
         is_refused: whether the last attempt to make or answer the call was refused, or never
             confirmed. Until ACS reports a connection after all, the call does not count against its
             caller's limit.
+        is_abandoned: whether it is being removed, so that ACS is not to be asked for it any more.
         reconciled_at: when ACS was last asked whether the call goes on; None if it never was.
         bot_state: what the bot does, in a call to a bot; None in a call that the service places.
         recordings: those that were asked for.
@@ -162,6 +163,7 @@ class Call:
     own_id: str | None = None
     account: str | None = None
     is_refused: bool = False
+    is_abandoned: bool = False
     reconciled_at: datetime | None = None
     bot_state: BotCallState | None = None
     recordings: Recordings = NO_RECORDINGS
@@ -262,6 +264,7 @@ class Call:
             "ownId": self.own_id,
             "account": self.account,
             "salt": self.salt or None,
+            "isAbandoned": self.is_abandoned or None,
             "reconciledAt": self.reconciled_at,
             "attendance": None if self.bot_state is None else self.bot_state.text(),
             "recordings": self.recordings.text() if self.recordings.listed else None,
@@ -302,6 +305,7 @@ class Call:
             own_id=values.get("ownId"),
             account=values.get("account"),
             is_refused=values["isRefused"],
+            is_abandoned=values.get("isAbandoned", False),
             reconciled_at=values.get("reconciledAt"),
             bot_state=BotCallState.of(values["attendance"]) if "attendance" in values else None,
             recordings=Recordings.of(values.get("recordings", "[]")),

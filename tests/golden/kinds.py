@@ -93,6 +93,7 @@ PROPERTIES: dict[str, dict[str, str]] = {
         "account": S,
         "ownId": S,
         "isRefused": B,
+        "isAbandoned": B,
         "actions": S,
         "attendance": S,
         "salt": S,

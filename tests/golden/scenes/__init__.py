@@ -5,6 +5,7 @@ Each has people of its own, so that its rows are nobody else's.
 
 from collections.abc import Awaitable, Callable
 
+from tests.golden.scenes.abandoned_calls import give_up_a_call
 from tests.golden.scenes.accounts import call_as_accounts
 from tests.golden.scenes.afternoon import do_the_same_later
 from tests.golden.scenes.agents import add_agents
@@ -40,4 +41,5 @@ SCENES: dict[str, Callable[[Stage], Awaitable[None]]] = {
     "settled": settle_calls,
     "accounts": call_as_accounts,
     "agents": add_agents,
+    "abandoned_calls": give_up_a_call,
 }
