@@ -21,10 +21,24 @@ ACS_RESOURCE_ID = "acde0000-0000-4000-8000-000000007073"
 # to nobody.
 ACS_CALLER_ID = "+14255550100"
 
-# A resource account of Teams in TENANT_ID, by its object id, that has consent and this number; and
-# an auto attendant, by the id that clients call.
+# The Entra tenant in tokens that look like Entra's.
+TENANT_ID = "acde0000-0000-4000-8000-000000007072"
+
+# A resource account of Teams, by its object id, that has consent and this number, and for which the
+# bot answers that everybody tries first; and an auto attendant, by the id that clients call.
 TEAMS_ACCOUNT_ID = "acde0000-0000-4000-8000-00000000acc0"
 TEAMS_ACCOUNT_NUMBER = "+14255550177"
+TEAMS_RESOURCE_ACCOUNTS = json.dumps(
+    [
+        {
+            "id": TEAMS_ACCOUNT_ID,
+            "tenant": TENANT_ID,
+            "name": "Main line",
+            "number": TEAMS_ACCOUNT_NUMBER,
+            "bot": "helpdesk",
+        }
+    ]
+)
 TEAMS_VOICE_APP_ID = "acde0000-0000-4000-8000-00000000a99a"
 TEAMS_VOICE_APPS = json.dumps(
     [{"id": TEAMS_VOICE_APP_ID, "name": "Front desk", "kind": "autoAttendant"}]
@@ -55,9 +69,6 @@ BOT_MENU = (
 DIAL_PREFIX = "+1425"
 AUDIO_HOST = "audio.example.com"
 SPEECH_ENDPOINT = "https://speech.example.com"
-
-# The Entra tenant in tokens that look like Entra's.
-TENANT_ID = "acde0000-0000-4000-8000-000000007072"
 
 # The Entra app that Teams users sign in to: the setting TEAMS_APP_ID.
 TEAMS_APP_ID = "acde0000-0000-4000-8000-00000007ea35"

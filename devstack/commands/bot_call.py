@@ -7,6 +7,7 @@ knows about the call.
 
 import asyncio
 import base64
+import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -59,8 +60,15 @@ class StackClient:
         self._content = stack
         self._key = key
 
+    def bot_of(self, number: str) -> str:
+        """The bot that answers for the Teams resource account of a number; "" if none does."""
+        settings: Json = self._content["settings"]
+        accounts = json.loads(settings.get("TEAMS_RESOURCE_ACCOUNTS") or "[]")
+        bots = [one.get("bot", "") for one in accounts if one.get("number") == number]
+        return next(iter(bots), "")
+
     async def request(
-        self, user: str, path: str, method: str = "GET", json: object = None
+        self, user: str, path: str, method: str = "GET", body: object = None
     ) -> tuple[int, Json]:
         """The status and the body that the app answers to a user.
 
@@ -74,16 +82,16 @@ class StackClient:
             roles=ROLES if user == OPERATOR else (),
         )
         url, headers = f"{self._content['api']}{path}", {"Authorization": f"Bearer {bearer}"}
-        async with self._session.request(method, url, headers=headers, json=json) as answer:
-            body: Json = await answer.json(content_type=None)
+        async with self._session.request(method, url, headers=headers, json=body) as answer:
+            told: Json = await answer.json(content_type=None)
         if answer.status >= HTTPStatus.BAD_REQUEST and answer.status != HTTPStatus.NOT_FOUND:
-            raise StackError(f"{method} {path} was answered {answer.status}: {body['detail']}")
-        return answer.status, body
+            raise StackError(f"{method} {path} was answered {answer.status}: {told['detail']}")
+        return answer.status, told
 
-    async def inspect(self, path: str, method: str = "GET", json: object = None) -> Any:
+    async def inspect(self, path: str, method: str = "GET", body: object = None) -> Any:
         """The body that the emulator's inspection answers; None if it has none."""
         url = f"{self._content['acs']}/_emulator/{path}"
-        async with self._session.request(method, url, json=json) as answer:
+        async with self._session.request(method, url, json=body) as answer:
             text = await answer.text()
             if answer.status >= HTTPStatus.BAD_REQUEST:
                 raise StackError(f"the emulator answered {answer.status}: {text}")
@@ -144,15 +152,21 @@ class _Call:
         return True
 
     async def _callee(self) -> str:
-        if is_number(self._wanted.bot):
-            return f"4:{self._wanted.bot}"
-        path = f"/bots/{_path_id(self._wanted.bot)}"
-        status, bot = await self._client.request(self._wanted.caller, path)
+        if not is_number(self._wanted.bot):
+            return await self._registered(self._wanted.bot)
+        bot = self._client.bot_of(self._wanted.bot)
+        if bot:
+            await self._registered(bot)
+        return f"4:{self._wanted.bot}"
+
+    async def _registered(self, bot_id: str) -> str:
+        """The ACS id of a bot, which is registered if it is not there."""
+        path = f"/bots/{_path_id(bot_id)}"
+        caller = OPERATOR if is_number(self._wanted.caller) else self._wanted.caller
+        status, bot = await self._client.request(caller, path)
         if status == HTTPStatus.NOT_FOUND:
-            self._report(f"there is no bot {self._wanted.bot} yet: it is registered now")
-            _, bot = await self._client.request(
-                OPERATOR, path, "PUT", {"displayName": self._wanted.bot}
-            )
+            self._report(f"there is no bot {bot_id} yet: it is registered now")
+            _, bot = await self._client.request(OPERATOR, path, "PUT", {"displayName": bot_id})
         return str(bot["communicationUserId"])
 
     async def _caller_id(self) -> str:

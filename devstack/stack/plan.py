@@ -28,6 +28,7 @@ from devstack.well_known import (
     TEAMS_ACCOUNT_ID,
     TEAMS_ACCOUNT_NUMBER,
     TEAMS_APP_ID,
+    TEAMS_RESOURCE_ACCOUNTS,
     TEAMS_VOICE_APP_ID,
     TEAMS_VOICE_APPS,
     TENANT_ID,
@@ -139,6 +140,9 @@ class Plan:
             "TIDY_SCHEDULE": os.environ.get("TIDY_SCHEDULE", TIDY_SCHEDULE),
             "BOT_GREETING": os.environ.get("BOT_GREETING", BOT_GREETING),
             "BOT_MENU": os.environ.get("BOT_MENU", BOT_MENU),
+            "TEAMS_RESOURCE_ACCOUNTS": os.environ.get(
+                "TEAMS_RESOURCE_ACCOUNTS", TEAMS_RESOURCE_ACCOUNTS
+            ),
             "TEAMS_VOICE_APPS": os.environ.get("TEAMS_VOICE_APPS", TEAMS_VOICE_APPS),
             # Graph has no keys, so the app needs a managed identity even if it has a key for ACS.
             "IDENTITY_ENDPOINT": self.identity_endpoint,

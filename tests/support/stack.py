@@ -3,6 +3,7 @@
 import asyncio
 import copy
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -92,10 +93,14 @@ class Stack:
         ports = {name: free_port() for name in DEFAULT_PORTS}
         (self.folder / "ports.json").write_text(json.dumps(ports))
         command = [sys.executable, "dev.py", "run", "--ports", "auto", "--without-host"]
+        # Tests say which resource accounts there are: with one, phones are called as it, also
+        # together with nobody else; and with several issuers it has to be of one's tenant.
+        environment = {**os.environ, "TEAMS_RESOURCE_ACCOUNTS": ""}
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [*command, "--state", str(self.folder), "--stop-with-stdin"],
                 cwd=ROOT,
+                env=environment,
                 stdin=subprocess.PIPE,  # its end is ours, so the stack does not outlive a kill
                 stdout=log,
                 stderr=subprocess.STDOUT,

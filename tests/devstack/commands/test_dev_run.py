@@ -45,6 +45,9 @@ def test_stack_json_says_all_that_a_program_needs(running: DevRun) -> None:
     named = {"account", "appId", "tenantId", "token", "userId", "voiceApp"}
     assert set(stack["teams"]) == named
     assert stack["teams"]["account"].keys() == {"id", "number"}
+    [account] = json.loads(stack["settings"]["TEAMS_RESOURCE_ACCOUNTS"])
+    assert stack["teams"]["account"].items() <= account.items()
+    assert (account["tenant"], account["bot"]) == (stack["teams"]["tenantId"], "helpdesk")
     assert stack["callerId"].startswith("+1425")
     assert stack["callbackIssuer"].startswith("https://")
     assert stack["callbackJwksUrl"] == f"{stack['acs']}/calling/keys"
