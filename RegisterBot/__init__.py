@@ -7,10 +7,10 @@ import azure.functions as func
 
 from shared.auth.roles import BOTS_OPERATE
 from shared.bodies import Query
-from shared.bounds import BOT_CHANGES
+from shared.bounds import BOT_CHANGES, BOTS
 from shared.http import Created, Operation, Request, serve
 from shared.identity.contract import BotAnswer, BotBody
-from shared.problems import CommunicationUnavailable, Conflict, Throttled
+from shared.problems import CommunicationUnavailable, Conflict, Throttled, TooManyBots
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
@@ -30,7 +30,7 @@ OPERATION = Operation(
     handler=register_bot,
     body=BotBody,
     role=BOTS_OPERATE,
-    problems=(CommunicationUnavailable, Conflict, Throttled),
-    limits=(BOT_CHANGES,),
+    problems=(CommunicationUnavailable, Conflict, Throttled, TooManyBots),
+    limits=(BOT_CHANGES, BOTS),
     links={"/bots/{botId}": "$request.path.botId"},
 )

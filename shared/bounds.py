@@ -13,6 +13,7 @@ from shared.problems import (
     Throttled,
     TooManyActions,
     TooManyAgents,
+    TooManyBots,
     TooManyCalls,
     TooManyFriends,
     TooManyLegs,
@@ -70,7 +71,8 @@ HEALS = _per_minute("heals", 3, "identities for one person or bot whose own ACS 
 EXPORTS = _per_minute("exports", 20, "exports")
 ERASURES = _per_minute("erasures", 20, "erasures")
 
-# Each bot is an identity in ACS.
+# Each bot is an identity in ACS. So many are counted with six queries for a new one.
+BOTS = Limit("bots", 5000, "bots of the caller's realm", TooManyBots)
 BOT_CHANGES = _per_minute("bot-changes", 120, "bots that an operator registers, renames or erases")
 
 # Of agents: each is an assignment in ACS. So many are counted with six queries for a new one.

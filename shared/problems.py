@@ -223,6 +223,12 @@ class TooManyAgents(Problem):
     title = "The realm has too many agents."
 
 
+class TooManyBots(Problem):
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    code = "too-many-bots"
+    title = "The realm has too many bots."
+
+
 class Misconfigured(Problem):
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     code = "misconfigured"

@@ -92,9 +92,13 @@ class App(SignInParts, SharingParts, CallParts):
 
     @cached_property
     def bots(self) -> "Bots":
+        from shared.identity.bot_places import BotPlaces
         from shared.identity.bots import Bots
 
-        return Bots(self.identities, self._enrolment, self.tokens, self.personal_data, self._now)
+        places = BotPlaces(self._table(tables.IDENTITIES), self._now)
+        return Bots(
+            self.identities, self._enrolment, self.tokens, self.personal_data, places, self._now
+        )
 
     @cached_property
     def tidy(self) -> "Tidy":

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from shared.bounds import BOT_CHANGES
 from shared.changes import retry_if_changed
+from shared.identity.bot_places import BotPlaces
 from shared.identity.enrolment import Enrolment
 from shared.identity.identities import Identities
 from shared.identity.rows import Identity
@@ -33,12 +34,14 @@ class Bots:
         enrolment: Enrolment,
         tokens: Tokens,
         erasure: BotErasure,
+        places: BotPlaces,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._identities = identities
         self._enrolment = enrolment
         self._tokens = tokens
         self._erasure = erasure
+        self._places = places
         self._changes = Budget(BOT_CHANGES.number, now)
 
     async def register(
@@ -51,6 +54,7 @@ class Bots:
 
         Raises:
             Throttled: too many changes of the operator within a minute.
+            TooManyBots: it is new, and the realm has as many as it may have.
         """
         await self._identities.admit(operator)
         self._changes.spend(operator.principal)
@@ -59,6 +63,7 @@ class Bots:
         async def attempt() -> tuple[Identity, bool]:
             found, is_new = await self._identities.find(bot), False
             if found is None:
+                await self._places.take(bot)  # if the enrolment fails, its repetition has the place
                 found, is_new = await self._tokens.enrol_bot(bot, display_name), True
             await self._enrolment.discard_spare(bot, found)
             if found.display_name == display_name:

@@ -8,17 +8,22 @@ from collections.abc import Sequence
 from shared.checking import NotSafe, Rule, readable
 from shared.identity.rows import (
     REVERSE_ROW,
+    bot_place,
+    bots_key,
     identity_of,
+    is_bot_place,
     is_erasing,
     is_reaping,
     is_spare,
     is_tombstone,
+    mapping_of_place,
     owner_key,
     principal_of,
     spare_row_key,
 )
 from shared.identity.spares import AcsDeletion, reap
 from shared.keys import principal_key
+from shared.principals import Kind
 from shared.tables import IDENTITIES, Row, RowChanged, Table, Value
 
 
@@ -66,6 +71,20 @@ class IdentityChecks:
                 "the ACS identity of an enrolment that failed is deleted, and its rows",
                 self._is_left,
                 self._reap,
+            ),
+            Rule(
+                "bot-without-place",
+                IDENTITIES,
+                "the bot, which an earlier version registered, is counted among its realm's",
+                self._lacks_place,
+                self._give_place,
+            ),
+            Rule(
+                "bot-place-without-bot",
+                IDENTITIES,
+                "the place of a bot that is none is free again",
+                self._is_needless_place,
+                self._table.remove_unchanged,
             ),
         )
 
@@ -136,6 +155,27 @@ class IdentityChecks:
             raise NotSafe  # one transaction stores a mapping and removes its spare: never both
         await reap(self._table, self._acs, row)
 
+    async def _lacks_place(self, row: Row) -> bool:
+        if not _is_mapping(row) or is_erasing(row) or principal_of(row).kind is not Kind.BOT:
+            return False
+        return await self._table.find(*_place_of(row)) is None
+
+    async def _give_place(self, row: Row) -> None:
+        """Write it first and look then: either an erasure of the bot removes it, or it is removed
+        here."""
+        place = await self._table.insert_if_absent(
+            *_place_of(row), {"createdAt": row.values["createdAt"]}
+        )
+        current = await self._table.find(row.partition_key, row.row_key)
+        if current is None or is_erasing(current):
+            await self._table.remove_unchanged(place)
+            raise RowChanged
+
+    async def _is_needless_place(self, row: Row) -> bool:
+        if not is_bot_place(row):
+            return False
+        return not any(map(_is_mapping, await self._table.list_for(mapping_of_place(row))))
+
     async def _reverse_of(self, row: Row) -> Row | None:
         return await self._table.find(owner_key(_user_id(row)), REVERSE_ROW)
 
@@ -154,6 +194,12 @@ def _is_mapping(row: Row) -> bool:
     return not _is_reverse(row) and not is_spare(row) and not is_tombstone(row)
 
 
+def _place_of(mapping: Row) -> tuple[str, str]:
+    """The keys of the place of a bot."""
+    bot = principal_of(mapping)
+    return bots_key(bot.realm), bot_place(bot)
+
+
 def _user_id(row: Row) -> str:
     return str(row.values["communicationUserId"])
 
@@ -168,6 +214,8 @@ def _owned(row: Row) -> str:
 def _read(row: Row) -> None:
     if _is_reverse(row):
         _ = row.values["principal"]
+    elif is_bot_place(row):
+        _ = row.values["createdAt"]
     elif is_spare(row):
         _user_id(row)
     elif _is_mapping(row):

@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from shared.changes import retry_if_changed
 from shared.identity.rows import (
     REVERSE_ROW,
+    bot_place,
+    bots_key,
     is_erased_since,
     is_erasing,
     is_mapping,
@@ -97,7 +99,9 @@ class IdentityErasure:
             swept: the table `identities` as `check` of this erasure guards it.
             acs: where they are deleted; an identity of another ACS resource counts as gone.
         """
-        marked = erasure.marked
+        marked, principal = erasure.marked, erasure.principal
+        if principal.kind is Kind.BOT:
+            await swept.remove(bots_key(principal.realm), bot_place(principal))
         if not is_tombstone(marked):
             await _delete_identity(marked, swept, acs)
         for row in await swept.list_for(marked.partition_key):

@@ -5,18 +5,21 @@ only the time of the erasure. That time stays when the identity of a new person 
 somebody without an identity is erased, the row is `erasing` and names them, without an identity.
 
 A spare row is beside the mapping while an enrolment is under way, and stays if that fails.
+
+The bots of a realm have a place each in one partition, by which they are counted.
 """
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from shared.keys import key, milliseconds
+from shared.keys import key, milliseconds, principal_key
 from shared.principals import Kind, Principal
 from shared.problems import BeingErased, Unauthenticated
 from shared.tables import Row, Value
 
 REVERSE_ROW = "principal"
 _SPARE = "spare-"
+_BOT_PLACE = "bot-"
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,25 @@ def owner_key(communication_user_id: str) -> str:
 def spare_row_key(communication_user_id: str) -> str:
     """The RowKey of a spare identity in its principal's partition."""
     return _SPARE + key("spare", communication_user_id)
+
+
+def bots_key(realm: str) -> str:
+    """The PartitionKey of the places of a realm's bots."""
+    return key("bots of", realm)
+
+
+def bot_place(bot: Principal) -> str:
+    """The RowKey of a bot's place, which holds the PartitionKey of its mapping."""
+    return _BOT_PLACE + principal_key(bot)
+
+
+def is_bot_place(row: Row) -> bool:
+    return row.row_key.startswith(_BOT_PLACE)
+
+
+def mapping_of_place(row: Row) -> str:
+    """The PartitionKey of the mapping of the bot that has a place."""
+    return row.row_key.removeprefix(_BOT_PLACE)
 
 
 def principal_of(row: Row) -> Principal:

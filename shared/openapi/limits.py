@@ -40,8 +40,7 @@ _REST = """
 * A list of friends or calls has pages. That of invitations has the 1,000 that begin first, of at
   most 10,000 that are open.
 * Friend requests that a person gets are bounded by what each of the others may ask.
-* Agents of a realm are counted, whoever adds them. Who registers bots is trusted by role: the
-  number of bots is bounded by the minute only.
+* Bots and agents of a realm are counted, whoever registers or adds them.
 * How many requests of any kind somebody sends is for the platform to bound (API Management, Front
   Door, the maximum of instances). Each costs some milliseconds at most before it is refused.
 """

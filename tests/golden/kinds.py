@@ -35,6 +35,7 @@ PROPERTIES: dict[str, dict[str, str]] = {
     "mark of an erasure": {"kind": S, "realm": S, "id": S, "state": S, "erasedAt": T},
     "spare": {"communicationUserId": S, "createdAt": T, "reaping": B},
     "reverse": {"principal": S, "communicationUserId": S, "createdAt": T},
+    "place of a bot": {"createdAt": T},
     "friendship": {
         "friendId": S,
         "mine": S,
@@ -134,6 +135,8 @@ def _kind_of_identity_row(row: StoredRow) -> str:
         return "reverse"
     if row.row_key.startswith("spare-"):
         return "spare"
+    if row.row_key.startswith("bot-"):
+        return "place of a bot"
     if "communicationUserId" in row.types:
         return "mapping"
     return "tombstone" if row.types.keys() == {"erasedAt"} else "mark of an erasure"

@@ -20,7 +20,16 @@ from tests.support.stack import Stack
 
 GROUP = "acde0000-0000-4000-8000-0000000ca2bb"
 # Of which no class writes all that a row holds.
-CLASSLESS = {"mapping", "reverse", "tombstone", "index", "request", "rang", "event"}
+CLASSLESS = {
+    "mapping",
+    "reverse",
+    "tombstone",
+    "index",
+    "request",
+    "rang",
+    "event",
+    "place of a bot",
+}
 
 
 class Newcomer:
@@ -74,6 +83,13 @@ async def test_what_is_written_today_is_as_the_golden_rows_are(
         user_id = await _enrol(newcomer, lambda: look("identities", me))
         bot_id = await _register(newcomer)
         look("identities", its, key("owner of", user_id), key("owner of", bot_id))
+        # That of the golden bots, too: they stay.
+        [place] = [
+            row
+            for row in golden.of("identities", key("bots of", REALM))
+            if row.row_key == f"bot-{its}"
+        ]
+        written["place of a bot"].append(place.types)
         placed, rang = await _call(newcomer, user_id, bot_id)
         look("calls", me, its, placed, rang)
         await _erase_and_come_again(newcomer, lambda: look("identities", me))

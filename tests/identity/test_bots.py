@@ -82,7 +82,7 @@ async def test_a_late_removal_spares_the_bot_that_was_registered_since(
         TABLES_CONNECTION_STRING=tables.connection_string, UPSTREAM_TIMEOUT_SECONDS="60"
     )
     first = await put(client, one_host, "revenant", operator, "First")
-    await table_faults.fault("remove", delayMs=0, times=1)  # the reverse row
+    await table_faults.fault("remove", delayMs=0, times=2)  # its place, and the reverse row
     fault = await table_faults.fault("remove", hold="before", times=1)  # the mapping
     late = asyncio.create_task(ask(client, slow, "/bots/revenant", operator, method="DELETE"))
     await table_faults.held(fault)

@@ -26,7 +26,7 @@ ROUTES: dict[str, set[str]] = {
     "GET /voiceApps": READ,
     "DELETE /bots/{botId}": {*READ, "bot-changes"},
     "GET /bots/{botId}": READ,
-    "PUT /bots/{botId}": {*WRITTEN, "bot-changes"},
+    "PUT /bots/{botId}": {*WRITTEN, "bot-changes", "bots"},
     "DELETE /bots/{botId}/token": {*READ, "revocations"},
     "POST /bots/{botId}/token": {*WRITTEN, "heals", "new-tokens"},
     "POST /callEvents/{callId}": {"body"},  # ACS's

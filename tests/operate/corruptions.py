@@ -3,12 +3,12 @@
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from shared.identity.rows import REVERSE_ROW, owner_key, spare_row_key
+from shared.identity.rows import REVERSE_ROW, bot_place, bots_key, owner_key, spare_row_key
 from shared.keys import key, principal_key
 from shared.sharing.packed_keys import packed
 from shared.stored_rows import Row
 from shared.tables import AGENTS, FRIENDS, IDENTITIES, INVITATIONS, SHARED_CALLS, Value
-from tests.golden.product import REALM, START, user
+from tests.golden.product import REALM, START, bot, user
 from tests.operate.data_world import CheckedTables
 
 type Corrupt = Callable[[CheckedTables], Awaitable[None]]
@@ -270,3 +270,14 @@ async def an_agent_whom_nobody_goes_on_adding(tables: CheckedTables) -> None:
 @corruption("agent-of-no-realm", repaired=True)
 async def an_issuer_is_taken_out_of_the_settings(tables: CheckedTables) -> None:
     tables.realms.remove(REALM)
+
+
+@corruption("bot-without-place", repaired=True)
+async def a_bot_is_not_counted(tables: CheckedTables) -> None:
+    await tables.tables[IDENTITIES].remove(bots_key(REALM), bot_place(bot("concierge")))
+
+
+@corruption("bot-place-without-bot", repaired=True)
+async def a_place_is_of_no_bot(tables: CheckedTables) -> None:
+    values: dict[str, Value] = {"createdAt": START}
+    await tables.tables[IDENTITIES].put(bots_key(REALM), bot_place(bot("nobody")), values)

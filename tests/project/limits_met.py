@@ -19,6 +19,7 @@ from shared.bodies import Body, Query
 from shared.bounds import Limit
 from shared.http.requests import read_request
 from shared.identity.acs import Grant
+from shared.identity.bot_places import BotPlaces
 from shared.identity.bots import Bots
 from shared.identity.enrolment import Enrolment
 from shared.identity.identities import Identities
@@ -177,10 +178,11 @@ class Identified:
 
     def __init__(self) -> None:
         self.acs = Acs()
-        table = Table(memory_clients()[IDENTITIES])
-        self.identities = Identities(table, "resource", clock)
+        self.stored = memory_clients()[IDENTITIES]
+        self.table = Table(self.stored)
+        self.identities = Identities(self.table, "resource", clock)
         acs: Any = self.acs
-        self.enrolment = Enrolment(table, self.identities, acs, clock)
+        self.enrolment = Enrolment(self.table, self.identities, acs, clock)
         self.alice = Caller(Principal(Kind.USER, "realm", "alice"), "Alice", frozenset(), NOON)
         policy, self._minutes = Policy(VOIP, {}, 60, 1440), itertools.count(60)
         self.tokens = Tokens(
@@ -224,16 +226,20 @@ async def teams_tokens(limit: Limit) -> Met:
     return Met(lambda: teams.exchange(world.alice, token), limit.number)
 
 
-@meets(bounds.BOT_CHANGES)
-async def changes_of_bots(limit: Limit) -> Met:
-    """Registrations, renames and removals are counted together."""
-    world = Identified()
-
+def bots_of(world: Identified) -> Bots:
     class Erasure:
         async def erase_bot(self, operator: Caller, bot: Principal) -> None:
             pass
 
-    bots = Bots(world.identities, world.enrolment, world.tokens, Erasure(), clock)
+    places = BotPlaces(world.table, clock)
+    return Bots(world.identities, world.enrolment, world.tokens, Erasure(), places, clock)
+
+
+@meets(bounds.BOT_CHANGES)
+async def changes_of_bots(limit: Limit) -> Met:
+    """Registrations, renames and removals are counted together."""
+    world = Identified()
+    bots = bots_of(world)
     await bots.remove(world.alice, "another")
     return Met(lambda: bots.register(world.alice, "bot", "Bot"), limit.number - 1)
 

@@ -13,13 +13,27 @@ from shared.bounds import Limit
 from shared.calls.contract import CallBody
 from shared.friends.rows import Decision, Friendship
 from shared.http.requests import read_request
+from shared.identity.rows import bot_place, bots_key
 from shared.keys import key, milliseconds
+from shared.principals import Kind, Principal
+from shared.problems import TooManyBots
 from shared.sharing.audiences import Audience
 from shared.sharing.rows import CallKind, Consent, Content, Host, Invitation, Role
 from shared.tables import FRIENDS, INVITATIONS
 from shared.teams_phone.rows import Agent, AgentId, State
 from tests.calls.placing_world import World as PlacingWorld
-from tests.project.limits_met import MET, Ask, Met, StoredWorld, asked, growing, meets
+from tests.project.limits_met import (
+    MET,
+    Ask,
+    Identified,
+    Met,
+    StoredWorld,
+    asked,
+    bots_of,
+    clock,
+    growing,
+    meets,
+)
 from tests.teams_phone.agents_world import AVA, BO, TENANT, AgentsWorld
 
 __all__ = ["MET"]
@@ -72,6 +86,28 @@ async def decisions(limit: Limit) -> Met:
     return Met(
         lambda: world.quietly(service.remove(ann, world.principal(1).id, block=None)), limit.number
     )
+
+
+@meets(bounds.BOTS)
+async def bots(limit: Limit) -> Met:
+    """One that is there is renewed, and of one that is refused nothing is left."""
+    world = Identified()
+    for n in range(limit.number - 1):
+        another = Principal(Kind.BOT, "realm", f"{n}")
+        await world.table.put(bots_key("realm"), bot_place(another), {"createdAt": clock()})
+    service, names = bots_of(world), iter(("first", "second"))
+
+    async def ask() -> None:
+        name = next(names)
+        before = len(world.stored.rows())
+        try:
+            await service.register(world.alice, name, "Bot")
+        except TooManyBots:
+            assert len(world.stored.rows()) == before
+            raise
+        assert await service.register(world.alice, name, "Renamed")
+
+    return Met(ask)
 
 
 async def store_agents(world: AgentsWorld, number: int) -> None:

@@ -14,6 +14,8 @@ from shared.friends.friends import Friends
 from shared.friends.friendships import Friendships
 from shared.friends.withdrawn import WITHDRAWN, WithdrawnRequests
 from shared.identity.acs import Grant
+from shared.identity.bot_places import BotPlaces
+from shared.identity.bots import Bots
 from shared.identity.enrolment import Enrolment
 from shared.identity.erasure import IdentityErasure
 from shared.identity.identities import Identities
@@ -97,6 +99,7 @@ class Service:
     identities: Identities
     tokens: Tokens
     people: PersonalData
+    bots: Bots
     invitations: Invitations
     group_calls: GroupCalls
 
@@ -113,6 +116,7 @@ class World(Decisions):
         self.schedule = schedule
         super().__init__()
         self._clients = clients
+        self.most_bots = 2
         self._acs = FakeAcs(self.realm)
         self._now = datetime(2026, 1, 1, tzinfo=UTC)
         self._happened = itertools.count(1)
@@ -177,6 +181,8 @@ class World(Decisions):
             clock=self._seconds,
             sleep=no_wait,
         )
+        places = BotPlaces(identity_table, now, most=self.most_bots)
+        bots = Bots(identities, enrolment, tokens, people, places, now)
         withdrawn = WithdrawnRequests(table(FRIENDS), intents, now)
         friends = Friends(
             friendships, identities, tokens, invitations, intents, withdrawn, "resource", now
@@ -193,6 +199,7 @@ class World(Decisions):
             identities,
             tokens,
             people,
+            bots,
             invitations,
             group_calls,
         )

@@ -10,6 +10,7 @@ from tests.golden.scenes.accounts import call_as_accounts
 from tests.golden.scenes.afternoon import do_the_same_later
 from tests.golden.scenes.agents import add_agents
 from tests.golden.scenes.bot_calls import answer_calls_to_bots
+from tests.golden.scenes.bots import register_bots
 from tests.golden.scenes.calls import place_calls
 from tests.golden.scenes.crowded_calls import crowd_a_call
 from tests.golden.scenes.friends import make_friends
@@ -42,4 +43,5 @@ SCENES: dict[str, Callable[[Stage], Awaitable[None]]] = {
     "accounts": call_as_accounts,
     "agents": add_agents,
     "abandoned_calls": give_up_a_call,
+    "bots": register_bots,
 }
