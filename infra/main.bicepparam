@@ -32,6 +32,7 @@ param chosenSettings = {
   CALLER_ID_NUMBER: readEnvironmentVariable('CALLER_ID_NUMBER', '')
   DIAL_PREFIXES: readEnvironmentVariable('DIAL_PREFIXES', '')
   MAX_CALLS_PER_CALLER: readEnvironmentVariable('MAX_CALLS_PER_CALLER', '')
+  MAX_CALLS_PER_ACCOUNT: readEnvironmentVariable('MAX_CALLS_PER_ACCOUNT', '')
   MAX_LEGS_PER_MINUTE: readEnvironmentVariable('MAX_LEGS_PER_MINUTE', '')
   CALL_RETENTION_DAYS: readEnvironmentVariable('CALL_RETENTION_DAYS', '')
   PLAY_SOURCE_HOSTS: readEnvironmentVariable('PLAY_SOURCE_HOSTS', '')

@@ -103,6 +103,11 @@ LISTINGS = _per_minute("listings", 120, "lists of what one is invited to, or of 
 LIVE_CALLS = Limit(
     "live-calls", 5, "calls that go on at the same time", TooManyCalls, "MAX_CALLS_PER_CALLER"
 )
+# Calls to one Teams resource account that go on at the same time, whoever calls: each caller is
+# bounded, and anybody may call from any number of numbers, which the owner of the resource pays
+# for. One more is not answered, and hears that the line is busy. The setting is
+# MAX_CALLS_PER_ACCOUNT. A large office has that many at its busiest.
+CALLS_TO_ACCOUNT = 100
 # One call of 50, and as many invitations as it may have besides, and a few more.
 LEGS = Limit(
     "legs", 120, "people, bots and numbers called and invited a minute", TooManyLegs,

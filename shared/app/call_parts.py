@@ -201,6 +201,7 @@ class CallParts(TeamsPhoneParts):
             self.settings.calls.max_live_calls,
             self.settings.calls.max_legs,
             self._now,
+            max_to_account=self.settings.calls.max_to_account,
         )
 
     @cached_property

@@ -5,7 +5,6 @@
 
 import asyncio
 import logging
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -37,7 +36,8 @@ logger = logging.getLogger(__name__)
 _RINGING_TIME = timedelta(seconds=30)
 _NOT_RINGING = Reason(404, 0, reasons.NOT_RINGING)
 _REFUSED = Reason(400, 0, reasons.NOT_ANSWERED)
-_BUSY = Reason(486, 0, reasons.CALLER_BUSY)
+_CALLER_BUSY = Reason(486, 0, reasons.CALLER_BUSY)
+_ACCOUNT_BUSY = Reason(486, 0, reasons.ACCOUNT_BUSY)
 
 
 @dataclass(frozen=True)
@@ -54,23 +54,43 @@ class _RecordedCall:
 
 
 class _Places:
-    """Which of the calls of a delivery have a place among those of their caller. All calls of one
-    caller take their places at once, the earlier before the later."""
+    """Which of the calls of a delivery have a place among those of their caller, and of the Teams
+    resource account that was called. All calls of one caller, or account, take their places at
+    once, the earlier before the later."""
 
     def __init__(self, limit: CallLimit, recorded: Iterable["_RecordedCall"]) -> None:
         self._limit = limit
-        self._waiting = defaultdict[Principal, list[Call]](list)
-        for one in recorded:
-            if one.call.state is CallState.PLACING and one.call.bot_state is None:
-                self._waiting[one.route.caller].append(one.call)
-        self._taking: dict[Principal, asyncio.Task[set[str]]] = {}
+        self._waiting = [
+            one
+            for one in recorded
+            if one.call.state is CallState.PLACING and one.call.bot_state is None
+        ]
+        self._waiting.sort(key=lambda one: (one.call.created_at, one.call.call_id))
+        self._taking: dict[Principal | str, asyncio.Task[set[str]]] = {}
 
-    async def has(self, caller: Principal, call: Call) -> bool:
-        if caller not in self._taking:
-            waiting = sorted(self._waiting[caller], key=lambda one: (one.created_at, one.call_id))
-            call_ids = dict.fromkeys(one.call_id for one in waiting)
-            self._taking[caller] = asyncio.create_task(self._limit.take_to_bots(caller, call_ids))
-        return call.call_id in await self._taking[caller]
+    async def refusal(self, route: Route, call: Call) -> Reason | None:
+        """Why there is no place for a call; None if it has its places."""
+        if call.call_id not in await self._taken(route.caller):
+            return _CALLER_BUSY
+        if route.account is not None and call.call_id not in await self._taken(route.account):
+            return _ACCOUNT_BUSY
+        return None
+
+    def _taken(self, whose: Principal | str) -> Awaitable[set[str]]:
+        """Those of the calls of a caller, or to an account, that have a place."""
+        if whose not in self._taking:
+            ids = dict.fromkeys(
+                one.call.call_id
+                for one in self._waiting
+                if whose in (one.route.caller, one.route.account)
+            )
+            take = (
+                self._limit.take_to_account(whose, ids)
+                if isinstance(whose, str)
+                else self._limit.take_to_bots(whose, ids)
+            )
+            self._taking[whose] = asyncio.create_task(take)
+        return self._taking[whose]
 
 
 class IncomingCalls:
@@ -220,8 +240,9 @@ class IncomingCalls:
         if call.state is not CallState.PLACING:
             return IncomingCallResult.MISSED if call.is_refused else IncomingCallResult.ANSWERED
         if call.bot_state is None:
-            if not await places.has(route.caller, call):
-                return await self._reject(call, route.ringing)
+            refusal = await places.refusal(route, call)
+            if refusal is not None:
+                return await self._reject(call, route.ringing, refusal)
             call = await self._record_route(call, route)
         return await self._answer(route, call)
 
@@ -272,6 +293,8 @@ class IncomingCalls:
             return None
         found = await self._records.find(call.call_id)
         await self._records.discard(call, route.caller)
+        if route.account is not None:
+            await self._limit.forget_to_account(route.account, call.call_id)
         if found is not None and found.connection_id is not None:
             await self._hang_up(found.connection_id)
         return refusal
@@ -283,9 +306,9 @@ class IncomingCalls:
         except Problem as failed:
             logger.warning("a call without a record is not ended yet: %s", failed.code)
 
-    async def _reject(self, call: Call, ringing: RingingCall) -> IncomingCallResult:
-        """Reject a call because its caller has too many: the caller hears that the line is busy."""
-        await self._record_missed(call, _BUSY)
+    async def _reject(self, call: Call, ringing: RingingCall, reason: Reason) -> IncomingCallResult:
+        """Reject a call because too many go on: the caller hears that the line is busy."""
+        await self._record_missed(call, reason)
         headers = RepeatabilityHeaders.for_name(f"turn away {call.call_id}", call.created_at)
         try:
             await self._acs.reject(ringing.context, repeatability=headers)

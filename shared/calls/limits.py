@@ -1,4 +1,5 @@
-"""The limits of one caller: calls at the same time, and legs a minute, over all hosts.
+"""The limits of one caller: calls at the same time, and legs a minute, over all hosts; and how many
+calls to one Teams resource account go on at the same time.
 
 What counts is in the caller's row `live` (`shared.calls.live_calls`). Calls that have ended keep
 their places there until it is full: then the records that it names are read, and ACS is asked about
@@ -8,7 +9,8 @@ calls whose last event seems to be lost.
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
-from shared.calls.live_calls import MINUTE, Counted, LiveCalls
+from shared.bounds import CALLS_TO_ACCOUNT
+from shared.calls.live_calls import MINUTE, Counted, LiveCalls, account_key
 from shared.calls.reconciling import Reconcile
 from shared.calls.records import CallRecords
 from shared.calls.rows import UNCONFIRMED, Call, CallState
@@ -27,6 +29,9 @@ _YOUNG = _ABOUT_TO_ASK / 2
 # While a new version replaces one that does not know the row, hosts of both run. For so long after
 # the row was made, calls that are not in it are looked for each time.
 _ROLLOUT = timedelta(minutes=10)
+# An account that was full is not looked through again for so long, which takes a read for each of
+# its calls: else many who call at once would cause as many reads each.
+_FULL_FOR = timedelta(seconds=5)
 
 
 class CallLimit:
@@ -39,17 +44,22 @@ class CallLimit:
         max_calls: int,
         max_legs: int,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        *,
+        max_to_account: int = CALLS_TO_ACCOUNT,
     ) -> None:
         """
         Args:
             max_calls: calls of one kind that one person may have at the same time.
             max_legs: people, bots and numbers that one person may call and invite in a minute.
+            max_to_account: calls to one Teams resource account that may go on at the same time.
         """
         self._records = records
         self._reconcile = reconcile
         self._max_calls = max_calls
         self._max_legs = max_legs
         self._now = now
+        self._max_to_account = max_to_account
+        self._full_until = dict[str, datetime]()
 
     async def with_new_call(
         self, creator: Principal, row: Row | None, call_id: str, legs: int
@@ -91,6 +101,39 @@ class CallLimit:
         """Give calls to bots their places, as far as there is room; those that have one now."""
         return await self._take(caller, Counted.TO_BOTS, list(call_ids))
 
+    async def take_to_account(self, account: str, call_ids: Iterable[str]) -> set[str]:
+        """Give calls to a Teams resource account their places; those that have one now.
+
+        Args:
+            account: its object id.
+        """
+        wanted, taken, full_until = list(call_ids), set[str](), self._full_until.get(account)
+        may_look = full_until is None or self._now() >= full_until
+
+        async def changed(found: LiveCalls | None) -> LiveCalls | None:
+            nonlocal taken
+            row = self._or_new(found)
+            counted = dict(row.calls.get(Counted.TO_ACCOUNT, {}))
+            if self._lacks_room(counted, wanted) and may_look:
+                counted = await self._pruned(counted, asks_acs=False)
+            taken = self._fill(counted, wanted, self._max_to_account)
+            return row.with_calls(Counted.TO_ACCOUNT, counted) if taken else None
+
+        await self._records.live_rows.change(account_key(account), changed)
+        if len(taken) < len(wanted) and may_look:
+            self._full_until[account] = self._now() + _FULL_FOR
+        return taken
+
+    def _lacks_room(self, counted: Mapping[str, datetime], wanted: list[str]) -> bool:
+        return len(counted.keys() | set(wanted)) > self._max_to_account
+
+    def _fill(self, counted: dict[str, datetime], wanted: list[str], most: int) -> set[str]:
+        """Count those for which there is room, the first before the last; those that count now."""
+        for call_id in wanted:
+            if call_id in counted or len(counted) < most:
+                counted[call_id] = self._now()
+        return counted.keys() & set(wanted)
+
     async def count_leg(self, who: Principal, invitation: str) -> None:
         """Count an invitation, once, before it is recorded.
 
@@ -109,6 +152,10 @@ class CallLimit:
         """Count a call or an invitation no longer, because its request has been overtaken by an
         erasure."""
         await self._records.live_rows.forget(principal_key(who), id_)
+
+    async def forget_to_account(self, account: str, call_id: str) -> None:
+        """The same for a call to a Teams resource account, which is counted there too."""
+        await self._records.live_rows.forget(account_key(account), call_id)
 
     async def _take(
         self, who: Principal, kind: Counted, call_ids: list[str], *, is_renewed: bool = False
@@ -186,18 +233,27 @@ class CallLimit:
         await for_each(await self._records.live_calls(who, kind, known=counted.keys()), look)
         return counted
 
-    async def _pruned(self, counted: Mapping[str, datetime]) -> dict[str, datetime]:
-        """Those of the calls that go on, also as ACS says. A read for each, at least."""
+    async def _pruned(
+        self, counted: Mapping[str, datetime], *, asks_acs: bool = True
+    ) -> dict[str, datetime]:
+        """Those of the calls that go on, also as ACS says. A read for each, at least.
+
+        Args:
+            asks_acs: False for many calls at a time: Tidy asks about those whose end was lost.
+        """
         live = dict[str, datetime]()
 
         async def look(call_id: str) -> None:
-            if await self._is_live(await self._records.find(call_id), counted[call_id]):
+            call = await self._records.find(call_id)
+            if await self._is_live(call, counted[call_id], asks_acs=asks_acs):
                 live[call_id] = counted[call_id]
 
         await for_each(counted, look)
         return live
 
-    async def _is_live(self, call: Call | None, taken_at: datetime) -> bool:
+    async def _is_live(
+        self, call: Call | None, taken_at: datetime, *, asks_acs: bool = True
+    ) -> bool:
         now = self._now()
         if call is not None and call.state is CallState.DISCONNECTED:
             return False
@@ -210,4 +266,4 @@ class CallLimit:
             # Perhaps ACS never made it. If it did, its first event, or a repetition of the request,
             # still brings the connection id.
             return not (call.is_refused or is_stale)
-        return not is_stale or (await self._reconcile(call)).is_ongoing
+        return not (is_stale and asks_acs) or (await self._reconcile(call)).is_ongoing

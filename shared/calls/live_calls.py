@@ -1,5 +1,5 @@
 """The row `live`: the calls of a person that count against their limit, and whom they have called
-in the last minute.
+in the last minute. Teams resource accounts have such rows too, for the calls to them.
 
 It is in the person's partition. A call takes its place here before ACS is asked for it, on
 condition that nobody else has written the row since it was read: of two calls that race for the
@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from shared.changes import MANY_TRIES, Rest, change_row
-from shared.keys import milliseconds
+from shared.keys import key, milliseconds
 from shared.problems import Conflict
 from shared.tables import Row, RowChanged, Table, Value
 
@@ -35,6 +35,7 @@ class Counted(StrEnum):
 
     PLACED = "calls"
     TO_BOTS = "callsToBots"
+    TO_ACCOUNT = "callsToAccount"  # in the row of a Teams resource account
 
 
 @dataclass(frozen=True)
@@ -121,8 +122,13 @@ class LiveCalls:
         )
 
 
+def account_key(account: str) -> str:
+    """The PartitionKey of the row of a Teams resource account, by its object id."""
+    return key("calls to account", account)
+
+
 class LiveRows:
-    """The rows `live` of the table `calls`, each in the partition of its person."""
+    """The rows `live` of the table `calls`, each in the partition of its person, or account."""
 
     def __init__(self, table: Table, now: Callable[[], datetime], rest: Rest) -> None:
         self._table = table

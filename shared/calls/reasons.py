@@ -15,6 +15,7 @@ FOUND_ENDED = "Azure Communication Services has no such call any more."
 NOT_RINGING = "It rang no more when it was to be answered."
 NOT_ANSWERED = "Azure Communication Services did not let it be answered."
 CALLER_BUSY = "Its caller had too many calls."
+ACCOUNT_BUSY = "Too many calls to the Teams resource account went on."
 NOTHING_TO_SAY = "There is nothing to be said."
 NOBODY_TO_CONNECT = "Who is to be connected has no identity here."
 CONNECTS_CALLER = "Who is to be connected is the caller."
@@ -30,6 +31,7 @@ _OURS = frozenset(
         NOT_RINGING,
         NOT_ANSWERED,
         CALLER_BUSY,
+        ACCOUNT_BUSY,
         NOTHING_TO_SAY,
         NOBODY_TO_CONNECT,
         CONNECTS_CALLER,

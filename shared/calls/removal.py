@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from shared.calls.live_calls import LIVE_ROW, LiveRows
+from shared.calls.live_calls import LIVE_ROW, LiveRows, account_key
 from shared.calls.recorded_files import FILE_ROW, file_key
 from shared.calls.row_keys import bot_caller_index_row, index_row
 from shared.calls.rows import RECORD_ROW, Call
@@ -231,6 +231,8 @@ class CallRemoval:
         call = await self.find(call_id)
         if call is not None:
             await self._remove_file_rows(call)
+            if call.account is not None and call.bot_state is not None:
+                await self.live_rows.forget(account_key(call.account), call_id)
         await self._table.remove(call_id, RECORD_ROW)  # first: without it no event is stored
         rows = await self._table.list_for(call_id)
         await for_each(rows, lambda row: self._table.remove(call_id, row.row_key))

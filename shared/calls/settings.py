@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
-from shared.bounds import LEGS, LIVE_CALLS
+from shared.bounds import CALLS_TO_ACCOUNT, LEGS, LIVE_CALLS
 from shared.calls.live_calls import MOST_COUNTED
 from shared.calls.spoken import DEFAULT_VOICE, MAX_TEXT_LENGTH, is_playable, is_url
 from shared.settings_reader import E164, SettingsReader
@@ -26,6 +26,7 @@ class CallSettings:
         standalone: whether calls without a Teams resource account are placed and answered.
         dial_prefixes: phone numbers that begin with one of these may be called; none by default.
         max_live_calls: how many calls of one caller may go on at the same time.
+        max_to_account: how many calls to one Teams resource account may go on at the same time.
         max_legs: how many people, bots and numbers one caller may call and invite in a minute.
         play_hosts: the hosts that audio may be fetched from, in lower case.
         speech_endpoint: the endpoint of Azure AI services for text to speech; or empty.
@@ -43,6 +44,7 @@ class CallSettings:
     standalone: bool
     dial_prefixes: tuple[str, ...]
     max_live_calls: int
+    max_to_account: int
     max_legs: int
     play_hosts: frozenset[str]
     speech_endpoint: str
@@ -70,6 +72,7 @@ def read_call_settings(reader: SettingsReader) -> CallSettings:
         standalone=reader.flag("STANDALONE_CALLS", default=True),
         dial_prefixes=prefixes,
         max_live_calls=reader.integer(LIVE_CALLS.setting, LIVE_CALLS.number, 1, MOST_COUNTED),
+        max_to_account=reader.integer("MAX_CALLS_PER_ACCOUNT", CALLS_TO_ACCOUNT, 1, MOST_COUNTED),
         max_legs=reader.integer(LEGS.setting, LEGS.number, 1, MOST_COUNTED),
         play_hosts=hosts,
         speech_endpoint=reader.url("COGNITIVE_SERVICES_ENDPOINT"),

@@ -30,7 +30,8 @@ _REST = """
 * What is not counted by itself follows from these: calls that are kept are at most
   `MAX_LEGS_PER_MINUTE` a minute for `CALL_RETENTION_DAYS` days; their keys, events and files go
   with them. Meetings are shared calls. Of one caller's calls to bots `MAX_CALLS_PER_CALLER` go on
-  at the same time; one more is not answered (`busy`).
+  at the same time, and of all calls to one Teams resource account `MAX_CALLS_PER_ACCOUNT`, 100 by
+  default; one more is not answered (`busy`).
 * `friends` is counted before somebody is asked, accepted or blocked. Requests of one person that
   are under way at the same time may each find the last place free: it may be exceeded by as many,
   which `decisions` bounds. To end or decline something is never refused; it counts for 50 minutes.

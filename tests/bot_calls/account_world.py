@@ -9,7 +9,7 @@ from shared.bot_calls.event_grid import GridEvent, IncomingCallResult, read_grid
 from shared.bot_calls.incoming_calls import IncomingCalls
 from shared.bot_calls.routing import AccountBot, Routing
 from shared.calls.acs_types import EstablishedCall, RepeatabilityHeaders
-from shared.calls.live_calls import LiveCalls
+from shared.calls.live_calls import Counted, LiveCalls, account_key
 from shared.calls.recorded_files import FileEvent
 from shared.calls.rows import Call
 from shared.identity.identities import Identities
@@ -138,6 +138,11 @@ class AccountWorld(World):
         outsider = principal_key(Principal(Kind.OUTSIDER, "realm", caller))
         row = await self.quietly(self._table(CALLS).find(outsider, "live"))
         return [] if row is None else list(LiveCalls.of(row).calls.get("callsToBots", {}))  # type: ignore[call-overload]
+
+    async def counted_to_account(self) -> list[str]:
+        """The calls to the account that count against its limit."""
+        row = await self.quietly(self._table(CALLS).find(account_key(ACCOUNT), "live"))
+        return [] if row is None else list(LiveCalls.of(row).calls[Counted.TO_ACCOUNT])
 
     def rows(self) -> list[Row]:
         return self.stored(CALLS)

@@ -1,5 +1,6 @@
 """Calls to Teams resource accounts: each answered once, by the account's bot, whoever calls."""
 
+import contextlib
 import logging
 from dataclasses import replace
 
@@ -7,7 +8,8 @@ import pytest
 
 from shared.bot_calls.event_grid import IncomingCallResult
 from shared.bot_calls.menus import BotScript, Menu
-from shared.calls.rows import CallState
+from shared.calls import reasons
+from shared.calls.rows import Call, CallState
 from shared.keys import principal_key
 from shared.principals import Kind, Principal
 from shared.problems import CommunicationUnavailable
@@ -26,9 +28,10 @@ from tests.calls.test_call_records import events
 from tests.support.interleaving import Stopped
 
 ANSWERED, NO_BOT = IncomingCallResult.ANSWERED, IncomingCallResult.NO_BOT
+BUSY = IncomingCallResult.BUSY
 # What answering an outsider writes: the intent, the batch, the caller's index, the record, the
-# place, whom the call is for, and ACS's id.
-WRITES = 7
+# places, whom the call is for, and ACS's id.
+WRITES = 8
 
 
 async def world_with(most: int = 1) -> AccountWorld:
@@ -139,6 +142,76 @@ async def test_one_phone_has_so_many_calls_at_a_time_and_others_have_theirs() ->
     await world.ends(first)
     assert await world.rings("four") is ANSWERED
     assert len(await world.places_of(PHONE)) == 1
+
+
+async def test_of_many_phones_as_many_as_an_account_may_have_are_answered() -> None:
+    world = await world_with(most=5)
+    world.most_to_account = 2
+    phones = [f"4:+1425555012{n}" for n in range(4)]
+    told = [world.event(f"context {n}", phone) for n, phone in enumerate(phones)]
+
+    results = await world.quietly(world.incoming().handle(told))
+
+    assert [*map(str, results)] == ["answered", "answered", "busy", "busy"]
+    assert world.acs.rejected == ["context 2", "context 3"]
+    assert len(world.acs.made) == 2
+    busy = [Call.of(row) for row in world.rows() if row.row_key == "call"]
+    assert {one.reason.message for one in busy if one.reason} == {reasons.ACCOUNT_BUSY}
+
+    await world.ends(next(iter(world.acs.made.values())))
+    assert await world.rings("another", phones[3]) is ANSWERED
+    assert await world.rings("one more", phones[2]) is BUSY
+    assert len(await world.counted_to_account()) == 2
+
+
+async def test_two_hosts_answer_together_as_many_as_an_account_may_have() -> None:
+    for step in range(24):
+        world = await world_with(most=5)
+        world.most_to_account = 1
+        results = list[IncomingCallResult]()
+
+        async def another(
+            world: AccountWorld = world, results: list[IncomingCallResult] = results
+        ) -> None:
+            results.append(await world.rings("two", OTHER_PHONE))
+
+        handled = world.incoming().handle([world.event("one")])
+        held = await world.schedule.hold(handled, step, another)
+
+        results += held.result()
+        assert sorted(results) == [ANSWERED, BUSY]
+        assert len(world.acs.made) == 1
+
+
+@pytest.mark.parametrize("write", range(1, WRITES + 1))
+async def test_a_call_whose_host_has_died_has_one_place_to_its_account(write: int) -> None:
+    world = await world_with(most=5)
+    world.most_to_account = 1
+    with contextlib.suppress(Stopped):
+        await world.rings("context", stop_after=write)
+
+    assert await world.rings("context") is ANSWERED
+    assert await world.rings("another", OTHER_PHONE) is BUSY
+    assert len(world.acs.made) == len(await world.counted_to_account()) == 1
+
+
+async def test_an_account_that_is_full_is_looked_through_again_after_some_seconds() -> None:
+    """Each look costs a read for each of its calls."""
+    world = await world_with(most=5)
+    world.most_to_account = 1
+    host = world.incoming()
+
+    async def rings(context: str) -> IncomingCallResult:
+        [result] = await world.quietly(host.handle([world.event(context)]))
+        return result
+
+    results = [await rings("answered"), await rings("one too many")]
+    await world.ends(next(iter(world.acs.made.values())))
+    results.append(await rings("too soon"))
+    world.wait(seconds=5)
+    results.append(await rings("later"))
+
+    assert results == [ANSWERED, BUSY, BUSY, ANSWERED]
 
 
 @pytest.mark.parametrize("step", range(0, 20, 2))

@@ -44,6 +44,7 @@ SETTINGS = CallSettings(
     standalone=True,
     dial_prefixes=("+1",),
     max_live_calls=1,
+    max_to_account=100,
     max_legs=500,
     play_hosts=frozenset(),
     speech_endpoint="",
@@ -144,6 +145,7 @@ class World:
         self.alice = Principal(Kind.USER, "realm", "alice")
         self.most, self.legs = most, legs
         self.settings = SETTINGS
+        self.most_to_account = SETTINGS.max_to_account
         self.accounts: tuple[ResourceAccount, ...] = ()
         self.realms = {"realm"}
         self.agents = Agents()
@@ -197,7 +199,10 @@ class World:
         records = CallRecords(table(CALLS), 30, self.clock, sleep=no_wait)
         intents = Intents(table(INTENTS), self.clock)
         reconciling = CallReconciling(records, acs, self.clock)
-        limit = CallLimit(records, reconciling.reconcile, self.most, self.legs, self.clock)
+        limit = CallLimit(
+            records, reconciling.reconcile, self.most, self.legs, self.clock,
+            max_to_account=self.most_to_account,
+        )  # fmt: skip
         files = RecordedFiles(table(CALLS), acs, self.clock)
         calls = Calls(records, acs, identities, self.settings, intents, reconciling, files)
         accounts = accounts_by_realm(self.accounts, self.realms)

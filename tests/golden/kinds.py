@@ -104,7 +104,7 @@ PROPERTIES: dict[str, dict[str, str]] = {
     "event": {"kind": S, "at": T},
     "index": {"callId": S, "request": S, "live": B, "guest": S},
     "rang": {"callId": S, "bot": S, "createdAt": T, "live": B},
-    "live": {"createdAt": T, "calls": S, "callsToBots": S, "legs": S},
+    "live": {"createdAt": T, "calls": S, "callsToBots": S, "callsToAccount": S, "legs": S},
     "request": {"callId": S, "wish": S, "createdAt": T},
     "recording": {"callId": S, "createdAt": T, "files": S},
     "agent": {"tenant": S, "objectId": S, "state": S, "attempt": S, "addedAt": T},

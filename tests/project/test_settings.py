@@ -91,6 +91,8 @@ def test_every_missing_setting_is_named_at_once() -> None:
         ("DIAL_PREFIXES", "+x"),
         ("MAX_CALLS_PER_CALLER", "-7"),
         ("MAX_CALLS_PER_CALLER", "501"),
+        ("MAX_CALLS_PER_ACCOUNT", "-1"),
+        ("MAX_CALLS_PER_ACCOUNT", "501"),
         ("MAX_LEGS_PER_MINUTE", "-1"),
         ("MAX_LEGS_PER_MINUTE", "501"),
         ("RECORDING_NOTICE", "http://audio.example.com/notice.wav"),

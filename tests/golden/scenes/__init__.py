@@ -12,6 +12,7 @@ from tests.golden.scenes.agents import add_agents
 from tests.golden.scenes.bot_calls import answer_calls_to_bots
 from tests.golden.scenes.bots import register_bots
 from tests.golden.scenes.calls import place_calls
+from tests.golden.scenes.crowded_accounts import crowd_an_account
 from tests.golden.scenes.crowded_calls import crowd_a_call
 from tests.golden.scenes.friends import make_friends
 from tests.golden.scenes.identities import enrol_people
@@ -44,4 +45,5 @@ SCENES: dict[str, Callable[[Stage], Awaitable[None]]] = {
     "agents": add_agents,
     "abandoned_calls": give_up_a_call,
     "bots": register_bots,
+    "crowded_accounts": crowd_an_account,
 }
