@@ -109,6 +109,11 @@ class Audiences:
             if invitee in lacking_consent
         ]
         if faults:
-            hint = " A person gets an identity with their first GET /token." if is_manager else ""
+            # The same whether there is such a person or not.
+            hint = (
+                " A person gets an identity with their first GET /token."
+                if is_manager
+                else f" To name others of the realm takes the app role {CALLS_MANAGE}."
+            )
             raise InvalidRequest(f"Somebody who is named {message}.{hint}", faults=faults)
         return frozenset(invitees.values()), consent

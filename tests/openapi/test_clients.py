@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.node import FOLDER, run_node, run_node_package
+from tests.support.pages import page
 from tests.support.people import People, Person, befriend
 from tests.support.stack import ROOT, Host
 
-PAGE = (ROOT / "docs" / "clients.md").read_text("utf-8")
+PAGE = page("clients.md")
 STRICT = {
     "strict": True,
     "target": "es2022",

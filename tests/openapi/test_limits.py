@@ -11,6 +11,7 @@ from shared.openapi.limits import PAGE, all_limits, limits_of, page
 from tests.project.limits_met import MET_ELSEWHERE
 from tests.project.stored_limits_met import MET
 from tests.support.described import codes_of
+from tests.support.pages import README
 from tests.support.stack import ROOT
 
 DOCUMENT: dict[str, Any] = json.loads(DESCRIPTION.read_text("utf-8"))
@@ -119,7 +120,7 @@ def test_the_page_is_what_the_functions_declare() -> None:
 
 
 def test_the_page_is_found_from_the_readme() -> None:
-    assert "docs/limits.md" in (ROOT / "README.md").read_text("utf-8")
+    assert "docs/limits.md" in README
 
 
 @pytest.mark.parametrize("name", MET_ELSEWHERE)

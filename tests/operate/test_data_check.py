@@ -36,7 +36,7 @@ from tests.operate.corruptions import (
 )
 from tests.operate.data_world import CheckedTables, golden_in_memory, in_memory
 from tests.support.memory_tables import MemoryTable, memory_clients
-from tests.support.stack import ROOT
+from tests.support.pages import page
 
 pytestmark = pytest.mark.usefixtures("no_pauses")
 
@@ -169,11 +169,11 @@ def test_each_rule_has_a_corruption_and_each_table_a_rule() -> None:
 
 
 def test_operators_can_read_about_each_kind() -> None:
-    readme = (ROOT / "README.md").read_text()
+    told = page("operate.md")
 
     kinds = {rule.kind for rule in CheckedTables(memory_clients()).rules()}
 
-    assert {kind for kind in kinds if f"`{kind}`" not in readme} == {
+    assert {kind for kind in kinds if f"`{kind}`" not in told} == {
         kind for kind in kinds if kind.endswith("-unreadable")
     }
 

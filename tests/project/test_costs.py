@@ -1,4 +1,4 @@
-"""What each request asks of Table Storage, ACS and Graph: exactly as the table in CONTRIBUTING."""
+"""What each request asks of Table Storage, ACS and Graph: exactly as its page has it."""
 
 import uuid
 

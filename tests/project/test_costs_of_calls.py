@@ -1,4 +1,4 @@
-"""What requests about calls, bots and erasures cost: exactly as the table in CONTRIBUTING.
+"""What requests about calls, bots and erasures cost: exactly as its page has it.
 
 Requests about people and what they share are in test_costs.
 """

@@ -10,35 +10,58 @@ from devstack.stack.certificates import Certificates
 from devstack.stack.plan import Plan
 from devstack.stack.ports import DEFAULT_PORTS
 from devstack.stack.state_folder import StateFolder
+from shared.auth.settings import read_auth_settings
+from shared.bot_calls.settings import read_bot_call_settings
+from shared.calls.settings import read_call_settings
+from shared.identity.settings import read_identity_settings
+from shared.meetings.settings import read_meeting_settings
 from shared.problems import Problem
 from shared.settings import load
+from shared.settings_reader import SettingsReader
+from shared.upstream.settings import read_upstream_settings
+from tests.project.settings_world import GOOD
+from tests.support.pages import page
 from tests.support.stack import ROOT
 
-README = (ROOT / "README.md").read_text("utf-8")
+API, SETTINGS, TROUBLESHOOTING = page("api.md"), page("settings.md"), page("troubleshooting.md")
 EXAMPLE = json.loads((ROOT / "local.settings.json.example").read_text("utf-8"))
 
 
-def test_every_route_is_in_the_readme() -> None:
+def test_every_route_is_on_the_page_of_the_api_with_who_may_call_it() -> None:
+    """What else the page says is made from the functions: see tests/openapi/test_routes_page.py."""
     for declared in ROOT.glob("*/function.json"):
         trigger = json.loads(declared.read_text("utf-8"))["bindings"][0]
         if trigger["type"] == "timerTrigger":
             [setting] = re.findall("%([A-Z_]+)%", trigger["schedule"])
-            assert f"`{setting}`" in README, declared
+            assert f"| `{setting}` |" in SETTINGS, declared
             assert setting in EXAMPLE["Values"], declared
             continue
-        methods = ", ".join(sorted(method.upper() for method in trigger["methods"]))
-        route = re.sub(r"/\{\w+\?\}$", "", trigger["route"])
-        assert f"`{methods} /{route}`" in README, declared
+        shortened = re.sub(r"/\{\w+\?\}$", "", trigger["route"])
+        for path in {shortened, trigger["route"].replace("?}", "}")}:
+            sections = re.findall(
+                rf"^### ([^\n/]+) /{re.escape(path)}\n(.*?)(?=^#)", API, re.M | re.S
+            )
+            methods = {method for names, _ in sections for method in names.split(", ")}
+            assert {method.upper() for method in trigger["methods"]} <= methods, declared
+            assert all("**Who may call it**: " in text for _, text in sections), declared
 
 
-def test_every_problem_code_is_in_the_readme() -> None:
+def test_every_problem_code_is_explained_under_its_own_heading() -> None:
     kinds = [kind for kind in vars(shared.problems).values() if isinstance(kind, type)]
-    codes = {kind.code for kind in kinds if issubclass(kind, Problem) and hasattr(kind, "code")}
+    statuses = {
+        kind.code: kind.status
+        for kind in kinds
+        if issubclass(kind, Problem) and hasattr(kind, "code")
+    }
+    found = re.findall(
+        r"^### `(.+)`\n\*\*(\d+)\*\*\. .+\n\n\*\*What to do\*\*: .+$", TROUBLESHOOTING, re.MULTILINE
+    )
 
-    assert {code for code in codes if f"`{code}`" not in README} == set()
+    assert {code: int(status) for code, status in found} == statuses
+    assert [code for code, _ in found] == sorted(statuses)
 
 
-def test_every_setting_that_is_read_is_in_the_readme_and_the_example() -> None:
+def test_every_setting_that_is_read_is_on_its_page_and_in_the_example() -> None:
     parts = [ROOT / "shared" / "settings.py", *(ROOT / "shared").glob("*/settings.py")]
     source = "".join(part.read_text("utf-8") for part in parts)
     prefixes = "COMMUNICATION|TABLES|AUTH|TOKEN|TEAMS|UPSTREAM|GRAPH|MEETING"
@@ -49,8 +72,60 @@ def test_every_setting_that_is_read_is_in_the_readme_and_the_example() -> None:
     elsewhere |= {"EVENT_GRID_AUDIENCE", "EVENT_GRID_TENANT", "EVENT_GRID_JWKS_URL"}
 
     assert len(names) > 12
-    assert {name for name in names if f"`{name}`" not in README} == set()
+    assert names - settings_in_tables() == set()
     assert names - EXAMPLE["Values"].keys() == elsewhere
+    assert settings_in_tables() - names == {"BOTS", *OF_OTHERS}
+
+
+# What other modules read, or the platform.
+OF_OTHERS = {"API_DOCS", "STANDALONE_CALLS", "TEAMS_RESOURCE_ACCOUNTS", "TIDY_SCHEDULE"}
+OF_OTHERS |= {"MAX_CALLS_PER_CALLER", "MAX_LEGS_PER_MINUTE", "BOT_GREETING", "BOT_MENU"}
+
+
+def settings_in_tables() -> set[str]:
+    """Those with a row of their own on the page of settings, or with another in one row."""
+    cells = re.findall(r"^\| (`[A-Z].*?) \|", SETTINGS, re.MULTILINE)
+    return {name for cell in cells for name in re.findall(r"`([A-Z_]+)`", cell)}
+
+
+class NotedSettings(SettingsReader):
+    """Notes the default and the limits of each setting that is a number or a flag."""
+
+    def __init__(self) -> None:
+        super().__init__(GOOD)
+        self.numbers: dict[str, tuple[str, str]] = {}
+        self.flags: dict[str, str] = {}
+
+    def integer(self, name: str, default: int, low: int, high: int) -> int:
+        self.numbers[name] = (f"{default}", f"{low} to {high}")
+        return super().integer(name, default, low, high)
+
+    def seconds(self, name: str, default: float, low: float, high: float) -> float:
+        self.numbers[name] = (f"{default:g}", f"{low:g} to {high:g}")
+        return super().seconds(name, default, low, high)
+
+    def flag(self, name: str, *, default: bool = False) -> bool:
+        self.flags[name] = json.dumps(default)
+        return super().flag(name, default=default)
+
+
+def test_the_page_of_settings_has_the_defaults_and_the_limits_of_the_code() -> None:
+    reader = NotedSettings()
+    for read in (
+        *(read_upstream_settings, read_auth_settings, read_identity_settings),
+        *(read_meeting_settings, read_call_settings, read_bot_call_settings),
+    ):
+        read(reader)
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (.*?) \| (.*?) \|$", SETTINGS, re.MULTILINE)
+    told = {name: (default.strip("`"), limits) for name, default, limits in rows}
+
+    for name, (default, limits) in reader.numbers.items():
+        assert told[name][0] == default, name
+        assert told[name][1].startswith(limits), name
+    flags = {**reader.flags, "API_DOCS": "false"}
+    for name, default in flags.items():
+        assert told[name] == (default, "`true` or `false`"), name
+    assert len(reader.numbers) > 5
 
 
 def test_the_example_points_the_core_tools_at_the_stacks_default_ports(tmp_path: Path) -> None:
@@ -76,14 +151,15 @@ def test_what_is_not_the_app_is_not_deployed() -> None:
     assert "docs" not in ignored
     assert ignored.index("!docs/openapi.json") > ignored.index("docs/*")
     kept_back = {"tests", "devstack", "dev.py", "local.settings.json", "requirements-dev.txt"}
+    kept_back |= {"mkdocs.yml", "site"}
 
     assert kept_back <= set(ignored)
     assert not deployed & set(ignored)
     assert ignored.index("!.python_packages") > ignored.index(".*")
 
 
-def test_every_package_and_module_of_the_service_is_in_the_table_of_contributing() -> None:
-    table = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition("| in `shared/` |")[2]
+def test_every_package_and_module_of_the_service_is_in_the_table_of_the_architecture() -> None:
+    table = page("architecture.md").partition("| in `shared/` |")[2]
     parts = {path.name for path in (ROOT / "shared").iterdir() if path.name[0] not in "_."}
     listed = {name.rstrip("/") for name in re.findall(r"`([a-z_]+(?:/|\.py))`", table)}
 

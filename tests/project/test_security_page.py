@@ -1,5 +1,6 @@
-"""SECURITY.md names what is there, and its rotations sign nobody out."""
+"""The pages about security name what is there, and the rotations of keys sign nobody out."""
 
+import json
 import os
 import re
 import subprocess
@@ -17,42 +18,55 @@ from shared.auth import roles
 from shared.operate.provision import provision
 from shared.settings import load
 from tests.support.api import ask
+from tests.support.pages import page
 from tests.support.ports import free_port
 from tests.support.stack import ROOT, Stack, StartHost, wait_until_open
 
-PAGE = (ROOT / "SECURITY.md").read_text("utf-8")
-README = (ROOT / "README.md").read_text("utf-8")
+MODEL, ROTATIONS = page("security-model.md"), page("rotate-keys.md")
+SETTINGS = page("settings.md")
 # What a setting of the service holds that somebody may have to replace.
 SECRETS = re.compile("CONNECTION_STRING$|_KEY$|^AUTH_ISSUERS?$|JWKS_URL$")
 OLD, NEW = "old-" * 10, "new-" * 10
 
 
-def test_every_setting_and_table_and_route_on_the_page_is_there() -> None:
-    settings = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", PAGE))
-    routes = set(re.findall(r"`(?:(GET|POST|DELETE) )?(/[\w/{}.]+)`", PAGE))
-    rows = re.findall(r"^\| `([A-Z, ]+) (/[^`]+)`", README, re.MULTILINE)
-    there = {(method, route) for methods, route in rows for method in methods.split(", ")}
+@pytest.mark.parametrize("text", [MODEL, ROTATIONS], ids=["model", "rotations"])
+def test_every_setting_and_route_on_the_page_is_there(text: str) -> None:
+    settings = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", text))
+    routes = set(re.findall(r"`(?:(GET|POST|DELETE) )?(/[\w/{}.]+)`", text))
+    described = json.loads((ROOT / "docs" / "openapi.json").read_text("utf-8"))["paths"]
+    there = {
+        (method.upper(), re.sub(r"\{probe\}", "ready", path))
+        for path, methods in described.items()
+        for method in methods
+    }
 
-    assert {name for name in settings if f"`{name}`" not in README} == set()
+    assert settings
+    assert routes
+    assert {name for name in settings if f"`{name}`" not in SETTINGS} == set()
     assert {(method or "GET", route) for method, route in routes} - there == set()
-    for link in re.findall(r"\]\(([^)#]+)", PAGE):
-        assert (ROOT / link).exists(), link
+
+
+def test_the_page_that_platforms_show_leads_to_both() -> None:
+    shown = (ROOT / "SECURITY.md").read_text("utf-8")
+
+    assert "docs/security-model.md" in shown
+    assert "docs/rotate-keys.md" in shown
+    assert "Report a vulnerability" in shown
 
 
 def test_every_role_has_its_place_in_the_threat_model() -> None:
     names = {value for name, value in vars(roles).items() if name.isupper()}
 
-    assert {name for name in names if f"`{name}`" not in PAGE} == set()
+    assert {name for name in names if f"`{name}`" not in MODEL} == set()
 
 
 def test_every_setting_that_holds_or_leads_to_a_key_can_be_rotated() -> None:
-    rotations = PAGE.partition("## Rotate keys")[2]
-    settings = set(re.findall(r"^\| `([A-Z_`, or]+)` \|", README, re.MULTILINE))
-    names = {name for line in settings for name in re.findall("[A-Z_]{6,}", line)}
+    cells = re.findall(r"^\| (`[A-Z].*?) \|", SETTINGS, re.MULTILINE)
+    names = {name for cell in cells for name in re.findall("[A-Z_]{6,}", cell)}
     found = {name for name in names if SECRETS.search(name)}
 
     assert len(found) > 5
-    assert {name for name in found if f"`{name}`" not in rotations} == set()
+    assert {name for name in found if f"`{name}`" not in ROTATIONS} == set()
 
 
 async def test_event_grid_is_taken_through_all_steps_of_a_new_key(

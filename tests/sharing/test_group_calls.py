@@ -139,6 +139,7 @@ async def test_only_accepted_friends_can_be_named_and_nobody_learns_who_exists(
         "audience.users.2",
     ]
     assert len({fault["message"] for fault in both.json["errors"]}) == 1
+    assert both.json["detail"].endswith("takes the app role Calls.Manage.")
     assert await bob.calls() == await alice.calls() == []
 
 

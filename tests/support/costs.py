@@ -1,4 +1,4 @@
-"""What requests cost: the table in CONTRIBUTING, against which tests count."""
+"""What requests cost: the table in docs/contributing/costs.md, against which tests count."""
 
 import re
 from collections import Counter
@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from devstack.acs_emulator.wire.limits import DOCUMENTED
 from tests.support.api import Reply
 from tests.support.control import Control
-from tests.support.stack import ROOT
+from tests.support.pages import page
 from tests.support.table_proxy import TableProxy
 
 _PART = re.compile(r"^(.+?) ([0-9N][0-9N +]*)$")
-_HEADING = "## What requests cost\n"
 # What ACS is asked for the request itself. Late events of other tests' calls have hosts look at
 # these calls and end them.
 _OF_CALLS = (
@@ -37,8 +36,9 @@ class Cost:
 
 def cost_table(number: int = 0) -> dict[str, Cost]:
     """The table for so many friends or invited people, by what is requested."""
-    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition(_HEADING)[2]
-    rows = re.findall(r"^\| (.+?) \| (.*?) \| (.*?) \|$", text.partition("\n## ")[0], re.MULTILINE)
+    rows = re.findall(
+        r"^\| (.+?) \| (.*?) \| (.*?) \|$", page("contributing/costs.md"), re.MULTILINE
+    )
     return {
         name: Cost(_counts(stored, number), _counts(asked, number))
         for name, stored, asked in rows
@@ -47,7 +47,7 @@ def cost_table(number: int = 0) -> dict[str, Cost]:
 
 
 def cost_of(request: str, number: int = 0) -> dict[str, int]:
-    """What one request asks of the tables, by the table in CONTRIBUTING."""
+    """What one request asks of the tables, by that table."""
     return cost_table(number)[request].stored
 
 

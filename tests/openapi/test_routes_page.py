@@ -1,0 +1,72 @@
+"""docs/api.md says of each route what the description says, in words."""
+
+import re
+
+import pytest
+
+from shared.openapi.document import description
+from shared.openapi.routes_page import PAGE, page
+from shared.openapi.type_words import anchor, type_in_words
+from tests.support.described import codes_of
+from tests.support.pages import anchors
+
+DOCUMENT = description()
+WRITTEN = PAGE.read_text("utf-8")
+SECTIONS = dict(re.findall(r"^### ([^\n]+)\n(.*?)(?=^##)", WRITTEN + "\n##", re.M | re.S))
+USUAL = SECTIONS["Errors of every route"]
+
+
+def section_of(method: str, path: str) -> str:
+    [text] = [
+        text
+        for title, text in SECTIONS.items()
+        if title.endswith(f" {path}") and method.upper() in re.findall("[A-Z]+", title)
+    ]
+    return text
+
+
+def test_the_page_is_what_the_functions_declare() -> None:
+    assert page(DOCUMENT) == WRITTEN, "it is old: run `python3 dev.py openapi`"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [(method, path) for path, one in DOCUMENT["paths"].items() for method in one],
+)
+def test_a_route_has_its_caller_parameters_body_answers_codes_and_limits(
+    method: str, path: str
+) -> None:
+    operation, text = DOCUMENT["paths"][path][method], section_of(method, path)
+
+    assert operation["summary"] in text
+    [who] = re.findall(r"^\*\*Who may call it\*\*: (.+)\.$", text, re.MULTILINE)
+    roles = {role for one in operation.get("x-app-roles", {}).values() for role in one}
+    assert set(re.findall(r"`([A-Z]\w+\.\w+)`", who)) == roles
+    for parameter in operation.get("parameters", []):
+        assert f"| `{parameter['name']}` | {parameter['in']} |" in text
+    if "requestBody" in operation:
+        schema = operation["requestBody"]["content"]["application/json"]["schema"]
+        assert f"**Body**: {type_in_words(schema, DOCUMENT)}." in text
+    if method != "head":
+        for status, answer in operation["responses"].items():
+            codes = set(codes_of(DOCUMENT, answer)) - {"ok"}
+            told = f"{text}{USUAL}" if "x-app-roles" in operation else text
+            [*rows] = re.findall(rf"^\| {status} \| (.*) \|$", told, re.MULTILINE)
+            assert rows, status
+            assert {*re.findall(r"\[`([a-z-]+)`\]", " ".join(rows))} >= codes
+            if not codes:
+                assert len(rows) == 1
+    for limit in operation["x-limits"]:
+        assert f"`{limit['name']}`" in text
+
+
+def test_each_heading_is_found_where_the_page_links_to_it() -> None:
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", WRITTEN, flags=re.S), re.M)
+
+    assert [anchor(heading) for heading in headings] == anchors(WRITTEN)
+
+
+def test_each_object_of_the_contract_has_a_table_of_its_fields() -> None:
+    for name, schema in DOCUMENT["components"]["schemas"].items():
+        for field in schema.get("properties", {}):
+            assert f"| `{field}` |" in SECTIONS[name], (name, field)
