@@ -144,7 +144,7 @@ class CallActions:
             self._dialling.check_source(prompt, "prompt.")
         [raw_id] = await self._dialling.resolve(caller.principal.realm, [target], "from.")
         if raw_id not in {participant.raw_id for participant in call.participants}:
-            raise NotFound("Who is to be heard is not in the call.")
+            raise NotFound("The participant to be heard is not in the call.")
         connection_id = _connection_id_of(call)
         action = self._action("tones", uuid.uuid4().hex, "")
         await self._record(call, action)

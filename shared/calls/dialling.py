@@ -191,7 +191,7 @@ class Dialling:
         """Who calls these: a Teams resource account, if one can, or else the resource.
 
         Args:
-            realm: of who calls; an account of another realm is none.
+            realm: that of the caller; an account of another realm is none.
             caller_id: the number that was requested, which is the resource's or an account's.
             account_name: the name of the account that was requested.
 

@@ -20,7 +20,7 @@ that it has. `Retry-After`, where a 429, 502 or 503 has it, says in how many sec
 
 Paths and methods that are not listed are answered by the platform: 404, no body. `x-app-roles`
 names, for users and for apps that signed in as themselves, the app roles that they need: an empty
-list is none, and who is not named is refused.
+list is none, and a kind of caller that is not named is refused.
 
 An id of a person or bot in a path that has others than the characters `A-Z a-z 0-9 . _ | @ -` is
 written `~` and base64url of its UTF-8; both forms mean the same id. That is the format

@@ -12,7 +12,9 @@ from tests.support.pages import anchors
 
 DOCUMENT = description()
 WRITTEN = PAGE.read_text("utf-8")
-SECTIONS = dict(re.findall(r"^### ([^\n]+)\n(.*?)(?=^##)", WRITTEN + "\n##", re.M | re.S))
+SECTIONS: dict[str, str] = dict(
+    re.findall(r"^### ([^\n]+)\n(.*?)(?=^##)", WRITTEN + "\n##", re.M | re.S)
+)
 USUAL = SECTIONS["Errors of every route"]
 
 
