@@ -277,7 +277,7 @@ class CallPlacing:
         except (CallRefused, CallGone) as refused:
             await self._calls.change(call, lambda found: replace(found, is_refused=True))
             if isinstance(refused, CallGone):
-                raise CallRefused("ACS knows nothing of what is to be joined.") from refused
+                raise CallRefused("ACS does not know the call that is to be joined.") from refused
             raise
 
     async def _request(self, call: Call) -> EstablishedCall:

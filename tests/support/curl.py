@@ -1,4 +1,4 @@
-"""As much of curl as the README needs: `curl` itself may be missing where tests run."""
+"""As much of curl as the pages need: `curl` itself may be missing where tests run."""
 
 import argparse
 import sys
