@@ -38,7 +38,7 @@ class Use:
     """What somebody does.
 
     Attributes:
-        requests: how often each row of the table in CONTRIBUTING.
+        requests: how often each row of the table of what requests cost.
         participants: minutes of people in calls.
         ready: seconds in which an instance waits.
     """
