@@ -18,7 +18,9 @@ def write_whole(path: Path, text: str, *, mode: int = 0o644) -> None:
             os.fchmod(file.fileno(), mode)
             file.write(text)
         Path(temporary).replace(path)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)  # or nobody would learn what cannot be written
         with contextlib.suppress(FileNotFoundError):
             Path(temporary).unlink()
         raise

@@ -8,11 +8,13 @@ knows about the call.
 import asyncio
 import base64
 import json
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp
 from joserfc.jwk import RSAKey
@@ -26,6 +28,9 @@ END_SECONDS = 10  # for the call to end after the caller has hung up
 POLL_SECONDS = 0.1
 # What the user needs who registers the bots of the stack, and reads their calls.
 ROLES = (OPERATE_BOTS, "Calls.Manage")
+
+# In the setting BOT_MENU; ids that JSON has to escape are shown as ACS names them.
+_CONNECTED = re.compile(r'"connect"\s*:\s*"([^"\\]+)"')
 
 type Json = dict[str, Any]
 
@@ -88,6 +93,10 @@ class StackClient:
             raise StackError(f"{method} {path} was answered {answer.status}: {told['detail']}")
         return answer.status, told
 
+    def known_users(self) -> list[str]:
+        """Those of the login page, and whom the menu of the bots connects to."""
+        return [*self._content["users"], *_CONNECTED.findall(self._content["settings"]["BOT_MENU"])]
+
     async def inspect(self, path: str, method: str = "GET", body: object = None) -> Any:
         """The body that the emulator's inspection answers; None if it has none."""
         url = f"{self._content['acs']}/_emulator/{path}"
@@ -101,7 +110,10 @@ class StackClient:
 async def call_bot(
     stack: Json, key: RSAKey, wanted: BotCall, report: Callable[[str], None]
 ) -> bool:
-    """Call a bot, report what happens, and hang up at the end; returns whether the bot answered.
+    """Call a bot, report what happens, and hang up at the end.
+
+    Returns:
+        Whether the bot has answered, and has reached whomever it called last.
 
     Raises:
         StackError: the stack does not work; the message says why.
@@ -123,8 +135,11 @@ class _Call:
         self._wanted = wanted
         self._report = report
         self._reported_events = 0
+        self._reported_history = 0  # entries of the emulator's
         self._reported_failures = set[str]()  # ids of actions
         self._people = list[str]()
+        self._names = dict[str, str]()  # of users, by raw id
+        self._latest_invitation: Json = {}
 
     async def run(self) -> bool:
         bot, caller = await self._callee(), await self._caller_id()
@@ -141,6 +156,7 @@ class _Call:
         call_id = str(connection["callbackUri"]).rpartition("/")[2]
         has_ended = False
         try:
+            self._server_call_id = str(connection["serverCallId"])
             has_ended = await self._watch(call_id, self._wanted.talk_seconds, with_others=True)
         finally:  # also after Ctrl-C
             if not has_ended:
@@ -149,7 +165,7 @@ class _Call:
                 await self._client.inspect(path, "POST", {"participant": caller})
         if not has_ended:
             await self._watch(call_id, END_SECONDS, with_others=False)
-        return True
+        return bool(self._latest_invitation.get("state") != "failed")
 
     async def _callee(self) -> str:
         if not is_number(self._wanted.bot):
@@ -202,7 +218,7 @@ class _Call:
         until = float("inf")
         while time.monotonic() < until:
             _, call = await self._client.request(OPERATOR, f"/calls/{call_id}")
-            self._report_news(call)
+            await self._report_news(call)
             if call["state"] == "disconnected":
                 return True
             if len(self._people) > 1 or not with_others:
@@ -210,12 +226,18 @@ class _Call:
             await asyncio.sleep(POLL_SECONDS)
         return False
 
-    def _report_news(self, call: Json) -> None:
+    async def _report_news(self, call: Json) -> None:
+        news = await self._news_of_emulator()
         pressed = {one["endedAt"]: one["tones"] for one in call["actions"] if one.get("tones")}
         for event in call["events"][self._reported_events :]:
             keys = pressed.get(event["at"], "") if event["type"] == "RecognizeCompleted" else ""
-            self._report(f"{event['at']}  {event['type']}" + (f": {keys}" if keys else ""))
+            news.append((event["at"], f"{event['type']}" + (f": {keys}" if keys else "")))
         self._reported_events = len(call["events"])
+        for at, what in sorted(news, key=lambda one: one[0]):
+            self._report(f"{at}  {what}")
+        invitations = [one for one in call["actions"] if one["kind"] == "invite"]
+        for action in sorted(invitations, key=lambda one: str(one["askedAt"])):
+            self._latest_invitation = action
         for action in call["actions"]:
             if action["state"] == "failed" and action["id"] not in self._reported_failures:
                 self._reported_failures.add(action["id"])
@@ -228,6 +250,32 @@ class _Call:
             self._people = people
             self._report(f"{'':24}  with the bot: {', '.join(people) or 'nobody'}")
 
+    async def _news_of_emulator(self) -> list[tuple[str, str]]:
+        """What the bot says and whom it calls: ACS tells the app nothing of either."""
+        path = f"calls?{urlencode({'serverCallId': self._server_call_id})}"
+        history = [
+            one for call in (await self._client.inspect(path))["calls"] for one in call["history"]
+        ]
+        news = []
+        for entry in history[self._reported_history :]:
+            if "calls" in entry:
+                what = f"the bot calls {await self._name_of(entry['calls'])}"
+            else:
+                is_sound = entry["plays"].startswith(("http://", "https://"))
+                what = "the bot plays " if is_sound else "the bot says: "
+                what += entry["plays"]
+            news.append((entry["at"], what))
+        self._reported_history = len(history)
+        return news
+
+    async def _name_of(self, raw_id: str) -> str:
+        """The user who has that identity, if it is one whom the stack or its menu names."""
+        if raw_id not in self._names:
+            for user in self._client.known_users():
+                _, identity = await self._client.request(user, "/user")
+                self._names[str(identity.get("communicationUserId"))] = user
+        return self._names.get(raw_id, raw_id.removeprefix("4:"))
+
 
 def is_number(text: str) -> bool:
     """Whether it is meant as a phone number: ids of users and bots seldom begin with a plus."""
@@ -238,11 +286,6 @@ def _is_refused(delivery: Json) -> bool:
     """Whether the app will not answer the call. If it does, ACS knows that before Event Grid."""
     answer = delivery["answer"]
     return delivery["state"] == "dropped" or bool(answer and '"answered"' not in answer)
-
-
-def _name_of(participant: Json) -> str:
-    names = (participant.get(kind) for kind in ("user", "bot", "phoneNumber", "agent"))
-    return str(next(filter(None, names), "?"))
 
 
 def _reason(action: Json) -> str:

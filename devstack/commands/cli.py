@@ -5,18 +5,16 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from devstack.commands.endings import drop_output, raise_at_interrupts
 from devstack.commands.state_option import chosen_folder, no_stack_message
 from devstack.files import ROOT
-from devstack.issuer.users import STACK_USERS, stack_user
 from devstack.stack.state_folder import StackError, StateFolder
-
-# The app's own limit. A longer id gets a token too, so that people can see how the app refuses it.
-MAX_USER_ID_LENGTH = 256
 
 # Who calls a number, unless somebody else is named: 555-01xx belong to nobody.
 EXAMPLE_PHONE = "+14255550123"
@@ -24,22 +22,6 @@ EXAMPLE_PHONE = "+14255550123"
 # Every test, on as many cores as CI's machines have, each with a stack of its own.
 ALL_TESTS = ["-n", "2"]
 BYTECODE = ROOT / ".pytest_cache" / "bytecode"
-
-# These run beside the others: the first waits for answers, the second reads every file at first.
-CHECKS_BESIDE = {
-    "vulnerabilities": ["-m", "devstack.commands.audit"],
-    "secrets": ["-m", "devstack.commands.secret_scan"],
-}
-# All of them run, also after one has failed: people want to see every mistake.
-CHECKS = {
-    "ruff check": ["-m", "ruff", "check", "."],
-    "ruff format": ["-m", "ruff", "format", "--check", "."],
-    "mypy": ["-m", "mypy", "."],
-    "lint-imports": [
-        "-c",
-        "from importlinter.cli import lint_imports_command as run; run()",
-    ],
-}
 
 
 def perform(arguments: argparse.Namespace) -> int:
@@ -59,13 +41,12 @@ def perform(arguments: argparse.Namespace) -> int:
         "sbom": _sbom,
         "check-data": _check_data,
     }
+    raise_at_interrupts()
     try:
         return commands[arguments.command](arguments)
     except StackError as reason:
         _print_error(f"dev.py: {reason}")
         return 1
-    except KeyboardInterrupt:
-        return 130
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -98,32 +79,7 @@ def _test(arguments: argparse.Namespace) -> int:
     environment = dict(os.environ)
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     environment.setdefault("PYTHONPYCACHEPREFIX", str(BYTECODE))
-    return _become(["-m", "pytest", *(arguments.pytest_arguments or ALL_TESTS)], environment)
-
-
-def _check(_arguments: argparse.Namespace) -> int:
-    failed = []
-    beside = {
-        name: subprocess.Popen(
-            [sys.executable, *command],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for name, command in CHECKS_BESIDE.items()
-    }
-    for name, command in CHECKS.items():
-        print(f"== {name}", flush=True)
-        if subprocess.run([sys.executable, *command], cwd=ROOT, check=False).returncode != 0:
-            failed.append(name)
-    for name, process in beside.items():
-        print(f"== {name}", flush=True)
-        print(process.communicate()[0], end="", flush=True)
-        if process.returncode != 0:
-            failed.append(name)
-    print(f"== {'failed: ' + ', '.join(failed) if failed else 'all checks pass'}")
-    return 1 if failed else 0
+    return _become(["pytest", *(arguments.pytest_arguments or ALL_TESTS)], environment)
 
 
 def _openapi(_arguments: argparse.Namespace) -> int:
@@ -134,9 +90,8 @@ def _openapi(_arguments: argparse.Namespace) -> int:
 
 
 def _token(arguments: argparse.Namespace) -> int:
-    from devstack.issuer.claims import ask_for_claims, roles_in
-    from devstack.issuer.sign_ins import app_token, teams_token, user_token
-    from devstack.issuer.tokens import ACCESS_TOKEN_LIFETIME, issuer_key
+    from devstack.commands.bearer_token import WantedToken, bearer_token
+    from devstack.issuer.tokens import issuer_key
 
     try:
         arguments.user.encode("utf-8")
@@ -148,24 +103,17 @@ def _token(arguments: argparse.Namespace) -> int:
         return 2
     folder = _state_folder(arguments)
     stack = _running_stack(folder, arguments)
-    user = stack_user(arguments.user)
-    if user is None and not arguments.app:
-        known = ", ".join(user.id for user in STACK_USERS)
-        _print_error(f"note: {arguments.user!r} is not one of the test users ({known})")
-    if len(arguments.user) > MAX_USER_ID_LENGTH:
-        _print_error(f"note: the app refuses ids of more than {MAX_USER_ID_LENGTH} characters")
-    key, issuer, user_id = issuer_key(folder.issuer_key), str(stack["issuer"]), arguments.user
-    if arguments.teams:
-        token = teams_token(key, issuer=issuer, user_id=user_id, lifetime=ACCESS_TOKEN_LIFETIME)
-    else:
-        claims = ask_for_claims(issuer, user_id)
-        roles = list(dict.fromkeys([*roles_in(claims or {}), *arguments.role]))
-        if arguments.app:
-            token = app_token(key, issuer=issuer, app=user_id, roles=roles)
-        else:
-            token = user_token(key, issuer=issuer, user_id=user_id, roles=roles, claims=claims)
-    print(token)
+    kind = "teams" if arguments.teams else "app" if arguments.app else "user"
+    wanted = WantedToken(user=arguments.user, kind=kind, roles=arguments.role)
+    key = issuer_key(folder.issuer_key)
+    print(bearer_token(wanted, key, str(stack["issuer"]), _print_error))
     return 0
+
+
+def _check(_arguments: argparse.Namespace) -> int:
+    from devstack.commands.checks import check
+
+    return check()
 
 
 def _call(arguments: argparse.Namespace) -> int:
@@ -193,12 +141,12 @@ def _call(arguments: argparse.Namespace) -> int:
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
-    command = ["-m", "shared.operate.doctor"]
+    command = ["shared.operate.doctor"]
     return _operate(arguments, [*command, "--deployed"] if arguments.deployed else command)
 
 
 def _check_data(arguments: argparse.Namespace) -> int:
-    command = ["-m", "shared.operate.check_data"]
+    command = ["shared.operate.check_data"]
     command += ["--repair"] if arguments.repair else []
     command += ["--yes"] if arguments.yes else []
     command += [] if arguments.examples is None else ["--examples", str(arguments.examples)]
@@ -246,7 +194,7 @@ def _package(arguments: argparse.Namespace) -> int:
 
 def _hook(arguments: argparse.Namespace) -> int:
     os.chdir(ROOT)
-    return _become(["-m", "infra.hooks", arguments.name], dict(os.environ))
+    return _become(["infra.hooks", arguments.name], dict(os.environ))
 
 
 def _licences(_arguments: argparse.Namespace) -> int:
@@ -278,7 +226,7 @@ def _bench(arguments: argparse.Namespace) -> int:
     if arguments.docs is not None:
         options += ["--docs", str(Path(arguments.docs).absolute())]
     os.chdir(ROOT)
-    return _become(["-m", "benchmarks", *options, *arguments.measures], dict(os.environ))
+    return _become(["benchmarks", *options, *arguments.measures], dict(os.environ))
 
 
 def _state_folder(arguments: argparse.Namespace) -> StateFolder:
@@ -294,17 +242,22 @@ def _running_stack(folder: StateFolder, arguments: argparse.Namespace) -> dict[s
 
 
 def _become(command: list[str], environment: dict[str, str]) -> int:
-    """Replace this program by another Python program in the same process, which then gets the
-    signals and sets the exit code.
+    """Replace this program by a Python module and its arguments in the same process, which then
+    gets the signals and sets the exit code.
     """
     sys.stdout.flush()
-    os.execve(sys.executable, [sys.executable, *command], environment)  # noqa: S606
+    # A Ctrl-C that comes while the next Python starts waits until it can be answered.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    program = [sys.executable, "-m", "devstack.commands.program", *command]
+    os.execve(sys.executable, program, environment)  # noqa: S606
 
 
 def _print(text: str) -> None:
     # The reader of our output may have ended (`run | head`); the stack runs until it is stopped.
-    with contextlib.suppress(OSError):
+    try:
         print(text, flush=True)
+    except OSError:
+        drop_output()
 
 
 def _print_error(text: str) -> None:

@@ -2,5 +2,5 @@
 
 dev.py runs it before there is a virtual environment, under the Python that somebody typed. So every
 module here uses the standard library only and is readable by Python 3.6. Others may use `bootstrap`
-(`install`, its two exceptions, `clean_environment`) and `progress.Progress`.
+(`install`, what it takes and raises, `clean_environment`) and `progress.Progress`.
 """

@@ -21,15 +21,21 @@ def roles_in(claims: Mapping[str, object]) -> list[str]:
     return [str(role) for role in roles] if isinstance(roles, list) else []
 
 
-def ask_for_claims(issuer: str, user_id: str) -> Mapping[str, object] | None:
-    """The claims of a user at a running issuer; None: it knows no such user, or does not answer."""
+def ask_for_claims(issuer: str, user_id: str) -> Mapping[str, object]:
+    """The claims of a user at a running issuer; none if it knows no such user.
+
+    Raises:
+        OSError: it does not answer.
+    """
     connection = http.client.HTTPConnection(urlsplit(issuer).netloc, timeout=ANSWER_SECONDS)
     try:
         connection.request("GET", f"/users/{quote(user_id, safe='')}")
         answer = connection.getresponse()
-        claims = json.loads(answer.read()) if answer.status == HTTPStatus.OK else None
-    except (OSError, http.client.HTTPException, ValueError):
-        return None
+        claims = json.loads(answer.read()) if answer.status == HTTPStatus.OK else {}
+    except (http.client.HTTPException, ValueError) as error:
+        raise OSError(f"{type(error).__name__}: {error}") from error
     finally:
         connection.close()
-    return claims if isinstance(claims, dict) else None
+    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or not isinstance(claims, dict):
+        raise OSError(f"it answers {answer.status}")
+    return claims

@@ -5,14 +5,14 @@ from datetime import timedelta
 
 from joserfc.jwk import RSAKey
 
-from devstack.issuer.audiences import API_AUDIENCE, TEAMS_AUDIENCE
+from devstack.issuer.audiences import API_AUDIENCE, API_SCOPE, TEAMS_AUDIENCE
 from devstack.issuer.claims import name_in
 from devstack.issuer.tokens import ACCESS_TOKEN_LIFETIME, mint
 from devstack.issuer.users import object_id, stack_user
 from devstack.well_known import TEAMS_APP_ID, TENANT_ID
 
-# What a login grants that asks for no more.
-USER_SCOPE = "openid profile email"
+# What the sign-in of devstack/README.md asks for, and so what is granted.
+USER_SCOPE = f"openid profile offline_access {API_SCOPE}"
 
 # The last one is for agents: people who take calls of a resource account.
 TEAMS_SCOPES = "Teams.ManageCalls Teams.ManageChats TeamsExtension.ManageCalls"

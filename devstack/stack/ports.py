@@ -1,4 +1,4 @@
-"""The ports of a stack: the default ones, or free ones that are kept over restarts."""
+"""The ports of a stack: the default ones, consecutive ones, or free ones."""
 
 import random
 import socket
@@ -27,6 +27,11 @@ def with_free_ports(kept: Mapping[str, int]) -> dict[str, int]:
     missing = [name for name in DEFAULT_PORTS if name not in kept]
     chosen = dict(kept) | dict(zip(missing, _free_ports(len(missing)), strict=True))
     return {name: chosen[name] for name in DEFAULT_PORTS}
+
+
+def consecutive(first: int) -> dict[str, int]:
+    """One port for each part, from `first` on."""
+    return {name: first + index for index, name in enumerate(DEFAULT_PORTS)}
 
 
 def is_free(port: int) -> bool:

@@ -19,7 +19,7 @@ from devstack.stack.enrolment import NotEnrolled, enrol
 from devstack.stack.environment import overridden
 from devstack.stack.parts import emulators, host, provision
 from devstack.stack.plan import Plan
-from devstack.stack.ports import DEFAULT_PORTS, is_free
+from devstack.stack.port_choice import choose_ports
 from devstack.stack.state_folder import StackError, StateFolder
 from devstack.stack.supervisor import PartDied, Report, Supervisor
 
@@ -27,7 +27,7 @@ from devstack.stack.supervisor import PartDied, Report, Supervisor
 async def run(
     folder: StateFolder,
     *,
-    ports: str | None,
+    ports: str | int | None,
     fresh: bool,
     with_host: bool,
     redirect_schemes: Sequence[str],
@@ -38,7 +38,7 @@ async def run(
     """Run a stack in `folder` until it ends; then none of its processes runs any more.
 
     Args:
-        ports: "default" or "auto"; None: the ports that the folder keeps, or else the default ones.
+        ports: as `choose_ports` takes them.
         redirect_schemes: of native apps, to which the issuer may redirect.
         stop_with_stdin: whether the end of standard input asks it to stop.
         report: called with sentences for the person at the terminal.
@@ -74,9 +74,10 @@ async def run(
             report(str(death))
             return False
         finally:
-            folder.withdraw()
+            with contextlib.suppress(OSError):  # a file that is left behind misleads nobody
+                folder.withdraw()
             work.cancel()
-            with contextlib.suppress(asyncio.CancelledError, PartDied):
+            with contextlib.suppress(asyncio.CancelledError, PartDied, OSError):
                 await work
             await supervisor.stop(report)
         return True
@@ -101,26 +102,13 @@ def _stop_with_stdin(supervisor: Supervisor) -> None:
 
 
 def _plan(
-    folder: StateFolder, ports: str | None, *, with_host: bool, redirect_schemes: Sequence[str]
+    folder: StateFolder,
+    ports: str | int | None,
+    *,
+    with_host: bool,
+    redirect_schemes: Sequence[str],
 ) -> Plan:
-    # Without an option the kept ports are used again: with another port the issuer would have
-    # another name, and every user another identity.
-    keep = ports == "auto" or (ports is None and folder.ports_file.exists())
-    chosen = folder.kept_ports() if keep else dict(DEFAULT_PORTS)
-    unused = "blobs" if with_host else "host"
-    for name, port in chosen.items():
-        if is_free(port) or name == unused:
-            continue
-        if keep:
-            raise StackError(
-                f"port {port} ({name}), kept in {folder.ports_file}, is taken now: stop what "
-                "listens there, or remove that file and start with --ports auto for new ports "
-                "(and a new issuer)"
-            )
-        raise StackError(
-            f"port {port} ({name}) is taken: stop what listens there, or let the stack choose "
-            "free ports with --ports auto"
-        )
+    chosen = choose_ports(folder, ports, with_host=with_host)
     try:
         issuer_key(
             folder.issuer_key
@@ -149,8 +137,8 @@ async def _bring_up(
             if plan.with_host:
                 await supervisor.start(host(plan))
                 not_enrolled = await _enrol(plan)
-        except* PartDied as deaths:
-            raise deaths.exceptions[0] from None
+        except* (PartDied, OSError) as reasons:
+            raise reasons.exceptions[0] from None
         finally:
             showing.cancel()
     if not_enrolled:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from devstack.files import write_secret, write_whole
+from devstack.os_errors import in_words
 from devstack.stack.locks import lock_within, try_lock
 from devstack.stack.ports import with_free_ports
 
@@ -21,6 +22,9 @@ LEFTOVER_SECONDS = 20
 
 # `dev.py token` holds the lock for an instant, to check whether a stack holds it.
 INSTANT_SECONDS = 0.5
+
+# Less than a part needs to start.
+_NO_ROOM_BYTES = 256 * 1024
 
 LOGS = ("issuer", "tables", "blobs", "acs", "graph", "web", "provision", "host")
 
@@ -72,7 +76,7 @@ class StateFolder:
             self._check_for_foreign_files()
             self.lock_file.touch()
         except OSError as error:
-            raise StackError(f"cannot write to {self.path}: {error.strerror}") from error
+            raise self._unwritable(error) from error
         with (
             self.lock_file.open("a+", encoding="ascii") as own,
             self.parts_lock_file.open("a", encoding="ascii") as parts,
@@ -83,9 +87,12 @@ class StateFolder:
                     f"a stack runs in {self.path} already (pid {own.read()}): stop it, "
                     "or give this one its own folder and ports: --state DIR --ports auto"
                 )
-            own.truncate(0)
-            own.write(str(os.getpid()))
-            own.flush()
+            try:
+                own.truncate(0)
+                own.write(str(os.getpid()))
+                own.flush()
+            except OSError as error:
+                raise self._unwritable(error) from error
             if not lock_within(parts.fileno(), INSTANT_SECONDS):
                 report("waiting for the parts of a killed stack to end")
                 if not lock_within(parts.fileno(), LEFTOVER_SECONDS):
@@ -94,6 +101,11 @@ class StateFolder:
                         "end them with kill -9"
                     )
             yield parts.fileno()
+
+    def _unwritable(self, error: OSError) -> StackError:
+        return StackError(
+            f"cannot write to {self.path} ({in_words(error)}); --state DIR chooses another folder"
+        )
 
     def _leftovers(self) -> str:
         pids = _pids(_read(self.stack_file))
@@ -110,6 +122,11 @@ class StateFolder:
                 return stack if lock.read() == str(_pids(stack).get("dev")) else None
         except OSError:
             return None
+
+    def is_full(self) -> bool:
+        """Whether there is no more room for what the parts write."""
+        there = os.statvfs(self.path)
+        return there.f_bavail * there.f_frsize < _NO_ROOM_BYTES
 
     def publish(self, stack: Mapping[str, object]) -> None:
         """Write stack.json, which only its owner can read: it holds the keys of the stack."""
@@ -155,6 +172,10 @@ class StateFolder:
     def _certificates(self) -> list[Path]:
         return [self.path / name for name in ("ca.pem", "server.pem")]
 
+    def keep_ports(self, ports: Mapping[str, int]) -> None:
+        """From now on these are the ones of every start that wants no others."""
+        write_whole(self.ports_file, json.dumps(dict(ports), indent=2) + "\n")
+
     def kept_ports(self) -> dict[str, int]:
         """The ports of `--ports auto`: free ones, chosen at the first call and kept since then.
 
@@ -163,7 +184,7 @@ class StateFolder:
         kept = {name: port for name, port in _read(self.ports_file).items() if type(port) is int}
         ports = with_free_ports(kept)
         if not ports.keys() <= kept.keys():
-            write_whole(self.ports_file, json.dumps(kept | ports, indent=2) + "\n")
+            self.keep_ports(kept | ports)
         return ports
 
 

@@ -141,6 +141,8 @@ class Supervisor:
 
     def _died(self, part: Part, how: str) -> PartDied:
         log = self._folder.log(part.name)
+        if self._folder.is_full():
+            return PartDied(f"{part.name} {how}: the disk of {self._folder.path} is full. ({log})")
         with log.open(encoding="utf-8", errors="replace") as lines:
             last = deque((line.rstrip("\n") for line in lines), maxlen=LAST_LINES)
         quoted = "\n".join(f"  {line}" for line in last) or "  (it wrote nothing)"

@@ -21,6 +21,10 @@ from devstack.acs_emulator.calls.subscriptions import (
     TranscriptionSubscription,
 )
 from devstack.acs_emulator.wire.identifiers import identifier_json
+from devstack.acs_emulator.wire.times import millisecond_time
+
+# How much of what happened inspection shows: a bot plays at most a text for each key.
+MOST_REMEMBERED = 100
 
 
 class CallConnectionState(StrEnum):
@@ -168,6 +172,7 @@ class CallConnection:
         app_raw_id: the raw id of the app among the participants.
         is_added: whether the app connected to a call that others had begun.
         end: why it ended; None: it has not.
+        history: what the app has had played, and whom it has called, for inspection.
     """
 
     call: Call
@@ -186,6 +191,7 @@ class CallConnection:
     transcription: TranscriptionSubscription = field(default_factory=TranscriptionSubscription)
     invitations: dict[str, Invitation] = field(default_factory=dict)
     end: ResultInformation | None = None
+    history: list[dict[str, JsonValue]] = field(default_factory=list)
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     def properties(self) -> dict[str, JsonValue]:
@@ -231,7 +237,17 @@ class CallConnection:
                 for invitation in self.invitations.values()
             ],
             "resultInformation": self.end.as_json() if self.end else None,
+            "history": [*self.history],
         }
+
+    def remember(self, what: str, content: str) -> None:
+        """Add to the history, of which the oldest goes when it becomes long.
+
+        Args:
+            what: "plays" a text or an address, or "calls" a raw id.
+        """
+        self.history.append({"at": millisecond_time(time.time_ns()), what: content})
+        del self.history[:-MOST_REMEMBERED]
 
 
 def new_call(group_id: str | None = None, *, teams_account: str | None = None) -> Call:

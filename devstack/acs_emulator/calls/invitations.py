@@ -115,6 +115,7 @@ class Invitations:
 
     def _ring(self, connection: CallConnection, invitation: Invitation) -> None:
         connection.invitations[invitation.id] = invitation
+        connection.remember("calls", invitation.target)
         invitation.caller = connection.app_raw_id
         invitation.display_name = connection.display_name or ""
         invitation.call = connection.call

@@ -1,12 +1,12 @@
 """The media operations of a connection: to play sources; `recognition` has the other one."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from pydantic import JsonValue
 
-from devstack.acs_emulator.calls.bodies import Operation, Play
+from devstack.acs_emulator.calls.bodies import Operation, Play, PlaySource
 from devstack.acs_emulator.calls.connections import Call, CallConnection
 from devstack.acs_emulator.calls.events import NO_FIELDS, CallEvents
 from devstack.acs_emulator.calls.far_ends import FarEnds
@@ -24,6 +24,10 @@ LOOP_PAUSE_SECONDS = 0.01
 class MediaOperation(Protocol):
     name: str
 
+    @property
+    def sources(self) -> Sequence[PlaySource]:
+        """What it plays, or asks people with."""
+
     async def perform(self) -> None:
         """Do it, and send the events about it."""
 
@@ -32,6 +36,12 @@ class MediaOperation(Protocol):
     def receive_tone(self, raw_id: str, tone: str) -> None: ...
 
     def receive_speech(self, raw_id: str, speech: Speech) -> None: ...
+
+
+def content_of(source: PlaySource) -> str:
+    """What is said, or where the sound is."""
+    said = source.text.text if source.text else source.ssml.ssml_text if source.ssml else ""
+    return said or (source.file.uri if source.file else "")
 
 
 class OperationReport:
@@ -63,6 +73,7 @@ class PlayOperation:
         self._request = request
         self._report = report
         self._far_ends = far_ends
+        self.sources = request.play_sources
 
     async def perform(self) -> None:
         is_started = False

@@ -15,6 +15,7 @@ from devstack.acs_emulator.calls.media_operations import (
     MediaOperation,
     OperationReport,
     PlayOperation,
+    content_of,
 )
 from devstack.acs_emulator.calls.recognition import RecognizeOperation
 from devstack.acs_emulator.calls.speech import Speech
@@ -109,8 +110,11 @@ class Player:
         if self._operations:
             self._operations[0].receive_speech(raw_id, speech)
 
-    def for_inspection(self) -> list[JsonValue]:
-        return [operation.name for operation in self._operations]
+    def for_inspection(self) -> dict[str, JsonValue]:
+        return {
+            "media": [operation.name for operation in self._operations],
+            "history": [*self._connection.history],
+        }
 
     def _report(self, request: Operation) -> OperationReport:
         return OperationReport(self._events, self._connection, request)
@@ -126,7 +130,10 @@ class Player:
 
     async def _perform_all(self) -> None:
         while self._operations:
-            await self._operations[0].perform()
+            operation = self._operations[0]
+            for source in operation.sources:
+                self._connection.remember("plays", content_of(source))
+            await operation.perform()
             self._operations.popleft()
         self._work = None
 

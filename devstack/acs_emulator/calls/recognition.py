@@ -58,6 +58,7 @@ class RecognizeOperation:
         self._report = report
         self._far_ends = far_ends
         self._respond = respond
+        self.sources = request.prompts
         self._heard: asyncio.Queue[str | Speech] = asyncio.Queue(MAX_WAITING)
         self._listens = self._options.interrupt_prompt
         self._interrupted = asyncio.Event()

@@ -294,14 +294,11 @@ class Switchboard:
         """All connections, oldest first, also those that have ended."""
         contents = []
         for content in self._store.contents():
-            player = self._players.get(content["callConnectionId"])
-            contents.append(
-                {
-                    **content,
-                    "media": player.for_inspection() if player else [],
-                    "streams": self.streams.for_inspection(content["callConnectionId"]),
-                }
-            )
+            connection_id = content["callConnectionId"]
+            player = self._players.get(connection_id)
+            media = player.for_inspection() if player else {"media": []}
+            streams = self.streams.for_inspection(connection_id)
+            contents.append({**content, **media, "streams": streams})
         return contents
 
     def press_key(self, call: Call, raw_id: str, tone: str) -> None:

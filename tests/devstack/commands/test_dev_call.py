@@ -10,6 +10,7 @@ from typing import IO
 import aiohttp
 import pytest
 
+from devstack.well_known import BOT_GREETING
 from tests.devstack.commands.dev_process import DEV, DevRun, default_signals
 from tests.support.control import Control
 from tests.support.stack import Stack
@@ -32,10 +33,28 @@ async def test_a_call_is_told_from_the_first_ring_to_the_last(running: DevRun, d
     lines = happened(printed.stdout)
     assert (printed.returncode, printed.stderr) == (0, "")
     assert lines[:2] == ["there is no bot told yet: it is registered now", "dave calls told"]
-    wanted = ["CallConnected", "PlayCompleted", "RecognizeCompleted: 9", "RecognizeCompleted: 1"]
-    wanted += ["AddParticipantSucceeded", "with the bot: carol, dave", "dave hangs up"]
+    wanted = ["CallConnected", f"the bot says: {BOT_GREETING}", "PlayCompleted"]
+    wanted += ["RecognizeCompleted: 9", f"the bot says: {BOT_GREETING}", "RecognizeCompleted: 1"]
+    wanted += [
+        "the bot calls carol",
+        "AddParticipantSucceeded",
+        "with the bot: carol, dave",
+        "dave hangs up",
+    ]
     wanted += ["CallDisconnected"]
     assert [line for line in lines if line in wanted] == wanted
+
+
+async def test_a_call_that_reaches_nobody_fails(running: DevRun, dev: Dev) -> None:
+    async with Control(running.stack["acs"]) as acs:
+        await acs.fault("addParticipant", status=400, times=1)
+        options = ("--press", "1", "--press", "0", "--state", str(running.state))
+        printed = await asyncio.to_thread(dev, "call", "lonely", *options)
+
+    lines = happened(printed.stdout)
+    assert printed.returncode == 1
+    assert any(re.search(r"\binvite failed: ", line) for line in lines)
+    assert lines[-1] == "CallDisconnected"  # the bot took the 0 all the same
 
 
 def test_the_bot_of_the_stack_is_there_and_ends_the_call_when_it_hangs_up(

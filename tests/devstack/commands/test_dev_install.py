@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -15,6 +14,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from tests.devstack.commands.clones import BOOTSTRAP, PYTHON, bootstrap_alone
 from tests.devstack.commands.dev_process import ROOT, DevRun, until
 
 pytest_plugins = ("tests.devstack.commands.dev_fixtures",)
@@ -22,20 +22,9 @@ pytest_plugins = ("tests.devstack.commands.dev_fixtures",)
 type Dev = Callable[..., CompletedProcess[str]]
 type Start = Callable[..., DevRun]
 
-# Read by whatever Python was typed, before a 3.13 is found.
-BOOTSTRAP = (
-    *("dev.py", "benchmarks/__init__.py", "benchmarks/names.py"),
-    *("devstack/__init__.py", "devstack/files.py"),
-    *("devstack/commands/__init__.py", "devstack/commands/state_option.py"),
-    *("devstack/installation/__init__.py", "devstack/installation/bootstrap.py"),
-    *("devstack/installation/progress.py", "devstack/installation/pythons.py"),
-)
-
 # Where this machine's packages come from, and what a person's session has anyway.
 KEPT = ("HOME", "LANG", "TMPDIR", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE")
 KEPT_PREFIXES = ("pip_", "npm_config_", "http_proxy", "https_proxy", "no_proxy")
-
-PYTHON = os.path.realpath(sys.executable)
 
 # 40 s of CPU, and as long as the package index wants: a busy machine took more than 100 s.
 INSTALL_SECONDS = 600
@@ -135,7 +124,7 @@ def test_a_fresh_clone_needs_nothing_but_python(
 def test_nothing_is_installed_for_a_token_that_cannot_be_had(
     tmp_path: Path, user: str, code: int
 ) -> None:
-    root = _bootstrap_alone(tmp_path / "clone")
+    root = bootstrap_alone(tmp_path / "clone")
 
     refused = subprocess.run(
         [PYTHON, str(root / "dev.py"), "token", user],
@@ -161,7 +150,7 @@ def test_without_a_working_python_it_says_in_one_line_what_to_install(
     shim.chmod(0o755)
     # As Debian's python3.13 without python3.13-venv.
     (tmp_path / "ensurepip.py").write_text("raise ImportError")
-    root = _bootstrap_alone(tmp_path / "clone")
+    root = bootstrap_alone(tmp_path / "clone")
 
     refused = subprocess.run(
         [PYTHON, str(root / "dev.py"), "run"],
@@ -184,7 +173,13 @@ def test_old_pythons_can_read_what_runs_before_the_right_one_is_found(name: str)
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["dance"], ["run", "--ports", "7071"], ["token"], ["token", "a", "--app", "--teams"]],
+    [
+        ["dance"],
+        ["run", "--ports", "80"],
+        ["run", "--ports", "all"],
+        ["token"],
+        ["token", "a", "--app", "--teams"],
+    ],
 )
 def test_a_mistyped_command_is_answered_with_the_usage(dev: Dev, arguments: list[str]) -> None:
     refused = dev(*arguments)
@@ -203,10 +198,3 @@ def test_every_command_has_help(dev: Dev, command: list[str]) -> None:
 
     assert helped.returncode == 0
     assert helped.stdout.startswith("usage: dev.py")
-
-
-def _bootstrap_alone(root: Path) -> Path:
-    for name in BOOTSTRAP:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, root / name)
-    return root

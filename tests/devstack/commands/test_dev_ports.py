@@ -1,6 +1,8 @@
 """On which ports a stack listens: the default ones, or its own, and then for good."""
 
 import json
+import os
+import random
 import re
 import socket
 from collections.abc import Callable, Iterator
@@ -10,8 +12,11 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from devstack.stack.ports import DEFAULT_PORTS
-from devstack.stack.state_folder import StateFolder
+from devstack.commands.arguments import FIRST_PORTS, NUMBER_OF_PORTS
+from devstack.stack.listeners import who_listens
+from devstack.stack.port_choice import choose_ports
+from devstack.stack.ports import DEFAULT_PORTS, FREE_PORTS, consecutive, is_free
+from devstack.stack.state_folder import StackError, StateFolder
 from tests.devstack.commands.dev_process import DevRun
 
 pytest_plugins = ("tests.devstack.commands.dev_fixtures",)
@@ -19,7 +24,7 @@ pytest_plugins = ("tests.devstack.commands.dev_fixtures",)
 type Start = Callable[..., DevRun]
 type Dev = Callable[..., CompletedProcess[str]]
 
-DEFAULT_PORT_TAKEN = re.compile(r"dev.py: port (707\d|1000[02]) \(\w+\) is taken: ")
+DEFAULT_PORT_TAKEN = re.compile(r"dev.py: port (707\d|1000[02]) \(\w+\) is taken( by .+)?: ")
 
 
 def test_ports_default_means_the_default_ports_whatever_is_kept(dev: Dev, tmp_path: Path) -> None:
@@ -31,6 +36,7 @@ def test_ports_default_means_the_default_ports_whatever_is_kept(dev: Dev, tmp_pa
 
     assert refused.returncode == 1
     assert DEFAULT_PORT_TAKEN.match(refused.stderr)
+    assert "--ports 8070" in refused.stderr
     assert (state / "ports.json").read_text() == '{"issuer": 1}'
 
 
@@ -45,7 +51,8 @@ def test_a_kept_port_that_is_taken_is_told_in_one_line(
         run = dev_run(state, ports=ports)
 
         assert run.exit_code(seconds=60) == 1
-        assert f"port {port} (issuer), kept in " in run.output
+        assert f"port {port} (issuer) is taken by " in run.output
+        assert f"(pid {os.getpid()}): it is kept in {state / 'ports.json'}. " in run.output
         assert len(run.output.splitlines()) == 1
 
 
@@ -77,6 +84,48 @@ def test_a_stack_starts_where_the_ports_file_is_damaged(running: DevRun) -> None
 
     assert len(set(kept.values())) == len(DEFAULT_PORTS)
     assert running.stack["issuer"] == f"http://127.0.0.1:{kept['issuer']}"
+
+
+def test_a_number_means_that_port_and_the_next_ones_which_are_kept(
+    dev_run: Start, tmp_path: Path
+) -> None:
+    first = _first_of_free_ports()
+    run = dev_run(tmp_path / "state", "--without-host", ports=("--ports", str(first)))
+
+    stack = run.until_ready().stack
+
+    assert stack["web"] == f"http://localhost:{first}"
+    assert stack["issuer"] == f"http://127.0.0.1:{first + 2}"
+    kept = StateFolder(tmp_path / "state")
+    assert set(kept.kept_ports().values()) == set(range(first, first + NUMBER_OF_PORTS))
+    # A later start takes them without being told, and is told who has them.
+    holder = rf"by another local stack \(dev.py run, pid {run.process.pid}\)"
+    with pytest.raises(StackError, match=holder):
+        choose_ports(kept, None, with_host=True)
+
+
+def test_ports_that_are_refused_are_not_kept(tmp_path: Path) -> None:
+    folder = StateFolder(tmp_path)
+    folder.keep_ports({"issuer": 20001})
+    with _taken_port() as port, pytest.raises(StackError, match=rf"port {port} \(web\) is taken"):
+        choose_ports(folder, port, with_host=True)
+
+    assert folder.kept_ports()["issuer"] == 20001
+
+
+def test_every_part_has_a_port_within_the_number_that_the_option_takes() -> None:
+    assert len(DEFAULT_PORTS) == NUMBER_OF_PORTS
+    assert max(consecutive(FIRST_PORTS[-1]).values()) == 65535
+
+
+def test_nobody_is_named_who_does_not_listen() -> None:
+    assert who_listens(_first_of_free_ports()) is None
+
+
+def _first_of_free_ports() -> int:
+    candidates = range(FREE_PORTS[0], FREE_PORTS[-1], NUMBER_OF_PORTS)
+    shuffled = random.sample(candidates, len(candidates))
+    return next(one for one in shuffled if all(map(is_free, consecutive(one).values())))
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,12 +18,19 @@ import pytest
 from azure.communication.identity import CommunicationIdentityClient
 from azure.core.credentials import AzureKeyCredential
 
+from devstack.commands.bearer_token import WantedToken, bearer_token
 from devstack.issuer.audiences import TEAMS_AUDIENCE
+from devstack.issuer.tokens import issuer_key
 from devstack.issuer.users import object_id
+from devstack.stack.state_folder import StackError
 from devstack.well_known import ACS_ACCESS_KEY
+from tests.devstack.commands.clones import REQUIREMENTS
 from tests.devstack.commands.dev_process import ROOT, DevRun
+from tests.devstack.issuer_fixtures import Issuer
 
 pytest_plugins = ("tests.devstack.commands.dev_fixtures",)
+
+STACK_README = (ROOT / "devstack" / "README.md").read_text("utf-8")
 
 type Dev = Callable[..., CompletedProcess[str]]
 
@@ -44,7 +52,7 @@ def test_the_printed_curl_line_gets_alice_a_calling_token(running: DevRun) -> No
     assert set(answer) >= {"token", "expiresOn", "user"}
 
 
-def test_a_token_is_what_the_login_page_would_have_given(running: DevRun, dev: Dev) -> None:
+def test_a_token_is_printed_alone_and_lasts_an_hour(running: DevRun, dev: Dev) -> None:
     printed = dev("token", "alice", "--state", str(running.state))
 
     claims = _verified(printed.stdout.splitlines()[-1], running)
@@ -55,6 +63,49 @@ def test_a_token_is_what_the_login_page_would_have_given(running: DevRun, dev: D
     assert claims["iss"] == running.stack["issuer"]
     assert 3000 < claims["exp"] - time.time() <= 3600
     assert "roles" not in claims
+
+
+@pytest.mark.parametrize("user", ["alice", "gina", "nobody-yet"])
+def test_a_token_says_what_that_of_a_sign_in_at_the_issuer_says(running: DevRun, user: str) -> None:
+    """Of a user of the login page, of one whom somebody has put, and of one who is new there."""
+    issuer = Issuer(int(running.stack["issuer"].rpartition(":")[2]))
+    issuer.put_user("gina", {"name": "Gina", "roles": ["Bots.Operate"]})
+    documented = re.search(r"^\| scope \| `(.+)` \|$", STACK_README, re.MULTILINE)
+    assert documented is not None
+    wanted = WantedToken(user=user, kind="user", roles=())
+    key = issuer_key(running.state / "issuer-key.json")
+
+    token = bearer_token(wanted, key, issuer.url, lambda _note: None)
+    signed_in = issuer.sign_in(user, documented[1])["access_token"]
+
+    assert _without_times(_verified(token, running)) == _without_times(
+        _verified(signed_in, running)
+    )
+    assert jwt.get_unverified_header(token) == jwt.get_unverified_header(signed_in)
+
+
+def test_an_apps_token_says_what_its_credentials_get(running: DevRun) -> None:
+    issuer = Issuer(int(running.stack["issuer"].rpartition(":")[2]))
+    issuer.put_user("robot", {"roles": ["Tokens.Issue"]})
+    form = {"grant_type": "client_credentials", "client_id": "robot", "client_secret": "x"}
+    wanted = WantedToken(user="robot", kind="app", roles=())
+    key = issuer_key(running.state / "issuer-key.json")
+
+    token = bearer_token(wanted, key, issuer.url, lambda _note: None)
+    _, _, answer = issuer.ask("POST", "/oauth2/token", form)
+
+    signed_in = json.loads(answer)["access_token"]
+    assert _without_times(_verified(token, running)) == _without_times(
+        _verified(signed_in, running)
+    )
+
+
+def test_an_issuer_that_does_not_answer_gives_no_token(tmp_path: Path) -> None:
+    """Without it nobody knows which name and roles a sign-in would give."""
+    wanted = WantedToken(user="alice", kind="user", roles=())
+
+    with pytest.raises(StackError, match=r"the issuer .* does not answer"):
+        bearer_token(wanted, issuer_key(tmp_path / "key.json"), "http://127.0.0.1:1", print)
 
 
 def test_roles_are_in_the_token(running: DevRun, dev: Dev) -> None:
@@ -190,7 +241,7 @@ def test_doctor_looks_at_a_stack_that_is_named_rather_than_at_local_settings(
         shutil.copytree(
             ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("node", "__pycache__")
         )
-    for name in ("dev.py", "requirements-dev.txt"):
+    for name in ("dev.py", *REQUIREMENTS):
         shutil.copy2(ROOT / name, tmp_path / name)
     (tmp_path / ".venv").symlink_to(ROOT / ".venv")
     (tmp_path / "local.settings.json").write_text("{}")
@@ -252,6 +303,10 @@ def _verified(token: str, run: DevRun, audience: str = "api://trusted-service") 
         token, key, algorithms=["RS256"], audience=audience, issuer=issuer
     )
     return claims
+
+
+def _without_times(claims: dict[str, Any]) -> dict[str, Any]:
+    return {name: one for name, one in claims.items() if name not in ("iat", "exp", "jti")}
 
 
 def _exchanged(run: DevRun, teams_token: str, user_id: str) -> dict[str, Any]:
