@@ -65,8 +65,14 @@ class Issuer:
         )
         return claims
 
-    def sign_in(self, user: str, scope: str = "openid profile email") -> dict[str, Any]:
-        """The authorization code flow with PKCE, up to the token endpoint's answer."""
+    def sign_in(
+        self, user: str, scope: str = "openid profile email", *, is_listed: bool = True
+    ) -> dict[str, Any]:
+        """The authorization code flow with PKCE, up to the token endpoint's answer.
+
+        Args:
+            is_listed: the page offers the user; others type their id.
+        """
         verifier = secrets.token_urlsafe(48)
         digest = hashlib.sha256(verifier.encode()).digest()
         query = {
@@ -81,7 +87,7 @@ class Issuer:
         page = f"/oauth2/authorize?{urlencode(query)}"
         status, _, form = self.ask("GET", page)
         assert status == 200
-        assert f'value="{user}"'.encode() in form
+        assert (f'value="{user}"'.encode() in form) == is_listed
         status, headers, _ = self.ask("POST", page, {"sub": user})
         assert status == 302
         back = urlsplit(headers["Location"])

@@ -1,14 +1,18 @@
 """What the service is made of: which licences, which document tells it, and no key in it."""
 
+import ast
 import json
+import re
 import subprocess
+import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 from detect_secrets.core import baseline
 from detect_secrets.core.secrets_collection import SecretsCollection
 
-from devstack.commands.audit import verdict
+from devstack.commands.audit import PINNED, verdict
 from devstack.commands.licences import DEPLOYED, PAGE, is_allowed, licence_of, packages, page
 from devstack.commands.sbom import SbomError, bill_of_materials
 from devstack.commands.secret_scan import BASELINE, CleanFiles, tracked_files, unknown_secrets
@@ -64,6 +68,68 @@ def test_the_bill_of_materials_has_versions_hashes_and_licences(tmp_path: Path) 
 def test_requirements_that_are_not_there_make_no_document(tmp_path: Path) -> None:
     with pytest.raises(SbomError):
         bill_of_materials(tmp_path / "none.txt")
+
+
+def pinned(name: str) -> dict[str, str]:
+    """The version of each package, by its name."""
+    found = re.findall(r"^([a-z0-9][a-z0-9._-]*)==(\S+)", (ROOT / name).read_text("utf-8"), re.M)
+    return dict(found)
+
+
+def test_what_runs_is_a_part_of_what_is_audited_and_what_is_deployed_a_part_of_that() -> None:
+    deployed, run, everything = map(pinned, (DEPLOYED.name, "requirements-run.txt", PINNED.name))
+
+    assert deployed.items() < run.items() < everything.items()
+
+
+def test_what_runs_needs_nothing_that_only_tests_and_checks_do() -> None:
+    tools = {"hypothesis", "import-linter", "mypy", "pip-audit", "playwright", "pytest", "ruff"}
+
+    assert tools <= pinned(PINNED.name).keys()
+    assert not tools & pinned("requirements-run.txt").keys()
+
+
+def test_every_package_has_a_hash() -> None:
+    for name in (DEPLOYED.name, "requirements-run.txt", PINNED.name):
+        blocks = re.split(r"\n(?=[a-z0-9])", (ROOT / name).read_text("utf-8"))[1:]
+        assert blocks
+        assert [block for block in blocks if "--hash=sha256:" not in block] == []
+
+
+def test_all_that_the_stack_and_the_commands_import_is_installed_for_them() -> None:
+    """But for the commands that `WITH_DEV_PACKAGES` of dev.py names, and what they import."""
+    run, of_module = pinned("requirements-run.txt"), metadata.packages_distributions()
+    checks = {"devstack/commands/secret_scan.py"}  # of `dev.py check`
+    files = [
+        *(
+            path
+            for folder in ("devstack", "shared", "benchmarks", "infra")
+            for path in (ROOT / folder).rglob("*.py")
+            if "node_modules" not in path.parts
+        ),
+        *(path.parent / "__init__.py" for path in ROOT.glob("*/function.json")),
+    ]
+    missing = {
+        (str(path.relative_to(ROOT)), module)
+        for path in files
+        for module in imported(path)
+        if not any(name.lower().replace("_", "-") in run for name in of_module.get(module, ()))
+        and module not in sys.stdlib_module_names
+        and not (ROOT / module).is_dir()
+    }
+
+    assert {file for file, _ in missing} == checks
+
+
+def imported(path: Path) -> set[str]:
+    """The first names of the modules that it imports, but for those that only types need."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {one.name.partition(".")[0] for one in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.partition(".")[0])
+    return found - {"_typeshed"}
 
 
 KNOWN_HOLE = {"id": "PYSEC-2026-1", "fix_versions": ["2.0"], "aliases": [], "description": "…"}

@@ -67,10 +67,12 @@ def started(
     )
 
 
-def told(root: Path, *arguments: str, **options: object) -> "subprocess.CompletedProcess[str]":
+def told(
+    root: Path, *arguments: str, seconds: float = 100, **options: object
+) -> "subprocess.CompletedProcess[str]":
     """dev.py of that folder, run to its end."""
     with started(root, *arguments, **options) as process:  # type: ignore[arg-type]
-        out, err = process.communicate(timeout=100)
+        out, err = process.communicate(timeout=seconds)
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 

@@ -65,8 +65,12 @@ def test_a_token_is_printed_alone_and_lasts_an_hour(running: DevRun, dev: Dev) -
     assert "roles" not in claims
 
 
-@pytest.mark.parametrize("user", ["alice", "gina", "nobody-yet"])
-def test_a_token_says_what_that_of_a_sign_in_at_the_issuer_says(running: DevRun, user: str) -> None:
+@pytest.mark.parametrize(
+    ("user", "is_listed"), [("alice", True), ("gina", False), ("nobody-yet", False)]
+)
+def test_a_token_says_what_that_of_a_sign_in_at_the_issuer_says(
+    running: DevRun, user: str, is_listed: bool
+) -> None:
     """Of a user of the login page, of one whom somebody has put, and of one who is new there."""
     issuer = Issuer(int(running.stack["issuer"].rpartition(":")[2]))
     issuer.put_user("gina", {"name": "Gina", "roles": ["Bots.Operate"]})
@@ -76,7 +80,7 @@ def test_a_token_says_what_that_of_a_sign_in_at_the_issuer_says(running: DevRun,
     key = issuer_key(running.state / "issuer-key.json")
 
     token = bearer_token(wanted, key, issuer.url, lambda _note: None)
-    signed_in = issuer.sign_in(user, documented[1])["access_token"]
+    signed_in = issuer.sign_in(user, documented[1], is_listed=is_listed)["access_token"]
 
     assert _without_times(_verified(token, running)) == _without_times(
         _verified(signed_in, running)

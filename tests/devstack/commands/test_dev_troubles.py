@@ -117,8 +117,7 @@ def test_what_stands_in_the_place_of_the_environment_is_named_and_left(
 
 
 def test_somebodys_own_environment_is_used_and_never_removed(tmp_path: Path) -> None:
-    """A full disk is met at its end, when the stamp is written: what is written there is refused as
-    by a full disk."""
+    """And a disk that is full at the last moment, when the stamp is written, is said to be."""
     root = bootstrap_alone(tmp_path / "clone")
     kept = somebodys_environment(root / ".venv") / "mine"
     kept.write_text("mine")
@@ -131,7 +130,7 @@ def test_somebodys_own_environment_is_used_and_never_removed(tmp_path: Path) -> 
     unwritten = kept.parent / ".stamp-run"
 
     assert full.returncode == 1
-    note, reason = full.stderr.splitlines()
+    note, *_, reason = full.stderr.splitlines()  # between them, how far it is
     assert note.startswith(f"note: {root / '.venv'} was not made by dev.py, which does not remove")
     assert reason.startswith("dev.py: cannot install: ")
     assert "because the disk is full: make room, and start again" in reason
