@@ -25,12 +25,13 @@ WITH_DEV_PACKAGES = ("test", "check", "sbom")
 
 
 def main(argv: List[str]) -> int:
+    from benchmarks.names import MEASURES
     from devstack.commands import arguments as command_line
     from devstack.commands import state_option
     from devstack.installation import bootstrap
 
     # Before any installation, because a typo should not cost a minute.
-    arguments = command_line.read_arguments(argv)
+    arguments = command_line.read_arguments(argv, MEASURES)
     if getattr(arguments, "state", None) == "":  # else an unset variable would mean this folder
         return fail("--state is empty", 2)
     if arguments.command in ("token", "call"):  # before any installation too
@@ -78,6 +79,7 @@ def start(argv: List[str]) -> int:
     if os.name != "nt":
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     try:
+        from benchmarks import names  # noqa: F401
         from devstack.commands import arguments, endings, state_option  # noqa: F401
         from devstack.installation import bootstrap  # noqa: F401
     except ImportError as missing:

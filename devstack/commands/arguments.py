@@ -4,9 +4,7 @@ Readable by Python 3.6, and standard library only (see dev.py).
 """
 
 import argparse
-from typing import List, Union
-
-from benchmarks.names import MEASURES
+from typing import Callable, List, Mapping, Union
 
 DESCRIPTION = """\
 Runs the trusted service and everything it needs on this machine, with no Azure account.
@@ -52,12 +50,15 @@ def seconds(text: str) -> float:
     return float(text)
 
 
-def measure(text: str) -> str:
-    if text not in MEASURES:
-        raise argparse.ArgumentTypeError(
-            "there is no measure {!r}: there are {}".format(text, ", ".join(MEASURES))
-        )
-    return text
+def one_of(measures: Mapping[str, str]) -> Callable[[str], str]:
+    def measure(text: str) -> str:
+        if text not in measures:
+            raise argparse.ArgumentTypeError(
+                "there is no measure {!r}: there are {}".format(text, ", ".join(measures))
+            )
+        return text
+
+    return measure
 
 
 def at_least_one(text: str) -> int:
@@ -89,7 +90,7 @@ def add_doctor_and_hook(commands: "argparse._SubParsersAction[argparse.ArgumentP
     )
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(measures: Mapping[str, str]) -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="dev.py",
         description=DESCRIPTION,
@@ -198,13 +199,13 @@ def parser() -> argparse.ArgumentParser:
         "bench",
         help="measure how fast the service is, beside a reference",
         description=BENCH_DESCRIPTION,
-        epilog="\n".join(["measures:"] + ["  {:12} {}".format(*one) for one in MEASURES.items()]),
+        epilog="\n".join(["measures:"] + ["  {:12} {}".format(*one) for one in measures.items()]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     bench.add_argument(
         "measures",
         nargs="*",
-        type=measure,
+        type=one_of(measures),
         metavar="MEASURE",
         help="what to measure; all of it by default",
     )
@@ -276,14 +277,17 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def read_arguments(argv: List[str]) -> argparse.Namespace:
+def read_arguments(argv: List[str], measures: Mapping[str, str]) -> argparse.Namespace:
     """Parse `argv`, leaving all that follows `test` to pytest, options included; without any
     command, show the help.
 
     argparse's REMAINDER cannot: it takes a leading `-k` for an option of its own.
+
+    Args:
+        measures: what `bench` takes, and what each of them is.
     """
     if argv[:1] == ["test"] and argv[1:] not in (["-h"], ["--help"]):
         return argparse.Namespace(command="test", pytest_arguments=argv[1:])
     if not argv:
         argv = ["--help"]
-    return parser().parse_args(argv)
+    return parser(measures).parse_args(argv)

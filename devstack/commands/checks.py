@@ -57,5 +57,6 @@ def _beside() -> Iterator[dict[str, "subprocess.Popen[str]"]]:
         yield processes
     finally:  # after Ctrl-C they still run
         for process in processes.values():
-            process.kill()
-            process.communicate()
+            if process.poll() is None:
+                process.kill()
+                process.wait()
