@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
@@ -136,6 +137,7 @@ class _Call:
         self._report = report
         self._reported_events = 0
         self._reported_history = 0  # entries of the emulator's
+        self._waiting_news = list[tuple[str, str]]()  # when, and what
         self._reported_failures = set[str]()  # ids of actions
         self._people = list[str]()
         self._names = dict[str, str]()  # of users, by raw id
@@ -217,8 +219,9 @@ class _Call:
         """
         until = float("inf")
         while time.monotonic() < until:
+            asked_at = datetime.now(UTC).isoformat(timespec="milliseconds")
             _, call = await self._client.request(OPERATOR, f"/calls/{call_id}")
-            await self._report_news(call)
+            await self._report_news(call, asked_at)
             if call["state"] == "disconnected":
                 return True
             if len(self._people) > 1 or not with_others:
@@ -226,15 +229,25 @@ class _Call:
             await asyncio.sleep(POLL_SECONDS)
         return False
 
-    async def _report_news(self, call: Json) -> None:
-        news = await self._news_of_emulator()
+    async def _report_news(self, call: Json, asked_at: str) -> None:
+        """Report what is new, in the order in which it happened, and then what it has led to.
+
+        The app and the emulator are asked one after the other, so what is younger than the first
+        question waits for the next: there may be something before it that only the other knows.
+        """
+        news = self._waiting_news + await self._news_of_emulator()
         pressed = {one["endedAt"]: one["tones"] for one in call["actions"] if one.get("tones")}
         for event in call["events"][self._reported_events :]:
             keys = pressed.get(event["at"], "") if event["type"] == "RecognizeCompleted" else ""
             news.append((event["at"], f"{event['type']}" + (f": {keys}" if keys else "")))
         self._reported_events = len(call["events"])
-        for at, what in sorted(news, key=lambda one: one[0]):
+        news.sort(key=lambda one: one[0])
+        has_ended = call["state"] == "disconnected"
+        self._waiting_news = [one for one in news if one[0] > asked_at and not has_ended]
+        for at, what in news[: len(news) - len(self._waiting_news)]:
             self._report(f"{at}  {what}")
+        if self._waiting_news:
+            return
         invitations = [one for one in call["actions"] if one["kind"] == "invite"]
         for action in sorted(invitations, key=lambda one: str(one["askedAt"])):
             self._latest_invitation = action
@@ -246,7 +259,7 @@ class _Call:
             one.get("user") or one.get("bot") or one.get("phoneNumber") or "?"
             for one in call["participants"]
         )
-        if people != self._people and call["state"] != "disconnected":
+        if people != self._people and not has_ended:
             self._people = people
             self._report(f"{'':24}  with the bot: {', '.join(people) or 'nobody'}")
 
