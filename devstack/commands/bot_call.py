@@ -26,6 +26,7 @@ from devstack.stack.state_folder import StackError
 
 RINGING_SECONDS = 30  # documented
 END_SECONDS = 10  # for the call to end after the caller has hung up
+LAST_EVENT_SECONDS = 2  # for ACS to tell of the end that the app knows already
 POLL_SECONDS = 0.1
 # What the user needs who registers the bots of the stack, and reads their calls.
 ROLES = (OPERATE_BOTS, "Calls.Manage")
@@ -217,13 +218,18 @@ class _Call:
         Args:
             with_others: count the time from when the caller is connected to somebody.
         """
-        until = float("inf")
+        until, ended_at = float("inf"), time.monotonic()
         while time.monotonic() < until:
             asked_at = datetime.now(UTC).isoformat(timespec="milliseconds")
             _, call = await self._client.request(OPERATOR, f"/calls/{call_id}")
             await self._report_news(call, asked_at)
             if call["state"] == "disconnected":
-                return True
+                # The app may know it sooner than ACS tells it.
+                is_told = any(one["type"] == "CallDisconnected" for one in call["events"])
+                if is_told or time.monotonic() > ended_at + LAST_EVENT_SECONDS:
+                    return True
+            else:
+                ended_at = time.monotonic()
             if len(self._people) > 1 or not with_others:
                 until = min(until, time.monotonic() + seconds)
             await asyncio.sleep(POLL_SECONDS)
@@ -241,6 +247,10 @@ class _Call:
             keys = pressed.get(event["at"], "") if event["type"] == "RecognizeCompleted" else ""
             news.append((event["at"], f"{event['type']}" + (f": {keys}" if keys else "")))
         self._reported_events = len(call["events"])
+        for action in call["actions"]:
+            if action["state"] == "failed" and action["id"] not in self._reported_failures:
+                self._reported_failures.add(action["id"])
+                news.append((action["endedAt"], f"{action['kind']} failed: {_reason(action)}"))
         news.sort(key=lambda one: one[0])
         has_ended = call["state"] == "disconnected"
         self._waiting_news = [one for one in news if one[0] > asked_at and not has_ended]
@@ -251,10 +261,6 @@ class _Call:
         invitations = [one for one in call["actions"] if one["kind"] == "invite"]
         for action in sorted(invitations, key=lambda one: str(one["askedAt"])):
             self._latest_invitation = action
-        for action in call["actions"]:
-            if action["state"] == "failed" and action["id"] not in self._reported_failures:
-                self._reported_failures.add(action["id"])
-                self._report(f"{action['endedAt']}  {action['kind']} failed: {_reason(action)}")
         people = sorted(
             one.get("user") or one.get("bot") or one.get("phoneNumber") or "?"
             for one in call["participants"]
