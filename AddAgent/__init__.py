@@ -10,15 +10,9 @@ from shared.auth.roles import AGENTS_MANAGE
 from shared.bodies import Query
 from shared.bounds import AGENT_CHANGES, AGENTS
 from shared.http import Created, Operation, Request, serve
-from shared.problems import (
-    AssignmentRefused,
-    CommunicationUnavailable,
-    Conflict,
-    NotConfigured,
-    Throttled,
-    TooManyAgents,
-)
+from shared.problems import AssignmentRefused, Conflict, NotConfigured, Throttled, TooManyAgents
 from shared.teams_phone.contract import AgentAnswer, AgentBody
+from shared.unavailable import CommunicationUnavailable
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

@@ -10,7 +10,8 @@ from shared.bodies import Body, Query
 from shared.bounds import DECISIONS, FRIENDS, UNANSWERED
 from shared.friends.contract import FriendAnswer
 from shared.http import Created, Operation, Request, serve
-from shared.problems import CommunicationUnavailable, Conflict, Throttled, TooManyUnanswered
+from shared.problems import Conflict, Throttled, TooManyUnanswered
+from shared.unavailable import CommunicationUnavailable
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

@@ -8,15 +8,8 @@ import azure.functions as func
 from shared.calls.contract import EventsAnswer
 from shared.calls.events import CallEvents, read_events
 from shared.http import ACS, Callback, CallbackOperation, serve_callback
-from shared.problems import (
-    CallRefused,
-    CommunicationUnavailable,
-    Conflict,
-    Forbidden,
-    NotFound,
-    Throttled,
-    Unavailable,
-)
+from shared.problems import CallRefused, Conflict, Forbidden, NotFound, Throttled
+from shared.unavailable import CommunicationUnavailable, Unavailable
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

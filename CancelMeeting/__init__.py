@@ -8,7 +8,8 @@ import azure.functions as func
 from shared.auth.roles import MEETINGS_SCHEDULE
 from shared.bodies import Body, Query
 from shared.http import Operation, Request, serve
-from shared.problems import Conflict, GraphUnavailable, MeetingRefused, NotConfigured, Throttled
+from shared.problems import Conflict, MeetingRefused, NotConfigured, Throttled
+from shared.unavailable import GraphUnavailable
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

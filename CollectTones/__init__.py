@@ -13,13 +13,13 @@ from shared.http import Accepted, Operation, Request, serve
 from shared.problems import (
     CallEnded,
     CallRefused,
-    CommunicationUnavailable,
     Conflict,
     NotConfigured,
     NotFound,
     Throttled,
     TooManyActions,
 )
+from shared.unavailable import CommunicationUnavailable
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

@@ -10,7 +10,8 @@ from shared.bodies import Body, Query
 from shared.bounds import TEAMS_TOKENS
 from shared.http import Operation, Request, serve
 from shared.identity.contract import TEAMS_USER_HEADER, TeamsTokenAnswer
-from shared.problems import CommunicationUnavailable, NotConfigured, TeamsTokenRefused, Throttled
+from shared.problems import NotConfigured, TeamsTokenRefused, Throttled
+from shared.unavailable import CommunicationUnavailable
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

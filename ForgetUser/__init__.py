@@ -10,13 +10,8 @@ from shared.auth.roles import MEETINGS_SCHEDULE
 from shared.bodies import Body, Query
 from shared.bounds import ERASURES
 from shared.http import Operation, Request, serve
-from shared.problems import (
-    CallRefused,
-    CommunicationUnavailable,
-    Conflict,
-    GraphUnavailable,
-    Throttled,
-)
+from shared.problems import CallRefused, Conflict, Throttled
+from shared.unavailable import CommunicationUnavailable, GraphUnavailable
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

@@ -8,14 +8,8 @@ import azure.functions as func
 from shared.auth.roles import CALLS_MANAGE
 from shared.bodies import Body, Query
 from shared.http import Operation, Request, serve
-from shared.problems import (
-    CallEnded,
-    CallRefused,
-    CommunicationUnavailable,
-    Conflict,
-    NotFound,
-    Throttled,
-)
+from shared.problems import CallEnded, CallRefused, Conflict, NotFound, Throttled
+from shared.unavailable import CommunicationUnavailable
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

@@ -6,7 +6,8 @@ from shared.bodies import Query
 from shared.http import PublicOneOrAll, PublicOperation, PublicRequest, serve_public
 from shared.operate.contract import HealthAnswer
 from shared.operate.health import KEPT_SECONDS
-from shared.problems import NotFound, Unavailable
+from shared.problems import NotFound
+from shared.unavailable import Unavailable
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

@@ -15,7 +15,6 @@ from shared.http import IDEMPOTENCY_KEY, Accepted, Operation, Request, serve
 from shared.problems import (
     CallEnded,
     CallRefused,
-    CommunicationUnavailable,
     Conflict,
     KeyReused,
     NotConfigured,
@@ -24,6 +23,7 @@ from shared.problems import (
     TooManyActions,
     TooManyLegs,
 )
+from shared.unavailable import CommunicationUnavailable
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

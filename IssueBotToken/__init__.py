@@ -9,7 +9,8 @@ from shared.auth.roles import BOTS_OPERATE
 from shared.bounds import HEALS, NEW_TOKENS
 from shared.http import Operation, Request, serve
 from shared.identity.contract import TokenAnswer, TokenBody, TokenQuery, requested_token
-from shared.problems import CommunicationUnavailable, Conflict, NotFound, Throttled
+from shared.problems import Conflict, NotFound, Throttled
+from shared.unavailable import CommunicationUnavailable
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

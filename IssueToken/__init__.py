@@ -11,7 +11,8 @@ from shared.auth.roles import TOKENS_ISSUE
 from shared.bounds import HEALS, NEW_TOKENS
 from shared.http import Operation, Request, serve
 from shared.identity.contract import TokenAnswer, TokenBody, TokenQuery, requested_token
-from shared.problems import CommunicationUnavailable, Conflict, Throttled
+from shared.problems import Conflict, Throttled
+from shared.unavailable import CommunicationUnavailable
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

@@ -18,7 +18,6 @@ from shared.http import IDEMPOTENCY_KEY, Created, Operation, Request, serve
 from shared.problems import (
     CallEnded,
     CallRefused,
-    CommunicationUnavailable,
     Conflict,
     KeyReused,
     NotConfigured,
@@ -27,6 +26,7 @@ from shared.problems import (
     TooManyCalls,
     TooManyLegs,
 )
+from shared.unavailable import CommunicationUnavailable
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

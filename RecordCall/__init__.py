@@ -14,7 +14,6 @@ from shared.http import IDEMPOTENCY_KEY, Accepted, Operation, Request, serve
 from shared.problems import (
     CallEnded,
     CallRefused,
-    CommunicationUnavailable,
     Conflict,
     KeyReused,
     NotFound,
@@ -23,6 +22,7 @@ from shared.problems import (
     Throttled,
     TooManyActions,
 )
+from shared.unavailable import CommunicationUnavailable
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

@@ -10,7 +10,8 @@ from shared.bodies import Query
 from shared.bounds import BOT_CHANGES, BOTS
 from shared.http import Created, Operation, Request, serve
 from shared.identity.contract import BotAnswer, BotBody
-from shared.problems import CommunicationUnavailable, Conflict, Throttled, TooManyBots
+from shared.problems import Conflict, Throttled, TooManyBots
+from shared.unavailable import CommunicationUnavailable
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

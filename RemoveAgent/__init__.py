@@ -9,7 +9,8 @@ from shared.auth.roles import AGENTS_MANAGE
 from shared.bodies import Body, Query
 from shared.bounds import AGENT_CHANGES
 from shared.http import Operation, Request, serve
-from shared.problems import AssignmentRefused, CommunicationUnavailable, Conflict, Throttled
+from shared.problems import AssignmentRefused, Conflict, Throttled
+from shared.unavailable import CommunicationUnavailable
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

@@ -9,14 +9,8 @@ from shared.auth.roles import CALLS_MANAGE
 from shared.bodies import Body, Query
 from shared.calls.contract import ActionAnswer
 from shared.http import Accepted, Operation, Request, serve
-from shared.problems import (
-    CallEnded,
-    CallRefused,
-    CommunicationUnavailable,
-    Conflict,
-    NotFound,
-    Throttled,
-)
+from shared.problems import CallEnded, CallRefused, Conflict, NotFound, Throttled
+from shared.unavailable import CommunicationUnavailable
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

@@ -9,7 +9,8 @@ from shared.auth.roles import BOTS_OPERATE
 from shared.bodies import Body, Query
 from shared.bounds import REVOCATIONS
 from shared.http import Operation, Request, serve
-from shared.problems import CommunicationUnavailable, Conflict, Throttled
+from shared.problems import Conflict, Throttled
+from shared.unavailable import CommunicationUnavailable
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

@@ -11,15 +11,9 @@ from shared.bodies import Query
 from shared.bounds import IN_SPACE, INVITEES, SHARED, SHARINGS
 from shared.http import Created, Operation, Request, serve
 from shared.meetings.contract import MeetingBody
-from shared.problems import (
-    Conflict,
-    GraphUnavailable,
-    MeetingRefused,
-    NotConfigured,
-    Throttled,
-    TooManyShared,
-)
+from shared.problems import Conflict, MeetingRefused, NotConfigured, Throttled, TooManyShared
 from shared.sharing.contract import SharedAnswer
+from shared.unavailable import GraphUnavailable
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

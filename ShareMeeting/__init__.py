@@ -10,8 +10,9 @@ from shared.bodies import Query
 from shared.bounds import IN_SPACE, INVITEES, SHARED, SHARINGS
 from shared.http import Created, Operation, Request, serve
 from shared.meetings.contract import MeetingLinkBody
-from shared.problems import Conflict, GraphUnavailable, Throttled, TooManyShared
+from shared.problems import Conflict, Throttled, TooManyShared
 from shared.sharing.contract import SharedAnswer
+from shared.unavailable import GraphUnavailable
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

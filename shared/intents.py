@@ -18,8 +18,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from shared.keys import key, milliseconds
-from shared.problems import StorageUnavailable
 from shared.tables import Row, RowChanged, RowExists, Table, Value
+from shared.unavailable import StorageUnavailable
 
 # All partitions: one query each tells what is due, and a partition takes 2,000 writes a second.
 SHARDS = tuple(f"{shard:x}" for shard in range(16))

@@ -16,9 +16,9 @@ from azure.core.exceptions import (
 )
 
 from shared.keys import key
-from shared.problems import OPERATOR_RETRY_AFTER, StorageUnavailable, TableMissing
 from shared.stored_rows import Row, Value
 from shared.table_api import Continuation, Delete, Insert, Operation, Parameter, Replace, TableApi
+from shared.unavailable import OPERATOR_RETRY_AFTER, StorageUnavailable, TableMissing
 from shared.upstream.errors import error_code, problem_of
 from shared.upstream.retries import with_retries
 from shared.upstream.services import STORAGE

@@ -20,7 +20,8 @@ import jwt
 
 from shared.auth.key_set import KeySet, read_key_set
 from shared.auth.settings import Issuer
-from shared.problems import IssuerMisconfigured, KeysUnavailable, Problem
+from shared.problems import IssuerMisconfigured, Problem
+from shared.unavailable import KeysUnavailable
 from shared.urls import is_loopback, is_safe_url
 
 logger = logging.getLogger(__name__)

@@ -16,12 +16,8 @@ from shared.auth.bearer import MAX_TOKEN_LENGTH
 from shared.auth.claims import LEEWAY_SECONDS
 from shared.auth.issuer_keys import KeySource
 from shared.auth.signatures import decode_with_any
-from shared.problems import (
-    IssuerMisconfigured,
-    KeysUnavailable,
-    NotConfigured,
-    Unauthenticated,
-)
+from shared.problems import IssuerMisconfigured, NotConfigured, Unauthenticated
+from shared.unavailable import KeysUnavailable
 
 logger = logging.getLogger(__name__)
 

@@ -32,7 +32,8 @@ from shared.calls.records import CallRecords
 from shared.calls.rows import Action, Call, CallState
 from shared.calls.spoken import is_url
 from shared.keys import key
-from shared.problems import CallRefused, Problem, Throttled, Unavailable
+from shared.problems import CallRefused, Problem, Throttled
+from shared.unavailable import Unavailable
 
 logger = logging.getLogger(__name__)
 

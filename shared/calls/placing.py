@@ -31,12 +31,11 @@ from shared.problems import (
     Conflict,
     NotConfigured,
     NotFound,
-    StorageUnavailable,
     Throttled,
     Unauthenticated,
-    Unavailable,
 )
 from shared.tables import Row, Value
+from shared.unavailable import StorageUnavailable, Unavailable
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from shared.calls.reasons import Reason
 from shared.calls.records import CallRecords
 from shared.calls.rows import Call, CallState, LoggedEvent
 from shared.intents import Places
-from shared.problems import CallRefused, Conflict, Throttled, Unavailable
+from shared.problems import CallRefused, Conflict, Throttled
+from shared.unavailable import Unavailable
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from shared.http.operations import CallbackOperation
 from shared.http.requests import MAX_CALLBACK_BYTES, Callback, read_raw_body
 from shared.http.serving import answer
 from shared.http.worker import current
-from shared.problems import TimedOut, Unavailable, Undelivered
+from shared.unavailable import TimedOut, Unavailable, Undelivered
 
 
 async def serve_callback(

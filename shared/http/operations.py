@@ -20,17 +20,14 @@ from shared.problems import (
     Forbidden,
     InternalError,
     InvalidRequest,
-    KeysUnavailable,
     LengthRequired,
     Misconfigured,
     NotConfigured,
     NotJson,
     Problem,
-    StorageUnavailable,
-    TimedOut,
     Unauthenticated,
-    Undelivered,
 )
+from shared.unavailable import KeysUnavailable, StorageUnavailable, TimedOut, Undelivered
 
 if TYPE_CHECKING:  # the verifiers are loaded with the first callback
     from shared.auth.webhooks import SenderVerifier

@@ -17,8 +17,9 @@ from shared.http.operations import OneOrAll, Operation, PublicOneOrAll, PublicOp
 from shared.http.requests import PublicRequest, Request, read_query, read_request
 from shared.http.worker import current
 from shared.principals import Caller, Kind
-from shared.problems import Forbidden, InternalError, Misconfigured, Problem, TimedOut
+from shared.problems import Forbidden, InternalError, Misconfigured, Problem
 from shared.settings_reader import SettingsError
+from shared.unavailable import TimedOut
 
 logger = logging.getLogger(__name__)
 

@@ -19,7 +19,8 @@ from azure.core.exceptions import (
     ResourceNotFoundError,
 )
 
-from shared.problems import CommunicationUnavailable, IdentityGone, TeamsTokenRefused
+from shared.problems import TeamsTokenRefused
+from shared.unavailable import CommunicationUnavailable, IdentityGone
 from shared.upstream.clients import Upstream
 from shared.upstream.errors import is_rejected, problem_of
 from shared.upstream.retries import retry_after, with_retries

@@ -25,8 +25,9 @@ from shared.identity.rows import (
 from shared.identity.spares import Spare, SpareReaped, Spares
 from shared.keys import principal_key
 from shared.principals import Principal
-from shared.problems import BeingErased, Conflict, IdentityGone, Problem, Unauthenticated
+from shared.problems import BeingErased, Conflict, Problem, Unauthenticated
 from shared.tables import Row, RowChanged, RowExists, Table, Value
+from shared.unavailable import IdentityGone
 
 logger = logging.getLogger(__name__)
 

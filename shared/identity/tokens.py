@@ -16,8 +16,9 @@ from shared.identity.token_cache import TokenCache, TokenKey
 from shared.identity.token_policy import Policy
 from shared.limits import Budget
 from shared.principals import Caller, Kind, Principal
-from shared.problems import Conflict, IdentityGone, NotFound, StorageUnavailable
+from shared.problems import Conflict, NotFound
 from shared.tables import RowChanged
+from shared.unavailable import IdentityGone, StorageUnavailable
 from shared.upstream.concurrency import SingleFlight
 
 # Seconds that an announcement to all friends may take in the background: it makes two requests for

@@ -24,7 +24,8 @@ from pydantic import ValidationError
 
 from shared.meetings.graph_answers import OnlineMeeting, read_first_meeting, read_meeting
 from shared.meetings.settings import MeetingSettings, graph_scope
-from shared.problems import GraphRefused, GraphUnavailable, MeetingRefused, OrganizerRefused
+from shared.problems import MeetingRefused
+from shared.unavailable import GraphRefused, GraphUnavailable, OrganizerRefused
 from shared.upstream.clients import Upstream
 from shared.upstream.errors import error_code, problem_of
 from shared.upstream.retries import with_retries

@@ -22,14 +22,7 @@ from shared.meetings.scheduled_meetings import ScheduledMeetings, WantedMeeting
 from shared.meetings.teams_updates import TeamsUpdates, join_details
 from shared.meetings.unfinished import UnfinishedMeetings
 from shared.principals import Caller, Kind
-from shared.problems import (
-    BeingErased,
-    Conflict,
-    GraphRefused,
-    MeetingRefused,
-    NotConfigured,
-    Unauthenticated,
-)
+from shared.problems import BeingErased, Conflict, MeetingRefused, NotConfigured, Unauthenticated
 from shared.sharing.audiences import Audience
 from shared.sharing.drafts import Draft
 from shared.sharing.invitations import Invitations, SharedCallView
@@ -44,6 +37,7 @@ from shared.sharing.rows import (
 )
 from shared.sharing.shared_calls import SharedCalls
 from shared.texts import visible
+from shared.unavailable import GraphRefused
 from shared.upstream.concurrency import SingleFlight
 
 logger = logging.getLogger(__name__)

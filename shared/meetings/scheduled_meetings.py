@@ -22,15 +22,9 @@ from shared.meetings.graph_answers import OnlineMeeting
 from shared.meetings.meeting_ids import MeetingIds, meetings_among
 from shared.meetings.rows import CANCEL, MAKE, ScheduledMeeting, call_id_of, is_id_row
 from shared.principals import Principal
-from shared.problems import (
-    Conflict,
-    GraphRefused,
-    GraphTokenRefused,
-    MeetingRefused,
-    NotConfigured,
-    OrganizerRefused,
-)
+from shared.problems import Conflict, MeetingRefused, NotConfigured
 from shared.tables import Row, RowChanged, Table, Value
+from shared.unavailable import GraphRefused, GraphTokenRefused, OrganizerRefused
 from shared.upstream.concurrency import for_each
 
 logger = logging.getLogger(__name__)

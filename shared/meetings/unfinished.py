@@ -11,16 +11,11 @@ from shared.intents import Finisher, Intent
 from shared.meetings.rows import CANCEL, KEPT_AFTER_END, MAKE, ScheduledMeeting
 from shared.meetings.scheduled_meetings import ScheduledMeetings
 from shared.meetings.teams_updates import TeamsUpdates
-from shared.problems import (
-    Conflict,
-    GraphRefused,
-    GraphTokenRefused,
-    MeetingRefused,
-    NotConfigured,
-)
+from shared.problems import Conflict, MeetingRefused, NotConfigured
 from shared.sharing.rows import SharedCallRecord
 from shared.sharing.shared_calls import SharedCalls
 from shared.tables import RowChanged
+from shared.unavailable import GraphRefused, GraphTokenRefused
 
 logger = logging.getLogger(__name__)
 

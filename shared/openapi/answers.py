@@ -6,15 +6,17 @@ from http import HTTPStatus
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-import shared.problems
 from shared.bodies import Answer
 from shared.http import Accepted, Created, Document, NotModified
 from shared.http.answers import ProblemDocument
 from shared.openapi.functions import AnyOperation
 from shared.openapi.schemas import name_of
-from shared.problems import Problem, Unavailable
+from shared.problems import Problem
+from shared.unavailable import Unavailable
 
 _REF = "#/components/schemas/"
+# Where problems are declared.
+_DECLARED = {Problem.__module__, Unavailable.__module__}
 _RETRY = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE}
 
 HEADERS: Mapping[str, Mapping[str, Any]] = {
@@ -158,7 +160,7 @@ def _kinds(problem: type[Problem]) -> Iterator[type[Problem]]:
     yield problem
     if problem is not Unavailable:
         for kind in problem.__subclasses__():
-            if vars(shared.problems).get(kind.__name__) is kind:
+            if kind.__module__ in _DECLARED:
                 yield from _kinds(kind)
 
 

@@ -19,10 +19,11 @@ from shared.operate.data_check import DataCheck, KindReport, Report
 from shared.operate.data_parts import Deployment, rules_of
 from shared.operate.pace import Pace, PacedCalls, PacedIdentities, PacedTableApi
 from shared.operate.progress import Progress
-from shared.problems import Problem, Refused, TableMissing
+from shared.problems import Problem
 from shared.settings import Settings, load
 from shared.settings_reader import SettingsError
 from shared.tables import Table
+from shared.unavailable import Refused, TableMissing
 from shared.upstream.clients import Upstream
 
 CLEAN, FINDINGS, NOT_LOOKED = 0, 1, 2

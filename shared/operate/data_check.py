@@ -14,8 +14,9 @@ from itertools import batched
 
 from shared.checking import UNREADABLE, NotSafe, Rule, no_subjects
 from shared.keys import key
-from shared.problems import Conflict, Problem, Refused, TableMissing, Throttled, Unavailable
+from shared.problems import Conflict, Problem, Throttled
 from shared.tables import ALL, INTENTS, Row, RowChanged, Table
+from shared.unavailable import Refused, TableMissing, Unavailable
 from shared.upstream.concurrency import for_each
 
 logger = logging.getLogger(__name__)

@@ -25,17 +25,11 @@ from shared.operate.deployed_report import heading, without_names
 from shared.operate.health import Check
 from shared.operate.overdue import TIDY_FIX, overdue_for
 from shared.operate.teams_notes import GRANT, ConsentMissing, consent_checks, teams_notes
-from shared.problems import (
-    IssuerMisconfigured,
-    KeysUnavailable,
-    Problem,
-    Refused,
-    TableMissing,
-    Throttled,
-)
+from shared.problems import IssuerMisconfigured, Problem, Throttled
 from shared.settings import Settings, load
 from shared.settings_reader import SettingsError
 from shared.table_api import TableApi
+from shared.unavailable import KeysUnavailable, Refused, TableMissing
 from shared.upstream.clients import Upstream
 
 # For one check; a managed identity's first token may take a few seconds.

@@ -12,10 +12,11 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 
 from shared.identity.resource_accounts import SETTING, ResourceAccount
-from shared.problems import AssignmentRefused, Problem, Refused
+from shared.problems import AssignmentRefused, Problem
 from shared.settings import Settings, load
 from shared.settings_reader import SettingsError
 from shared.teams_phone.acs import RESOURCE_ACCOUNT_WORDS, Assignments
+from shared.unavailable import Refused
 from shared.upstream.clients import Upstream
 
 # For one account; a managed identity's first token may take a few seconds.

@@ -9,7 +9,8 @@ from http import HTTPStatus
 
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
 
-from shared.problems import DEFAULT_RETRY_AFTER, Problem, Refused, Throttled
+from shared.problems import Problem, Throttled
+from shared.unavailable import DEFAULT_RETRY_AFTER, Refused
 from shared.upstream.retries import retry_after
 from shared.upstream.services import Service
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from shared.problems import (
+from shared.unavailable import (
     CommunicationRefused,
     CommunicationUnavailable,
     GraphTokenRefused,

@@ -7,7 +7,8 @@ import aiohttp
 import pytest
 
 from shared.auth.issuer_keys import IssuerKeys
-from shared.problems import IssuerMisconfigured, KeysUnavailable
+from shared.problems import IssuerMisconfigured
+from shared.unavailable import KeysUnavailable
 from tests.auth.key_fixtures import (
     HOUR,
     OTHER,

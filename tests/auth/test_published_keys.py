@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from shared.auth.issuer_keys import IssuerKeys
 from shared.auth.signatures import decode_with_any
-from shared.problems import KeysUnavailable
+from shared.unavailable import KeysUnavailable
 from tests.auth.key_fixtures import (
     HOUR,
     OTHER,

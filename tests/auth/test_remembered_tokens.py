@@ -9,7 +9,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from shared.auth.bearer import BearerTokens
 from shared.auth.claims import LEEWAY_SECONDS
 from shared.auth.key_set import KeySet, read_key_set
-from shared.problems import KeysUnavailable, Unauthenticated
+from shared.problems import Unauthenticated
+from shared.unavailable import KeysUnavailable
 from tests.auth.bearer_tokens import ISSUERS, KEY, claims, signed
 
 OTHER = rsa.generate_private_key(public_exponent=65537, key_size=2048).public_key()

@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from shared.auth.bearer import BearerTokens
 from shared.auth.issuer_keys import IssuerKeys
 from shared.auth.webhooks import EVENT_GRID_APPS, EventGridVerifier
-from shared.problems import KeysUnavailable, Unauthenticated
+from shared.problems import Unauthenticated
+from shared.unavailable import KeysUnavailable
 from tests.auth.bearer_tokens import TENANT, V1, claims, issuer
 from tests.auth.key_fixtures import HOUR, Clock, Provider, clock, keys, provider, until
 

@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from shared.auth.webhooks import EVENT_GRID_APPS, KEY_HEADER, CallbackVerifier, EventGridVerifier
-from shared.problems import IssuerMisconfigured, KeysUnavailable, NotConfigured, Unauthenticated
+from shared.problems import IssuerMisconfigured, NotConfigured, Unauthenticated
+from shared.unavailable import KeysUnavailable
 
 ISSUER, RESOURCE = "https://acs.example", "acde0000-0000-4000-8000-000000007073"
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)

@@ -16,8 +16,8 @@ from shared.identity.identities import Identities
 from shared.identity.rows import new_mapping, owner_key, resource_key
 from shared.keys import principal_key
 from shared.principals import Kind, Principal
-from shared.problems import CommunicationUnavailable
 from shared.tables import CALLS, IDENTITIES, Row, Table, Value
+from shared.unavailable import CommunicationUnavailable
 from tests.bot_calls.attendant_world import SETTINGS
 from tests.calls.placing_world import FakeAcs, World
 from tests.support.interleaving import Instance

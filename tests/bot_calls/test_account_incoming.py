@@ -12,7 +12,7 @@ from shared.calls import reasons
 from shared.calls.rows import Call, CallState
 from shared.keys import principal_key
 from shared.principals import Kind, Principal
-from shared.problems import CommunicationUnavailable
+from shared.unavailable import CommunicationUnavailable
 from tests.bot_calls.account_world import (
     ACCOUNT,
     ALICE_RAW_ID,

@@ -16,7 +16,8 @@ from shared.calls.acs import CallGone
 from shared.calls.calls import AppliedEvents
 from shared.calls.records import CallRecords
 from shared.calls.rows import ActionState, Call
-from shared.problems import CallRefused, CommunicationUnavailable, Problem, Throttled, Unavailable
+from shared.problems import CallRefused, Problem, Throttled
+from shared.unavailable import CommunicationUnavailable, Unavailable
 from tests.bot_calls.attendant_world import (
     BOT,
     CALLER,

@@ -30,9 +30,10 @@ from shared.identity.rows import new_mapping, resource_key
 from shared.intents import SHARDS, Intents
 from shared.keys import principal_key
 from shared.principals import Caller, Kind, Principal
-from shared.problems import CallRefused, CommunicationUnavailable
+from shared.problems import CallRefused
 from shared.table_api import TableApi
 from shared.tables import CALLS, IDENTITIES, INTENTS, Row, Table, Value
+from shared.unavailable import CommunicationUnavailable
 from tests.calls.test_call_records import events
 from tests.operate.data_world import CheckedTables
 from tests.support.interleaving import Instance, Schedule, SteppedApi

@@ -11,13 +11,13 @@ from shared.identity.resource_accounts import ResourceAccount
 from shared.keys import key as key_of
 from shared.problems import (
     CallRefused,
-    CommunicationUnavailable,
     InvalidRequest,
     KeyReused,
     NotConfigured,
     TooManyCalls,
     TooManyLegs,
 )
+from shared.unavailable import CommunicationUnavailable
 from tests.calls.placing_world import SETTINGS, World, number_of
 from tests.calls.test_call_places import WRITES
 from tests.support.interleaving import Stopped

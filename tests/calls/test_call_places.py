@@ -12,15 +12,9 @@ import pytest
 from shared.calls.dialling import Target
 from shared.calls.live_calls import MOST_COUNTED, Counted, LiveCalls
 from shared.calls.rows import Call
-from shared.problems import (
-    CallRefused,
-    CommunicationUnavailable,
-    InvalidRequest,
-    KeyReused,
-    TooManyCalls,
-    TooManyLegs,
-)
+from shared.problems import CallRefused, InvalidRequest, KeyReused, TooManyCalls, TooManyLegs
 from shared.stored_rows import MOST_BYTES
+from shared.unavailable import CommunicationUnavailable
 from tests.calls.placing_world import START, World
 from tests.calls.test_call_records import events
 from tests.support.interleaving import Instance, Stopped

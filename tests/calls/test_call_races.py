@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from shared.calls.rows import Call
 from shared.principals import Kind, Principal
-from shared.problems import CallRefused, CommunicationUnavailable, Conflict, TooManyCalls
+from shared.problems import CallRefused, Conflict, TooManyCalls
+from shared.unavailable import CommunicationUnavailable
 from tests.calls.placing_world import Orders, World
 from tests.support.interleaving import Stopped
 from tests.support.world import searching

@@ -17,8 +17,8 @@ from shared.calls.settling import PLACE, CallSettling
 from shared.intents import Intents
 from shared.operate.tidy import Tidy
 from shared.principals import Principal
-from shared.problems import CommunicationUnavailable
 from shared.tables import CALLS, Table
+from shared.unavailable import CommunicationUnavailable
 from tests.calls.test_call_records import events
 from tests.calls.test_call_settling import Clock, alice, clock, intents, records, tables_of
 from tests.calls.test_calls import AUDIO, PHONE, has, in_acs, invite, is_connected, place, watched

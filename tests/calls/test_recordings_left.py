@@ -22,8 +22,8 @@ from shared.calls.settling import RECORD, CallSettling
 from shared.intents import SHARDS, Intents
 from shared.keys import principal_key
 from shared.principals import Caller, Kind, Principal
-from shared.problems import CommunicationUnavailable
 from shared.tables import CALLS, INTENTS, Row, Table, Value
+from shared.unavailable import CommunicationUnavailable
 from tests.support.memory_tables import MemoryTable, memory_clients
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -20,9 +20,9 @@ from shared.app import App
 from shared.auth.key_set import read_key_set
 from shared.auth.webhooks import KEY_HEADER
 from shared.openapi.functions import DescribedOperation, operations
-from shared.problems import CommunicationUnavailable
 from shared.settings import load
 from shared.tables import Table
+from shared.unavailable import CommunicationUnavailable
 from tests.support.memory_tables import memory_clients
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)

@@ -11,8 +11,8 @@ from azure.core.credentials import AzureKeyCredential
 from azure.core.exceptions import HttpResponseError
 
 from shared.identity.acs import IdentityApi
-from shared.problems import CommunicationRefused, CommunicationUnavailable, IdentityGone
 from shared.settings import load
+from shared.unavailable import CommunicationRefused, CommunicationUnavailable, IdentityGone
 from shared.upstream.clients import Upstream
 from tests.support.control import Control
 from tests.support.stack import Stack

@@ -11,10 +11,10 @@ from shared.identity.acs import Grant
 from shared.identity.enrolment import Enrolment
 from shared.identity.identities import Identities
 from shared.principals import Kind, Principal
-from shared.problems import CommunicationUnavailable, IdentityGone, StorageUnavailable
 from shared.settings import load
 from shared.table_api import TableApi
 from shared.tables import IDENTITIES, Table
+from shared.unavailable import CommunicationUnavailable, IdentityGone, StorageUnavailable
 from shared.upstream.clients import Upstream
 from tests.support.control import Control
 from tests.support.stack import Stack

@@ -12,8 +12,9 @@ from shared.identity.rows import Identity
 from shared.identity.token_policy import Policy
 from shared.identity.tokens import Tokens
 from shared.principals import Caller, Kind, Principal
-from shared.problems import CommunicationUnavailable, InvalidRequest, Throttled
+from shared.problems import InvalidRequest, Throttled
 from shared.tables import Row
+from shared.unavailable import CommunicationUnavailable
 from shared.upstream.concurrency import SingleFlight
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -12,10 +12,11 @@ from shared.meetings.graph import MeetingGone, MeetingPlan
 from shared.meetings.graph_answers import OnlineMeeting
 from shared.meetings.meetings import Meetings
 from shared.meetings.scheduled_meetings import ScheduledMeetings
-from shared.problems import GraphUnavailable, Problem
+from shared.problems import Problem
 from shared.sharing.invitations import Invitations
 from shared.sharing.shared_calls import SharedCalls
 from shared.tables import FRIENDS, IDENTITIES, INTENTS, INVITATIONS, MEETINGS, SHARED_CALLS
+from shared.unavailable import GraphUnavailable
 from tests.support.interleaving import Schedule
 from tests.support.memory_tables import memory_clients
 from tests.support.world import World

@@ -12,7 +12,7 @@ from azure.core.exceptions import ClientAuthenticationError
 from devstack.issuer.tokens import issuer_key, mint
 from devstack.issuer.users import object_id
 from shared.meetings.graph import GraphApi, MeetingGone, MeetingPlan
-from shared.problems import GraphRefused, GraphTokenRefused, OrganizerRefused
+from shared.unavailable import GraphRefused, GraphTokenRefused, OrganizerRefused
 from shared.upstream.clients import Upstream
 from tests.support.control import Control
 from tests.support.stack import Stack

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from shared.meetings.rows import MAKE
-from shared.problems import GraphUnavailable, MeetingRefused
+from shared.problems import MeetingRefused
 from shared.sharing.rows import RECORD_ROW, SharedCallRecord
 from shared.tables import SHARED_CALLS
+from shared.unavailable import GraphUnavailable
 from tests.meetings.meeting_world import ANN, BEN, CAT, PLAN, MeetingWorld
 from tests.support.deeds import Wish
 

@@ -3,16 +3,10 @@
 import pytest
 
 from shared.meetings.rows import CANCEL, MAKE
-from shared.problems import (
-    GraphRefused,
-    GraphTokenRefused,
-    GraphUnavailable,
-    NotConfigured,
-    OrganizerRefused,
-    Problem,
-)
+from shared.problems import NotConfigured, Problem
 from shared.sharing.rows import RECORD_ROW
 from shared.tables import SHARED_CALLS
+from shared.unavailable import GraphRefused, GraphTokenRefused, GraphUnavailable, OrganizerRefused
 from tests.meetings.meeting_world import ANN, MeetingWorld
 from tests.support.deeds import Wish
 

@@ -6,9 +6,10 @@ import pytest
 
 from shared.intents import Intent
 from shared.meetings.rows import CANCEL, MAKE
-from shared.problems import Conflict, GraphUnavailable
+from shared.problems import Conflict
 from shared.sharing.rows import RECORD_ROW, SharedCallRecord
 from shared.tables import SHARED_CALLS
+from shared.unavailable import GraphUnavailable
 from tests.meetings.meeting_world import ANN, MeetingWorld
 
 type Begin = Callable[[MeetingWorld], Awaitable[Intent]]

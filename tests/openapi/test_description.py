@@ -8,12 +8,10 @@ from typing import Any
 
 import pytest
 
-import shared.problems
 from shared.http import IDEMPOTENCY_KEY
 from shared.openapi.document import DESCRIPTION, description, text_of
 from shared.openapi.functions import operations
-from shared.problems import Problem
-from tests.support.described import codes_of, described
+from tests.support.described import codes_of, described, problems
 from tests.support.node import run_node_package
 from tests.support.stack import ROOT
 
@@ -158,8 +156,7 @@ def test_a_link_leads_to_an_operation_with_all_that_its_path_needs() -> None:
 
 
 def test_every_problem_is_of_some_operation() -> None:
-    kinds = [kind for kind in vars(shared.problems).values() if isinstance(kind, type)]
-    codes = {kind.code for kind in kinds if issubclass(kind, Problem) and hasattr(kind, "code")}
+    codes = {kind.code for kind in problems()}
 
     assert codes == {code for _, _, _, code in described()} - {"ok"}
 
@@ -180,12 +177,7 @@ def test_each_operation_says_who_may_ask() -> None:
 
 
 def test_each_status_of_a_problem_is_that_of_its_code() -> None:
-    kinds = [kind for kind in vars(shared.problems).values() if isinstance(kind, type)]
-    statuses = {
-        kind.code: kind.status
-        for kind in kinds
-        if issubclass(kind, Problem) and hasattr(kind, "code")
-    }
+    statuses = {kind.code: kind.status for kind in problems()}
     for method, path, operation in described_operations():
         codes = set[str]()
         for status, answer in operation["responses"].items():

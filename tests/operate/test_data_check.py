@@ -12,7 +12,6 @@ from azure.core.exceptions import ServiceRequestError
 
 from shared.identity.rows import is_spare
 from shared.intents import Intents
-from shared.problems import StorageUnavailable
 from shared.stored_rows import Row
 from shared.table_api import Continuation, Parameter
 from shared.tables import (
@@ -25,6 +24,7 @@ from shared.tables import (
     SHARED_CALLS,
     RowChanged,
 )
+from shared.unavailable import StorageUnavailable
 from tests.golden.rows import golden_rows
 from tests.operate.call_corruptions import CORRUPTIONS
 from tests.operate.corruptions import (

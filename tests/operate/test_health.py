@@ -8,7 +8,7 @@ import pytest
 from shared.intents import RunNote
 from shared.operate.health import KEPT_SECONDS, Health
 from shared.operate.overdue import TidyWatch
-from shared.problems import KeysUnavailable
+from shared.unavailable import KeysUnavailable
 
 
 class Clock:

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from shared.intents import SHARDS, Intents, backoff
-from shared.problems import GraphUnavailable, StorageUnavailable
 from shared.tables import Table
+from shared.unavailable import GraphUnavailable, StorageUnavailable
 from tests.operate.tidy_world import (
     LATER,
     Clock,

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from shared.intents import Intents
-from shared.problems import StorageUnavailable
+from shared.unavailable import StorageUnavailable
 from tests.operate.tidy_world import Clock, Finishers, MakeTidy, Sweeper, noted
 
 pytestmark = pytest.mark.emulators

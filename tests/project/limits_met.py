@@ -27,8 +27,8 @@ from shared.identity.teams import Teams
 from shared.identity.token_policy import Policy
 from shared.identity.tokens import Tokens
 from shared.principals import Caller, Kind, Principal
-from shared.problems import IdentityGone
 from shared.tables import IDENTITIES, Table
+from shared.unavailable import IdentityGone
 from tests.support.interleaving import Schedule
 from tests.support.memory_tables import memory_clients
 from tests.support.world import VOIP, World

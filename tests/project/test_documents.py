@@ -5,7 +5,6 @@ import json
 import re
 from pathlib import Path
 
-import shared.problems
 from devstack.stack.certificates import Certificates
 from devstack.stack.plan import Plan
 from devstack.stack.ports import DEFAULT_PORTS
@@ -15,11 +14,11 @@ from shared.bot_calls.settings import read_bot_call_settings
 from shared.calls.settings import read_call_settings
 from shared.identity.settings import read_identity_settings
 from shared.meetings.settings import read_meeting_settings
-from shared.problems import Problem
 from shared.settings import load
 from shared.settings_reader import SettingsReader
 from shared.upstream.settings import read_upstream_settings
 from tests.project.settings_world import GOOD
+from tests.support.described import problems
 from tests.support.pages import page
 from tests.support.stack import ROOT
 
@@ -47,12 +46,7 @@ def test_every_route_is_on_the_page_of_the_api_with_who_may_call_it() -> None:
 
 
 def test_every_problem_code_is_explained_under_its_own_heading() -> None:
-    kinds = [kind for kind in vars(shared.problems).values() if isinstance(kind, type)]
-    statuses = {
-        kind.code: kind.status
-        for kind in kinds
-        if issubclass(kind, Problem) and hasattr(kind, "code")
-    }
+    statuses = {kind.code: kind.status for kind in problems()}
     found = re.findall(
         r"^### `(.+)`\n\*\*(\d+)\*\*\. .+\n\n\*\*What to do\*\*: .+$", TROUBLESHOOTING, re.MULTILINE
     )

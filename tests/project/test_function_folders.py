@@ -20,6 +20,7 @@ USUAL = {
     "shared.bounds",
     "shared.auth.roles",
     "shared.problems",
+    "shared.unavailable",
 }
 
 # What some folders need besides, each with the reason.

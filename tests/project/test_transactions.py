@@ -16,10 +16,10 @@ from azure.core.exceptions import (
 )
 from azure.data.tables import TableTransactionError
 
-from shared.problems import StorageUnavailable
 from shared.stored_rows import Row, Value
 from shared.table_api import Delete, Insert, Operation, Replace
 from shared.tables import INTENTS, RowChanged, RowExists, Table
+from shared.unavailable import StorageUnavailable
 from shared.upstream.errors import error_code
 from tests.project.wire_and_sdk import (
     KEYS,

@@ -11,10 +11,17 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import shared.problems
+import shared.unavailable
+from shared.problems import Problem
+
 ROOT = Path(__file__).parents[2]
 # What `shared.http.serving.answer` logs.
 _ANSWER = re.compile(rb"shared\.http\.serving \[[^]]*\]: (\w+) (\w+): (\d{3}) ([\w-]+) in \d+ ms")
 _OK = "ok"
+
+# Where problems are declared.
+_PROBLEMS = (shared.problems, shared.unavailable)
 
 type Answered = tuple[str, str, int, str]  # function, method, status, problem or "ok"
 
@@ -78,3 +85,10 @@ def codes_of(document: dict[str, Any], answer: dict[str, Any]) -> list[str]:
 
 
 DESCRIBED_ANSWERS = DescribedAnswers()
+
+
+def problems() -> set[type[Problem]]:
+    """All that have a code."""
+    declared = (kind for module in _PROBLEMS for kind in vars(module).values())
+    kinds = {kind for kind in declared if isinstance(kind, type) and issubclass(kind, Problem)}
+    return {kind for kind in kinds if hasattr(kind, "code")}

@@ -9,9 +9,10 @@ import pytest
 from devstack.well_known import TEAMS_ACCOUNT_ID
 from shared.operate.doctor import examine
 from shared.operate.teams_phone import main, run
-from shared.problems import AssignmentRefused, CommunicationUnavailable
+from shared.problems import AssignmentRefused
 from shared.settings import load
 from shared.teams_phone.acs import Assignment, Assignments
+from shared.unavailable import CommunicationUnavailable
 from shared.upstream.clients import Upstream
 from tests.support.control import Control
 from tests.support.stack import Stack
