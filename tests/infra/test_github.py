@@ -51,7 +51,7 @@ def test_workflows_run_what_people_run() -> None:
 
     assert "- run: .ci/run\n" in text["check"]
     assert (
-        "dev.py test -n 2 --installation --slow --soak --session-timeout 14400\n" in text["nightly"]
+        "dev.py test -n 3 --installation --slow --soak --session-timeout 14400\n" in text["nightly"]
     )
     assert "python3 dev.py sbom --output" in text["release"]
     for command in re.findall(r"az bicep \S+ --file (\S+)", text["bicep"]):

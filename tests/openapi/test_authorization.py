@@ -12,7 +12,8 @@ import pytest_asyncio
 
 from tests.friends.test_friends_secrecy import told
 from tests.openapi.callers import ERASED, OWNER, Caller, Scene, scene_on
-from tests.openapi.matrix import FORBIDDEN, MATRIX, NOT_FOUND, OTHERS, UNAUTHENTICATED, Row
+from tests.openapi.matrix import MATRIX
+from tests.openapi.matrix_row import FORBIDDEN, NOT_FOUND, OTHERS, UNAUTHENTICATED, Row
 from tests.support.api import Reply, ask
 from tests.support.ports import free_port
 from tests.support.stack import ROOT, Issuer, Stack

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from shared.friends.friends import Friends
 from shared.friends.friendships import Friendships
 from shared.friends.withdrawn import WITHDRAWN, WithdrawnRequests
-from shared.identity.acs import Grant
 from shared.identity.bot_places import BotPlaces
 from shared.identity.bots import Bots
 from shared.identity.enrolment import Enrolment
@@ -44,6 +43,7 @@ from shared.tables import (
 )
 from tests.support import sampling
 from tests.support.deeds import Decisions, Deed, Wish
+from tests.support.fake_acs import FakeAcs
 from tests.support.interleaving import Instance, Schedule, Stopped
 
 WHO = ("ann", "ben", "cat", "dan")
@@ -64,30 +64,6 @@ def searching(examples: int) -> settings:
         phases=(Phase.explicit, Phase.generate, Phase.shrink),
         suppress_health_check=list(HealthCheck),
     )
-
-
-class FakeAcs:
-    """Identities are numbers; none is made or used up for nothing."""
-
-    def __init__(self, resource: str) -> None:
-        self._resource = resource
-        self._serial = itertools.count()
-        self.living: set[str] = set()
-
-    async def create_user(self, scopes: frozenset[str], minutes: int) -> tuple[str, Grant]:
-        user_id = f"8:acs:{self._resource}_{next(self._serial)}"
-        self.living.add(user_id)
-        return user_id, await self.issue_token(user_id, scopes, minutes)
-
-    async def issue_token(self, user_id: str, scopes: frozenset[str], minutes: int) -> Grant:
-        now = datetime.now(UTC)
-        return Grant("token", now + timedelta(hours=1), scopes, minutes, now)
-
-    async def revoke_tokens(self, user_id: str) -> None:
-        pass
-
-    async def delete_user(self, user_id: str) -> None:
-        self.living.discard(user_id)
 
 
 @dataclass(frozen=True)
