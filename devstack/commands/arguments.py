@@ -4,7 +4,8 @@ Readable by Python 3.6, and standard library only (see dev.py).
 """
 
 import argparse
-from typing import Callable, List, Mapping, Union
+import difflib
+from typing import Callable, Iterable, List, Mapping, Tuple, Union
 
 DESCRIPTION = """\
 Runs the trusted service and everything it needs on this machine, with no Azure account.
@@ -90,7 +91,8 @@ def add_doctor_and_hook(commands: "argparse._SubParsersAction[argparse.ArgumentP
     )
 
 
-def parser(measures: Mapping[str, str]) -> argparse.ArgumentParser:
+def parser(measures: Mapping[str, str]) -> Tuple[argparse.ArgumentParser, List[str]]:
+    """The command line, and its commands."""
     top = argparse.ArgumentParser(
         prog="dev.py",
         description=DESCRIPTION,
@@ -104,11 +106,9 @@ def parser(measures: Mapping[str, str]) -> argparse.ArgumentParser:
         "--ports",
         type=ports,
         metavar="PORTS",
-        help="a number such as 8070: that port and the next {}; auto: free ones. Both are kept in "
-        "the state folder for later starts. default: 7070 to 7077 and 10002, for this start. "
-        "Without it: the kept ones if there are any, else the default ones".format(
-            NUMBER_OF_PORTS - 1
-        ),
+        help="8070, say: that port and the next {}. auto: free ones. default: 7070 to 7077 and "
+        "10002, this time only. Without the option: the ports of the last start, which the state "
+        "folder keeps".format(NUMBER_OF_PORTS - 1),
     )
     run.add_argument("--state", metavar="DIR", help=STATE_HELP)
     run.add_argument(
@@ -274,7 +274,7 @@ def parser(measures: Mapping[str, str]) -> argparse.ArgumentParser:
     data.add_argument(
         "--rate", type=float, metavar="N", help="reads of storage in a second (default: 300)"
     )
-    return top
+    return top, list(commands.choices)
 
 
 def read_arguments(argv: List[str], measures: Mapping[str, str]) -> argparse.Namespace:
@@ -290,4 +290,23 @@ def read_arguments(argv: List[str], measures: Mapping[str, str]) -> argparse.Nam
         return argparse.Namespace(command="test", pytest_arguments=argv[1:])
     if not argv:
         argv = ["--help"]
-    return parser(measures).parse_args(argv)
+    top, known = parser(measures)
+    if argv[0] not in ("-h", "--help", *known):
+        top.exit(2, "dev.py: {}\n".format(misplaced(argv, known)))
+    return top.parse_args(argv)
+
+
+def misplaced(argv: List[str], known: Iterable[str]) -> str:
+    """What to say of a first word that is no command."""
+    first = argv[0]
+    if first.startswith("-"):
+        command = next((word for word in argv if word in known), "run")
+        others = [word for word in argv if word != command]
+        return "options come after the command: python3 dev.py {}".format(
+            " ".join([command, *others])
+        )
+    if first == "stop":
+        return "there is no command stop: Ctrl-C in the terminal of `dev.py run` stops the stack"
+    near = difflib.get_close_matches(first, known, 1)
+    meant = "did you mean {}? ".format(near[0]) if near else ""
+    return "there is no command {!r}: {}`python3 dev.py --help` lists all".format(first, meant)

@@ -45,8 +45,9 @@ def find_settings(file: Path | None, given_state: str | None) -> Settings:
     if given_state is not None:
         raise StackError(no_stack_message(given_state))
     # People ask the doctor before they have started anything.
-    nothing = "environment variables only: no local.settings.json, no running stack"
-    return Settings(f"{nothing} (python3 dev.py run starts one)", {})
+    nothing = "none found: no local.settings.json, no running stack"
+    start = "To look at the local stack, start it first: python3 dev.py run"
+    return Settings(f"{nothing}. {start}. What follows is of environment variables only.", {})
 
 
 def _values(file: Path) -> dict[str, str]:
