@@ -259,7 +259,7 @@ def test_doctor_looks_at_a_stack_that_is_named_rather_than_at_local_settings(
     assert named.returncode == 0, named.stdout + named.stderr
     assert "running stack" in named.stdout
     assert f"{tmp_path / 'local.settings.json'} has no object" in local.stderr
-    assert "no running stack (python3 dev.py run starts one)" in nothing.stdout
+    assert "no running stack. To look at the local stack, start it first" in nothing.stdout
 
 
 def test_doctor_says_that_the_named_stack_does_not_run(dev: Dev, tmp_path: Path) -> None:
