@@ -22,6 +22,7 @@ TECHNIQUES: dict[str, tuple[str, set[str]]] = {
 
 # Roughly how long one takes, compared with the others.
 _WEIGHTS = {"whole_stack": 20, "emulators": 4, "rules": 1}
+_WEIGHTS_WHEN_ASKED_FOR = {"installation": 400, "slow": 80, "soak": 400}
 
 # By marker, which is an option too.
 ONLY_WHEN_ASKED_FOR = {
@@ -52,7 +53,7 @@ def leave_out_what_was_not_asked_for(config: pytest.Config, items: list[pytest.I
     """The default run is to take five minutes: what is marked otherwise runs with an option."""
     for name in ONLY_WHEN_ASKED_FOR:
         if not config.getoption(f"--{name}"):
-            left_out = [item for item in items if item.get_closest_marker(name)]
+            left_out = [item for item in items if _is(item, name)]
             config.hook.pytest_deselected(items=left_out)
             items[:] = [item for item in items if item not in left_out]
 
@@ -70,7 +71,8 @@ def longest_first(items: list[pytest.Item]) -> None:
     at about the same time."""
     weights: Counter[str] = Counter()
     for item in items:
-        weights[group_of(item.nodeid)] += _WEIGHTS[_technique(item) or "rules"]
+        asked_for = [n for name, n in _WEIGHTS_WHEN_ASKED_FOR.items() if _is(item, name)]
+        weights[group_of(item.nodeid)] += max([_WEIGHTS[_technique(item) or "rules"], *asked_for])
     items.sort(key=lambda item: -weights[group_of(item.nodeid)])
 
 
@@ -89,4 +91,8 @@ def scheduler(*arguments: Any) -> LoadScopeScheduling:
 
 
 def _technique(item: pytest.Item) -> str | None:
-    return next((name for name in TECHNIQUES if item.get_closest_marker(name)), None)
+    return next((name for name in TECHNIQUES if _is(item, name)), None)
+
+
+def _is(item: pytest.Item, marker: str) -> bool:
+    return item.get_closest_marker(marker) is not None
