@@ -41,7 +41,7 @@ def make_package(folder: Path) -> int:
     folder.mkdir(parents=True)
     (folder / MARKER).touch()
     number = 0
-    for name in _deployed():
+    for name in deployed(ROOT):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, folder / name)
         number += 1
@@ -56,11 +56,11 @@ def make_package(folder: Path) -> int:
     return number
 
 
-def _deployed() -> Iterator[str]:
-    """The files that .funcignore leaves, by their paths in the repository."""
-    ignored = GitIgnoreSpec.from_lines((ROOT / ".funcignore").read_text("utf-8").splitlines())
-    for at, folders, files in os.walk(ROOT):
-        inside = Path(at).relative_to(ROOT)
+def deployed(root: Path) -> Iterator[str]:
+    """The files that .funcignore lets in, by their paths in the repository."""
+    ignored = GitIgnoreSpec.from_lines((root / ".funcignore").read_text("utf-8").splitlines())
+    for at, folders, files in os.walk(root):
+        inside = Path(at).relative_to(root)
         folders[:] = sorted(
             name
             for name in folders

@@ -137,21 +137,6 @@ def test_the_example_points_the_core_tools_at_the_stacks_default_ports(tmp_path:
     assert load(values).identity.token_scopes == {"voip"}
 
 
-def test_what_is_not_the_app_is_not_deployed() -> None:
-    ignored = (ROOT / ".funcignore").read_text("utf-8").split()
-    deployed = {"host.json", "requirements.txt", "shared", "docs"}
-    deployed |= {path.parent.name for path in ROOT.glob("*/function.json")}
-    # All of `docs` but the description, which is served.
-    assert "docs" not in ignored
-    assert ignored.index("!docs/openapi.json") > ignored.index("docs/*")
-    kept_back = {"tests", "devstack", "dev.py", "local.settings.json", "mkdocs.yml", "site"}
-    kept_back |= {"requirements-run.txt", "requirements-dev.txt"}
-
-    assert kept_back <= set(ignored)
-    assert not deployed & set(ignored)
-    assert ignored.index("!.python_packages") > ignored.index(".*")
-
-
 def test_every_package_and_module_of_the_service_is_in_the_table_of_the_architecture() -> None:
     table = page("architecture.md").partition("| in `shared/` |")[2]
     parts = {path.name for path in (ROOT / "shared").iterdir() if path.name[0] not in "_."}
