@@ -141,14 +141,15 @@ async def tenant_of(token: GetToken) -> str:
 
 def keep(name: str, value: str) -> None:
     """Keep a value in the azd environment. It is handed over in a file that nobody else may read,
-    because everybody on this machine sees the arguments of a process.
+    because everybody on this machine sees the arguments of a process. A kill in between leaves the
+    file, in a folder by whose name the operator finds it: docs/deploy.md.
 
     Raises:
         HookError: azd does not take it.
     """
     if not _PLAIN.fullmatch(value):
         raise HookError(f"{name} has characters that azd would not keep as they are")
-    with tempfile.TemporaryDirectory() as folder:  # of mode 700
+    with tempfile.TemporaryDirectory(prefix="trusted-service-") as folder:  # of mode 700
         file = Path(folder) / "values.env"
         file.touch(0o600)
         file.write_text(f"{name}='{value}'\n", "utf-8")

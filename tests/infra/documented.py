@@ -14,7 +14,8 @@ from pathlib import Path
 from tests.support.stack import ROOT
 
 _BASH = shutil.which("bash") or "bash"
-_BLOCK = re.compile(r"^```[a-z]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# Of a list too, whose blocks are indented.
+_BLOCK = re.compile(r"^ *```[a-z]*\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"`([^`\n]+)`")
 _AZ = re.compile(r"\baz [a-z]")
 # A name that people are to fill in; the shell has an example of each.
@@ -33,13 +34,16 @@ _VARIABLES = {
     "API_CLIENT_ID": _ID,
     "WHO": _ID,
     "ACS_ID": _RESOURCE,
+    "KEYS": ".",
 }
 # Of the other programs none is there, and none is missed. `-u`: a variable nobody sets is a fault.
 _SHELL = f"""
 set -u
 command_not_found_handle() {{ :; }}
 cd() {{ :; }}
+mktemp() {{ echo .; }}
 az() {{
+  {{ [ -f /dev/stdout ] && printf 'file\\0' >> noted || printf 'screen\\0' >> noted; }}
   {{ printf '%s\\0' "$@"; printf '\\1\\0'; }} >> noted
   case "$*" in *"--query id "*) echo {_RESOURCE};; *) echo {_ID};; esac
 }}
@@ -48,10 +52,11 @@ az() {{
 
 @dataclass(frozen=True)
 class Line:
-    """One command of `az`, and the document it is in."""
+    """One command of `az`, the document it is in, and whether a file takes what it prints."""
 
     document: str
     arguments: tuple[str, ...]
+    is_into_file: bool = False
 
     def __str__(self) -> str:
         return f"{self.document}: az {shlex.join(self.arguments)}"
@@ -102,7 +107,8 @@ def az_lines(document: str, text: str, folder: Path) -> list[Line]:
         return []
     commands = noted.read_text("utf-8").split("\1\0")[:-1]
     noted.unlink()
-    return [Line(document, tuple(command.split("\0")[:-1])) for command in commands]
+    made = [command.split("\0")[:-1] for command in commands]
+    return [Line(document, tuple(words), output == "file") for output, *words in made]
 
 
 def mentions(text: str) -> list[tuple[str, ...]]:
