@@ -28,6 +28,8 @@ ARM = "https://management.azure.com"
 _KEY_BYTES = 48
 _TABLES_TRIES = 6
 _TABLES_PAUSE = 20.0
+# Of the folder with a value on its way to azd, by which it is found if it is left.
+FOLDER_PREFIX = "trusted-service-hook-"
 # What a line of an azd environment holds between two apostrophes, as it is.
 _PLAIN = re.compile(r"[^'\x00-\x1f\x7f]*")
 _HOOKS = ("preprovision", "postprovision", "postdeploy", "postdown")
@@ -149,7 +151,7 @@ def keep(name: str, value: str) -> None:
     """
     if not _PLAIN.fullmatch(value):
         raise HookError(f"{name} has characters that azd would not keep as they are")
-    with tempfile.TemporaryDirectory(prefix="trusted-service-") as folder:  # of mode 700
+    with tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX) as folder:  # of mode 700
         file = Path(folder) / "values.env"
         file.touch(0o600)
         file.write_text(f"{name}='{value}'\n", "utf-8")

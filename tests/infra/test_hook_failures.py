@@ -15,6 +15,7 @@ from aiohttp.test_utils import TestServer
 
 from infra.hooks import __main__ as hooks
 from infra.hooks.rest import HookError, Rest
+from tests.support.pages import page
 from tests.support.stack import ROOT
 
 CANARY = "canary-for-event-grid-with-32-characters"
@@ -287,7 +288,10 @@ def test_a_key_is_kept_without_being_an_argument_of_a_process(tmp_path: Path) ->
     assert CANARY not in str(noted["arguments"])
     assert noted["text"] == f"EVENT_GRID_KEY='{CANARY}'\n"
     assert noted["modes"] == ["0o600", "0o700"]
-    assert not Path(noted["arguments"][-1]).exists()
+    file = Path(noted["arguments"][-1])
+    assert not file.exists()
+    assert file.parent.name.startswith(hooks.FOLDER_PREFIX)
+    assert f"/{hooks.FOLDER_PREFIX}*" in page("deploy.md")
 
 
 @pytest.mark.slow
