@@ -108,6 +108,15 @@ LIVE_CALLS = Limit(
 # for. One more is not answered, and hears that the line is busy. The setting is
 # MAX_CALLS_PER_ACCOUNT. A large office has that many at its busiest.
 CALLS_TO_ACCOUNT = 100
+# Calls to one bot that were turned away because too many went on, and are kept, a minute, on each
+# host: for some minutes, until `Tidy` removes them, so that a repeated delivery is answered alike,
+# and an operator sees that a line is full. Of more nothing is kept: anybody may call in vain as
+# often as they like, and `Tidy` works on 800 intents in five minutes.
+TURNED_AWAY_KEPT = 20
+# Minutes of a bot's part in a call, from its ringing until the bot has connected the caller to
+# somebody: else a caller who presses one key after the other keeps a place of an account for as
+# long as the bot's audio takes. Nobody who looks for a person needs so long.
+BOT_MINUTES = 15
 # One call of 50, and as many invitations as it may have besides, and a few more.
 LEGS = Limit(
     "legs", 120, "people, bots and numbers called and invited a minute", TooManyLegs,

@@ -126,7 +126,7 @@ class Attendant:
         if bot_state is None:
             return found
         menu = self._settings.script_of(bot_state.bot).menu
-        turn, following = bot_state.turn, next_turn(menu, found)
+        turn, following = bot_state.turn, next_turn(menu, found, self._now())
         if following is not None:
             return self._with_new_turn(found, bot_state, following, request_id)
         is_ours = turn is not None and turn.claimed_by == request_id
@@ -254,7 +254,7 @@ class Attendant:
         self, connection_id: str, bot_state: BotCallState, call: Call, turn: BotTurn
     ) -> None:
         choice = self._settings.script_of(bot_state.bot).menu.choices.get(turn.tone)
-        raw_id = await self._connecting.raw_id_of(call, bot_state, turn.tone, choice)
+        raw_id = await self._connecting.raw_id_of(call, bot_state, choice)
         # Record the guest before inviting them: a list of participants that shows them must not
         # come before we know that they are a guest.
         changed = await self._records.change(call.call_id, lambda found: _with_guest(found, raw_id))

@@ -24,26 +24,22 @@ class Connecting:
         self._identities = identities
         self._find_agent = find_agent
 
-    async def raw_id_of(
-        self, call: Call, bot_state: BotCallState, tone: str, choice: Choice | None
-    ) -> str:
-        """Raw id of whom the choice of a tone connects.
+    async def raw_id_of(self, call: Call, bot_state: BotCallState, choice: Choice | None) -> str:
+        """Raw id of whom a choice of the menu connects. No log tells which key was pressed.
 
         Raises:
             CallRefused: nobody can be connected; it says why.
         """
         if call.account is not None and isinstance(choice, Connect):
             # Teams adds phones and agents; of users of ACS nothing is documented.
-            logger.warning("the menu: %s connects to a user, and a Teams account was called", tone)
+            logger.warning("a menu connects to a user, and a Teams account was called")
             raise CallRefused(reasons.AGENTS_ONLY)
         if call.account is None and isinstance(choice, ConnectAgent):
-            logger.warning(
-                "the menu: %s connects to an agent, and no Teams account is called", tone
-            )
+            logger.warning("a menu connects to an agent, and no Teams account was called")
             raise CallRefused(reasons.NO_AGENTS)
         raw_id = await self._find(call, choice)
         if raw_id is None:
-            logger.warning("the menu: %s connects to nobody of the bot's realm", tone)
+            logger.warning("a menu connects to nobody of the bot's realm")
             raise CallRefused(reasons.NOBODY_TO_CONNECT)
         if raw_id == bot_state.caller:
             raise CallRefused(reasons.CONNECTS_CALLER)

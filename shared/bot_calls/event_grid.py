@@ -53,7 +53,7 @@ class IncomingCallResult(StrEnum):
     STRANGER = "stranger"  # the caller is not of the bot's realm: calls never cross realms
     LATE = "late"  # the call does not ring any more
     MISSED = "missed"  # ACS did not let us answer the call
-    BUSY = "busy"  # too many calls of the caller go on
+    BUSY = "busy"  # too many calls of the caller, or to the account, go on
     FILED = "filed"  # the event is about the file of a recording of ours
 
 

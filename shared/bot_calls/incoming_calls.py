@@ -5,14 +5,16 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from shared import audit
 from shared.bot_calls.event_grid import GridEvent, IncomingCallResult, RingingCall
+from shared.bot_calls.places import Places, RecordedCall
 from shared.bot_calls.routing import Route, Routing
 from shared.bot_calls.settings import BotCallSettings
+from shared.bounds import TURNED_AWAY_KEPT
 from shared.calls import reasons
 from shared.calls.acs import CallAutomationApi, CallGone
 from shared.calls.acs_types import RepeatabilityHeaders
@@ -27,8 +29,9 @@ from shared.calls.rows import Call, CallState
 from shared.calls.settling import PLACE
 from shared.intents import Intent, Intents
 from shared.keys import key
-from shared.principals import Kind, Principal
-from shared.problems import CallRefused, NotConfigured, NotFound, Problem
+from shared.limits import Budget
+from shared.principals import Kind
+from shared.problems import CallRefused, NotConfigured, NotFound, Problem, Throttled
 
 logger = logging.getLogger(__name__)
 
@@ -36,61 +39,6 @@ logger = logging.getLogger(__name__)
 _RINGING_TIME = timedelta(seconds=30)
 _NOT_RINGING = Reason(404, 0, reasons.NOT_RINGING)
 _REFUSED = Reason(400, 0, reasons.NOT_ANSWERED)
-_CALLER_BUSY = Reason(486, 0, reasons.CALLER_BUSY)
-_ACCOUNT_BUSY = Reason(486, 0, reasons.ACCOUNT_BUSY)
-
-
-@dataclass(frozen=True)
-class _RecordedCall:
-    """A call that rings, and its record.
-
-    Attributes:
-        intent: leads Tidy to the call, if this delivery is the first about it.
-    """
-
-    route: Route
-    call: Call
-    intent: Intent | None
-
-
-class _Places:
-    """Which of the calls of a delivery have a place among those of their caller, and of the Teams
-    resource account that was called. All calls of one caller, or account, take their places at
-    once, the earlier before the later."""
-
-    def __init__(self, limit: CallLimit, recorded: Iterable["_RecordedCall"]) -> None:
-        self._limit = limit
-        self._waiting = [
-            one
-            for one in recorded
-            if one.call.state is CallState.PLACING and one.call.bot_state is None
-        ]
-        self._waiting.sort(key=lambda one: (one.call.created_at, one.call.call_id))
-        self._taking: dict[Principal | str, asyncio.Task[set[str]]] = {}
-
-    async def refusal(self, route: Route, call: Call) -> Reason | None:
-        """Why there is no place for a call; None if it has its places."""
-        if call.call_id not in await self._taken(route.caller):
-            return _CALLER_BUSY
-        if route.account is not None and call.call_id not in await self._taken(route.account):
-            return _ACCOUNT_BUSY
-        return None
-
-    def _taken(self, whose: Principal | str) -> Awaitable[set[str]]:
-        """Those of the calls of a caller, or to an account, that have a place."""
-        if whose not in self._taking:
-            ids = dict.fromkeys(
-                one.call.call_id
-                for one in self._waiting
-                if whose in (one.route.caller, one.route.account)
-            )
-            take = (
-                self._limit.take_to_account(whose, ids)
-                if isinstance(whose, str)
-                else self._limit.take_to_bots(whose, ids)
-            )
-            self._taking[whose] = asyncio.create_task(take)
-        return self._taking[whose]
 
 
 class IncomingCalls:
@@ -122,6 +70,7 @@ class IncomingCalls:
         self._intents = intents
         self._add_file = add_file
         self._now = now
+        self._turned_away = Budget(TURNED_AWAY_KEPT, now)
 
     def check_settings(self) -> None:
         """Check the settings without which no event can be dealt with. Files of recordings need no
@@ -146,8 +95,8 @@ class IncomingCalls:
         """
         # All are recorded before those of any caller take their places, which needs one look.
         recorded = await asyncio.gather(*map(self._record, events), return_exceptions=True)
-        calls = [one for one in recorded if isinstance(one, _RecordedCall)]
-        places = _Places(self._limit, calls)
+        calls = [one for one in recorded if isinstance(one, RecordedCall)]
+        places = Places(self._limit, calls)
         results = await asyncio.gather(
             *(self._handle(one, places) for one in recorded), return_exceptions=True
         )
@@ -157,7 +106,7 @@ class IncomingCalls:
                 raise result
         return [result for result in results if isinstance(result, IncomingCallResult)]
 
-    async def _record(self, event: GridEvent) -> "IncomingCallResult | _RecordedCall":
+    async def _record(self, event: GridEvent) -> IncomingCallResult | RecordedCall:
         file, ringing = event.file, event.ringing
         if file is not None and await self._add_file(file):
             return IncomingCallResult.FILED
@@ -175,19 +124,19 @@ class IncomingCalls:
         return await self._begin(route)
 
     async def _handle(
-        self, recorded: "IncomingCallResult | _RecordedCall | BaseException", places: "_Places"
+        self, recorded: IncomingCallResult | RecordedCall | BaseException, places: Places
     ) -> IncomingCallResult:
         if isinstance(recorded, BaseException):
             raise recorded
         result = (
             await self._answer_once(recorded, places)
-            if isinstance(recorded, _RecordedCall)
+            if isinstance(recorded, RecordedCall)
             else recorded
         )
         logger.info("an event of Event Grid: %s", result)
         return result
 
-    async def _begin(self, route: Route) -> "_RecordedCall":
+    async def _begin(self, route: Route) -> RecordedCall:
         """Record the call, or find what an earlier delivery began.
 
         The key of the record is the context, with which a call can be answered only once: the ids
@@ -206,19 +155,33 @@ class IncomingCalls:
         call = await self._records.begin(
             route.bot, idempotency_key, "", route.caller, before_writing=note
         )
-        return _RecordedCall(route, call, begun)
+        return RecordedCall(route, call, begun)
 
-    async def _answer_once(
-        self, recorded: "_RecordedCall", places: "_Places"
-    ) -> IncomingCallResult:
+    async def _answer_once(self, recorded: RecordedCall, places: Places) -> IncomingCallResult:
         """Answer a recorded call, or continue what an earlier delivery began."""
-        result = await self._result_of(recorded, places)
-        intent, is_answered = recorded.intent, result is IncomingCallResult.ANSWERED
-        if intent and not (is_answered and intent.subject == recorded.call.call_id):
+        result, intent = await self._result_of(recorded, places), recorded.intent
+        has_more = result is IncomingCallResult.ANSWERED
+        if result is IncomingCallResult.BUSY:
+            has_more = await self._keep_turned_away(recorded)
+        if intent and not (has_more and intent.subject == recorded.call.call_id):
             await self._intents.end(intent)
         return result
 
-    async def _result_of(self, recorded: "_RecordedCall", places: "_Places") -> IncomingCallResult:
+    async def _keep_turned_away(self, recorded: RecordedCall) -> bool:
+        """Keep the record of a call that was turned away, until no delivery comes again; then Tidy
+        removes it. Of many it is removed at once: anybody can make as many such calls as they like.
+
+        Returns:
+            Whether Tidy has to remove it.
+        """
+        try:
+            self._turned_away.spend(recorded.route.bot)
+        except Throttled:
+            await self._records.abandon(recorded.call)
+            return False
+        return True
+
+    async def _result_of(self, recorded: RecordedCall, places: Places) -> IncomingCallResult:
         route, call = recorded.route, recorded.call
         try:
             result = await self._continue(recorded, places)
@@ -230,7 +193,7 @@ class IncomingCalls:
         result_of_erasure = await self._discard_if_erased(route, call)
         return result if result_of_erasure is None else result_of_erasure
 
-    async def _continue(self, recorded: "_RecordedCall", places: "_Places") -> IncomingCallResult:
+    async def _continue(self, recorded: RecordedCall, places: Places) -> IncomingCallResult:
         """Do what has not been done for the call yet.
 
         Raises:
@@ -307,13 +270,17 @@ class IncomingCalls:
             logger.warning("a call without a record is not ended yet: %s", failed.code)
 
     async def _reject(self, call: Call, ringing: RingingCall, reason: Reason) -> IncomingCallResult:
-        """Reject a call because too many go on: the caller hears that the line is busy."""
-        await self._record_missed(call, reason)
+        """Reject a call because too many go on: the caller hears that the line is busy.
+
+        ACS is asked before that is recorded: if this host dies in between, the next delivery finds
+        the call as it was, and asks again.
+        """
         headers = RepeatabilityHeaders.for_name(f"turn away {call.call_id}", call.created_at)
         try:
             await self._acs.reject(ringing.context, repeatability=headers)
         except (CallGone, Problem) as failed:  # it rings on, and nobody answers
             logger.info("a call could not be turned away: %s", type(failed).__name__)
+        await self._record_missed(call, reason)
         return IncomingCallResult.BUSY
 
     async def _record_missed(self, call: Call, reason: Reason) -> IncomingCallResult:

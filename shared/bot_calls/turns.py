@@ -1,12 +1,14 @@
 """What a bot does next in a call.
 
-It follows from the call's record and the menu alone, so that every request that decides it, also
-after one that died, decides the same.
+It follows from the call's record and the menu, and from whether the bot's time is over. So every
+request that decides it, also after one that died, decides the same, or ends the call.
 """
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from shared.bot_calls.menus import Connect, ConnectAgent, HangUp, Menu, Say
+from shared.bounds import BOT_MINUTES
 from shared.calls.bot_state import BotTurn, Step
 from shared.calls.rows import ActionState, Call, CallState
 
@@ -14,6 +16,8 @@ from shared.calls.rows import ActionState, Call, CallState
 MOST_MISSES = 3
 # Turns of one call, so that nobody keeps a bot busy for ever by choosing the same text.
 MOST_TURNS = 30
+# After this time the bot says nothing more, and hangs up.
+LONGEST_PART = timedelta(minutes=BOT_MINUTES)
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class NextTurn:
     misses: int = 0
 
 
-def next_turn(menu: Menu, call: Call) -> NextTurn | None:
+def next_turn(menu: Menu, call: Call, now: datetime) -> NextTurn | None:
     """The turn that follows; None while the latest one goes on, or if no turn follows it."""
     bot_state = call.bot_state
     if bot_state is None or call.state is not CallState.CONNECTED:
@@ -35,13 +39,22 @@ def next_turn(menu: Menu, call: Call) -> NextTurn | None:
         return None
     if bot_state.joined - {member.raw_id for member in call.participants}:
         return NextTurn(Step.HANG_UP)  # a guest has left, and the others must not be left waiting
+    if now - call.created_at >= LONGEST_PART and not _may_be_connected(call, turn):
+        return NextTurn(Step.HANG_UP)  # also in the midst of a turn, whose end may be lost
     return NextTurn(Step.GREET) if turn is None else _turn_after(menu, call, turn)
+
+
+def _may_be_connected(call: Call, turn: BotTurn | None) -> bool:
+    """Is the caller connected to somebody, or does it ring at them?"""
+    if turn is None or turn.step is not Step.CONNECT:
+        return False
+    action = call.actions[turn.action]
+    return action.state is ActionState.SUCCEEDED or not action.state.is_final
 
 
 def _turn_after(menu: Menu, call: Call, turn: BotTurn) -> NextTurn | None:
     action = call.actions[turn.action]
-    are_connected = turn.step is Step.CONNECT and action.state is ActionState.SUCCEEDED
-    if are_connected or not action.state.is_final:
+    if _may_be_connected(call, turn) or not action.state.is_final:
         return None
     latest = max(one.asked_at for one in call.actions.values())
     if turn.number >= MOST_TURNS or call.with_room(latest) is None:

@@ -154,6 +154,17 @@ class LiveRows:
 
         await change_row(self._table, owner, LIVE_ROW, values, tries=MANY_TRIES, rest=self._rest)
 
+    async def count_again(self, owner: str, kind: Counted, call_id: str) -> None:
+        """Count a call that was given up, and that ACS has all the same, whatever the limit."""
+
+        async def counted(found: LiveCalls | None) -> LiveCalls | None:
+            if kind is not Counted.TO_ACCOUNT and (found is None or kind not in found.calls):
+                return None  # the index tells of it, once somebody looks; accounts have none
+            row = found or LiveCalls(self._now())
+            return row.with_calls(kind, {**row.calls.get(kind, {}), call_id: self._now()})
+
+        await self.change(owner, counted)
+
     async def forget(self, owner: str, id_: str) -> None:
         """Take a call, or an invitation, out of the row of a person. A read, mostly no more.
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from shared.calls.events import CallEvent, apply_event, is_about
 from shared.calls.export import exported
-from shared.calls.live_calls import LIVE_ROW, Counted, LiveCalls
+from shared.calls.live_calls import LIVE_ROW, Counted, account_key
 from shared.calls.removal import (
     BOT_CALLER_INDEX,
     CREATOR_INDEX,
@@ -259,13 +259,11 @@ class CallRecords(CallRemoval):
         if index is None:
             return  # it is being removed
         kind = Counted.TO_BOTS if "guest" in index.values else Counted.PLACED
-
-        async def counted(found: LiveCalls | None) -> LiveCalls | None:
-            if found is None or kind not in found.calls:
-                return None  # the index tells of it, once somebody looks
-            return found.with_calls(kind, {**found.calls[kind], call.call_id: self._now()})
-
-        await self.live_rows.change(str(index.values.get("guest", call.creator)), counted)
+        owner = str(index.values.get("guest", call.creator))
+        await self.live_rows.count_again(owner, kind, call.call_id)
+        if call.account is not None and call.bot_state is not None:
+            account = account_key(call.account)
+            await self.live_rows.count_again(account, Counted.TO_ACCOUNT, call.call_id)
 
     async def events_of(self, call_id: str) -> list[LoggedEvent]:
         """The events of a call, in the order of the times that ACS gives."""

@@ -64,7 +64,8 @@ class CallSettling:
             await self._settle_recordings(call)
 
     async def _settle(self, intent: Intent) -> None:
-        """Remove a call that ACS was not asked for; record as missed one that it never confirmed.
+        """Remove a call that ACS was not asked for, as one to a bot that was turned away because
+        too many went on; record as missed one that ACS never confirmed.
 
         Until then ACS gets its time, because its first event may come when somebody answers. Should
         an event or a repetition of the request come later all the same, the call is revived.
@@ -81,10 +82,12 @@ class CallSettling:
                 if call.bot_state is not None and self._resume is not None:
                     await self._resume(call)
             return
-        if call is None or call.state is not CallState.PLACING or call.connection_id is not None:
+        if call is None or call.connection_id is not None:
             return
         if not call.may_have_reached_acs:
             await self._records.abandon(call)
+            return
+        if call.state is not CallState.PLACING:
             return
         confirmed_until = max(call.created_at, intent.begun_at) + UNCONFIRMED
         if self._now() < confirmed_until:

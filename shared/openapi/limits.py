@@ -5,7 +5,16 @@ from dataclasses import replace
 from typing import Any
 
 from shared import bounds
-from shared.bounds import BEARER_TOKEN, BODY, BODY_VALUES, PARAMETERS, Limit
+from shared.bounds import (
+    BEARER_TOKEN,
+    BODY,
+    BODY_VALUES,
+    BOT_MINUTES,
+    CALLS_TO_ACCOUNT,
+    PARAMETERS,
+    TURNED_AWAY_KEPT,
+    Limit,
+)
 from shared.http.operations import CallbackOperation, Operation
 from shared.http.requests import MAX_CALLBACK_BYTES
 from shared.openapi.functions import ROOT, DescribedOperation
@@ -25,13 +34,18 @@ instances allow n times as many, and no request costs a write for it. What is re
 be asked again: after `Retry-After` seconds where the answer has it, else once something has ended.
 
 """
-_REST = """
+_REST = f"""
 ## What bounds the rest
-* What is not counted by itself follows from these: calls that are kept are at most
-  `MAX_LEGS_PER_MINUTE` a minute for `CALL_RETENTION_DAYS` days; their keys, events and files go
-  with them. Meetings are shared calls. Of one caller's calls to bots `MAX_CALLS_PER_CALLER` go on
-  at the same time, and of all calls to one Teams resource account `MAX_CALLS_PER_ACCOUNT`, 100 by
-  default; one more is not answered (`busy`).
+* What is not counted by itself follows from these: of the calls that a caller places, at most
+  `MAX_LEGS_PER_MINUTE` a minute are kept for `CALL_RETENTION_DAYS` days; their keys, events and
+  files go with them. Meetings are shared calls.
+* Of one caller's calls to bots `MAX_CALLS_PER_CALLER` go on at the same time, and of all calls to
+  one Teams resource account `MAX_CALLS_PER_ACCOUNT`, {CALLS_TO_ACCOUNT} by default. One more is not
+  answered (`busy`). It is kept for some minutes, until `Tidy` removes it; of each bot at most
+  {TURNED_AWAY_KEPT} a minute, on each host. A bot's own part of a call takes {BOT_MINUTES} minutes
+  at most.
+* How many calls to bots follow one another is not counted. Each that was answered, or that ended
+  while it rang, is kept for `CALL_RETENTION_DAYS` days: set fewer days where too many come.
 * `friends` is counted before somebody is asked, accepted or blocked. Requests of one person that
   are under way at the same time may each find the last place free: it may be exceeded by as many,
   which `decisions` bounds. To end or decline something is never refused; it counts for 50 minutes.

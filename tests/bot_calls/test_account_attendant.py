@@ -93,12 +93,16 @@ async def test_an_agent_is_rung_once_also_by_the_request_after_one_that_died(wor
     ],
 )
 async def test_who_cannot_be_in_the_call_is_not_connected_and_the_menu_comes_again(
-    world: World, account: str | None, key: str, why: str
+    world: World, account: str | None, key: str, why: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     await world.answered(account, "helpdesk")
 
     await presses(world, key)
 
+    # What somebody presses may be secret, so no log tells it.
+    [logged] = [one for one in caplog.records if one.name.startswith("shared.bot_calls")]
+    assert logged.getMessage().startswith("a menu connects to ")
+    assert not any(character.isdigit() for character in logged.getMessage())
     assert world.asked == ["play", "listen", "listen"]
     [failed] = [
         one for one in (await world.call()).actions.values() if one.state is ActionState.FAILED

@@ -318,3 +318,28 @@ async def test_a_bot_leaves_a_call_of_others_and_does_not_end_it(world: World) -
     await world.tell(world.host(), world.event("CallConnected"))
 
     assert world.asked == ["play", "listen", "listen", "listen", "leave"]
+
+
+@pytest.mark.parametrize("is_told", [True, False], ids=["the next event", "Tidy"])
+async def test_who_keeps_a_bot_talking_for_too_long_is_hung_up_on(
+    world: World, is_told: bool
+) -> None:
+    host = world.host()
+    await world.tell(host, world.event("CallConnected"))
+    await world.tell(host, world.done("PlayCompleted"))
+    for _ in range(2):
+        await world.tell(host, world.pressed("two"))
+        world.clock.pass_seconds(7 * 60)
+        await world.tell(host, world.done("PlayCompleted"))
+    await world.tell(host, world.pressed("two"))
+    assert world.asked[-1] == "play"
+    world.clock.pass_seconds(61)
+
+    if is_told:
+        await world.tell(host, world.done("PlayCompleted"))
+        await world.tell(host, world.event("ParticipantsUpdated"))
+    else:
+        await host.resume(await world.call())
+        await host.resume(await world.call())
+
+    assert world.asked == ["play", "listen", *["play", "listen"] * 2, "play", "hang up"]

@@ -1,12 +1,13 @@
 """What a bot does next follows from the record of the call and the menu alone."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from shared.bot_calls import turns
 from shared.bot_calls.menus import Connect, HangUp, Menu, Say
-from shared.bot_calls.turns import MOST_MISSES, MOST_TURNS, NextTurn, next_turn
+from shared.bot_calls.turns import LONGEST_PART, MOST_MISSES, MOST_TURNS, NextTurn
 from shared.calls.bot_state import BotCallState, BotTurn, Step
 from shared.calls.participants import Participant
 from shared.calls.rows import MOST_ACTIONS, Action, ActionState, Call, CallState
@@ -27,6 +28,10 @@ ANSWERED = Call(
     own_id=BOT,
     bot_state=BotCallState((CALLER,), frozenset({CALLER})),
 )
+
+
+def next_turn(menu: Menu, call: Call, at: datetime = NOON) -> NextTurn | None:
+    return turns.next_turn(menu, call, at)
 
 
 def after(
@@ -137,11 +142,38 @@ def test_a_guest_who_leaves_ends_the_call_whatever_goes_on(
     assert next_turn(MENU, call) == (NextTurn(Step.HANG_UP) if has_left else None)
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        ANSWERED,
+        after(Step.GREET, ActionState.REQUESTED),  # its end may be lost
+        after(Step.SAY, ActionState.STARTED),
+        after(Step.SAY, ActionState.SUCCEEDED),
+        after(Step.LISTEN, ActionState.SUCCEEDED, "1"),
+        after(Step.CONNECT, ActionState.FAILED),
+    ],
+)
+def test_a_bot_whose_time_is_over_says_nothing_more_and_hangs_up(call: Call) -> None:
+    just_before = NOON + LONGEST_PART - timedelta(milliseconds=1)
+
+    assert next_turn(MENU, call, just_before) != NextTurn(Step.HANG_UP)
+    assert next_turn(MENU, call, NOON + LONGEST_PART) == NextTurn(Step.HANG_UP)
+
+
+@pytest.mark.parametrize("state", [ActionState.REQUESTED, ActionState.SUCCEEDED])
+def test_who_is_connected_to_somebody_or_is_about_to_be_may_talk_on(state: ActionState) -> None:
+    call = after(Step.CONNECT, state)
+
+    assert next_turn(MENU, call, NOON + timedelta(hours=5)) is None
+
+
 def test_the_end_is_said_once() -> None:
     turn = BotTurn(3, Step.HANG_UP, "", "", 0, "asker", NOON)
     gone = replace(attendance_of(ANSWERED), turn=turn, joined=frozenset({CALLER}))
 
-    assert next_turn(MENU, replace(ANSWERED, bot_state=gone, participants=())) is None
+    call = replace(ANSWERED, bot_state=gone, participants=())
+    assert next_turn(MENU, call) is None
+    assert next_turn(MENU, call, NOON + LONGEST_PART) is None
 
 
 def test_an_attendance_is_stored_and_read_as_it_is() -> None:

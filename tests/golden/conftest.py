@@ -1,6 +1,7 @@
 """The golden rows in the stack's tables, and clients of the product as it reads them."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import datetime
 
 import pytest
 
@@ -46,13 +47,19 @@ def changing(golden: GoldenTables) -> Iterator[Changing]:
 
 
 @pytest.fixture
+def read_at() -> datetime:
+    """When the host of `app` reads the rows: four hours after the scenes have begun."""
+    return READ
+
+
+@pytest.fixture
 async def app(
-    stack: Stack, golden: GoldenTables, monkeypatch: pytest.MonkeyPatch
+    stack: Stack, golden: GoldenTables, read_at: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[App]:
-    """A host of the product, four hours after the scenes have begun."""
+    """A host of the product."""
     for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER", "AZURE_TOKEN_CREDENTIALS"):
         monkeypatch.setenv(name, stack.settings[name])
-    app = golden_app(golden_environment(stack.settings), lambda: READ)
+    app = golden_app(golden_environment(stack.settings), lambda: read_at)
     # It never asks ACS whether calls go on: ACS has none of the golden ones any more.
     app.call_reconciling = CallReconciling(app.call_records, NoAcs(), lambda: START)
     yield app

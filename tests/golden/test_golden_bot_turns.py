@@ -1,5 +1,7 @@
 """Every call to a bot goes on where it was: the bot knows what it did, who came, who was missed."""
 
+from datetime import datetime, timedelta
+
 import pytest
 
 from shared.app import App
@@ -18,6 +20,7 @@ from tests.golden.bot_calls import (
 )
 from tests.golden.client import Json, tell
 from tests.golden.conftest import Changing, SignIn
+from tests.golden.product import READ, START
 from tests.support.control import Control
 
 
@@ -66,6 +69,12 @@ class Bot:
             for _ in range(one["hits"])
             if one["id"] in self._asked
         )
+
+
+@pytest.fixture
+def read_at(request: pytest.FixtureRequest) -> datetime:
+    """When the bot's time is over in none of the calls in which it has something to do."""
+    return getattr(request, "param", START + timedelta(minutes=32))
 
 
 @pytest.fixture
@@ -147,10 +156,20 @@ async def test_a_turn_whose_host_has_died_is_taken_over(app: App, desk: Bot) -> 
     assert await desk.asked() == ["play"]
     [greeting] = await desk.actions(GREETING_DIED)
     assert greeting["id"] != action_id
-    assert greeting["askedAt"] == "2026-11-28T16:00:00.000Z"
+    assert greeting["askedAt"] == "2026-11-28T12:32:00.000Z"
 
 
 async def test_a_turn_that_acs_has_taken_is_not_asked_for_again(app: App, desk: Bot) -> None:
     await tell(app, TALKING, DOES[TALKING][0], "bot_calls event 32", "AddParticipantSucceeded")
 
     assert await desk.asked() == []
+
+
+@pytest.mark.parametrize("read_at", [READ], indirect=True)
+async def test_hours_later_the_bot_hangs_up_unless_two_talk(desk: Bot) -> None:
+    await desk.tell(TALKING, "ParticipantsUpdated", sequenceNumber=1)
+    assert await desk.asked() == []
+
+    await desk.done(SAYING, "PlayCompleted")
+
+    assert await desk.asked() == ["terminateCall"]
