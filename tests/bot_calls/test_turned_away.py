@@ -60,8 +60,9 @@ async def test_a_refusal_that_was_killed_is_finished_by_the_next_delivery(
     world = await world_with()
     await world.rings("one")
     before = without_places(world.rows())
+    stop_after, lose_after = (write, 0) if how == "stop_after" else (0, write)
     with contextlib.suppress(Stopped):
-        await world.rings("two", **{how: write})
+        await world.rings("two", stop_after=stop_after, lose_after=lose_after)
 
     result = await world.rings("two")
 
