@@ -160,7 +160,9 @@ class IncomingCalls:
     async def _answer_once(self, recorded: RecordedCall, places: Places) -> IncomingCallResult:
         """Answer a recorded call, or continue what an earlier delivery began."""
         result, intent = await self._result_of(recorded, places), recorded.intent
-        has_more = result is IncomingCallResult.ANSWERED
+        # Another delivery may have turned the call away whose intent this one has written.
+        found, has_more = recorded.call, result is IncomingCallResult.ANSWERED
+        has_more = has_more or (found.is_refused and not found.may_have_reached_acs)
         if result is IncomingCallResult.BUSY:
             has_more = await self._keep_turned_away(recorded)
         if intent and not (has_more and intent.subject == recorded.call.call_id):
@@ -172,13 +174,13 @@ class IncomingCalls:
         removes it. Of many it is removed at once: anybody can make as many such calls as they like.
 
         Returns:
-            Whether Tidy has to remove it.
+            Whether Tidy has to look at it: also if another delivery has answered it meanwhile.
         """
         try:
             self._turned_away.spend(recorded.route.bot)
         except Throttled:
             await self._records.abandon(recorded.call)
-            return False
+            return await self._records.find(recorded.call.call_id) is not None
         return True
 
     async def _result_of(self, recorded: RecordedCall, places: Places) -> IncomingCallResult:

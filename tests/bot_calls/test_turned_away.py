@@ -5,10 +5,12 @@ import contextlib
 
 import pytest
 
-from shared.bot_calls.event_grid import IncomingCallResult
+from shared.bot_calls.event_grid import GridEvent, IncomingCallResult
+from shared.bot_calls.incoming_calls import IncomingCalls
 from shared.bounds import TURNED_AWAY_KEPT
 from shared.calls.rows import CallState
 from shared.operate.tidy import Tidy
+from shared.problems import Conflict
 from shared.tables import Row
 from shared.unavailable import CommunicationUnavailable
 from tests.bot_calls.account_world import OTHER_PHONE, PHONE, AccountWorld
@@ -151,3 +153,32 @@ async def test_a_call_that_was_given_up_and_goes_on_counts_again_among_those_of_
     assert found.state is CallState.CONNECTED
     assert set(await world.counted_to_account()) == set(world.acs.going_on)
     assert await world.places_of(PHONE) == [lost]
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+async def test_two_deliveries_of_one_call_at_once_turn_it_away_and_nothing_stays(
+    is_kept: bool,
+) -> None:
+    for step in range(1, 24, 2):
+        world = await world_with()
+        hosts = [world.incoming(), world.incoming()]
+        await world.rings("one")
+        for host in [] if is_kept else hosts:
+            told = [world.event(f"{step} {n}") for n in range(TURNED_AWAY_KEPT)]
+            await world.quietly(host.handle(told))
+        await tidied(world)
+        before, event = without_places(world.rows()), world.event("two")
+
+        async def again(
+            host: IncomingCalls = hosts[1], event: GridEvent = event, world: AccountWorld = world
+        ) -> None:
+            with contextlib.suppress(Conflict):  # then it is delivered once more
+                await world.quietly(host.handle([event]))
+
+        first = await world.schedule.hold(hosts[0].handle([event]), step, again)
+
+        assert first.exception() is None or isinstance(first.exception(), Conflict)
+        assert "two" in world.acs.rejected
+        assert len(world.acs.made) == 1
+        await tidied(world)
+        assert without_places(world.rows()) == before, step
