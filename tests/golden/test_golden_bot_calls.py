@@ -216,7 +216,6 @@ async def test_an_erasure_of_the_caller_takes_the_bots_rows_along(
 ) -> None:
     """Theirs name the bot, the bot's name them: nothing of petra is left, and rosa's calls are."""
     changing("calls", "identities")
-    await acs.put("callbacks", {"hold": True})  # no call of another test is hung up meanwhile
     await acs.fault("terminateCall", status=204)
 
     await app.personal_data.erase(sign_in("petra").caller)
@@ -231,7 +230,6 @@ async def test_an_erasure_of_the_bot_takes_its_callers_rows_along(
     app: App, acs: Control, sign_in: SignIn, changing: Changing
 ) -> None:
     changing("calls", "identities")
-    await acs.put("callbacks", {"hold": True})  # no call of another test is hung up meanwhile
     await acs.fault("terminateCall", status=204)
 
     await app.bots.remove(sign_in("manager", MANAGE_CALLS, "Bots.Operate").caller, "desk")
