@@ -12,6 +12,7 @@ from shared.table_api import TableApi
 from shared.tables import Table
 
 if TYPE_CHECKING:
+    from shared.identity.bot_places import BotPlaces
     from shared.identity.bots import Bots
     from shared.intents import EndsIntents, Finisher, Sweeps
     from shared.operate.health import Health
@@ -92,13 +93,22 @@ class App(SignInParts, SharingParts, CallParts):
 
     @cached_property
     def bots(self) -> "Bots":
-        from shared.identity.bot_places import BotPlaces
         from shared.identity.bots import Bots
 
-        places = BotPlaces(self._table(tables.IDENTITIES), self._now)
         return Bots(
-            self.identities, self._enrolment, self.tokens, self.personal_data, places, self._now
+            self.identities,
+            self._enrolment,
+            self.tokens,
+            self.personal_data,
+            self.bot_places,
+            self._now,
         )
+
+    @cached_property
+    def bot_places(self) -> "BotPlaces":
+        from shared.identity.bot_places import BotPlaces
+
+        return BotPlaces(self._table(tables.IDENTITIES), self.intents, self._now)
 
     @cached_property
     def tidy(self) -> "Tidy":
@@ -110,6 +120,7 @@ class App(SignInParts, SharingParts, CallParts):
         """What ends the intents of each kind; whatever writes intents joins here."""
         parts: tuple[EndsIntents, ...] = (
             self.personal_data,
+            self.bot_places,
             self.call_settling,
             self.friends,
             self.invitations,

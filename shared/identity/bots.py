@@ -13,7 +13,7 @@ from shared.identity.rows import Identity
 from shared.identity.tokens import NO_BOT, Tokens
 from shared.limits import Budget
 from shared.principals import Caller, Principal
-from shared.problems import BeingErased, NotFound
+from shared.problems import BeingErased, NotFound, TooManyBots
 
 
 class BotErasure(Protocol):
@@ -63,8 +63,7 @@ class Bots:
         async def attempt() -> tuple[Identity, bool]:
             found, is_new = await self._identities.find(bot), False
             if found is None:
-                await self._places.take(bot)  # if the enrolment fails, its repetition has the place
-                found, is_new = await self._tokens.enrol_bot(bot, display_name), True
+                found, is_new = await self._enrol(operator, bot, display_name), True
             await self._enrolment.discard_spare(bot, found)
             if found.display_name == display_name:
                 return found, is_new
@@ -99,4 +98,15 @@ class Bots:
             found = None
         if found is None:
             raise NotFound(NO_BOT)
+        return found
+
+    async def _enrol(self, operator: Caller, bot: Principal, display_name: str) -> Identity:
+        """If the enrolment fails, it may have happened: the intent of the place sees to that."""
+        place = await self._places.take(bot)
+        found = await self._tokens.enrol_bot(bot, display_name)
+        try:
+            await self._places.keep(place)
+        except TooManyBots:
+            await self._erasure.erase_bot(operator, bot)
+            raise
         return found

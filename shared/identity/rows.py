@@ -6,11 +6,14 @@ somebody without an identity is erased, the row is `erasing` and names them, wit
 
 A spare row is beside the mapping while an enrolment is under way, and stays if that fails.
 
-The bots of a realm have a place each in one partition, by which they are counted.
+The bots of a realm have a place each in one partition, by which they are counted. A place is taken
+before its bot is enrolled, and kept after that.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Self
 
 from shared.keys import key, milliseconds, principal_key
 from shared.principals import Kind, Principal
@@ -20,6 +23,7 @@ from shared.tables import Row, Value
 REVERSE_ROW = "principal"
 _SPARE = "spare-"
 _BOT_PLACE = "bot-"
+_KEPT = "kept"
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,36 @@ class Identity:
     row: Row
 
 
+@dataclass(frozen=True)
+class BotPlace:
+    """The place of a bot among those of its realm.
+
+    Attributes:
+        attempt: names the request that has written it; empty as earlier versions wrote it, and as
+            the check of data does.
+        is_kept: whether the bot was there when it was written. Earlier versions did not tell.
+    """
+
+    created_at: datetime
+    attempt: str
+    is_kept: bool
+
+    @classmethod
+    def of(cls, row: Row) -> Self:
+        values, created_at = row.values, row.values["createdAt"]
+        if not isinstance(created_at, datetime):
+            raise TypeError("a place of a bot whose createdAt is no time")
+        attempt = str(values.get("attempt", ""))
+        return cls(created_at.astimezone(UTC), attempt, values.get("state") == _KEPT)
+
+    def values(self) -> dict[str, Value]:
+        return {
+            "createdAt": self.created_at,
+            "attempt": self.attempt,
+            "state": _KEPT if self.is_kept else "taken",
+        }
+
+
 def resource_key(resource: str) -> str:
     """The RowKey of every mapping to identities of one ACS resource."""
     return key("resource", resource)
@@ -66,7 +100,12 @@ def bots_key(realm: str) -> str:
 
 def bot_place(bot: Principal) -> str:
     """The RowKey of a bot's place, which holds the PartitionKey of its mapping."""
-    return _BOT_PLACE + principal_key(bot)
+    return place_of(principal_key(bot))
+
+
+def place_of(mapping: str) -> str:
+    """The same, of the bot whose mapping is under this PartitionKey."""
+    return _BOT_PLACE + mapping
 
 
 def is_bot_place(row: Row) -> bool:
@@ -140,6 +179,12 @@ def is_tombstone(row: Row) -> bool:
 def is_mapping(row: Row) -> bool:
     """Whether a row of a principal's partition is a mapping, of whatever ACS resource."""
     return not is_spare(row)
+
+
+def has_identity(rows: Iterable[Row]) -> bool:
+    """Whether a principal, whose rows these are, has an identity and is not being erased."""
+    found = [row for row in rows if is_mapping(row)]
+    return not any(map(is_erasing, found)) and not all(map(is_tombstone, found))
 
 
 def is_spare(row: Row) -> bool:

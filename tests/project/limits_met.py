@@ -26,8 +26,9 @@ from shared.identity.identities import Identities
 from shared.identity.teams import Teams
 from shared.identity.token_policy import Policy
 from shared.identity.tokens import Tokens
+from shared.intents import Intents
 from shared.principals import Caller, Kind, Principal
-from shared.tables import IDENTITIES, Table
+from shared.tables import IDENTITIES, INTENTS, Table
 from shared.unavailable import IdentityGone
 from tests.support.interleaving import Schedule
 from tests.support.memory_tables import memory_clients
@@ -178,8 +179,9 @@ class Identified:
 
     def __init__(self) -> None:
         self.acs = Acs()
-        self.stored = memory_clients()[IDENTITIES]
-        self.table = Table(self.stored)
+        clients = memory_clients()
+        self.stored = clients[IDENTITIES]
+        self.table, self.intents = Table(self.stored), Intents(Table(clients[INTENTS]), clock)
         self.identities = Identities(self.table, "resource", clock)
         acs: Any = self.acs
         self.enrolment = Enrolment(self.table, self.identities, acs, clock)
@@ -231,7 +233,7 @@ def bots_of(world: Identified) -> Bots:
         async def erase_bot(self, operator: Caller, bot: Principal) -> None:
             pass
 
-    places = BotPlaces(world.table, clock)
+    places = BotPlaces(world.table, world.intents, clock)
     return Bots(world.identities, world.enrolment, world.tokens, Erasure(), places, clock)
 
 

@@ -73,7 +73,7 @@ async def test_every_kind_of_intent_has_one_finisher() -> None:
     )
     parts = (
         *(app.personal_data, app.call_settling, app.friends, app.invitations, app.meetings),
-        app.assigned_agents,
+        *(app.assigned_agents, app.bot_places),
     )
 
     finishers = app._finishers()

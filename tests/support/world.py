@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -75,6 +76,7 @@ class Service:
     identities: Identities
     tokens: Tokens
     people: PersonalData
+    places: BotPlaces
     bots: Bots
     invitations: Invitations
     group_calls: GroupCalls
@@ -157,7 +159,7 @@ class World(Decisions):
             clock=self._seconds,
             sleep=no_wait,
         )
-        places = BotPlaces(identity_table, now, most=self.most_bots)
+        places = BotPlaces(identity_table, intents, now, most=self.most_bots)
         bots = Bots(identities, enrolment, tokens, people, places, now)
         withdrawn = WithdrawnRequests(table(FRIENDS), intents, now)
         friends = Friends(
@@ -175,6 +177,7 @@ class World(Decisions):
             identities,
             tokens,
             people,
+            places,
             bots,
             invitations,
             group_calls,
@@ -246,14 +249,19 @@ class World(Decisions):
             todo = left
         assert not todo, "repeating does not finish it"
 
-    async def tidy(self) -> None:
-        """End what has begun and not ended, as the timer does."""
+    async def tidy(self, *bots: Principal) -> None:
+        """End what has begun and not ended, as the timer does.
+
+        Args:
+            bots: which there may be besides the four.
+        """
         self.wait(minutes=2)
         service, intents = self.quiet(), Intents(self.table(INTENTS), lambda: self._now)
-        parts = (service.people, service.friends, service.invitations)
+        parts = (service.people, service.places, service.friends, service.invitations)
         finishers = {kind: end for part in parts for kind, end in part.finishers.items()}
         everybody = range(len(WHO))
         ours = {*map(self.key_of, everybody), *map(self.call_of, everybody)}
+        ours |= set(map(principal_key, bots))
         for shard in SHARDS:
             for intent in await self.quietly(intents.due(shard, 1000)):
                 if intent.subject in ours:
@@ -298,6 +306,9 @@ class World(Decisions):
     def living(self) -> set[str]:
         """The ACS identities that were made and not deleted."""
         return self._acs.living
+
+    def acs_down(self) -> AbstractContextManager[None]:
+        return self._acs.down()
 
     def audience(self, audience: str) -> Audience:
         if audience in ("friends", "space"):
