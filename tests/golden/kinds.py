@@ -35,7 +35,7 @@ PROPERTIES: dict[str, dict[str, str]] = {
     "mark of an erasure": {"kind": S, "realm": S, "id": S, "state": S, "erasedAt": T},
     "spare": {"communicationUserId": S, "createdAt": T, "reaping": B},
     "reverse": {"principal": S, "communicationUserId": S, "createdAt": T},
-    "place of a bot": {"createdAt": T},
+    "place of a bot": {"createdAt": T, "attempt": S, "state": S},  # earlier: only createdAt
     "friendship": {
         "friendId": S,
         "mine": S,

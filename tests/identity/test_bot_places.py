@@ -1,98 +1,36 @@
 """The bots of a realm are counted: of requests that race for the last place, are killed, or are
 slow, none leaves a bot that is not counted, or a place that no bot has."""
 
-import asyncio
-import contextlib
-import random
-from collections.abc import Callable, Coroutine
-from typing import Any
-
 import pytest
 
+from shared.identity.bot_places import TAKE
 from shared.identity.rows import bot_place, bots_key
-from shared.intents import SHARDS
-from shared.principals import Caller, Kind, Principal
-from shared.problems import BeingErased, Conflict, TooManyBots
+from shared.intents import SHARDS, Intents
 from shared.tables import IDENTITIES, INTENTS, RowChanged
 from shared.unavailable import CommunicationUnavailable
-from tests.support.interleaving import Instance, Schedule, Stopped
+from tests.identity.bots_world import (
+    HOW,
+    STEPS,
+    WRITES,
+    alone,
+    bot_of,
+    check,
+    check_all,
+    operator,
+    register,
+    remove,
+)
+from tests.support.interleaving import Schedule
 from tests.support.memory_tables import memory_clients
 from tests.support.world import World
 
 pytestmark = pytest.mark.usefixtures("no_pauses")
-
-# More than the storage requests, and the writes, of any of these.
-STEPS, WRITES = range(26), range(1, 9)
-NAMES = ("first", "second", "third", "bot")
-HOW = ["stop_after", "lose_after"]
 
 
 @pytest.fixture
 def world() -> World:
     """With two places."""
     return World(memory_clients(), Schedule())
-
-
-def operator(world: World) -> Caller:
-    return world.caller(0)
-
-
-def bot_of(world: World, name: str) -> Principal:
-    return Principal(Kind.BOT, world.realm, name)
-
-
-async def register(world: World, name: str, **fails: int) -> bool | None:
-    """Whether there is such a bot now; None if its host has died."""
-    service = world.service(Instance(world.schedule, **fails))
-    try:
-        await service.bots.register(operator(world), name, name)
-    except (TooManyBots, BeingErased, Conflict):
-        return False
-    except Stopped:
-        return None
-    return True
-
-
-async def remove(world: World, name: str, **fails: int) -> None:
-    service = world.service(Instance(world.schedule, **fails))
-    with contextlib.suppress(Stopped):
-        await service.bots.remove(operator(world), name)
-
-
-async def places(world: World) -> set[str]:
-    rows = await world.quietly(world.table(IDENTITIES).list_for(bots_key(world.realm)))
-    return {row.row_key for row in rows}
-
-
-async def bots_there(world: World) -> set[str]:
-    found = [await world.quietly(is_there(world, name)) for name in NAMES]
-    return {name for name, there in zip(NAMES, found, strict=True) if there}
-
-
-async def is_there(world: World, name: str) -> bool:
-    return await world.quiet().identities.find(bot_of(world, name)) is not None
-
-
-async def check(world: World, *names: str) -> None:
-    """These are the bots, each has its place, and ACS has an identity for each and no more."""
-    assert await places(world) == {bot_place(bot_of(world, name)) for name in names}
-    assert await bots_there(world) == set(names)
-    assert len(world.living) == len(names)
-
-
-async def check_all(world: World, most: int = 2) -> set[str]:
-    """Once all has ended, each bot has a place, each place a bot, and they are not too many.
-
-    Returns:
-        Which there are.
-    """
-    await world.tidy(*(bot_of(world, name) for name in NAMES))
-    names = await bots_there(world)
-    assert await places(world) == {bot_place(bot_of(world, name)) for name in names}
-    assert len(names) <= most
-    for shard in SHARDS:
-        assert await world.quietly(world.table(INTENTS).list_for(shard)) == []
-    return names
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -260,6 +198,44 @@ async def test_a_refused_request_leaves_the_place_of_another_for_the_same_bot(
     await check(world, "second", "bot")
 
 
+async def test_a_refused_request_leaves_the_place_of_a_bot_that_is_there_by_now(
+    world: World,
+) -> None:
+    """It is refused because of a third, who has a place for a moment, and is refused, too."""
+    assert await world.quietly(register(world, "first"))
+    table, third = world.table(IDENTITIES), bot_place(bot_of(world, "third"))
+
+    async def another() -> None:
+        assert await world.quietly(register(world, "bot"))
+        values = {"createdAt": operator(world).issued_at}
+        await world.quietly(table.put(bots_key(world.realm), third, values))
+
+    held = await world.schedule.hold(register(world, "bot"), 2, another)
+    await world.quietly(table.remove(bots_key(world.realm), third))
+
+    assert held.result() is False
+    assert await check_all(world) == {"first", "bot"}
+
+
+@pytest.mark.parametrize("step", range(8))
+async def test_tidy_writes_no_place_of_a_bot_that_is_removed_meanwhile(
+    world: World, step: int
+) -> None:
+    """The registration was killed when the bot was there, and its place was gone."""
+    bot = bot_of(world, "bot")
+    await world.quietly(register(world, "bot", stop_after=5))
+    await world.quietly(world.table(IDENTITIES).remove(bots_key(world.realm), bot_place(bot)))
+    world.wait(minutes=2)
+    intents = Intents(world.table(INTENTS), lambda: operator(world).issued_at)
+    [intent] = [one for shard in SHARDS for one in await world.quietly(intents.due(shard, 9))]
+    finish = world.quiet().places.finishers[TAKE]
+
+    await world.schedule.hold(finish(intent), step, lambda: alone(world, remove, "bot"))
+    await world.quietly(intents.end(intent))
+
+    assert await check_all(world) == set()
+
+
 async def test_what_is_about_to_remove_a_place_fails_once_the_bot_is_there(world: World) -> None:
     """However late storage does it."""
     table, service, bot = world.table(IDENTITIES), world.quiet(), bot_of(world, "bot")
@@ -271,50 +247,3 @@ async def test_what_is_about_to_remove_a_place_fails_once_the_bot_is_there(world
         await world.quietly(table.remove_unchanged(taken.row))
 
     assert await check_all(world) == {"bot"}
-
-
-@pytest.mark.parametrize("first", range(0, 40, 10))
-async def test_in_whatever_order_requests_come_no_bot_is_without_a_place(first: int) -> None:
-    for seed in range(first, first + 10):
-        await in_some_order(random.Random(seed))  # noqa: S311
-
-
-@pytest.mark.soak
-@pytest.mark.parametrize("first", range(40, 4040, 100))
-async def test_in_many_orders_no_bot_is_without_a_place(first: int) -> None:
-    for seed in range(first, first + 100):
-        await in_some_order(random.Random(seed))  # noqa: S311
-
-
-async def in_some_order(chance: random.Random) -> None:
-    """Six requests about two or three bots, of which each may die, or lose an answer."""
-    world = World(memory_clients(), Schedule())
-    if chance.random() < 0.5:
-        assert await world.quietly(register(world, "first"))
-    names = NAMES[: chance.choice((2, 3))]
-    coming = list[Coroutine[Any, Any, object]]()
-    is_killed = False
-    for _ in range(6):
-        how = chance.choice(("", "", "", *HOW))
-        fails = {how: chance.choice(WRITES)} if how else {}
-        is_killed |= how == "stop_after"
-        what = chance.choice((register, register, remove))
-        coming.append(quiet(what(world, chance.choice(names), **fails)))
-    running = [asyncio.ensure_future(one) for one in coming]
-    await world.schedule.settle()
-    while world.schedule.waiting:
-        await world.schedule.step(chance.randrange(len(world.schedule.waiting)))
-    await asyncio.gather(*running)
-    # Who dies before the last count may leave one more than there may be: it has a place.
-    await check_all(world, most=3 if is_killed else 2)
-
-
-async def quiet(request: Coroutine[Any, Any, object]) -> None:
-    with contextlib.suppress(BeingErased, Conflict):
-        await request
-
-
-async def alone(
-    world: World, request: Callable[[World, str], Coroutine[Any, Any, object]], name: str
-) -> None:
-    await world.quietly(request(world, name))

@@ -10,6 +10,7 @@ from tests.golden.scenes.accounts import call_as_accounts
 from tests.golden.scenes.afternoon import do_the_same_later
 from tests.golden.scenes.agents import add_agents
 from tests.golden.scenes.bot_calls import answer_calls_to_bots
+from tests.golden.scenes.bot_places import keep_places_of_bots
 from tests.golden.scenes.bots import register_bots
 from tests.golden.scenes.calls import place_calls
 from tests.golden.scenes.crowded_accounts import crowd_an_account
@@ -46,4 +47,5 @@ SCENES: dict[str, Callable[[Stage], Awaitable[None]]] = {
     "abandoned_calls": give_up_a_call,
     "bots": register_bots,
     "crowded_accounts": crowd_an_account,
+    "bot_places": keep_places_of_bots,
 }
