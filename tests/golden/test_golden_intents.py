@@ -10,15 +10,19 @@ from datetime import UTC, datetime
 
 import pytest
 
+from shared.app import App
 from shared.calls.settling import PLACE
 from shared.friends.withdrawn import WITHDRAWN
+from shared.identity.bot_places import TAKE
+from shared.identity.rows import BotPlace, bot_place, bots_key
 from shared.intents import SHARDS, Intent, Intents, RunNote
 from shared.keys import principal_key
 from shared.settings import load
 from shared.table_api import TableApi
-from shared.tables import INTENTS, Row, Table
+from shared.tables import IDENTITIES, INTENTS, Row, Table
 from shared.upstream.clients import Upstream
-from tests.golden.product import user
+from tests.golden.conftest import Changing
+from tests.golden.product import REALM, bot, user
 from tests.golden.rows import StoredRow, golden_rows
 from tests.support.stack import Stack
 from tests.support.storage import table
@@ -49,7 +53,7 @@ async def read(stack: Stack, rows: Table, row: StoredRow) -> Row:
 
 
 async def test_an_intent_to_place_a_call_is_known_again(stack: Stack, intents_table: Table) -> None:
-    intent = Intent.of(await read(stack, intents_table, golden("-place-")))
+    intent = Intent.of(await read(stack, intents_table, golden("0-place-")))
 
     assert (intent.kind, intent.attempts, intent.begun_at) == (PLACE, 0, NOON)
     assert intent.subject == "8d1c6f0a2b3e4d5f96a7b8c9d0e1f203"
@@ -67,6 +71,24 @@ async def test_an_intent_to_remove_what_was_withdrawn_is_known_again(
     assert intent.details == {}
 
 
+async def test_an_intent_to_take_the_place_of_a_bot_ends_the_one_that_was_left(
+    app: App, changing: Changing, stack: Stack, intents_table: Table
+) -> None:
+    changing(IDENTITIES)
+    intent = Intent.of(await read(stack, intents_table, golden("-take-bot-place-")))
+    assert (intent.kind, intent.subject) == (TAKE, principal_key(bot("never there")))
+    rows = Table(TableApi(IDENTITIES, app.settings.upstream, app.upstream))
+    before = {row.row_key: BotPlace.of(row) for row in await rows.list_for(bots_key(REALM))}
+    left, kept = before[bot_place(bot("never there"))], before[bot_place(bot("night desk"))]
+    assert (left.attempt, left.is_kept, kept.is_kept) == (intent.details["attempt"], False, True)
+    assert before[bot_place(bot("concierge"))].attempt == ""  # as earlier versions wrote it
+
+    await app.bot_places.finishers[intent.kind](intent)
+
+    after = {row.row_key for row in await rows.list_for(bots_key(REALM))}
+    assert after == before.keys() - {bot_place(bot("never there"))}
+
+
 async def test_the_last_run_is_known_again(stack: Stack, intents_table: Table) -> None:
     note = RunNote.of(await read(stack, intents_table, golden("!last run")))
 
@@ -78,7 +100,7 @@ async def test_intents_are_written_today_as_the_golden_rows_are(
     stack: Stack, intents_table: Table
 ) -> None:
     """The time when it is due, its kind, and a random part are the name of the row."""
-    intents, kept = Intents(intents_table, lambda: NOON), golden("-place-")
+    intents, kept = Intents(intents_table, lambda: NOON), golden("0-place-")
     intent = await intents.begin(PLACE, "8d1c6f0a2b3e4d5f96a7b8c9d0e1f203")
     async with table(stack, INTENTS) as client:
         stored = StoredRow.of(await client.get_entity(intent.row.partition_key, intent.row.row_key))

@@ -1,5 +1,5 @@
-"""In whatever order requests about bots come to storage, and whichever of them die: once all has ended,
-each bot has a place, each place a bot, and they are not more than there may be."""
+"""In whatever order requests about bots come to storage, and whichever of them die: once all has
+ended, each bot has a place, each place a bot, and they are not more than there may be."""
 
 import asyncio
 import contextlib
@@ -21,14 +21,14 @@ pytestmark = pytest.mark.usefixtures("no_pauses")
 @pytest.mark.parametrize("first", range(0, 40, 10))
 async def test_in_whatever_order_requests_come_no_bot_is_without_a_place(first: int) -> None:
     for seed in range(first, first + 10):
-        await in_some_order(random.Random(seed))  # noqa: S311
+        await in_some_order(random.Random(seed))
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("first", range(40, 4040, 100))
 async def test_in_many_orders_no_bot_is_without_a_place(first: int) -> None:
     for seed in range(first, first + 100):
-        await in_some_order(random.Random(seed))  # noqa: S311
+        await in_some_order(random.Random(seed))
 
 
 async def in_some_order(chance: random.Random) -> None:

@@ -1,4 +1,4 @@
-"""An operator registers a bot, whose place is kept; a host dies when it has taken that of another."""
+"""An operator registers a bot, whose place is kept; a host dies that has taken another place."""
 
 from tests.golden.scenes.bot_calls import OPERATE_BOTS
 from tests.golden.stage import Stage, Step
