@@ -3,11 +3,12 @@
 ACS cannot list identities, so that only those are known here of which a row tells.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from shared.checking import NotSafe, Rule, readable
+from shared.checking import NotSafe, Rule, keys_of, readable
 from shared.identity.rows import (
     REVERSE_ROW,
+    BotPlace,
     bot_place,
     bots_key,
     identity_of,
@@ -85,6 +86,7 @@ class IdentityChecks:
                 "the place of a bot that is none is free again",
                 self._is_needless_place,
                 self._table.remove_unchanged,
+                subjects=_subjects_of_place,
             ),
         )
 
@@ -200,6 +202,10 @@ def _place_of(mapping: Row) -> tuple[str, str]:
     return bots_key(bot.realm), bot_place(bot)
 
 
+def _subjects_of_place(row: Row) -> Iterable[str]:
+    return (*keys_of(row), mapping_of_place(row))
+
+
 def _user_id(row: Row) -> str:
     return str(row.values["communicationUserId"])
 
@@ -215,7 +221,7 @@ def _read(row: Row) -> None:
     if _is_reverse(row):
         _ = row.values["principal"]
     elif is_bot_place(row):
-        _ = row.values["createdAt"]
+        BotPlace.of(row)
     elif is_spare(row):
         _user_id(row)
     elif _is_mapping(row):

@@ -4,6 +4,7 @@ slow, none leaves a bot that is not counted, or a place that no bot has."""
 import pytest
 
 from shared.identity.bot_places import TAKE
+from shared.identity.checks import IdentityChecks
 from shared.identity.rows import bot_place, bots_key
 from shared.intents import SHARDS, Intents
 from shared.tables import IDENTITIES, INTENTS, RowChanged
@@ -20,6 +21,7 @@ from tests.identity.bots_world import (
     register,
     remove,
 )
+from tests.support.fake_acs import FakeAcs
 from tests.support.interleaving import Schedule
 from tests.support.memory_tables import memory_clients
 from tests.support.world import World
@@ -247,3 +249,13 @@ async def test_what_is_about_to_remove_a_place_fails_once_the_bot_is_there(world
         await world.quietly(table.remove_unchanged(taken.row))
 
     assert await check_all(world) == {"bot"}
+
+
+async def test_the_check_of_data_leaves_to_tidy_what_a_request_has_just_taken(world: World) -> None:
+    taken = await world.quietly(world.quiet().places.take(bot_of(world, "bot")))
+
+    # It never asks ACS here.
+    checks = IdentityChecks(world.table(IDENTITIES), FakeAcs("resource"))
+    [rule] = [rule for rule in checks.rules if rule.kind == "bot-place-without-bot"]
+    assert await world.quietly(rule.is_broken(taken.row))
+    assert taken.intent.subject in rule.subjects(taken.row)
