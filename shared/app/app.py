@@ -101,6 +101,7 @@ class App(SignInParts, SharingParts, CallParts):
             self.tokens,
             self.personal_data,
             self.bot_places,
+            self.settings.upstream.timeout,
             self._now,
         )
 

@@ -14,6 +14,7 @@ from shared.identity.tokens import NO_BOT, Tokens
 from shared.limits import Budget
 from shared.principals import Caller, Principal
 from shared.problems import BeingErased, NotFound, TooManyBots
+from shared.upstream.concurrency import SingleFlight
 
 
 class BotErasure(Protocol):
@@ -35,14 +36,20 @@ class Bots:
         tokens: Tokens,
         erasure: BotErasure,
         places: BotPlaces,
+        flight_seconds: float,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        """
+        Args:
+            flight_seconds: how long an enrolment may take; requests for one bot share it.
+        """
         self._identities = identities
         self._enrolment = enrolment
         self._tokens = tokens
         self._erasure = erasure
         self._places = places
         self._changes = Budget(BOT_CHANGES.number, now)
+        self._enrolments = SingleFlight[Principal, Identity](flight_seconds)
 
     async def register(
         self, operator: Caller, bot_id: str, display_name: str
@@ -63,7 +70,11 @@ class Bots:
         async def attempt() -> tuple[Identity, bool]:
             found, is_new = await self._identities.find(bot), False
             if found is None:
-                found, is_new = await self._enrol(operator, bot, display_name), True
+                # Of many at the same instant, each would write the bot's place, and some fail.
+                found = await self._enrolments.do(
+                    bot, lambda: self._enrol(operator, bot, display_name)
+                )
+                is_new = True
             await self._enrolment.discard_spare(bot, found)
             if found.display_name == display_name:
                 return found, is_new

@@ -56,8 +56,8 @@ GOLDEN = {
         }
         - {row.row_key.removeprefix("bot-") for row in golden_rows(IDENTITIES)}
     ),
-    # One whose request was killed.
-    "bot-place-without-bot": 1,
+    # Two whose requests were killed.
+    "bot-place-without-bot": 2,
     "erasure-unfinished": 3,
     "friendship-yes-not-copied": 1,
     "listing-without-record": 2,

@@ -234,7 +234,7 @@ def bots_of(world: Identified) -> Bots:
             pass
 
     places = BotPlaces(world.table, world.intents, clock)
-    return Bots(world.identities, world.enrolment, world.tokens, Erasure(), places, clock)
+    return Bots(world.identities, world.enrolment, world.tokens, Erasure(), places, 10, clock)
 
 
 @meets(bounds.BOT_CHANGES)

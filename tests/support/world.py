@@ -160,7 +160,7 @@ class World(Decisions):
             sleep=no_wait,
         )
         places = BotPlaces(identity_table, intents, now, most=self.most_bots)
-        bots = Bots(identities, enrolment, tokens, people, places, now)
+        bots = Bots(identities, enrolment, tokens, people, places, 100, now)
         withdrawn = WithdrawnRequests(table(FRIENDS), intents, now)
         friends = Friends(
             friendships, identities, tokens, invitations, intents, withdrawn, "resource", now
