@@ -14,6 +14,7 @@ from shared.identity.tokens import NO_BOT, Tokens
 from shared.limits import Budget
 from shared.principals import Caller, Principal
 from shared.problems import BeingErased, NotFound, TooManyBots
+from shared.tables import RowChanged
 from shared.upstream.concurrency import SingleFlight
 
 
@@ -70,11 +71,7 @@ class Bots:
         async def attempt() -> tuple[Identity, bool]:
             found, is_new = await self._identities.find(bot), False
             if found is None:
-                # Of many at the same instant, each would write the bot's place, and some fail.
-                found = await self._enrolments.do(
-                    bot, lambda: self._enrol(operator, bot, display_name)
-                )
-                is_new = True
+                found, is_new = await self._enrolled(operator, bot, display_name), True
             await self._enrolment.discard_spare(bot, found)
             if found.display_name == display_name:
                 return found, is_new
@@ -109,6 +106,22 @@ class Bots:
             found = None
         if found is None:
             raise NotFound(NO_BOT)
+        return found
+
+    async def _enrolled(self, operator: Caller, bot: Principal, display_name: str) -> Identity:
+        """Raises RowChanged if the bot was removed meanwhile."""
+        begun = list[Principal]()
+
+        async def enrol() -> Identity:
+            begun.append(bot)
+            return await self._enrol(operator, bot, display_name)
+
+        # Of many at the same instant, each would write the bot's place, and some would fail.
+        found: Identity | None = await self._enrolments.do(bot, enrol)
+        if not begun:  # another request has; the bot may have been removed before we came
+            found = await self._identities.find(bot)
+        if found is None:
+            raise RowChanged
         return found
 
     async def _enrol(self, operator: Caller, bot: Principal, display_name: str) -> Identity:

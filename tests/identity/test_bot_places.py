@@ -1,6 +1,8 @@
 """The bots of a realm are counted: of requests that race for the last place, are killed, or are
 slow, none leaves a bot that is not counted, or a place that no bot has."""
 
+import asyncio
+
 import pytest
 
 from shared.identity.bot_places import TAKE
@@ -248,6 +250,26 @@ async def test_what_is_about_to_remove_a_place_fails_once_the_bot_is_there(world
     with pytest.raises(RowChanged):
         await world.quietly(table.remove_unchanged(taken.row))
 
+    assert await check_all(world) == {"bot"}
+
+
+@pytest.mark.parametrize("step", range(12))
+async def test_who_registers_after_a_removal_gets_a_bot_that_is_there(
+    world: World, step: int
+) -> None:
+    """Also on the host where a registration from before the removal is under way."""
+    bots, later = world.quiet().bots, list[asyncio.Future[object]]()
+
+    async def come_again() -> None:
+        await world.quietly(remove(world, "bot"))
+        later.append(asyncio.ensure_future(bots.register(operator(world), "bot", "Bot")))
+        await world.schedule.settle()
+        for _ in range(2):  # it finds no bot
+            await world.schedule.step(0)
+
+    await world.schedule.hold(bots.register(operator(world), "bot", "Bot"), step, come_again)
+
+    await asyncio.gather(*later)
     assert await check_all(world) == {"bot"}
 
 
