@@ -55,7 +55,8 @@ _REST = f"""
 * A list of friends or calls has pages. That of invitations has the 1,000 that begin first, of at
   most 10,000 that are open.
 * Friend requests that a person gets are bounded by what each of the others may ask.
-* Bots and agents of a realm are counted, whoever registers or adds them.
+* Bots and agents of a realm are counted, whoever registers or adds them. A registration that
+  failed counts until it is repeated, or `Tidy` takes back its place, minutes later.
 * How many requests of any kind somebody sends is for the platform to bound (API Management, Front
   Door, the maximum of instances). Each costs some milliseconds at most before it is refused.
 """
