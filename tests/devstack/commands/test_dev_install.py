@@ -209,14 +209,13 @@ def test_old_pythons_can_read_what_runs_before_the_right_one_is_found(name: str)
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["dance"],
         ["run", "--ports", "80"],
         ["run", "--ports", "all"],
         ["token"],
         ["token", "a", "--app", "--teams"],
     ],
 )
-def test_a_mistyped_command_is_answered_with_the_usage(dev: Dev, arguments: list[str]) -> None:
+def test_a_mistyped_option_is_answered_with_the_usage(dev: Dev, arguments: list[str]) -> None:
     refused = dev(*arguments)
 
     assert refused.returncode == 2
