@@ -76,7 +76,7 @@ async def test_so_many_callbacks_wait_and_others_are_given_up(
     tokens = CallbackTokens(key, issuer=ACS_CALLBACK_ISSUER, resource_id=ACS_RESOURCE_ID)
     store = EventStore(database)
     delivery = CallbackDelivery(store, tokens, max_waiting=2)
-    delivery.mode = CallbackMode(hold=True)
+    await delivery.set_mode(CallbackMode(hold=True))
 
     for number in range(3):
         delivery.send(connection_id="call", id=str(number), type="Any", url="http://x", body="[]")

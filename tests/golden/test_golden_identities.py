@@ -1,5 +1,6 @@
 """Everybody who had an identity has the same one; whoever was erased stays erased."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 import pytest
@@ -16,12 +17,10 @@ from tests.golden.product import (
     START,
     bot,
     golden_app,
-    golden_environment,
     signed_in,
     user,
 )
 from tests.golden.rows import GoldenTables
-from tests.support.stack import Stack
 
 ODD_ID = "Zoë/../✓ |#?%2F\\'\" 😀"
 OTHER_RESOURCE = "acde0000-0000-4000-8000-00000000707f"
@@ -221,10 +220,11 @@ async def test_whoever_was_erased_has_no_identity_until_they_come_again(
     assert (await sign_in("ida").user())["communicationUserId"] is None
 
 
-async def test_each_acs_resource_has_its_own_mapping(stack: Stack, golden: GoldenTables) -> None:
-    environment = golden_environment(stack.settings)
-    environment["COMMUNICATION_RESOURCE_ID"] = OTHER_RESOURCE
-    other = golden_app(environment, lambda: READ)
+async def test_each_acs_resource_has_its_own_mapping(
+    environment: Mapping[str, str], golden: GoldenTables
+) -> None:
+    elsewhere = {**environment, "COMMUNICATION_RESOURCE_ID": OTHER_RESOURCE}
+    other = golden_app(elsewhere, lambda: READ)
     try:
         for who, expected in (("max", "fcf5-234fc981e136"), ("nina", "fd35-a9ea3282a25b")):
             found = await mapping(other, who)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime, timedelta
 
 import pytest
@@ -13,10 +13,9 @@ from shared.bot_calls.event_grid import read_grid_events
 from shared.principals import Caller
 from tests.golden.client import Client, refusal, tell
 from tests.golden.kinds import golden_by_kind, kind_of
-from tests.golden.product import READ, REALM, golden_app, golden_environment, signed_in
+from tests.golden.product import READ, REALM, golden_app, signed_in
 from tests.golden.rows import GoldenTables
 from tests.support.control import Control
-from tests.support.stack import Stack
 
 GROUP = "acde0000-0000-4000-8000-0000000ca2bb"
 # Of which no class writes all that a row holds.
@@ -35,8 +34,8 @@ CLASSLESS = {
 class Newcomer:
     """Somebody whose rows are written just now, by hosts whose clocks go on."""
 
-    def __init__(self, stack: Stack, acs: Control) -> None:
-        self._environment = golden_environment(stack.settings)
+    def __init__(self, environment: Mapping[str, str], acs: Control) -> None:
+        self._environment = environment
         self._apps: list[App] = []
         self.acs = acs
         self.time = READ
@@ -59,8 +58,8 @@ class Newcomer:
 
 
 @pytest.fixture
-async def newcomer(stack: Stack, acs: Control) -> AsyncIterator[Newcomer]:
-    somebody = Newcomer(stack, acs)
+async def newcomer(environment: Mapping[str, str], acs: Control) -> AsyncIterator[Newcomer]:
+    somebody = Newcomer(environment, acs)
     yield somebody
     await somebody.close()
 

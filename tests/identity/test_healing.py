@@ -10,11 +10,10 @@ from azure.communication.identity import CommunicationIdentityClient, Communicat
 from azure.core.credentials import AzureKeyCredential
 
 from devstack.well_known import ACS_ACCESS_KEY
+from tests.support.acs_resource import acs_resource
 from tests.support.api import ask, mappings, recorded
 from tests.support.control import Control
-from tests.support.part_process import running_part
-from tests.support.ports import free_port
-from tests.support.stack import Host, Stack, StartHost, wait_until_open
+from tests.support.stack import Host, Stack, StartHost
 
 
 def delete_behind_our_back(stack: Stack, user_id: str) -> None:
@@ -65,21 +64,8 @@ async def test_a_refused_credential_replaces_nothing(
 @pytest.fixture
 def recreated_resource(stack: Stack, tmp_path: Path) -> Iterator[str]:
     """Another ACS resource under the same host name; its connection string."""
-    port = free_port()
-    options = {
-        "--port": str(port),
-        "--database": str(tmp_path / "acs.sqlite"),
-        "--key-file": str(tmp_path / "key.pem"),
-        "--issuer": stack.values["issuer"],
-        "--resource-id": "bbbbbbbb-0000-4000-8000-000000000001",
-    }
-    words = [word for option in options.items() for word in option]
-    with (
-        (tmp_path / "acs.log").open("wb") as log,
-        running_part("devstack.acs_emulator", ["--stop-with-stdin", *words], log),
-    ):
-        wait_until_open(port)
-        yield f"endpoint=http://127.0.0.1:{port};accesskey={ACS_ACCESS_KEY}"
+    with acs_resource(stack, tmp_path, "bbbbbbbb-0000-4000-8000-000000000001") as url:
+        yield f"endpoint={url};accesskey={ACS_ACCESS_KEY}"
 
 
 async def test_an_app_pointed_at_a_recreated_resource_heals_user_by_user(

@@ -41,6 +41,7 @@ class CallbackDelivery:
         self._tokens = tokens
         self._client = WebhookClient(ANSWER_SECONDS)
         self._queues: dict[str, Queue] = defaultdict(asyncio.Queue)  # by connection
+        self._sending: set[asyncio.Task[None]] = set()  # one for each queue
         self._held: list[CallbackEvent] = []
         self.held_count = HeldCount()
         self._background = BackgroundTasks()
@@ -51,14 +52,19 @@ class CallbackDelivery:
     def mode(self) -> CallbackMode:
         return self._mode
 
-    @mode.setter
-    def mode(self, mode: CallbackMode) -> None:
-        """For events from now on. Held events that the new mode does not hold are sent."""
+    async def set_mode(self, mode: CallbackMode) -> None:
+        """For events from now on. Held events that the new mode does not hold are sent.
+
+        If the mode holds events, this returns after the first attempts at those that came before,
+        or after `ANSWER_SECONDS`: an app that was told of one does nothing more about it.
+        """
         self._mode, self._chance = mode, mode.chance()
         held = self._held
         self._hold([])
         for event in held:
             self._schedule(event)
+        if mode.hold and self._sending:
+            await asyncio.wait(set(self._sending), timeout=ANSWER_SECONDS)
 
     @property
     def held(self) -> list[CallbackEvent]:
@@ -112,7 +118,9 @@ class CallbackDelivery:
             self._hold([*self._held, event])
             return
         if event.connection_id not in self._queues:
-            self._background.spawn(self._send_queue(event.connection_id))
+            sending = self._background.spawn(self._send_queue(event.connection_id))
+            self._sending.add(sending)
+            sending.add_done_callback(self._sending.discard)
         due = time.monotonic() + self._mode.delay_ms / 1000
         self._queues[event.connection_id].put_nowait((due, event))
 

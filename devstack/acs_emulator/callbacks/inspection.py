@@ -28,7 +28,7 @@ class CallbackInspection:
         return web.json_response({**self._delivery.mode.model_dump(by_alias=True), "held": held})
 
     async def _set_mode(self, request: web.Request) -> web.Response:
-        self._delivery.mode = await read_spec(request, CallbackMode)
+        await self._delivery.set_mode(await read_spec(request, CallbackMode))
         return await self._show(request)
 
     async def _release(self, request: web.Request) -> web.Response:

@@ -75,6 +75,8 @@ class Receiver:
         self.tokens: list[str] = []
         self.content_types: list[str] = []
         self._arrived = asyncio.Condition()
+        self._goes_on = asyncio.Event()
+        self._goes_on.set()
 
     async def receive(self, request: web.Request) -> web.Response:
         scheme, _, token = request.headers["Authorization"].partition(" ")
@@ -96,7 +98,15 @@ class Receiver:
             if status == 200:
                 self.events.append(event)
             self._arrived.notify_all()
+        await self._goes_on.wait()
         return web.Response(status=status)
+
+    def pause(self) -> None:
+        """Answer nothing before `go_on`, though what has arrived counts."""
+        self._goes_on.clear()
+
+    def go_on(self) -> None:
+        self._goes_on.set()
 
     async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(SECONDS), self._arrived:

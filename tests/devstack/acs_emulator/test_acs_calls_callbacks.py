@@ -1,5 +1,6 @@
 """How callbacks are delivered: well, badly on demand, and again until they are taken."""
 
+import asyncio
 import time
 from collections import Counter
 from typing import Any
@@ -29,7 +30,7 @@ STORY = [*FIRST_TWO, "PlayStarted", "PlayCompleted", "CallDisconnected"]
 async def tell_a_story(calls: CallsCaller, receiver: Receiver) -> str:
     """A call with the events of STORY, which nobody has to have received yet."""
     connection = await calls.place(receiver, PHONE)
-    await calls.until_seen(connection, lambda call: call["callConnectionState"] == "connected")
+    await calls.until_seen(connection, lambda call: len(call["callbacks"]) == 2)
     await calls.play(connection)
     await calls.until_seen(connection, lambda call: len(call["callbacks"]) == 4)
     await calls.ask("POST", f"/{connection}:terminate")
@@ -132,6 +133,23 @@ async def test_events_of_some_types_are_held(calls: CallsCaller, receiver: Recei
     await calls.callbacks()  # nothing is held any more
     await receiver.event("CallConnected")
     assert receiver.names[-1] == "CallConnected"
+
+
+async def test_once_events_are_held_nobody_is_being_told_of_earlier_ones(
+    calls: CallsCaller, receiver: Receiver
+) -> None:
+    receiver.pause()
+    connection = await calls.place(receiver, PHONE)
+    await calls.until_seen(connection, lambda call: len(call["callbacks"]) == 2)
+
+    holding = asyncio.create_task(calls.callbacks(hold=True))
+    while not (await calls.inspect("GET", "callbacks")).json["hold"]:
+        await asyncio.sleep(0.01)
+    assert not holding.done()
+    receiver.go_on()
+    await holding
+
+    assert receiver.names == FIRST_TWO
 
 
 async def test_a_release_is_shuffled_the_same_way_for_the_same_seed(
