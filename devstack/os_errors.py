@@ -4,6 +4,7 @@ Readable by Python 3.6, and standard library only (see dev.py).
 """
 
 import errno
+import re
 
 _WORDS = {
     errno.ENOSPC: "{} cannot be written, because the disk is full: make room, and start again",
@@ -18,6 +19,18 @@ _WORDS = {
     errno.ELOOP: "{} is a link that leads back to itself",
     errno.EMFILE: "too many files are open: raise the limit (ulimit -n), and start again",
 }
+
+
+_FULL = re.compile(
+    # Python and C; Node.js and npm; SQLite
+    r"No space left on device|Disk quota exceeded|\b(?:ENOSPC|EDQUOT)\b|database or disk is full",
+    re.IGNORECASE,
+)
+
+
+def says_full(text: str) -> bool:
+    """Whether the output of a program says that the disk is full."""
+    return _FULL.search(text) is not None
 
 
 def in_words(error: OSError) -> str:

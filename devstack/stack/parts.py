@@ -27,12 +27,14 @@ class Part:
     Args:
         probes: the requests that it answers when it is ready.
         settings: of the app, for the parts that need them.
+        saves_at_the_end: whether it writes data when it is stopped; exit code 1 if it cannot.
     """
 
     name: str
     command: list[str]
     probes: tuple[Probe, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
+    saves_at_the_end: bool = False
 
     def environment(self) -> dict[str, str]:
         """That of dev.py, so that people can try a setting of the app by exporting it; but settings
@@ -77,7 +79,8 @@ def _azurite(plan: Plan, name: str, service: str, folder: Path) -> Part:
     port = plan.ports[name]
     # Any answer to a request without credentials is good.
     probe = Probe(port, f"/{azurite.ACCOUNT}", accepted=range(100, 500))
-    return Part(name, azurite.command(port=port, folder=folder, service=service), (probe,))
+    command = azurite.command(port=port, folder=folder, service=service)
+    return Part(name, command, (probe,), saves_at_the_end=True)
 
 
 def _acs(plan: Plan) -> Part:

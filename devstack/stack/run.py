@@ -14,7 +14,8 @@ from collections.abc import Callable, Sequence
 from devstack.installation.progress import Progress
 from devstack.issuer.tokens import issuer_key
 from devstack.lifetime import when_stdin_ends
-from devstack.stack.certificates import certificates
+from devstack.stack.certificates import Certificates, certificates
+from devstack.stack.disk import watch_the_disk
 from devstack.stack.enrolment import NotEnrolled, enrol
 from devstack.stack.environment import overridden
 from devstack.stack.parts import emulators, host, provision
@@ -45,7 +46,8 @@ async def run(
         ready: called once, when every part answers and stack.json is written.
 
     Returns:
-        Whether it was asked to stop. If not, a part died.
+        Whether it was asked to stop, and all is kept. If not, a part died, or could not write what
+        it has to keep.
 
     Raises:
         StackError: nothing was started.
@@ -55,16 +57,18 @@ async def run(
         _handle_signals(supervisor)
         if stop_with_stdin:
             _stop_with_stdin(supervisor)
-        folder.withdraw()  # a killed stack may have left stack.json
-        if fresh:
-            folder.make_fresh()
-        plan = _plan(folder, ports, with_host=with_host, redirect_schemes=redirect_schemes)
+        try:
+            prepared = _prepare(folder, ports, with_host=with_host, fresh=fresh)
+        except OSError as error:
+            raise folder.unwritable(error) from error
+        plan = Plan(folder, *prepared, with_host, redirect_schemes)
         if names := overridden(os.environ, plan.settings()):
             report(
                 "note: not taken from the environment, because the stack sets them, or another "
                 f"setting in their place: {', '.join(names)}"
             )
         work = asyncio.create_task(_bring_up(supervisor, plan, report, ready))
+        watch = asyncio.create_task(watch_the_disk(folder, report))
         try:
             await asyncio.wait({work, supervisor.end}, return_when="FIRST_COMPLETED")
             if not supervisor.end.done():
@@ -80,7 +84,14 @@ async def run(
             with contextlib.suppress(asyncio.CancelledError, PartDied, OSError):
                 await work
             await supervisor.stop(report)
-        return True
+            watch.cancel()
+            for name in supervisor.unsaved:
+                why = f", because {folder.no_room()}" if folder.is_full() else ""
+                report(
+                    f"{name} could not write its data{why}: what it last held in memory is lost "
+                    f"({folder.log(name)})"
+                )
+        return not supervisor.unsaved
 
 
 def _handle_signals(supervisor: Supervisor) -> None:
@@ -101,14 +112,16 @@ def _stop_with_stdin(supervisor: Supervisor) -> None:
     when_stdin_ends(request_stop)
 
 
-def _plan(
-    folder: StateFolder,
-    ports: str | int | None,
-    *,
-    with_host: bool,
-    redirect_schemes: Sequence[str],
-) -> Plan:
-    chosen = choose_ports(folder, ports, with_host=with_host)
+def _prepare(
+    folder: StateFolder, ports: str | int | None, *, with_host: bool, fresh: bool
+) -> tuple[dict[str, int], Certificates]:
+    """The ports and the certificates; afterwards the folder has what several parts need."""
+    choice = choose_ports(folder, ports, with_host=with_host, fresh=fresh)
+    folder.withdraw()  # a killed stack may have left stack.json
+    if fresh:
+        folder.make_fresh()
+    if choice.to_keep:
+        folder.keep_ports(choice.to_keep)
     try:
         issuer_key(
             folder.issuer_key
@@ -120,7 +133,7 @@ def _plan(
     folder.logs.mkdir(exist_ok=True)
     folder.tables.mkdir(exist_ok=True)
     folder.blobs.mkdir(exist_ok=True)
-    return Plan(folder, chosen, certificates(folder.path), with_host, redirect_schemes)
+    return choice.ports, certificates(folder.path)
 
 
 async def _bring_up(

@@ -9,13 +9,12 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from devstack.files import write_secret, write_whole
 from devstack.os_errors import in_words
-from devstack.stack.locks import lock_within, try_lock
-from devstack.stack.ports import with_free_ports
+from devstack.stack.locks import is_still_at, lock_within, open_or_make, try_lock, write_again
 
 # How long the parts of a killed stack may take to end: more than their limit for a clean stop.
 LEFTOVER_SECONDS = 20
@@ -23,7 +22,7 @@ LEFTOVER_SECONDS = 20
 # `dev.py token` holds the lock for an instant, to check whether a stack holds it.
 INSTANT_SECONDS = 0.5
 
-# Less than a part needs to start.
+# Less than the logs and data of one part need.
 _NO_ROOM_BYTES = 256 * 1024
 
 LOGS = ("issuer", "tables", "blobs", "acs", "graph", "web", "provision", "host")
@@ -63,36 +62,62 @@ class StateFolder:
 
         The first lock ends with this process, so it shows whether a stack runs. The second one ends
         with the last part: so the parts of a killed stack have written their data before the next
-        stack reads it.
+        stack reads it. If the start is refused, which a StackError says, the folder is left as it
+        was.
 
         Args:
             report: called with a sentence if this has to wait.
 
         Raises:
-            StackError: another stack runs here.
+            StackError: another stack runs here, or nothing can be written here.
         """
+        missing = [one for one in (self.path, *self.path.parents) if not one.exists()]
         try:
-            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._check_for_foreign_files()
-            self.lock_file.touch()
+            own, is_new = self._lock_own()
         except OSError as error:
-            raise self._unwritable(error) from error
-        with (
-            self.lock_file.open("a+", encoding="ascii") as own,
-            self.parts_lock_file.open("a", encoding="ascii") as parts,
-        ):
-            if not lock_within(own.fileno(), INSTANT_SECONDS):
-                own.seek(0)
-                raise StackError(
-                    f"a stack runs in {self.path} already (pid {own.read()}): stop it, "
-                    "or give this one its own folder and ports: --state DIR --ports auto"
-                )
-            try:
-                own.truncate(0)
-                own.write(str(os.getpid()))
-                own.flush()
-            except OSError as error:
-                raise self._unwritable(error) from error
+            _remove_folders(missing)
+            raise self.unwritable(error) from error
+        before = {path for path in self._known() if path.exists()}
+        try:
+            with self._locked_by_parts(own, report) as parts:
+                yield parts
+        except StackError:
+            for path in self._known() - before - {self.lock_file}:
+                _remove(path)
+            if is_new:
+                self.lock_file.unlink(missing_ok=True)
+            _remove_folders(missing)
+            raise
+        finally:
+            os.close(own)
+
+    def _lock_own(self) -> tuple[int, bool]:
+        """Make the folder and its lock, where they are missing, and lock it: the descriptor, and
+        whether the file is new."""
+        while True:
+            with contextlib.suppress(FileNotFoundError):  # removed by a start that was refused
+                self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self._check_for_foreign_files()
+                own, is_new = open_or_make(self.lock_file)
+                if not lock_within(own, INSTANT_SECONDS):
+                    pid = os.pread(own, 20, 0).decode("ascii", "replace")
+                    os.close(own)
+                    raise StackError(
+                        f"a stack runs in {self.path} already (pid {pid or 'unknown'}): stop it, "
+                        "or give this one its own folder and ports: --state DIR --ports auto"
+                    )
+                if is_still_at(own, self.lock_file):
+                    return own, is_new
+                os.close(own)
+
+    @contextlib.contextmanager
+    def _locked_by_parts(self, own: int, report: Callable[[str], None]) -> Iterator[int]:
+        try:
+            write_again(own, self.lock_file, str(os.getpid()))
+            parts = self.parts_lock_file.open("a", encoding="ascii")
+        except OSError as error:
+            raise self.unwritable(error) from error
+        with parts:
             if not lock_within(parts.fileno(), INSTANT_SECONDS):
                 report("waiting for the parts of a killed stack to end")
                 if not lock_within(parts.fileno(), LEFTOVER_SECONDS):
@@ -100,9 +125,11 @@ class StateFolder:
                         f"parts of a killed stack still run in {self.path}{self._leftovers()}: "
                         "end them with kill -9"
                     )
+            if self.is_full():
+                raise StackError(f"{self.no_room()}: make room, and start again")
             yield parts.fileno()
 
-    def _unwritable(self, error: OSError) -> StackError:
+    def unwritable(self, error: OSError) -> StackError:
         return StackError(
             f"cannot write to {self.path} ({in_words(error)}); --state DIR chooses another folder"
         )
@@ -124,9 +151,15 @@ class StateFolder:
             return None
 
     def is_full(self) -> bool:
-        """Whether there is no more room for what the parts write."""
+        """Whether there is no more room for what the parts write: less than one needs to start,
+        or no name for another file."""
         there = os.statvfs(self.path)
-        return there.f_bavail * there.f_frsize < _NO_ROOM_BYTES
+        has_names = there.f_favail > 0 or there.f_files == 0  # some file systems count none
+        return there.f_bavail * there.f_frsize < _NO_ROOM_BYTES or not has_names
+
+    def no_room(self) -> str:
+        """The beginning of what is said then."""
+        return f"the disk of {self.path} is full"
 
     def publish(self, stack: Mapping[str, object]) -> None:
         """Write stack.json, which only its owner can read: it holds the keys of the stack."""
@@ -149,25 +182,30 @@ class StateFolder:
 
     def make_fresh(self) -> None:
         """Remove the files of earlier stacks, and the folders that are empty then."""
-        stale = [self.stack_file, self.ports_file]
-        stale += [self.issuer_key, self.acs_key, self.acs_callback_key]
-        stale += self._certificates()
-        stale += [
-            Path(f"{database}{end}")
-            for database in (self.acs_database, self.graph_database)
-            for end in ("", "-wal", "-shm", "-journal")
-        ]
-        stale += [path for name in LOGS for path in (self.log(name), previous(self.log(name)))]
-        stale += self.tables.glob("__azurite_db_*")
-        stale += self.blobs.glob("__azurite_db_*")
-        stale += self.blobs.glob("__blobstorage__/*")
-        for path in stale:
+        kept = {self.lock_file, self.parts_lock_file, *self._folders()}
+        for path in self._known() - kept:
             path.unlink(missing_ok=True)
         for made in (self.page, self.page.with_name("web.new")):  # nobody else writes there
             shutil.rmtree(made, ignore_errors=True)
-        for folder in (self.tables, self.blobs / "__blobstorage__", self.blobs, self.logs):
-            with contextlib.suppress(OSError):  # it does not exist, or has other files in it
-                folder.rmdir()
+        _remove_folders(self._folders())
+
+    def _known(self) -> set[Path]:
+        """What a stack may have made here, but for the page: the rest is somebody's own."""
+        known = {self.stack_file, self.ports_file, self.lock_file, self.parts_lock_file}
+        known |= {self.issuer_key, self.acs_key, self.acs_callback_key, *self._certificates()}
+        known |= {
+            Path(f"{database}{end}")
+            for database in (self.acs_database, self.graph_database)
+            for end in ("", "-wal", "-shm", "-journal")
+        }
+        known |= {path for name in LOGS for path in (self.log(name), previous(self.log(name)))}
+        known |= {*self.tables.glob("__azurite_db_*"), *self.blobs.glob("__azurite_db_*")}
+        known |= {*self.blobs.glob("__blobstorage__/*"), *self._folders()}
+        return known
+
+    def _folders(self) -> list[Path]:
+        """Those in it, the inner ones first."""
+        return [self.tables, self.blobs / "__blobstorage__", self.blobs, self.logs]
 
     def _certificates(self) -> list[Path]:
         return [self.path / name for name in ("ca.pem", "server.pem")]
@@ -177,15 +215,9 @@ class StateFolder:
         write_whole(self.ports_file, json.dumps(dict(ports), indent=2) + "\n")
 
     def kept_ports(self) -> dict[str, int]:
-        """The ports of `--ports auto`: free ones, chosen at the first call and kept since then.
-
-        The issuer's port is part of its name, and so of every user's identity.
-        """
-        kept = {name: port for name, port in _read(self.ports_file).items() if type(port) is int}
-        ports = with_free_ports(kept)
-        if not ports.keys() <= kept.keys():
-            self.keep_ports(kept | ports)
-        return ports
+        """Those of an earlier start that are still known; empty if there was none."""
+        kept = _read(self.ports_file)
+        return {name: port for name, port in kept.items() if type(port) is int}
 
 
 def previous(log: Path) -> Path:
@@ -193,6 +225,19 @@ def previous(log: Path) -> Path:
     restart.
     """
     return log.with_suffix(".log.1")
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        _remove_folders([path])
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _remove_folders(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        with contextlib.suppress(OSError):  # it does not exist, or has other files in it
+            folder.rmdir()
 
 
 def _is_alive(pid: int) -> bool:

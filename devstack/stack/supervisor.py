@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 
 from devstack.files import ROOT
 from devstack.installation.progress import Progress
+from devstack.os_errors import says_full
 from devstack.stack.parts import Part
 from devstack.stack.state_folder import StateFolder, previous
 
@@ -36,9 +37,13 @@ class Supervisor:
         self._folder = folder
         self._lock = lock
         self._processes: dict[str, Process] = {}
+        self._saving: set[str] = set()
         self._watchers: set[asyncio.Task[None]] = set()
         self._stopping = False
         self.awaited: list[str] = []  # the names of the parts that are starting
+        self.unsaved: list[
+            str
+        ] = []  # the names of those that could not write their data at the end
         self.stop_requested_twice = asyncio.Event()
         # Done when the stack has to end: None if somebody asked for it, else an exception.
         self.end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -105,6 +110,9 @@ class Supervisor:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
         await asyncio.gather(*(process.wait() for process in alive.values()), *self._watchers)
+        # A negative code is that of a signal: the part was killed, or had not started yet.
+        codes = {name: process.returncode or 0 for name, process in alive.items()}
+        self.unsaved = [name for name in sorted(self._saving & codes.keys()) if codes[name] > 0]
 
     async def _wait_until_ended(self, parts: Mapping[str, Process]) -> None:
         deadline = time.monotonic() + STOP_SECONDS
@@ -132,6 +140,8 @@ class Supervisor:
                 pass_fds=(self._lock,),
             )
         self._processes[part.name] = process
+        if part.saves_at_the_end:
+            self._saving.add(part.name)
         return process
 
     async def _watch(self, part: Part, process: Process) -> None:
@@ -141,10 +151,11 @@ class Supervisor:
 
     def _died(self, part: Part, how: str) -> PartDied:
         log = self._folder.log(part.name)
-        if self._folder.is_full():
-            return PartDied(f"{part.name} {how}: the disk of {self._folder.path} is full. ({log})")
         with log.open(encoding="utf-8", errors="replace") as lines:
             last = deque((line.rstrip("\n") for line in lines), maxlen=LAST_LINES)
+        if self._folder.is_full() or says_full("\n".join(last)):
+            why = f"because {self._folder.no_room()}: make room, and start again"
+            return PartDied(f"{part.name} {how}, {why} ({log})")
         quoted = "\n".join(f"  {line}" for line in last) or "  (it wrote nothing)"
         return PartDied(f"{part.name} {how}. The end of {log}:\n{quoted}")
 

@@ -28,11 +28,12 @@ DEFAULT_PORT_TAKEN = re.compile(r"dev.py: port (707\d|1000[02]) \(\w+\) is taken
 
 
 def test_ports_default_means_the_default_ports_whatever_is_kept(dev: Dev, tmp_path: Path) -> None:
+    """And a start that is refused removes nothing, not even with --fresh."""
     state = tmp_path / "state"
     state.mkdir()
     (state / "ports.json").write_text('{"issuer": 1}')
     with _listening_on(7072):  # no test may count on it to be free
-        refused = dev("run", "--ports", "default", "--state", str(state))
+        refused = dev("run", "--fresh", "--ports", "default", "--state", str(state))
 
     assert refused.returncode == 1
     assert DEFAULT_PORT_TAKEN.match(refused.stderr)
@@ -54,17 +55,19 @@ def test_a_kept_port_that_is_taken_is_told_in_one_line(
         assert f"port {port} (issuer) is taken by " in run.output
         assert f"(pid {os.getpid()}): it is kept in {state / 'ports.json'}. " in run.output
         assert len(run.output.splitlines()) == 1
+        assert [path.name for path in state.iterdir()] == ["ports.json"]
+        assert json.loads((state / "ports.json").read_text()) == {"issuer": port}
 
 
 def test_a_default_port_that_is_taken_is_told_with_the_way_out(dev: Dev, tmp_path: Path) -> None:
     with _listening_on(7072):
-        refused = dev("run", "--state", str(tmp_path / "state"))
+        refused = dev("run", "--state", str(tmp_path / "new" / "state"))
 
     assert refused.returncode == 1
     assert DEFAULT_PORT_TAKEN.match(refused.stderr)
     assert "--ports auto" in refused.stderr
     assert len(refused.stderr.splitlines()) == 1
-    assert not (tmp_path / "state" / "ports.json").exists()
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"host": "x"}'])
@@ -72,11 +75,12 @@ def test_a_damaged_ports_file_costs_the_ports_and_no_more(tmp_path: Path, conten
     folder = StateFolder(tmp_path)
     folder.ports_file.write_text(content)
 
-    chosen = folder.kept_ports()
+    chosen, to_keep = choose_ports(folder, "auto", with_host=True)
+    folder.keep_ports(to_keep)
 
     assert chosen.keys() == DEFAULT_PORTS.keys()
     assert len(set(chosen.values())) == len(chosen)
-    assert folder.kept_ports() == chosen
+    assert choose_ports(folder, None, with_host=True) == (chosen, {})
 
 
 def test_a_stack_starts_where_the_ports_file_is_damaged(running: DevRun) -> None:
@@ -110,7 +114,7 @@ def test_ports_that_are_refused_are_not_kept(tmp_path: Path) -> None:
     with _taken_port() as port, pytest.raises(StackError, match=rf"port {port} \(web\) is taken"):
         choose_ports(folder, port, with_host=True)
 
-    assert folder.kept_ports()["issuer"] == 20001
+    assert folder.kept_ports() == {"issuer": 20001}
 
 
 def test_every_part_has_a_port_within_the_number_that_the_option_takes() -> None:
