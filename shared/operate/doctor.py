@@ -188,14 +188,30 @@ async def _run(subject: str, check: Check) -> Finding:
 
 
 async def _report(environment: Mapping[str, str], *, deployed: bool) -> int:
-    failed = False
+    found = list[Finding]()
+
+    def say(line: str) -> None:
+        print(without_names(line, environment) if deployed else line, flush=True)
+
     if deployed:
         print("\n".join(heading(environment)))
     async for finding in examine(environment):
-        line = str(finding)
-        print(without_names(line, environment) if deployed else line, flush=True)
-        failed |= bool(finding.fix)
-    return 1 if failed else 0
+        found.append(finding)
+        say(str(finding))
+    say(verdict(found))
+    return 1 if any(finding.fix for finding in found) else 0
+
+
+def verdict(found: Sequence[Finding]) -> str:
+    """The last line of the report, which says it all."""
+    checks = [finding for finding in found if not finding.subject.startswith("note: ")]
+    failed = [finding.subject for finding in checks if finding.fix]
+    if not failed:
+        return f"doctor: all {len(checks)} checks passed"
+    if checks[0].fix:  # the settings, without which nothing else can be looked at
+        names = ", ".join(subject.removeprefix("setting ") for subject in failed)
+        return f"doctor: wrong settings, so nothing else was checked: {names}"
+    return f"doctor: {len(failed)} of {len(checks)} checks failed: {', '.join(failed)}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -233,6 +233,7 @@ def test_doctor_looks_at_the_running_stack(running: DevRun, dev: Dev) -> None:
 
     assert report.returncode == 0, report.stdout + report.stderr
     assert f"Settings: the running stack ({running.state / 'stack.json'})" in report.stdout
+    assert re.fullmatch(r"doctor: all \d+ checks passed", report.stdout.splitlines()[-1])
     # As in `dev.py run`: the stack wins, and the app is not told two ways to the same tables.
     assert "The stack overrides the environment's AUTH_ISSUER, TABLES_ENDPOINT" in report.stdout
 
