@@ -10,6 +10,11 @@ stays and a signal for the stack reaches the stack). The second time it runs the
 import os
 import signal
 import sys
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    # Until something is started that has to be stopped, Ctrl-C just ends this process.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 from typing import Dict, List, Tuple  # noqa: F401  in type comments
 
 ROOT = os.path.dirname(os.path.realpath(__file__))
@@ -73,9 +78,6 @@ def fail(reason: str, code: int = 1) -> int:
 
 
 def start(argv: List[str]) -> int:
-    # Until something is started that has to be stopped, Ctrl-C just ends this process.
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
     if os.name != "nt":
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     try:
@@ -84,6 +86,7 @@ def start(argv: List[str]) -> int:
         from devstack.installation import bootstrap  # noqa: F401
     except ImportError as missing:
         return fail("{}: {} has only a part of the repository".format(missing, ROOT))
+    endings.write_whatever_it_is()
     return endings.ended(lambda: main(argv))
 
 

@@ -5,7 +5,9 @@ Readable by Python 3.6, and standard library only (see dev.py).
 
 import argparse
 import difflib
-from typing import Callable, Iterable, List, Mapping, Tuple, Union
+from typing import Callable, Dict, List, Mapping, Tuple, Union
+
+from devstack.app_schemes import app_scheme
 
 DESCRIPTION = """\
 Runs the trusted service and everything it needs on this machine, with no Azure account.
@@ -91,8 +93,10 @@ def add_doctor_and_hook(commands: "argparse._SubParsersAction[argparse.ArgumentP
     )
 
 
-def parser(measures: Mapping[str, str]) -> Tuple[argparse.ArgumentParser, List[str]]:
-    """The command line, and its commands."""
+def parser(
+    measures: Mapping[str, str],
+) -> Tuple[argparse.ArgumentParser, Dict[str, argparse.ArgumentParser]]:
+    """The command line, and that of each command."""
     top = argparse.ArgumentParser(
         prog="dev.py",
         description=DESCRIPTION,
@@ -123,6 +127,7 @@ def parser(measures: Mapping[str, str]) -> Tuple[argparse.ArgumentParser, List[s
         "--redirect-scheme",
         action="append",
         default=[],
+        type=app_scheme,
         metavar="SCHEME",
         help="let the issuer redirect to a native app's scheme too, such as com.example.app",
     )
@@ -274,7 +279,7 @@ def parser(measures: Mapping[str, str]) -> Tuple[argparse.ArgumentParser, List[s
     data.add_argument(
         "--rate", type=float, metavar="N", help="reads of storage in a second (default: 300)"
     )
-    return top, list(commands.choices)
+    return top, dict(commands.choices)
 
 
 def read_arguments(argv: List[str], measures: Mapping[str, str]) -> argparse.Namespace:
@@ -293,14 +298,32 @@ def read_arguments(argv: List[str], measures: Mapping[str, str]) -> argparse.Nam
     top, known = parser(measures)
     if argv[0] not in ("-h", "--help", *known):
         top.exit(2, "dev.py: {}\n".format(misplaced(argv, known)))
-    return top.parse_args(argv)
+    arguments, unknown = top.parse_known_args(argv)
+    if unknown:
+        top.exit(2, "dev.py: {}\n".format(not_taken(argv[0], unknown[0], known[argv[0]])))
+    return arguments
 
 
-def misplaced(argv: List[str], known: Iterable[str]) -> str:
+def options_of(command: argparse.ArgumentParser) -> List[str]:
+    return [name for action in command._actions for name in action.option_strings]
+
+
+def not_taken(command: str, word: str, its_parser: argparse.ArgumentParser) -> str:
+    """What to say of a word that a command does not take."""
+    near = difflib.get_close_matches(word.partition("=")[0], options_of(its_parser), 1)
+    meant = "did you mean {}? ".format(near[0]) if near else ""
+    return "{} takes no {!r}: {}`python3 dev.py {} --help` lists what it takes".format(
+        command, word, meant, command
+    )
+
+
+def misplaced(argv: List[str], known: Mapping[str, argparse.ArgumentParser]) -> str:
     """What to say of a first word that is no command."""
     first = argv[0]
     if first.startswith("-"):
         command = next((word for word in argv if word in known), "run")
+        if first.partition("=")[0] not in options_of(known[command]):
+            return "there is no option {!r}: `python3 dev.py --help` lists all".format(first)
         others = [word for word in argv if word != command]
         return "options come after the command: python3 dev.py {}".format(
             " ".join([command, *others])

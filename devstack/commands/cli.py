@@ -86,7 +86,9 @@ def _test(arguments: argparse.Namespace) -> int:
 def _openapi(_arguments: argparse.Namespace) -> int:
     # A process, because the stack and the app share no code.
     return subprocess.run(
-        [sys.executable, "-m", "shared.openapi"], cwd=ROOT, check=False
+        [sys.executable, "-m", "devstack.commands.program", "shared.openapi"],
+        cwd=ROOT,
+        check=False,
     ).returncode
 
 

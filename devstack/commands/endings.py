@@ -46,9 +46,29 @@ def ended(work: Callable[[], int], name: str = "dev.py") -> int:
     return code
 
 
+def write_whatever_it_is() -> None:
+    """From now on a letter that the encoding of the output does not have is written by its number,
+    and the name of a file that is no text as its bytes."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)  # Python 3.6 has none
+        if reconfigure is not None:
+            is_utf8 = stream.encoding.lower() in ("utf-8", "utf8")
+            reconfigure(errors="surrogateescape" if is_utf8 else "backslashreplace")
+
+
 def raise_at_interrupts() -> None:
     """From now on Ctrl-C raises KeyboardInterrupt, also one that came a moment ago. Where it is
     ignored, as a shell's background jobs ignore it, it stays so."""
+    hook = sys.unraisablehook
+
+    def end_at_lost_interrupts(lost: "sys.UnraisableHookArgs") -> None:
+        # Python drops what is raised in a callback of its own, above all while it imports.
+        if issubclass(lost.exc_type, KeyboardInterrupt):
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGINT)
+        hook(lost)
+
+    sys.unraisablehook = end_at_lost_interrupts
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})

@@ -6,11 +6,12 @@ without a traceback.
 import runpy
 import sys
 
-from devstack.commands.endings import ended, raise_at_interrupts
+from devstack.commands.endings import ended, raise_at_interrupts, write_whatever_it_is
 
 
 def main() -> int:
     raise_at_interrupts()
+    write_whatever_it_is()
     del sys.argv[0]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
     return 0

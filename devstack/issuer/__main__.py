@@ -5,7 +5,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import re
 import ssl
 import threading
 from collections.abc import Iterator
@@ -15,15 +14,13 @@ from typing import TYPE_CHECKING
 
 from werkzeug.serving import make_server
 
+from devstack.app_schemes import app_scheme
 from devstack.issuer.server import answering_as, make_app
 from devstack.issuer.tokens import issuer_key
 from devstack.lifetime import until_told_to_stop
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
-
-# Schemes that are the web's, or run what follows them: no native app has them.
-NO_APPS = ("about", "blob", "data", "file", "ftp", "http", "https", "javascript", "ws", "wss")
 
 
 async def _serve(arguments: argparse.Namespace) -> None:
@@ -64,13 +61,6 @@ def _serving(app: "WSGIApplication", port: int, certificate: Path | None = None)
         server.server_close()
 
 
-def _app_scheme(text: str) -> str:
-    scheme = text.lower()
-    if not re.fullmatch(r"[a-z][a-z0-9+.-]*", scheme) or scheme in NO_APPS:
-        raise argparse.ArgumentTypeError(f"{text!r} is no URL scheme of a native app")
-    return scheme
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="devstack.issuer", description=__doc__)
     parser.add_argument("--port", type=int, default=7072)
@@ -82,7 +72,7 @@ def main() -> None:
         "--redirect-scheme",
         action="append",
         default=[],
-        type=_app_scheme,
+        type=app_scheme,
         metavar="SCHEME",
         help="also redirect to this scheme of a native app, such as com.example.app; repeatable",
     )

@@ -94,21 +94,28 @@ class StateFolder:
     def _lock_own(self) -> tuple[int, bool]:
         """Make the folder and its lock, where they are missing, and lock it: the descriptor, and
         whether the file is new."""
+        attempts = 5
         while True:
-            with contextlib.suppress(FileNotFoundError):  # removed by a start that was refused
+            try:
                 self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
                 self._check_for_foreign_files()
                 own, is_new = open_or_make(self.lock_file)
-                if not lock_within(own, INSTANT_SECONDS):
-                    pid = os.pread(own, 20, 0).decode("ascii", "replace")
-                    os.close(own)
-                    raise StackError(
-                        f"a stack runs in {self.path} already (pid {pid or 'unknown'}): stop it, "
-                        "or give this one its own folder and ports: --state DIR --ports auto"
-                    )
-                if is_still_at(own, self.lock_file):
-                    return own, is_new
+            except FileNotFoundError:
+                # A start that was refused may have removed what it had made, just now.
+                attempts -= 1
+                if attempts == 0:
+                    raise
+                continue
+            if not lock_within(own, INSTANT_SECONDS):
+                pid = os.pread(own, 20, 0).decode("ascii", "replace")
                 os.close(own)
+                raise StackError(
+                    f"a stack runs in {self.path} already (pid {pid or 'unknown'}): stop it, "
+                    "or give this one its own folder and ports: --state DIR --ports auto"
+                )
+            if is_still_at(own, self.lock_file):
+                return own, is_new
+            os.close(own)
 
     @contextlib.contextmanager
     def _locked_by_parts(self, own: int, report: Callable[[str], None]) -> Iterator[int]:

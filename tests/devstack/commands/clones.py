@@ -16,7 +16,8 @@ from tests.devstack.commands.dev_process import ROOT
 # Read by whatever Python was typed, before a 3.13 is found.
 BOOTSTRAP = (
     *("dev.py", "benchmarks/__init__.py", "benchmarks/names.py"),
-    *("devstack/__init__.py", "devstack/files.py", "devstack/os_errors.py"),
+    *("devstack/__init__.py", "devstack/app_schemes.py"),
+    *("devstack/files.py", "devstack/os_errors.py"),
     *("devstack/commands/__init__.py", "devstack/commands/state_option.py"),
     *("devstack/commands/arguments.py", "devstack/commands/endings.py"),
     *(
@@ -108,3 +109,10 @@ def pin_a_small_package(root: Path, wheels: Path) -> dict[str, str]:
     for name in REQUIREMENTS:
         (root / name).write_text(f"tiny==1.0 --hash=sha256:{digest}\n")
     return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels), "PIP_CONFIG_FILE": os.devnull}
+
+
+def only_line(said: str) -> str:
+    """What dev.py has said, which has to be one line."""
+    assert len(said.splitlines()) == 1, said
+    assert said.startswith("dev.py: ")
+    return said

@@ -13,6 +13,12 @@ from devstack.commands.arguments import read_arguments
         ("stop", "Ctrl-C in the terminal of `dev.py run` stops the stack"),
         ("--ports 9300 run", "options come after the command: python3 dev.py run --ports 9300"),
         ("--fresh", "options come after the command: python3 dev.py run --fresh"),
+        ("--version", "there is no option '--version': `python3 dev.py --help` lists all"),
+        (
+            "run --sate x",
+            "run takes no '--sate': did you mean --state? `python3 dev.py run --help` lists what",
+        ),
+        ("token alice bob", "token takes no 'bob': `python3 dev.py token --help` lists what it"),
     ],
 )
 def test_what_is_no_command_is_said_with_the_way_out(
@@ -26,3 +32,13 @@ def test_what_is_no_command_is_said_with_the_way_out(
     assert said in told
     assert told.startswith("dev.py: ")
     assert told.count("\n") == 1
+
+
+def test_what_is_no_scheme_of_a_native_app_is_refused_before_anything_starts(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        read_arguments(["run", "--redirect-scheme", "https"], {})
+
+    assert ended.value.code == 2
+    assert "'https' is no URL scheme of a native app" in capsys.readouterr().err
