@@ -97,7 +97,10 @@ class StackClient:
 
     def known_users(self) -> list[str]:
         """Those of the login page, and whom the menu of the bots connects to."""
-        return [*self._content["users"], *_CONNECTED.findall(self._content["settings"]["BOT_MENU"])]
+        return [
+            *self._content["users"],
+            *_CONNECTED.findall(self._content["settings"].get("BOT_MENU", "")),
+        ]
 
     async def inspect(self, path: str, method: str = "GET", body: object = None) -> Any:
         """The body that the emulator's inspection answers; None if it has none."""

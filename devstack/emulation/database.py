@@ -2,13 +2,17 @@
 
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _COUNTERS = """
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """
 _REQUESTS = "requests."
+
+
+class DatabaseUnusable(OSError):
+    """The message names the file, and says what to do."""
 
 
 class Database:
@@ -21,19 +25,49 @@ class Database:
 
     Args:
         path: made if absent, and its folder with it.
+
+    Raises:
+        DatabaseUnusable: the file is no database, or cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Autocommit mode: the only transactions are those of `transaction`.
-        self._db = sqlite3.connect(path, isolation_level=None)
-        # What the process wrote survives its death either way; only a power cut needs the syncs.
-        self._db.execute("PRAGMA synchronous = OFF")
+        with self._telling():
+            # Autocommit mode: the only transactions are those of `transaction`.
+            self._db = sqlite3.connect(path, isolation_level=None)
+            # What the process wrote survives its death either way; only a power cut needs syncs.
+            self._db.execute("PRAGMA synchronous = OFF")
         self.create(_COUNTERS)
 
     def create(self, schema: str) -> None:
-        """Run the statements of a schema, which create only what is absent."""
-        self._db.executescript(schema)
+        """Run the statements of a schema, which create only what is absent.
+
+        Raises:
+            DatabaseUnusable: what is there has other columns: another version has made it.
+        """
+        wanted = sqlite3.connect(":memory:")
+        try:
+            wanted.executescript(schema)
+            with self._telling():
+                self._db.executescript(schema)
+                for table, columns in _columns(wanted).items():
+                    if _columns(self._db)[table] != columns:
+                        raise sqlite3.DatabaseError(f"table {table} has other columns")
+        finally:
+            wanted.close()
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            with suppress(AttributeError):  # it was not even opened
+                self._db.close()
+            raise DatabaseUnusable(
+                f"{self._path} cannot be used ({error}): it is damaged, or of another version, or"
+                " there is no room. `dev.py run --fresh` begins without what was stored"
+            ) from error
 
     def close(self) -> None:
         self._db.close()
@@ -79,3 +113,15 @@ class Database:
         """How many requests each operation got, also where it got none."""
         counters = self.counters()
         return {operation: counters.get(_REQUESTS + operation, 0) for operation in operations}
+
+
+def _columns(database: sqlite3.Connection) -> dict[str, list[str]]:
+    """The columns of each table, in their order."""
+    rows = database.execute(
+        "SELECT tables.name, columns.name FROM sqlite_schema AS tables,"
+        " pragma_table_info(tables.name) AS columns WHERE tables.type = 'table' ORDER BY 1, cid"
+    )
+    found: dict[str, list[str]] = {}
+    for table, column in rows:
+        found.setdefault(table, []).append(column)
+    return found

@@ -36,7 +36,7 @@ def issuer_key(path: Path) -> RSAKey:
         write_secret(path, json.dumps(key.as_dict(private=True)))
     try:
         return RSAKey.import_key(json.loads(path.read_text()))
-    except JoseError as error:
+    except (JoseError, TypeError) as error:  # TypeError: null
         raise ValueError(f"{path} holds no RSA key") from error
 
 

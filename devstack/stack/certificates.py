@@ -1,5 +1,6 @@
 """The certificate of the parts that serve TLS, and the authority that clients have to trust."""
 
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,9 @@ class Certificates:
 def certificates(folder: Path) -> Certificates:
     """The certificates in `folder`, made at the first call.
 
+    Raises:
+        ValueError: what is there is no certificate.
+
     They are valid for loopback only. The authority's private key is never written, so that nobody
     can sign another certificate with it, even if a developer trusts it system-wide.
     """
@@ -27,4 +31,11 @@ def certificates(folder: Path) -> Certificates:
         write_secret(found.server, leaf.private_key_and_cert_chain_pem.bytes().decode("ascii"))
         # Written last: after a kill between the two, the next start makes both again.
         write_whole(found.authority, authority.cert_pem.bytes().decode("ascii"))
+    try:
+        ssl.create_default_context(cafile=found.authority)
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(found.server)
+    except ssl.SSLError as error:
+        raise ValueError(
+            f"{found.server} or {found.authority.name} holds no certificate"
+        ) from error
     return found

@@ -123,17 +123,18 @@ def _prepare(
     if choice.to_keep:
         folder.keep_ports(choice.to_keep)
     try:
-        issuer_key(
-            folder.issuer_key
-        )  # made now, before two processes could make it at the same time
+        # Made now, before two processes could make it at the same time.
+        issuer_key(folder.issuer_key)
     except ValueError as error:
         raise StackError(
             f"{folder.issuer_key} is damaged: remove it (tokens then have to be fetched anew)"
         ) from error
-    folder.logs.mkdir(exist_ok=True)
-    folder.tables.mkdir(exist_ok=True)
-    folder.blobs.mkdir(exist_ok=True)
-    return choice.ports, certificates(folder.path)
+    for made in (folder.logs, folder.tables, folder.blobs):
+        made.mkdir(exist_ok=True)
+    try:
+        return choice.ports, certificates(folder.path)
+    except ValueError as error:
+        raise StackError(f"{error}: remove both, and clients have to trust the new ones") from error
 
 
 async def _bring_up(

@@ -28,6 +28,10 @@ _NO_ROOM_BYTES = 256 * 1024
 LOGS = ("issuer", "tables", "blobs", "acs", "graph", "web", "provision", "host")
 
 
+# What every version of stack.json has that these commands can work with.
+_NEEDED = {"issuer": str, "acs": str, "users": dict, "settings": dict}
+
+
 class StackError(Exception):
     """A command cannot do its work; the message tells the person at the terminal why and what to
     do.
@@ -147,15 +151,26 @@ class StateFolder:
         return f" ({', '.join(alive)})" if alive else ""
 
     def running_stack(self) -> dict[str, object] | None:
-        """The content of stack.json if that stack runs; a killed stack leaves the file behind."""
+        """The content of stack.json if that stack runs; a killed stack leaves the file behind.
+
+        Raises:
+            StackError: it runs, and the file is of another version of this program.
+        """
         stack = _read(self.stack_file)
         try:
             with self.lock_file.open(encoding="ascii") as lock:
                 if try_lock(lock.fileno(), fcntl.LOCK_SH):
                     return None
-                return stack if lock.read() == str(_pids(stack).get("dev")) else None
+                if lock.read() != str(_pids(stack).get("dev")):
+                    return None
         except OSError:
             return None
+        if not all(isinstance(stack.get(name), kind) for name, kind in _NEEDED.items()):
+            raise StackError(
+                f"{self.stack_file} is of another version of dev.py: stop that stack (Ctrl-C in "
+                "its terminal), and start it again"
+            )
+        return stack
 
     def is_full(self) -> bool:
         """Whether there is no more room for what the parts write: less than one needs to start,

@@ -16,15 +16,27 @@ ALGORITHM = "RS256"
 KEY_BITS = 2048
 
 
+def _key_in(content: bytes) -> rsa.RSAPrivateKey | None:
+    try:
+        key = serialization.load_pem_private_key(content, password=None)
+    except (ValueError, TypeError):  # TypeError: it needs a password
+        return None
+    return key if isinstance(key, rsa.RSAPrivateKey) else None
+
+
 class SigningKey:
-    """A key that is kept in a PEM file, made if absent."""
+    """A key that is kept in a PEM file, made if absent.
+
+    Raises:
+        OSError: the file cannot be used; the message says what to do.
+    """
 
     def __init__(self, file: Path) -> None:
         if not file.exists():
             _make_key(file)
-        key = serialization.load_pem_private_key(file.read_bytes(), password=None)
-        if not isinstance(key, rsa.RSAPrivateKey):
-            raise TypeError(f"{file} holds no RSA key.")
+        key = _key_in(file.read_bytes())
+        if key is None:
+            raise OSError(f"{file} holds no RSA key: remove it, and the next start makes another")
         self._private = key
         self._public = key.public_key()
         der = self._public.public_bytes(

@@ -151,6 +151,8 @@ def test_a_part_that_dies_while_starting_is_named_too(dev_run: Start, tmp_path: 
 
     assert run.exit_code(seconds=60) == 1
     assert "acs ended with exit code" in run.output
+    assert f"{state / 'acs-signing-key.pem'} holds no RSA key: remove it" in run.output
+    assert "Traceback" not in run.output
     assert "The stack is ready" not in run.output
     assert _listening(state) == []
 
