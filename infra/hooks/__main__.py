@@ -44,7 +44,9 @@ def needed(values: Mapping[str, str], name: str) -> str:
     """
     value = values.get(name, "").strip()
     if not value:
-        raise HookError(f"{name} is not set in the azd environment: azd up, or azd env set {name}")
+        # A key is made, and not typed: everybody on a machine sees the arguments of a program.
+        way = "azd up makes it" if name == "EVENT_GRID_KEY" else f"azd up, or azd env set {name}"
+        raise HookError(f"{name} is not set in the azd environment: {way}")
     return value
 
 
