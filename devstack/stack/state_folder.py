@@ -174,10 +174,11 @@ class StateFolder:
 
     def is_full(self) -> bool:
         """Whether there is no more room for what the parts write: less than one needs to start,
-        or no name for another file."""
+        or no name for another file. Some file systems count neither, and are taken for empty."""
         there = os.statvfs(self.path)
-        has_names = there.f_favail > 0 or there.f_files == 0  # some file systems count none
-        return there.f_bavail * there.f_frsize < _NO_ROOM_BYTES or not has_names
+        has_room = there.f_blocks == 0 or there.f_bavail * there.f_frsize >= _NO_ROOM_BYTES
+        has_names = there.f_files == 0 or there.f_favail > 0
+        return not (has_room and has_names)
 
     def no_room(self) -> str:
         """The beginning of what is said then."""

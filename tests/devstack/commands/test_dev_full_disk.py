@@ -23,8 +23,7 @@ from tests.support.stack import wait_until_open
 
 pytest_plugins = ("tests.devstack.commands.dev_fixtures",)
 
-# What takes nothing more, of Linux.
-FULL_FILE, FULL_FOLDER = "/dev/full", "/proc"
+FULL_FILE = "/dev/full"
 ANSWER_SECONDS = 30
 TINY_KIB = 3072
 
@@ -73,21 +72,36 @@ def test_a_lock_file_that_was_removed_and_made_again_is_another_one(tmp_path: Pa
         os.close(descriptor)
 
 
+class Disk(StateFolder):
+    """Full whenever a test wants it."""
+
+    full = False
+
+    def is_full(self) -> bool:
+        return self.full
+
+
 async def test_a_running_stack_tells_once_that_the_disk_is_full_and_that_it_is_not(
     tmp_path: Path,
 ) -> None:
-    disk, said = tmp_path / "disk", asyncio.Queue[str]()
-    disk.symlink_to(FULL_FOLDER)
-    watch = asyncio.create_task(watch_the_disk(StateFolder(disk), said.put_nowait, seconds=0))
+    disk, said = Disk(tmp_path), asyncio.Queue[str]()
+    watch = asyncio.create_task(watch_the_disk(disk, said.put_nowait, seconds=0))
 
+    disk.full = True
     full = await said.get()
-    (tmp_path / "other").symlink_to(tmp_path)
-    (tmp_path / "other").replace(disk)
+    await asyncio.sleep(0)
+    disk.full = False
     again = await said.get()
     watch.cancel()
 
-    assert full.startswith(f"the disk of {disk} is full: ")
-    assert again == f"the disk of {disk} has room again"
+    assert full.startswith(f"the disk of {tmp_path} is full: ")
+    assert again == f"the disk of {tmp_path} has room again"
+    assert said.empty()
+
+
+def test_a_file_system_that_counts_nothing_is_not_taken_for_a_full_one() -> None:
+    assert os.statvfs("/proc").f_bavail == 0
+    assert not StateFolder(Path("/proc")).is_full()
 
 
 async def test_a_part_that_says_that_it_found_no_room_is_told_in_one_line(tmp_path: Path) -> None:
