@@ -54,7 +54,7 @@ class App(SignInParts, SharingParts, CallParts):
         return Swept(self._stores_on(table), table(tables.IDENTITIES))
 
     def _stores_on(self, table: Callable[[str], Table]) -> "Mapping[str, PersonalDataStore]":
-        """Whatever stores something about people joins here.
+        """All stores of personal data. A new store is added here.
 
         Args:
             table: makes the table of a name. An erasure has tables of its own.
@@ -87,7 +87,7 @@ class App(SignInParts, SharingParts, CallParts):
                 self._reconciling_of(call_records),
                 self._recorded_files_on(table(tables.CALLS)),
             ),
-            # Last: it asks ACS.
+            # Last, because it asks ACS.
             "agents": self._agents_on(table(tables.AGENTS)),
         }
 
@@ -118,7 +118,7 @@ class App(SignInParts, SharingParts, CallParts):
         return Tidy(self.intents, self._finishers, self._sweepers, now=self._now)
 
     def _finishers(self) -> "Mapping[str, Finisher]":
-        """What ends the intents of each kind; whatever writes intents joins here."""
+        """The finisher of each kind of intent. A new kind is added here."""
         parts: tuple[EndsIntents, ...] = (
             self.personal_data,
             self.bot_places,
@@ -131,7 +131,7 @@ class App(SignInParts, SharingParts, CallParts):
         return {kind: end for part in parts for kind, end in part.finishers.items()}
 
     def _sweepers(self) -> "Iterable[Sweeps]":
-        """What is kept for a while only; whatever stores such rows joins here."""
+        """The sweepers of rows that are kept only for a time. A new one is added here."""
         return (
             self.call_reconciling,
             self.meeting_retention,

@@ -111,10 +111,10 @@ class CallParts(TeamsPhoneParts):
         )
 
     async def _resume_bot(self, call: "Call") -> None:
-        await self.attendant.resume(call)  # which is built when a bot's call is resumed
+        await self.attendant.resume(call)  # built only if a bot's call is resumed
 
     async def _settle_recordings(self, call: "Call") -> None:
-        await self.call_recording.settle(call)  # which is built when a call was recorded
+        await self.call_recording.settle(call)  # built only if a call was recorded
 
     @cached_property
     def call_reconciling(self) -> "CallReconciling":

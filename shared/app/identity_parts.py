@@ -1,4 +1,4 @@
-"""The parts that know which ACS identity somebody has, and who is whose friend."""
+"""The parts for ACS identities, their tokens, and friendships."""
 
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -39,7 +39,7 @@ class IdentityParts(Base):
         return Tokens(
             self.identities,
             self._enrolment,
-            # Friendships are built when somebody has news for their friends.
+            # Friendships are built only when somebody's name or ACS id has changed.
             lambda owner, identity: self.friendships.announce(owner, identity),  # noqa: PLW0108
             self._acs_identity,
             Policy.of(self.settings.identity),

@@ -1,4 +1,4 @@
-"""The parts that know who is calling, and whether that is true."""
+"""The parts that authenticate callers, and the senders of callbacks."""
 
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -38,7 +38,7 @@ class SignInParts(Base):
             bots.entra_keys_url,
             "Entra, for Event Grid",
             "EVENT_GRID_TENANT",
-            judges_at_once=False,  # Event Grid does not come again after a refusal
+            judges_at_once=False,  # Event Grid never repeats a refused delivery
         )
         return EventGridVerifier(
             bots.event_grid_keys, keys, bots.event_grid_tenant, bots.event_grid_audiences

@@ -1,4 +1,4 @@
-"""The parts for what makes Teams Phone work besides calls: agents and voice apps."""
+"""The parts for agents and voice apps of Teams Phone."""
 
 from functools import cached_property
 from typing import TYPE_CHECKING

@@ -26,8 +26,8 @@ from shared.principals import Caller
 MAX_TOKEN_LENGTH = BEARER_TOKEN.number
 _TYPES = frozenset({"jwt", "at+jwt", "application/at+jwt"})
 _MAX_KEY_ID_LENGTH = 256
-# Of at most 4 KiB each, as the caller is about as long as their token: one with hundreds of groups
-# is verified each time.
+# A longer token, such as one with hundreds of groups, is verified each time: a caller takes about
+# as much memory as their token.
 _MOST_REMEMBERED, _LONGEST_REMEMBERED = 10_000, 4096
 
 
@@ -69,8 +69,8 @@ class BearerTokens:
         self._keys = keys
         self._now = now
         self._most_remembered = most_remembered
-        # By the token's hash: whoever reads this memory finds no token. The one that was not sent
-        # for the longest time is dropped.
+        # By the token's hash, so that this memory holds no token. The least recently sent one is
+        # dropped.
         self._remembered: OrderedDict[bytes, _Verified] = OrderedDict()
 
     async def authenticate(self, authorization: str) -> Caller:
@@ -110,8 +110,8 @@ class BearerTokens:
         return _Verified(signed, key, float(claims["exp"]), caller_of(claims, signed.issuer))
 
     def _unverified_header(self, token: str) -> _Signed:
-        """What says which keys may verify the token's signature. Nothing else of the token is used
-        until then."""
+        """The parts that say which keys may verify the token's signature. Until it is verified,
+        nothing else of the token is used."""
         header, claims = _unverified_parts(token)
         algorithm = header.get("alg")
         if algorithm not in ALGORITHMS:

@@ -87,7 +87,7 @@ def _kind(claims: Mapping[str, Any], issuer: Issuer, *, from_platform: bool) -> 
 
 
 def _has(claims: Mapping[str, Any], name: str, value: str) -> bool:
-    """Whether a claim is there, with this value (one of several, perhaps) unless that is empty."""
+    """Whether a claim has this value, perhaps beside others; if it is empty, any value will do."""
     found = claims.get(name)
     if not value:
         return bool(found)

@@ -40,8 +40,8 @@ _ABSENCE = 5.0
 # A fetch that another request began so long ago may have read the keys before a new one was
 # published.
 _RECENT = 1.0
-# Anybody can invent key ids and forge signatures. So many fetches for them are made in so many
-# seconds; whoever comes beyond that is asked to come again.
+# Anybody can invent key ids and forge signatures, so the fetches for these are limited to so many
+# in so many seconds. Then the client is told to send its request again later.
 _MOST_LOOKUPS, _LOOKUP_SECONDS = 4, 20.0
 _MOST_ABSENT = 1000
 _WELL_KNOWN = "/.well-known/openid-configuration"
@@ -49,7 +49,7 @@ _MAX_AGE = re.compile(r"max-age=(\d{1,9})")
 
 
 class _WrongDocument(ValueError):
-    """It is not there, or is another issuer's."""
+    """The document does not exist, or is another issuer's."""
 
 
 class KeySource(Protocol):
@@ -82,8 +82,8 @@ class IssuerKeys:
             metadata_url: where that document is; by default at the usual place below the issuer.
             setting: the name of the setting that says who the issuer is.
             judges_at_once: whether a key counts as absent while its absence is only believed. If
-                not, KeysUnavailable is raised: a sender who never comes again after a refusal comes
-                again after that, and then the key may have been published.
+                not, KeysUnavailable is raised. That is for senders who never repeat what was
+                refused: after this error they do, and by then the key may be published.
         """
         self._issuer_url = issuer_url
         self._session = session
@@ -96,9 +96,9 @@ class IssuerKeys:
         self._fetched_at = self._tried_at = float("-inf")
         self._fresh_for = _FRESH
         self._failed = False
-        self._wrong = ""  # what the settings have to say otherwise, if that is why it failed
+        self._wrong = ""  # how the settings have to change, if they are why it failed
         self._fetching: asyncio.Task[None] | None = None
-        self._is_refresh = False  # whether the fetch under way was begun for no key in particular
+        self._is_refresh = False  # whether the running fetch began for no particular key
         self._lookups: deque[float] = deque(maxlen=_MOST_LOOKUPS)
         # Key id (None for tokens without one) -> until when its absence is believed.
         self._absent: OrderedDict[str | None, float] = OrderedDict()
@@ -128,8 +128,9 @@ class IssuerKeys:
         return found
 
     async def look_again(self, key_id: str | None) -> bool:
-        """Fetch the keys for a token that no key fits, also one that bears its id: an issuer may
-        give a new key the id of the old one. That is bounded as for ids that no key bears.
+        """Fetch the keys for a token whose signature fits no known key, even if a key has its id:
+        an issuer may give a new key the id of the old one. These fetches are limited like those for
+        unknown ids.
 
         Returns:
             Whether there are other keys now; False too if they have been fetched just before.
@@ -148,10 +149,10 @@ class IssuerKeys:
             await self._fetch()
 
     async def _look_up(self, key_id: str | None, is_found: Callable[[], bool]) -> None:
-        """Fetch the keys, perhaps with a new one; not again for an id that was looked for just now.
+        """Fetch the keys, unless this id was looked for just now.
 
-        A request that comes while a fetch is under way waits for that one; and for another, if that
-        may have read the keys too early to tell that there is no such key. Raises as `find`.
+        A request that comes while a fetch is running waits for it. If that fetch may have begun
+        before a new key was published, the request waits for another one. Raises as `find`.
 
         Args:
             is_found: whether the keys that were fetched last have what was looked for.
@@ -164,7 +165,7 @@ class IssuerKeys:
             if is_found() or not may_be_old:
                 return
         if self._fetching is None and not self._failed:
-            # What such a fetch has not found may be published now.
+            # A key that such a fetch has not found may be published now.
             believed_until = now if may_be_old else self._absent.get(key_id, now)
             if believed_until > now and not self._judges_at_once:
                 raise KeysUnavailable(retry_after=believed_until - now)
@@ -218,9 +219,9 @@ class IssuerKeys:
             for why, number in self._key_set.left_out.items():
                 logger.warning("keys of %s left out, %s: %d", self._issuer_url, why, number)
         except Exception as error:
-            # Whatever the document caused counts as a failure, so that the cooldown applies.
+            # Any error that the document causes is a failure, so that the cooldown applies.
             self._failed = True
-            # An issuer that has been right before is out of order, and no other than it was.
+            # An issuer whose document was right before is only out of order.
             is_wrong = isinstance(error, _WrongDocument) and self._fetched_at == float("-inf")
             self._wrong = str(error) if is_wrong else ""
             reason = error if isinstance(error, ValueError) else type(error).__name__

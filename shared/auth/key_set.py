@@ -32,7 +32,7 @@ class PublishedKey:
     """A public signing key.
 
     Attributes:
-        id: its `kid`; None where the issuer names it not.
+        id: its `kid`; None if the issuer gives none.
         algorithms: what it may verify: its `alg`, or all that its type can do.
     """
 
@@ -64,8 +64,8 @@ class KeySet:
     def candidates(self, key_id: str | None, algorithm: str) -> list[jwt.PyJWK]:
         """The keys that may have signed a token, best first.
 
-        A key with the token's id may have; without such a key, those to which the issuer gives no
-        id. A token without an id may be signed by any key.
+        They are the keys with the token's id or, if there is none, the keys without an id. If the
+        token has no id, they are all keys.
         """
         able = [key for key in self.keys if algorithm in key.algorithms]
         named = [key for key in able if key_id is None or key.id == key_id]
@@ -89,7 +89,7 @@ def read_key_set(document: Mapping[str, Any]) -> KeySet:
             keys.append(read)
         elif read:
             left_out[read] += 1
-    if not keys:  # so that those that were good until now go on to be
+    if not keys:  # an error, so that the earlier keys stay in use
         raise ValueError("the key set has no usable signing key")
     return KeySet(tuple(keys), left_out)
 
@@ -121,7 +121,8 @@ def _built(entry: Mapping[str, Any], able: tuple[str, ...]) -> PublishedKey | st
 
 
 def _able(entry: Mapping[str, Any]) -> tuple[str, ...]:
-    """What a key may verify: what its type and curve can do, of which its `alg` may name one."""
+    """The algorithms that a key may verify: those of its type and curve, or the one in its
+    `alg`."""
     kind, curve, named = entry.get("kty"), entry.get("crv"), entry.get("alg")
     able = next((names for of, names in _ALGORITHMS.items() if of == (kind, curve)), ())
     return able if named is None else tuple(name for name in able if _is_named(name, named))

@@ -61,9 +61,9 @@ class Issuer:
         tenant: the Entra tenant id from the issuer URL; None for any other issuer.
         metadata_url: of its discovery document, if that is not at the usual place below `url`.
         keys_url: of its key set, if no discovery document says where that is.
-        person_claim: name and value of a claim that the tokens of people have, and those of apps
-            have not; the value is empty if any will do. None if people are told apart by what is
-            known of providers.
+        person_claim: name and value of a claim that only the tokens of people have; if the value is
+            empty, any will do. If None, people and apps are told apart by what is known of each
+            provider.
         setting: the name of the setting that this comes from.
     """
 

@@ -44,7 +44,8 @@ async def decode_with_any[T](
 def _decode_with_first[T](
     token: str, candidates: list[jwt.PyJWK], decode: Callable[[jwt.PyJWK], T]
 ) -> T:
-    """Decoding a long token takes 5 ms; so of many keys, the signature alone finds the one."""
+    """Decoding a long token takes 5 ms. So if there are several keys, only the signature is checked
+    to find the right one."""
     if len(candidates) == 1:
         return decode(candidates[0])
     signed, _, encoded = token.rpartition(".")

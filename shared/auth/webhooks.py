@@ -70,8 +70,8 @@ class CallbackVerifier:
 class EventGridVerifier:
     """Verifies that Event Grid sent an event, such as that of an incoming call.
 
-    Event Grid drops an event for good after 400, 401, 403 and 413, so these are for what will never
-    pass. Whatever may be judged otherwise later is KeysUnavailable.
+    Event Grid drops an event for good after 400, 401, 403 and 413, so these are only for events
+    that can never be accepted. If the verdict may change later, KeysUnavailable is raised.
     """
 
     def __init__(

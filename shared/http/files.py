@@ -36,10 +36,10 @@ async def stored_file[D: Document](
     """The file, or word that the client has it already.
 
     Args:
-        path: never made of what a request says.
+        path: never made from a request.
         headers: of the answer, besides those about caching.
-        named_hash: by the URL. If it is the file's, what is there never changes, and caches may
-            keep it. If not, two versions of the app answer for a while: the file is given as usual.
+        named_hash: the hash in the URL. If it is the file's, caches may keep the answer for ever.
+            If not, two versions of the app run for a while, and the file is given as usual.
     """
     is_packed = _takes_gzip(request.headers.get("accept-encoding", ""))
     content, etag = await asyncio.to_thread(_read, path, is_packed=is_packed)
@@ -61,13 +61,13 @@ def without_hash(name: str) -> tuple[str, str]:
 
 @cache
 def content_hash(path: Path) -> str:
-    """What a URL names a version of the file by."""
+    """The hash by which a URL names a version of the file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:_HASH_LENGTH]
 
 
 @cache
 def _read(path: Path, *, is_packed: bool) -> tuple[bytes, str]:
-    """The file's bytes as they are sent, and what names them: made once in the life of a process.
+    """The file's bytes as they are sent, and their hash: made once in the life of a process.
 
     Compressed, the viewer is a quarter as long. Anybody may ask for it as often as they like.
     """
@@ -78,6 +78,6 @@ def _read(path: Path, *, is_packed: bool) -> tuple[bytes, str]:
 
 
 def _takes_gzip(accepted: str) -> bool:
-    """Whether an Accept-Encoding names gzip, and not with a weight of nothing."""
+    """Whether an Accept-Encoding names gzip with a weight above 0."""
     codings = (coding.replace(" ", "").lower().partition(";") for coding in accepted.split(","))
     return any(name == "gzip" and not _NOTHING.fullmatch(weight) for name, _, weight in codings)

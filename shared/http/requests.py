@@ -31,7 +31,7 @@ from shared.problems import (
 MAX_CALLBACK_BYTES = 640 * 1024
 _MOST_VALUES = BODY_VALUES.number
 _MOST_BRACKETS = 100_000
-# Repeated ones are counted once in the first number, and each time in the second.
+# A repeated parameter counts once in the first number, and each time in the second.
 _MOST_PARAMETERS, _MOST_PAIRS = PARAMETERS.number, 1000
 # The longest name of a space, of 256 characters of four bytes, has a thousand escapes.
 _MOST_ESCAPES = 4000
@@ -100,7 +100,7 @@ class Request[Q: Query, B: Body]:
     def own_route_id(self, name: str) -> str:
         """An id in the path that this service may have made; its domain knows how those look.
 
-        What it cannot have made is not there, like any unknown id: the answer is the same.
+        An id that it cannot have made gets the same answer as any other unknown id.
         """
         return decoded(self.route.get(name, ""))
 
@@ -129,7 +129,7 @@ def read_raw_body(req: func.HttpRequest, max_bytes: int) -> bytes:
     Raises:
         BodyTooLarge: it is over the limit.
         BodyEncoded: it is compressed.
-        LengthRequired: it came in chunks, so that the platform kept it.
+        LengthRequired: it came in chunks, which the platform does not pass on.
     """
     raw = req.get_body() or b""
     if not raw and "transfer-encoding" in req.headers:
@@ -208,8 +208,8 @@ def _parameters(req: func.HttpRequest) -> dict[str, str] | None:
 
 
 def _has_too_many_values(raw: bytes) -> bool:
-    """Counts what objects and lists hold; what is no JSON is for the validation to say."""
-    # More than 350 ids can hold, of brackets alone; so many empty objects are dear to parse.
+    """Counts what objects and lists hold. The validation refuses what is no JSON."""
+    # No valid body has so many brackets, and so many empty objects are dear to parse.
     if raw.count(b"{") + raw.count(b"[") > _MOST_BRACKETS:
         return True
     try:
