@@ -1,9 +1,9 @@
 """The attendant: what a bot does in a call that it has answered, one turn after the other.
 
 Each turn is recorded before ACS is asked for it, and the events about it lead to the next. If a
-host dies, ACS delivers the event again; then another request takes the turn over, once the dead one
-cannot be asking any more. So audio may be heard twice, but the invited person is rung once, and the
-call is ended once.
+host dies, ACS delivers the event again. Then another request takes the turn over, as soon as the
+dead one can no longer be asking ACS. So audio may be heard twice, but the invited person is rung
+once, and the call is ended once.
 """
 
 import asyncio
@@ -37,9 +37,9 @@ from shared.unavailable import Unavailable
 
 logger = logging.getLogger(__name__)
 
-# The request that claims a turn has so long to ask ACS for it, less a margin, because clocks may
-# differ by that much; then another request may take over. It is short, because the caller hears
-# silence meanwhile.
+# The lease of a claim: for so long the request that claims a turn may ask ACS for it, less a
+# margin, because clocks may differ by that much. Then another request may take over. The lease is
+# short, because the caller hears silence meanwhile.
 _LEASE, _MARGIN = timedelta(seconds=5), timedelta(seconds=1)
 # Seconds before the second and the third request for a turn, plus or minus half.
 _PAUSES = (0.3, 0.9)
@@ -67,7 +67,7 @@ class Attendant:
     ) -> None:
         """
         Args:
-            reconcile: asks ACS whether a call goes on, after ACS did nothing in it.
+            reconcile: asks ACS whether a call goes on, after a turn failed with CallGone.
         """
         self._records = records
         self._acs = acs
@@ -110,7 +110,7 @@ class Attendant:
                 pause = max(wait, _PAUSES[failures] * random.uniform(0.5, 1.5))  # noqa: S311
                 await self._sleep(pause)
                 failures += 1
-                # As another request, it takes over the turn, which may have been sent already.
+                # Under a new id it takes over the turn, which may have been sent already.
                 request_id = uuid.uuid4().hex
 
     async def resume(self, call: Call) -> None:
@@ -299,8 +299,8 @@ def _may_have_led_to(applied_events: AppliedEvents, turn: BotTurn) -> bool:
 
 def _has_others(call: Call, bot_state: BotCallState) -> bool:
     """Are there participants who are not the bot's guests? Then the bot was added to their call,
-    and must not end it. Nobody adds it to a call of a Teams resource account, where ACS may list
-    the service and the caller by any id."""
+    and must not end it. A bot cannot be added to a call of a Teams resource account, in which ACS
+    may list the service and the caller by any id."""
     if call.account is not None:
         return False
     own = {*bot_state.guests, call.own_id}

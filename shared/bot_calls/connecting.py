@@ -1,4 +1,4 @@
-"""Whom a menu connects to a caller: a user of the bot's realm, or an agent in Teams."""
+"""The person whom a menu connects to a caller: a user of the bot's realm, or an agent in Teams."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -18,20 +18,20 @@ type FindAgent = Callable[[str, str, str], Awaitable[str | None]]
 
 
 class Connecting:
-    """Finds whom a menu connects. Reads storage and never asks ACS."""
+    """Finds the person whom a menu connects. Reads storage and never asks ACS."""
 
     def __init__(self, identities: Identities, find_agent: FindAgent) -> None:
         self._identities = identities
         self._find_agent = find_agent
 
     async def raw_id_of(self, call: Call, bot_state: BotCallState, choice: Choice | None) -> str:
-        """Raw id of whom a choice of the menu connects. No log tells which key was pressed.
+        """Raw id of the person whom a choice of the menu connects. No log tells which key it was.
 
         Raises:
             CallRefused: nobody can be connected; it says why.
         """
         if call.account is not None and isinstance(choice, Connect):
-            # Teams adds phones and agents; of users of ACS nothing is documented.
+            # Phones and agents can be added to such a call. Users of ACS are not documented.
             logger.warning("a menu connects to a user, and a Teams account was called")
             raise CallRefused(reasons.AGENTS_ONLY)
         if call.account is None and isinstance(choice, ConnectAgent):

@@ -73,8 +73,7 @@ class IncomingCalls:
         self._turned_away = Budget(TURNED_AWAY_KEPT, now)
 
     def check_settings(self) -> None:
-        """Check the settings without which no event can be dealt with. Files of recordings need no
-        bots.
+        """Check the settings that every event needs. Events about files need no settings of bots.
 
         Raises:
             NotConfigured: one is missing; the error names it.
@@ -93,7 +92,7 @@ class IncomingCalls:
                 same event. Event Grid has to deliver the events again; calls that were answered
                 stay answered.
         """
-        # All are recorded before those of any caller take their places, which needs one look.
+        # All are recorded first, so that all calls of a caller take their places with one read.
         recorded = await asyncio.gather(*map(self._record, events), return_exceptions=True)
         calls = [one for one in recorded if isinstance(one, RecordedCall)]
         places = Places(self._limit, calls)
@@ -147,7 +146,7 @@ class IncomingCalls:
         begun: Intent | None = None
 
         async def note(call_id: str) -> None:
-            """Lead Tidy to the call, in case its end is lost."""
+            """Write the intent by which Tidy finds the call if its end is lost."""
             nonlocal begun
             due_at = self._now() + FIRST_LOOK
             begun = await self._intents.begin(PLACE, call_id, due_at=due_at)
@@ -160,7 +159,7 @@ class IncomingCalls:
     async def _answer_once(self, recorded: RecordedCall, places: Places) -> IncomingCallResult:
         """Answer a recorded call, or continue what an earlier delivery began."""
         result, intent = await self._result_of(recorded, places), recorded.intent
-        # Another delivery may have turned the call away whose intent this one has written.
+        # This delivery wrote the intent; another may have turned the call away.
         found, has_more = recorded.call, result is IncomingCallResult.ANSWERED
         has_more = has_more or (found.is_refused and not found.may_have_reached_acs)
         if result is IncomingCallResult.BUSY:
@@ -170,8 +169,8 @@ class IncomingCalls:
         return result
 
     async def _keep_turned_away(self, recorded: RecordedCall) -> bool:
-        """Keep the record of a call that was turned away, until no delivery comes again; then Tidy
-        removes it. Of many it is removed at once: anybody can make as many such calls as they like.
+        """Keep the record of a call that was turned away until it cannot be delivered again; then
+        Tidy removes it. If there are many such calls, it is removed at once: anybody can make many.
 
         Returns:
             Whether Tidy has to look at it: also if another delivery has answered it meanwhile.
@@ -236,7 +235,7 @@ class IncomingCalls:
         except (CallGone, CallRefused) as refused:
             reason = _NOT_RINGING if isinstance(refused, CallGone) else _REFUSED
             return await self._record_missed(call, reason)
-        # Of a phone number the key would tell: there are not so many that nobody could try them.
+        # The key of a phone number is not logged: somebody could try all numbers to find it.
         is_outsider = route.caller.kind is Kind.OUTSIDER
         who = route.bot if is_outsider else route.caller
         audit.record("call-answered", who, route.bot, call=call.call_id)

@@ -20,7 +20,7 @@ _MENU_FORMAT = (
 )
 _NO_GREETING = f"is neither an https URL nor a text of at most {MAX_TEXT_LENGTH} characters"
 _NO_VOICE = f"is no name of a voice such as {DEFAULT_VOICE}"
-_NEEDED_BY_MENU = "is missing, and {} needs it: it says what may be pressed"
+_NEEDED_BY_MENU = "is missing, and {} needs it: it says which keys to press"
 _BOTS_FORMAT = (
     'has to be JSON such as {"helpdesk": {"greeting": "a text, or an https URL", "menu": {…},'
     ' "voice": "…"}}; menu and voice may be missing'
@@ -150,7 +150,7 @@ def _read_script(
 
 
 def _check_speech(setting: str, scripts: Iterable[BotScript], reader: SettingsReader) -> None:
-    """Texts need who speaks them."""
+    """Texts need the service that speaks them."""
     needs_speech = any(script.needs_speech for script in scripts)
     if needs_speech and not reader.text("COGNITIVE_SERVICES_ENDPOINT"):
         reader.fault(
@@ -200,6 +200,6 @@ def _read_choice(tone: str, value: object) -> Choice | None:
 
 
 def _is_user(user: str) -> bool:
-    """Is this a user's id? A phone number is refused: whoever writes one expects it to be called,
-    but it would only be looked up as an id."""
+    """Is this a user's id? A phone number is refused: it would be looked up as an id, and never
+    called."""
     return 0 < len(user) <= MAX_ID_LENGTH and is_unicode(user) and not E164.fullmatch(user)

@@ -1,5 +1,5 @@
-"""Which calls of a delivery have places: among those of their caller, and of the Teams resource
-account that was called."""
+"""Places of calls to bots. A place is room for one call: among those of its caller, and among those
+to the Teams resource account that was called."""
 
 import asyncio
 from collections.abc import Awaitable, Iterable
@@ -33,7 +33,7 @@ class RecordedCall:
 class Places:
     """Which of the calls of a delivery have a place among those of their caller, and of the Teams
     resource account that was called. All calls of one caller, or account, take their places at
-    once, the earlier before the later. A call that its caller has no place for takes none of its
+    once, the earlier before the later. If its caller has no place for a call, it takes none of the
     account's, which others need."""
 
     def __init__(self, limit: CallLimit, recorded: Iterable[RecordedCall]) -> None:

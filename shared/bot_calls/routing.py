@@ -50,7 +50,7 @@ class Routing:
         Args:
             resource_id: the immutable id of the ACS resource; the raw ids of its bots hold it.
             account_bots: by the raw id of the account.
-            standalone: whether bots answer who calls them without Teams.
+            standalone: whether bots answer calls to themselves, and not only to an account.
         """
         self._identities = identities
         self._account_bots = account_bots
@@ -79,9 +79,9 @@ class Routing:
     async def _route_of_account(
         self, ringing: RingingCall, account_bot: AccountBot
     ) -> Route | IncomingCallResult:
-        """Whoever knows the number of an account may call it. By which id ACS names those who do
-        not call from a phone is not documented: each id is another caller. Who has an identity here
-        is themselves, of whatever realm, so that their export and erasure find the call."""
+        """Anybody who knows the number of an account may call it. Callers without a phone may have
+        any id: ACS does not document it, so each id is another caller. A caller with an identity
+        here is that person, in any realm, so that their export and erasure find the call."""
         bot = account_bot.bot
         if not await self._exists(bot):
             return IncomingCallResult.NO_BOT

@@ -1,7 +1,7 @@
 """What a bot does next in a call.
 
-It follows from the call's record and the menu, and from whether the bot's time is over. So every
-request that decides it, also after one that died, decides the same, or ends the call.
+The next turn follows from the call's record, the menu, and whether the bot's time is over. So every
+request decides the same, also after one that died; or it ends the call.
 """
 
 from dataclasses import dataclass

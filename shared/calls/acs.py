@@ -42,12 +42,12 @@ _NO_SEGMENTS = frozenset({"", ".", ".."})
 
 
 class CallGone(Exception):
-    """ACS cannot do this in the call: the call has ended or is not connected yet, or who was meant
-    is not in it."""
+    """ACS cannot do this in the call: the call has ended or is not connected yet, or the
+    participant is not in it."""
 
 
 class NotInAcs(CallGone):
-    """ACS has no such thing. Only of a question for the call itself does it mean that it ended."""
+    """ACS does not know what was named. Only if that was the call itself has the call ended."""
 
 
 def call_automation_client(
@@ -91,8 +91,8 @@ class CallAutomationApi:
         """Call users, bots and phone numbers, by raw id.
 
         Args:
-            account: object id of the Teams resource account that calls phone numbers, which show
-                its own: ACS refuses a caller id beside it (code 8523).
+            account: object id of the Teams resource account that calls phone numbers. They show its
+                number: ACS refuses a caller id beside it (code 8523).
         """
         return await self._establish(
             lambda: self._client.create_call(

@@ -4,7 +4,7 @@ from typing import Protocol
 
 
 class AgentDirectory(Protocol):
-    """Who knows the agents that were added."""
+    """Finds the agents that were added."""
 
     async def find(self, realm: str, object_id: str, tenant: str) -> str | None:
         """Raw id of an agent.

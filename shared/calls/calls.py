@@ -56,7 +56,7 @@ class CallView:
     files: Mapping[str, tuple[RecordedFile, ...]] = field(default_factory=dict)
 
     def id_of(self, raw_id: str | None) -> str | None:
-        """The id of a participant of the realm, as its issuer or operator says it."""
+        """The id of a participant of the realm, as its issuer or operator names it."""
         return self.names.get(raw_id or "", "").partition(":")[2] or None
 
 
@@ -187,9 +187,9 @@ class Calls:
         await self._identities.admit(caller)
 
     async def _end_intents_if_ended(self, before: Call, after: Call) -> None:
-        """Leave nothing of a call to Tidy once its end is recorded: of many calls that are placed
-        and have ended, it would look at each before it comes to what others need. A recording may
-        go on without this service, so Tidy sees that it is stopped."""
+        """End the intents of a call whose end is recorded. Else Tidy would look at many ended calls
+        before it comes to what others need. A recording may go on without this service, so that is
+        left to Tidy, which stops it."""
         was_over = before.state is CallState.DISCONNECTED
         if after.state is CallState.DISCONNECTED and not was_over:
             if any(recording.is_open_in_acs for recording in after.recordings.listed):
@@ -231,7 +231,7 @@ class Calls:
         ]
         for call in live:
             await self._end(call)
-            # Before the record goes, by which a repetition of the erasure finds the call.
+            # Before the record is removed, because a repetition of the erasure needs it.
             await self._intents.end_all(PLACE, call.call_id)
         await self._records.erase(principal, self._erase_recordings)
 

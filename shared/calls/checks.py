@@ -1,4 +1,5 @@
-"""What must hold of the rows of calls: an index has its record, and ACS says what the books say."""
+"""What must hold of the rows of calls: an index row has its record, and ACS agrees with the
+record."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -140,8 +141,8 @@ class CallChecks:
         return row.row_key.startswith(_INDEX) and await self._records.find(_call_id(row)) is None
 
     async def _settle_unrecorded(self, row: Row) -> None:
-        """Nothing is removed that a repetition of the request could just be recording: it is given
-        the record that it would insert, and Tidy removes that, if ACS is not asked for it."""
+        """Insert the record that a repetition of the request would insert: one may be doing so now,
+        so nothing is removed. If ACS is not asked for the call, Tidy removes the record."""
         request = await self._records.find_request(row.partition_key, row)
         mapping = await self._identities.row_under(row.partition_key)
         realm = None if mapping is None else mapping.values.get("realm")
@@ -163,7 +164,7 @@ class CallChecks:
         await self._records.remove_listed(row)
 
     async def _leads_nowhere(self, row: Row) -> bool:
-        """Whether the call is gone of an event, a key or a caller's index row.
+        """Whether an event, a key or a caller's index row belongs to a call that is gone.
 
         A key without a record, but with an index, is one of the index's.
         """
@@ -174,7 +175,7 @@ class CallChecks:
         if row.row_key == FILE_ROW:
             if "callId" in row.values:
                 return await self._records.find(_call_id(row)) is None
-            # It waits for a file that is deleted then.
+            # It waits for a file, which is deleted when ACS reports it.
             return moment(row, "createdAt") < self._now() - self._retention - _SWEPT_WITHIN
         if not row.row_key.startswith(_REQUEST):
             return False

@@ -78,7 +78,7 @@ class CallBody(Body):
             if value is not None and not phones:
                 raise ValueError(f"has a {field}, which is for phone numbers only")
         if self.caller_id is not None and self.from_ is not None:
-            raise ValueError("has a callerId and a from, of which it takes one")
+            raise ValueError("has both callerId and from; keep one of them")
         return self
 
 
@@ -97,7 +97,7 @@ class PlaySourceBody(Body):
     @model_validator(mode="after")
     def _has_a_voice_with_a_text(self) -> "PlaySourceBody":
         if (self.text is None) != (self.voice is None):
-            raise ValueError("has to have a voice with a text, and none without")
+            raise ValueError("has to have a voice if it has a text, and only then")
         return self
 
     def read(self) -> PlaySource:
@@ -112,7 +112,7 @@ class PlayBody(PlaySourceBody):
 
 
 class TonesBody(Body):
-    """From whom to collect how many tones; a stop tone, or silence, ends it earlier."""
+    """Whose tones to collect, and how many; a stop tone, or silence, ends it earlier."""
 
     # An id, and a prompt.
     max_bytes = 72 * 1024
@@ -216,7 +216,7 @@ class RecordingStateAnswer(Answer):
 
 
 class FileAnswer(Answer):
-    """Where ACS keeps a file, for a day; to be had with the credential of the ACS resource."""
+    """Where ACS keeps a file for a day. Only the credential of the ACS resource can read it."""
 
     content_location: str
     metadata_location: str
@@ -227,7 +227,7 @@ class FileAnswer(Answer):
 
 
 class RecordingAnswer(RecordingStateAnswer):
-    """A recording, and its files once ACS has told of them."""
+    """A recording, and its files once ACS has reported them."""
 
     id: str
     asked_at: Timestamp

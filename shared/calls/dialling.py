@@ -44,7 +44,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Source:
-    """Who calls, as those who are called see it.
+    """The caller, as the called people see it.
 
     Attributes:
         caller_id: a number of the resource; None if no phone is called, or an account calls.
@@ -153,7 +153,8 @@ class Dialling:
         Args:
             account_id: the Teams resource account of the call; None in a call without one.
 
-        Raises as `resolve` and `source`; InvalidRequest also if such a call takes nobody like that.
+        Raises as `resolve` and `source`; InvalidRequest also if a call of this kind takes no such
+        invitee.
         """
         if account_id is None:
             if target.agent is not None:
@@ -162,7 +163,7 @@ class Dialling:
             [(raw_id, name)] = (await self.resolve(realm, [target], "")).items()
             return Invitee(raw_id, name, self._caller_id(None) if not name else None)
         if target.agent is None and target.phone_number is None:
-            # Teams adds phones and agents; of users of ACS nothing is documented.
+            # Phones and agents can be added to it. Users of ACS are not documented.
             fault = "cannot be invited to a call of a Teams resource account: agents and phones can"
             raise _invalid(fault, target.field)
         if target.agent is not None:
@@ -188,7 +189,8 @@ class Dialling:
         caller_id: str | None,
         account_name: str | None,
     ) -> Source:
-        """Who calls these: a Teams resource account, if one can, or else the resource.
+        """The caller of these: a Teams resource account, if one can call them, or else the
+        resource.
 
         Args:
             realm: that of the caller; an account of another realm is none.

@@ -1,5 +1,5 @@
-"""Calls of people who were erased while they placed them. The requests end and remove these, unless
-they die; and nobody repeats them."""
+"""Calls of people who were erased while they placed them. The request that placed such a call ends
+and removes it. If that request dies, nobody repeats it, so Tidy does it."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -26,7 +26,7 @@ class ErasedCalls:
         self._end = end
 
     async def discard_if_erased(self, call: Call, proven_at: datetime) -> bool:
-        """End and remove a call if who placed it was erased. Repeatable.
+        """End and remove a call if the person who placed it was erased. Repeatable.
 
         Args:
             proven_at: when the token was issued with which they placed it.

@@ -1,9 +1,9 @@
-"""The limits of one caller: calls at the same time, and legs a minute, over all hosts; and how many
-calls to one Teams resource account go on at the same time.
+"""The limits over all hosts: the calls of one caller at the same time, their legs a minute (people,
+bots and numbers called or invited), and the calls to one Teams resource account at the same time.
 
-What counts is in the caller's row `live` (`shared.calls.live_calls`). Calls that have ended keep
-their places there until it is full: then the records that it names are read, and ACS is asked about
-calls whose last event seems to be lost.
+What counts is in the caller's row `live` (`shared.calls.live_calls`). A call that is in it has a
+place. Calls that have ended keep their places until the row is full: then their records are read,
+and ACS is asked about calls whose last event seems to be lost.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -22,15 +22,15 @@ from shared.upstream.concurrency import for_each
 
 # ACS gives up a call to one of our bots after 30 s.
 _STALE_RINGING = timedelta(seconds=35)
-# A request has ended after this time, or it never will (`shared.intents`).
+# After this time a request has ended or has died (`shared.intents`).
 _ABOUT_TO_ASK = timedelta(minutes=1)
-# A place that is younger than this needs no renewal: its request has ended before it is free.
+# A place that is younger than this needs no renewal: the request ends before its place is freed.
 _YOUNG = _ABOUT_TO_ASK / 2
 # While a new version replaces one that does not know the row, hosts of both run. For so long after
 # the row was made, calls that are not in it are looked for each time.
 _ROLLOUT = timedelta(minutes=10)
-# An account that was full is not looked through again for so long, which takes a read for each of
-# its calls: else many who call at once would cause as many reads each.
+# For so long after an account was full its calls are not read again. That takes a read for each
+# call, and many people may call at once.
 _FULL_FOR = timedelta(seconds=5)
 
 
@@ -149,8 +149,7 @@ class CallLimit:
         await self._records.live_rows.change(principal_key(who), counted)
 
     async def forget(self, who: Principal, id_: str) -> None:
-        """Count a call or an invitation no longer, because its request has been overtaken by an
-        erasure."""
+        """Stop counting a call or an invitation, because an erasure overtook its request."""
         await self._records.live_rows.forget(principal_key(who), id_)
 
     async def forget_to_account(self, account: str, call_id: str) -> None:
@@ -183,7 +182,7 @@ class CallLimit:
     def _with_legs(self, found: LiveCalls, request_id: str, number: int) -> LiveCalls:
         now = self._now()
         if number > self._max_legs:
-            message = f"holds more than {self._max_legs}, which one caller may call in a minute"
+            message = f"holds more than the {self._max_legs} that one caller may call in a minute"
             raise InvalidRequest(f"to {message}.", faults=[Fault("policy", "to", message)])
         recent = found.recent_legs(now)
         surplus = sum(one.number for one in recent) + number - self._max_legs
@@ -220,7 +219,7 @@ class CallLimit:
     ) -> dict[str, datetime]:
         """The calls that have a place, and those that an earlier version has begun.
 
-        Of calls that ACS was not asked for, who is about to ask gives them their place.
+        A call that ACS was not asked for gets its place from the request that is about to ask.
         """
         counted = dict(found.calls.get(kind, {}))
         if kind in found.calls and self._now() - found.created_at >= _ROLLOUT:
@@ -236,7 +235,7 @@ class CallLimit:
     async def _pruned(
         self, counted: Mapping[str, datetime], *, asks_acs: bool = True
     ) -> dict[str, datetime]:
-        """Those of the calls that go on, also as ACS says. A read for each, at least.
+        """Those of the calls that go on, by their records and by ACS. At least one read for each.
 
         Args:
             asks_acs: False for many calls at a time: Tidy asks about those whose end was lost.

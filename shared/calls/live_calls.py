@@ -1,10 +1,10 @@
 """The row `live`: the calls of a person that count against their limit, and whom they have called
 in the last minute. Teams resource accounts have such rows too, for the calls to them.
 
-It is in the person's partition. A call takes its place here before ACS is asked for it, on
-condition that nobody else has written the row since it was read: of two calls that race for the
-last place, one finds the row changed. A call that has ended keeps its place until somebody needs
-it (`shared.calls.limits`), so that the end of a call costs no write here.
+It is in the person's partition. Each call that it names has a place. A call takes its place before
+ACS is asked for it, on condition that nobody else has written the row since it was read: if two
+calls race for the last place, one finds the row changed. A call that has ended keeps its place
+until somebody needs it (`shared.calls.limits`), so that the end of a call costs no write here.
 """
 
 import json
@@ -25,8 +25,8 @@ LIVE_ROW = "live"
 MOST_COUNTED = 500
 MINUTE = timedelta(minutes=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# So much of an id tells one request of a minute from another, also if a client seeks two that have
-# it in common.
+# So many characters of an id tell the requests of a minute apart, even if a client seeks two ids
+# that begin alike.
 _ID_LENGTH = 16
 
 
@@ -159,14 +159,14 @@ class LiveRows:
 
         async def counted(found: LiveCalls | None) -> LiveCalls | None:
             if kind is not Counted.TO_ACCOUNT and (found is None or kind not in found.calls):
-                return None  # the index tells of it, once somebody looks; accounts have none
+                return None  # the first look finds it in the index; accounts have none
             row = found or LiveCalls(self._now())
             return row.with_calls(kind, {**row.calls.get(kind, {}), call_id: self._now()})
 
         await self.change(owner, counted)
 
     async def forget(self, owner: str, id_: str) -> None:
-        """Take a call, or an invitation, out of the row of a person. A read, mostly no more.
+        """Take a call, or an invitation, out of the row of a person. Mostly this is one read only.
 
         A row that is needless then is removed: it may have been written for somebody who was
         erased meanwhile.

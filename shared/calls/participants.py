@@ -40,7 +40,7 @@ def stored_participants(participants: Iterable[Participant]) -> dict[str, Value]
     """The properties that hold participants: as many lines in each as its bytes allow.
 
     350 participants whose ids have 116 characters, as those of guests from Teams have, need two.
-    Whoever does not fit into both is left out: the call goes on, and its record can be written.
+    Participants who do not fit into both are left out, so that the record can be written.
     """
     properties, n, size = [list[str]() for _ in _PROPERTIES], 0, 0
     for line in (one.text() for one in participants):
@@ -66,8 +66,8 @@ def participant_id(call_id: str, salt: str, raw_id: str) -> str:
     """The id of a participant in answers: a hash, so that it shows no ACS id and no number.
 
     Args:
-        salt: the call's. Without it, whoever knows a masked number could find all of it by trying
-            the few thousand numbers that it may be. Empty in calls of versions that had none.
+        salt: the call's. Without it, somebody who knows a masked number could find the whole number
+            by trying all that fit. Empty in calls of versions that had none.
     """
     salted = (call_id, salt) if salt else (call_id,)
     return key("participant", *salted, raw_id)[:32]

@@ -44,7 +44,7 @@ class _Wish:
 
     Attributes:
         names: of those who are called, by raw id; empty for a phone number.
-        caller_id, account_name: who is to call; both None for whoever does by default.
+        caller_id, account_name: who is to call; both None for the default.
     """
 
     names: Mapping[str, str]
@@ -53,12 +53,12 @@ class _Wish:
     group_id: str | None
 
     def fingerprints(self, source: Source, number: str) -> list[str]:
-        """What tells a repetition of the request from another request: that which is stored now,
-        and what was stored for the same request by earlier versions, or with other settings.
+        """What tells a repetition of the request from another request: first what is stored now,
+        then what earlier versions, or other settings, stored for the same request.
 
-        An account may be another one by then, or none: that of the call is recorded. The number of
-        the resource is not, and ACS has to be asked for the same again: it is part of the
-        fingerprint of a call without an account.
+        By then the settings may name another account, or none: the call's record has its own. The
+        number of the resource is not in the record, and ACS has to be asked for the same again, so
+        it is part of the fingerprint of a call without an account.
 
         Args:
             source: who would call now.
@@ -172,7 +172,7 @@ class CallPlacing:
             count=count,
             same_fingerprints=same_fingerprints,
         )
-        # Of requests with the same key, all but one have noted a call that has not begun.
+        # If requests with the same key race, all but one noted a call that never begins.
         needless = [intent for intent in begun if intent.subject != call.call_id]
         begun = [intent for intent in begun if intent.subject == call.call_id]
         await self._end(needless)
@@ -184,7 +184,8 @@ class CallPlacing:
                 await note(call.call_id)
             asked = _Asked(tuple(names), group_id, source.account)
             view = await self._place(caller, call, asked, begun, is_new=is_new)
-        # Whatever failed before this keeps its intent as it is, so that Tidy settles the call soon.
+        # If something failed before this, the intent stays as it is, so that Tidy settles the call
+        # soon.
         for intent in begun:
             await self._look_later(intent, view.call)
         return view
@@ -254,9 +255,9 @@ class CallPlacing:
         return bound
 
     async def _with_own_id(self, creator: Principal, call: Call) -> Call:
-        """Events came before ACS's answer, which was lost: only that says who the service is in the
-        call. A repetition of the request gets the same answer; without it, the service would be
-        shown as a participant. The call goes on also if ACS does not answer now."""
+        """Ask ACS once more if its answer was lost: only that says who the service is in the call.
+        A repetition gets the same answer; without it, the service would be shown as a participant.
+        If ACS does not answer now, the call goes on all the same."""
         if call.own_id is not None or not call.is_ongoing or not self._is_repeatable(call):
             return call
         try:
@@ -317,10 +318,10 @@ class CallPlacing:
             raise Conflict from None
 
     async def _count_again(self, creator: Principal, call: Call) -> Call:
-        """Give a call its place again for which ACS may have been asked before.
+        """Give a call its place again if ACS may have been asked for it before.
 
-        If that was refused, the record says first that the call counts: either who would free its
-        place sees that, or finds the row changed.
+        If ACS refused it, the record first says that the call counts. A request that would free its
+        place then either sees that, or finds the row changed.
 
         Raises:
             TooManyCalls: too many others go on. The call is kept as refused: ACS may have made it

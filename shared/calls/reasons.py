@@ -64,7 +64,7 @@ _BY_CODE = {
     400: "Azure Communication Services could not do it.",
     401: "Azure Communication Services did not allow it.",
     403: "Azure Communication Services did not allow it.",
-    404: "Whoever or whatever was meant was not found.",
+    404: "What was called or asked for was not found.",
     408: "Nobody answered in time.",
     410: "Nobody could be reached.",
     480: "Nobody could be reached.",

@@ -34,7 +34,7 @@ _MOST_OF_A_RUN, _RUN = 50, timedelta(minutes=4)
 _TRIES = 3
 # While events come, the record is up to date.
 _QUIET = timedelta(seconds=10)
-# Who reads a call is shown what is recorded if ACS does not answer in so many seconds.
+# A request that reads a call gets it as recorded if ACS does not answer in so many seconds.
 _READING_SECONDS = 2.0
 _ENDED = Reason(HTTPStatus.NOT_FOUND, 0, reasons.FOUND_ENDED)
 
@@ -150,7 +150,7 @@ class CallReconciling:
         return None
 
     def _ended(self, found: Call) -> Call:
-        """Should ACS's own event come after all, its earlier time and its reason prevail."""
+        """If ACS's own event comes after all, its earlier time and its reason prevail."""
         if not found.is_ongoing:
             return found
         at = self._now()

@@ -18,7 +18,7 @@ from shared.tables import Row, Table, Value
 from shared.urls import hostname, is_safe_url
 
 FILE_ROW = "recording"
-# Only there Microsoft's SDK sends the resource's credential for a recording (its
+# Microsoft's SDK sends the resource's credential only to these hosts (its
 # recording_url_validator.py).
 _HOSTS = (".asm.skype.com", ".asyncgw.teams.microsoft.com", ".ams.gov.teams.microsoft.us")
 _LONGEST_URL = 512
@@ -28,7 +28,7 @@ MOST_FILES = 16
 
 
 def is_recording_url(url: str) -> bool:
-    """May this be a file of ACS's? Our credential is sent there, so it is no other host."""
+    """May this be a file of ACS's? Our credential is sent there, so no other host may be."""
     is_plain = len(url) <= _LONGEST_URL and is_safe_url(url) and url.startswith("https://")
     return is_plain and (hostname(url) or "").endswith(_HOSTS)
 
@@ -98,7 +98,7 @@ class RecordedFiles:
         await self._table.insert_if_absent(file_key(acs_id), FILE_ROW, values)
 
     async def add(self, event: FileEvent) -> str | None:
-        """Store where the files are. May be repeated. Of an erased recording they are deleted.
+        """Store where the files are. May be repeated. The files of an erased recording are deleted.
 
         Returns:
             The id of the call; None if no recording here has that id, or it was erased.
@@ -122,7 +122,7 @@ class RecordedFiles:
         return None
 
     async def of(self, acs_id: str) -> tuple[RecordedFile, ...]:
-        """The files of a recording, as far as ACS has told of them. One point read."""
+        """The files of a recording that ACS has reported so far. One point read."""
         row = await self._table.find(file_key(acs_id), FILE_ROW)
         return () if row is None else _files_of(row)
 
@@ -140,7 +140,7 @@ class RecordedFiles:
                 await self.erase_one(recording.acs_id, is_noted=recording.is_noted)
 
     async def erase_one(self, acs_id: str, *, is_noted: bool) -> None:
-        """The same for one. If ACS has not told of its file yet, that is deleted when it does.
+        """The same for one. If ACS has not reported its file yet, the file is deleted then.
 
         Args:
             is_noted: whether the recording has had a row. If there is none now, it was erased.

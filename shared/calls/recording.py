@@ -35,7 +35,7 @@ from shared.problems import (
 logger = logging.getLogger(__name__)
 
 _FILE_EVENT = "RecordingFileStatusUpdated"
-# A request, or a notice, has ended after this time, or it never will.
+# After this time a request or a notice has ended, or has died.
 _UNCONFIRMED = timedelta(minutes=5)
 _NEVER_CONFIRMED = Reason(HTTPStatus.REQUEST_TIMEOUT, 0, reasons.RECORDING_NEVER_CONFIRMED)
 
@@ -46,7 +46,7 @@ class CallRecording:
     Raises:
         NotFound: the call does not exist, or the caller may not see it.
         CallEnded: the call has ended, or is not connected yet.
-        NotRecorded: nothing of it is recorded that could be paused, resumed or stopped.
+        NotRecorded: it has no recording that could be paused, resumed or stopped.
         RecordingInProgress: it is being recorded already.
         CallRefused: ACS does not accept the request.
     """
@@ -116,8 +116,8 @@ class CallRecording:
         was_stopped = meant.ended_at is not None and meant.wanted is Wanted.STOP
         if wanted is Wanted.STOP and was_stopped and not meant.must_stop:
             return meant
-        # Recorded before it is wanted: Tidy pauses or stops within minutes what a killed request,
-        # or one that ACS failed, has left recording.
+        # The intent comes first: if the request is killed, or ACS fails, Tidy pauses or stops the
+        # recording within minutes.
         async with self._intents.around(RECORD, call_id):
             call, recording = await self._want(caller, call_id, meant, wanted)
             if wanted is not Wanted.STOP:
@@ -127,11 +127,11 @@ class CallRecording:
         return recording
 
     async def continue_call(self, applied: AppliedEvents) -> None:
-        """Do what has become due in a call by events: start after the notice, or stop what nobody
+        """Do what events have made due in a call: start after the notice, or stop what nobody
         wants. Called for repeated events too, because the host may have died the first time.
 
         Raises:
-            Unavailable, Throttled, Conflict: ACS has to tell of the events again.
+            Unavailable, Throttled, Conflict: ACS has to deliver the events again.
         """
         if not applied.call.recordings.listed:
             return
@@ -159,9 +159,9 @@ class CallRecording:
             await self._intents.end_all(RECORD, call.call_id)  # nothing is left to Tidy
 
     async def settle(self, call: Call) -> None:
-        """What Tidy does about a recorded call: give up what ACS has never confirmed, and have it
-        paused or stopped as somebody wanted, or as this service has left the call. It never starts
-        anything."""
+        """What Tidy does about a recorded call. It gives up a recording that ACS never confirmed.
+        It pauses or stops one if somebody wanted that, or if this service has left the call. It
+        never starts one."""
         for recording in call.recordings.listed:
             waits = recording.acs_id is None and recording.ended_at is None
             if waits and self._now() - recording.asked_at >= _UNCONFIRMED:
@@ -204,7 +204,8 @@ class CallRecording:
         if meant is None:
             raise NotRecorded
         was_stopped = meant.ended_at is not None and meant.wanted is Wanted.STOP
-        # Others may go on with the call, and ACS with the recording, when this service has left it.
+        # After this service has left, the others may go on with the call, and ACS with the
+        # recording.
         can_stop = was_stopped or meant.is_open_in_acs
         if not (wanted is Wanted.STOP and can_stop):
             _check_connected(call)

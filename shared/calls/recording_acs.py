@@ -90,8 +90,8 @@ class CallRecordingApi:
             logger.warning("ACS does not delete a recording: %s", refused.detail)
 
     def _lead(self, request: Any) -> None:
-        """Lead a signed request to the storage of the settings. The SDK refuses to be asked for
-        another host than Microsoft's, and signs the name of the resource."""
+        """Send a signed request to the storage of the settings instead. The SDK takes only hosts of
+        Microsoft's, and signs the name of the resource."""
         if self._storage_url:
             path = urlsplit(request.http_request.url).path
             request.http_request.url = self._storage_url + path

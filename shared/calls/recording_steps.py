@@ -1,7 +1,7 @@
 """The steps of recording a call: what ACS is asked for, and what becomes of its answers.
 
-Each can be repeated: ACS knows a second request to start by its Repeatability-Request-ID, and the
-others by their effect.
+Each can be repeated: ACS recognizes a second request to start by its Repeatability-Request-ID, and
+the other requests have the same effect again.
 """
 
 import logging
@@ -96,9 +96,9 @@ class RecordingSteps:
         return await self.bind(call, recording, acs_id)
 
     async def bind(self, call: Call, recording: Recording, acs_id: str) -> Recording:
-        """Record ACS's id, and then the row by which the event about the file is matched: by the
-        record an erasure finds both. If the call was erased meanwhile, or the recording stopped,
-        it is stopped in ACS; so is a second one of ACS's for the same request."""
+        """Record ACS's id, and then store the row that matches the event about the file: an erasure
+        finds both by the record. If the call was erased meanwhile, or the recording stopped, it is
+        stopped in ACS; so is a second one that ACS began for the same request."""
         try:
             bound = await self.update(call, recording, lambda found: found.bound(acs_id))
             if bound.acs_id == acs_id and not bound.is_noted:

@@ -1,7 +1,8 @@
 """Recordings of a call: what was asked for, and how far each has come.
 
 They are stored in one property of the call's record. What is wanted and what ACS has reported are
-kept apart, so that the order of events makes no difference, and a request that died is made good.
+kept apart, so that the order of events makes no difference, and what a dead request wanted is still
+done.
 """
 
 import json
@@ -29,7 +30,7 @@ class Wanted(StrEnum):
 
 
 class Notice(StrEnum):
-    """How far the notice has come that is played before the recording."""
+    """How far the notice before the recording has come."""
 
     NONE = "none"  # none is played
     ASKED = "asked"  # recorded before ACS is asked to play it
@@ -54,9 +55,9 @@ class Recording:
 
     Attributes:
         id: follows from the request's Idempotency-Key. It is the operation context of the notice.
-        asked_at: ACS knows a repetition of the request by this time, too.
+        asked_at: by this time, too, ACS recognizes a repetition of the request.
         acs_id: ACS's recordingId, once it is known.
-        is_noted: whether the row is there by which the event about the file is matched.
+        is_noted: whether the row that matches the event about the file is stored.
         is_active: whether it records, as ACS has reported last, at `reported_at`; None before.
         started_at: when ACS began to record.
         ended_at: when it stopped or failed; None while it goes on.
@@ -243,7 +244,7 @@ class Recordings:
     def with_notice(
         self, id_: str, at: datetime, *, heard: bool, reason: Reason | None
     ) -> "Recordings":
-        """After ACS has reported how the notice ended. What nobody heard is not recorded."""
+        """After ACS has reported how the notice ended. If it was not heard, nothing is recorded."""
         found = self.find(id_)
         if found is None or found.notice in (Notice.NONE, Notice.HEARD):
             return self

@@ -30,8 +30,8 @@ from shared.problems import Conflict, Forbidden, KeyReused
 from shared.tables import PAGE_ROWS, Row, RowChanged, RowExists, Value
 from shared.upstream.concurrency import for_each
 
-# Many events of a call come at the same time, and all of them change its record; and of many calls
-# of one caller, all change what counts.
+# Many events of a call come at the same time, and all of them change its record. Many calls of one
+# caller all change the row of what counts.
 _TRIES = MANY_TRIES
 
 type Count = Callable[[Row | None, str], Awaitable[Mapping[str, Value]]]
@@ -71,7 +71,7 @@ class CallRecords(CallRemoval):
                 before the record holds anything about them.
             before_writing: takes the id of a new call, before anything of it is stored.
             count: gives a new call its place among those of its creator, in one batch with it.
-            same_fingerprints: others, stored by earlier versions or with other settings.
+            same_fingerprints: those that earlier versions or other settings stored for the same.
 
         Raises:
             KeyReused: the key came before with another fingerprint.
@@ -105,7 +105,7 @@ class CallRecords(CallRemoval):
                 await self._table.insert_if_absent(*rang, bot_caller_index)
             call = await self.recorded(call_id, owner, creator.realm, placed_at)
             if call.is_abandoned:
-                await self.abandon(call)  # whoever began that may have died
+                await self.abandon(call)  # the request that began it may have died
                 continue
             # A removal removes this row first. So either it sees our record, or we see here that
             # the row is gone.
@@ -173,7 +173,7 @@ class CallRecords(CallRemoval):
     async def replace_unchanged(self, found: Call, changed: Call) -> Call | None:
         """Replace a record, as it was read, by another; None if somebody has written it since.
 
-        It may have been this same request, if its answer was lost.
+        That may be this same request, if the answer to its write was lost.
         """
         if found.row is None:
             return None
@@ -187,8 +187,8 @@ class CallRecords(CallRemoval):
     ) -> tuple[Call | None, bool]:
         """Change a record as `change` does, and tell whether this request has done it.
 
-        Of several requests that make the same change at the same time one is told so. None is if
-        storage has lost the answer to that one.
+        If several requests make the same change at the same time, one of them has done it; or none,
+        as far as they can tell, if storage has lost the answer to that one.
         """
         for attempt in range(_TRIES):
             found = await self.find(call_id)

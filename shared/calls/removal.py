@@ -50,10 +50,10 @@ class CallRemoval:
     async def abandon(self, call: Call) -> None:
         """Remove a call that ACS was not asked for, so that its key may be used for another.
 
-        The record says so first: a repetition that has found the call, and has not prepared to ask
-        ACS, sees that. Then the request row goes, as `begin` expects, and the record after it: else
-        the next repetition could be placed beside that one. The call stays if a repetition has
-        prepared to ask ACS meanwhile. Repeatable; `begin` repeats it, too.
+        First the record says so, and a repetition that has found the call, but has not prepared to
+        ask ACS, sees that. If one has prepared to ask ACS meanwhile, the call stays. Then the
+        request row is removed, as `begin` expects, and after it the record: in the other order, the
+        next repetition could place a second call. Repeatable; `begin` repeats it, too.
         """
 
         def mark(row: Row | None) -> Mapping[str, Value] | None:
@@ -155,7 +155,7 @@ class CallRemoval:
         its events. May be repeated: it goes on where it was cut off.
 
         Args:
-            erase_recordings: what is done about the recordings of each call before it goes.
+            erase_recordings: erases the recordings of a call, before the call is removed.
         """
         owner = principal_key(principal)
 

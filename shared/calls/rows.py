@@ -26,8 +26,8 @@ from shared.tables import Row, Value
 RECORD_ROW = "call"
 # ACS sends the first event of an answered call at once, and repeats it for less than a minute.
 _REVIVABLE = timedelta(minutes=5)
-# ACS gives up a call that nobody answers after at most 180 s (reference: invitation timeout): of a
-# call that it has not told about for so long, it knows nothing.
+# ACS gives up a call that nobody answers after at most 180 s (reference: invitation timeout). If
+# ACS has reported nothing about a call for this long, it does not know the call.
 UNCONFIRMED = timedelta(minutes=5)
 # How long a request that places a call, or invites somebody, may be repeated. After a day ACS
 # forgets its Repeatability-Request-ID, and would place a second call, or ring a second time.
@@ -78,7 +78,7 @@ class Action:
         id: sent to ACS as the operation context, which the events about the action repeat.
         fingerprint: a hash of what was requested. An Idempotency-Key that comes again with another
             fingerprint is refused.
-        asked_at: when it was requested; ACS knows a repetition by this time, too.
+        asked_at: when it was requested; by this time, too, ACS recognizes a repetition.
         reported_at: the time of `state`, as the event says; ours if ACS refused the request.
         tones: the tones that were pressed: `0` to `9`, `*`, `#`, `a` to `d`.
     """
@@ -171,7 +171,7 @@ class Call:
 
     @property
     def may_have_reached_acs(self) -> bool:
-        """Has ACS perhaps been asked to make or answer it? What is asked is recorded before."""
+        """May ACS have been asked to make or answer it? That is recorded before it is asked."""
         return bool(self.targets) or self.group_id is not None or self.bot_state is not None
 
     @property
@@ -198,7 +198,7 @@ class Call:
         return self.is_refused and now - self.created_at < longest
 
     def as_missed(self, reason: Reason, at: datetime) -> "Call":
-        """A call that ACS never made, or let nobody answer; unchanged if ACS is known to have."""
+        """The call as one that ACS never made, or let nobody answer; unchanged if ACS did."""
         if self.connection_id is not None:
             return self
         return replace(
@@ -221,8 +221,8 @@ class Call:
         not the bot's latest.
 
         Args:
-            is_urgent: whether an action may go whose end was never told, and if none can, whether
-                there may be one more.
+            is_urgent: whether an action may make room, too, whose end was never reported; and if
+                there is none, whether there may be one action more.
         """
         if len(self.actions) < MOST_ACTIONS:
             return self

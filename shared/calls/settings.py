@@ -30,7 +30,7 @@ class CallSettings:
         max_legs: how many people, bots and numbers one caller may call and invite in a minute.
         play_hosts: the hosts that audio may be fetched from, in lower case.
         speech_endpoint: the endpoint of Azure AI services for text to speech; or empty.
-        retention_days: how long an ended call is kept, from when it was placed.
+        retention_days: how long an ended call is kept, counted from when it was placed.
         callback_base: the base URL where ACS reaches this app, without a slash at the end; or
             empty.
         callback_issuer, callback_keys_url: the issuer of the callbacks' tokens, and its keys.

@@ -1,6 +1,6 @@
 """Settling calls that have begun: those whose request failed or died, and those whose end was lost.
 
-Nothing here asks ACS to make a call, so that no call is placed that nobody waits for any more.
+Nothing here asks ACS to make a call, because nobody waits for such a call any more.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,8 +15,8 @@ from shared.calls.rows import UNCONFIRMED, Call, CallState
 from shared.intents import Finisher, Intent, Intents
 
 # The kind of intent of a call that has begun; its subject is the id of the call. It stays until the
-# record says that the call has ended. Of a call that somebody places its details are `provenAt`,
-# when their token was issued; not who they are, because it may stay for hours.
+# record says that the call has ended. If somebody places the call, its details are `provenAt`, when
+# their token was issued. They do not say who it is, because the intent may stay for hours.
 PLACE = "place"
 # The kind of intent of a recording that is to be paused or stopped; its subject is the id of the
 # call too.
@@ -64,11 +64,11 @@ class CallSettling:
             await self._settle_recordings(call)
 
     async def _settle(self, intent: Intent) -> None:
-        """Remove a call that ACS was not asked for, as one to a bot that was turned away because
-        too many went on; record as missed one that ACS never confirmed.
+        """Remove a call that ACS was not asked for, such as one to a bot that was turned away
+        because too many went on. Record a call as missed if ACS never confirmed it.
 
-        Until then ACS gets its time, because its first event may come when somebody answers. Should
-        an event or a repetition of the request come later all the same, the call is revived.
+        ACS gets some minutes for that, because its first event may come only when somebody answers.
+        If an event or a repetition of the request comes later, the call is revived.
         """
         call = await self._records.find(intent.subject)
         if call is not None and await self._is_of_the_erased(call, intent):
@@ -96,8 +96,8 @@ class CallSettling:
         await self._records.change(call.call_id, self._missed)
 
     async def _is_of_the_erased(self, call: Call, intent: Intent) -> bool:
-        """Whether the call is gone now, because who placed it was erased before they had done so.
-        Intents of earlier versions do not tell, nor those of calls to bots."""
+        """Whether the call is gone now, because the person who placed it was erased meanwhile.
+        Intents of earlier versions, and of calls to bots, do not tell."""
         proven_at = intent.details.get("provenAt")
         if self._discard_if_erased is None or not isinstance(proven_at, datetime):
             return False
