@@ -44,15 +44,15 @@ class FriendshipChecks:
             Rule(
                 "friendship-yes-withdrawn",
                 FRIENDS,
-                "the copy of a yes that the friend does not say is taken back",
+                "the copy of a yes that the friend has not said is removed",
                 self._copies_no_yes,
                 self._take_back,
             ),
             Rule(
                 "friendship-yes-not-copied",
                 FRIENDS,
-                "Nobody is shown what was not said: the one who said yes repeats their request"
-                " (PUT /friends/...), or withdraws it.",
+                "Nobody sees anything untrue: the person who said yes can repeat their request"
+                " (PUT /friends/...), or withdraw it.",
                 self._is_not_copied,
             ),
             Rule(
@@ -103,7 +103,7 @@ class FriendshipChecks:
         """
         own = Friendship.of(row)
         if own.mine is Decision.NONE:
-            return False  # somebody asks who is not, or no longer, a user here
+            return False  # the owner decided nothing: the friend did
         erased = [
             one
             for one in await self._identities.list_for(own.owner)

@@ -270,7 +270,7 @@ class Friends:
         self, caller: Caller, told: Decision, *, is_request: bool = False
     ) -> None:
         """Raises TooManyUnanswered or TooManyFriends if the caller may not decide about one person
-        more. One query for each 1,000 about whom they have.
+        more. One query for each 1,000 about whom they have decided.
 
         Args:
             told: what they have decided about this person; all but NONE is counted already.
@@ -280,8 +280,8 @@ class Friends:
             raise _too_many_unanswered()
         if told is Decision.NONE and len(states) >= FRIENDS.number:
             raise TooManyFriends(
-                f"You have {FRIENDS.number} friends, requests and blocks, which is the most there"
-                " may be: end some (DELETE); what is ended counts for"
+                f"You have {FRIENDS.number} friends, requests and blocks, the most that you may"
+                " have. End some (DELETE); each of these counts for"
                 f" {_MINUTES_TOLD} minutes more."
             )
 
@@ -324,8 +324,8 @@ class Friends:
 
 def _too_many_unanswered() -> TooManyUnanswered:
     return TooManyUnanswered(
-        f"{UNANSWERED.number} requests of yours are unanswered, which is the most there may be:"
-        " withdraw some (DELETE), or wait for answers."
+        f"{UNANSWERED.number} of your requests are unanswered, the most that may be."
+        " Withdraw some (DELETE), or wait for answers."
     )
 
 

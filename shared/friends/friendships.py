@@ -22,7 +22,8 @@ from shared.upstream.concurrency import for_each
 # How many friends of one person are read one by one, all at once; more are read by a query for all
 # of them, which costs more the more friends there are.
 _MOST_POINT_READS = 32
-# Those who count: with a young no, by when its owner said it, and never by what the other says.
+# The rows that count, with those of a young no: that depends on when its owner said it, and never
+# on what the other says.
 _COUNTED = "mine ne @none and ( mine ne @no or mineSeq gt @since )"
 # The filter, and its parameters, for rows whose owner has said yes.
 _SAID_YES = ("mine eq @yes", {"yes": Decision.YES.value})
@@ -163,12 +164,12 @@ class Friendships:
         return found
 
     async def has_as_friend(self, owner: str, friend: str) -> bool:
-        """Whether both say yes, by one's own row: its owner's word, and a copy of the friend's. One
+        """Whether both say yes, by the owner's row, which has a copy of the friend's decision. One
         point read."""
         return (await self._find(owner, friend)).state is State.ACCEPTED
 
     async def ids_of_friends(self, owner: str) -> dict[str, str]:
-        """The ids of all whom a partition's owner has to do with, by the keys of their mappings."""
+        """The ids of everybody in a partition's rows, by the keys of their mappings."""
         rows = await self._table.list_for(owner)
         return {
             row.row_key: str(row.values["friendId"]) for row in rows if "friendId" in row.values
@@ -228,9 +229,9 @@ class Friendships:
                 await self._replace_or_remove(friends_row, friends_row.without_theirs())
 
     async def settle(self, owner: str, friend: str) -> None:
-        """Take back what the friend's row still says of a yes that the owner has withdrawn.
+        """Remove the copy of a yes from the friend's row if the owner has withdrawn the yes.
 
-        It copies no yes: whoever says it repeats their request. Repeatable.
+        It copies no yes: for that, the owner repeats the request. Repeatable.
 
         Args:
             owner, friend: PartitionKeys of their mappings.
@@ -262,8 +263,8 @@ class Friendships:
 
     async def export(self, principal: Principal) -> list[dict[str, Value]]:
         """The principal's decisions, and of the friends' decisions only what the list shows: that a
-        friend has said no, or was erased, must not be revealed, although the rows hold it. Nor is
-        an old no exported: its row stays only for what the friend says."""
+        friend has said no, or was erased, must not be revealed, although the rows hold it. An old
+        no is not exported either: its row stays only because of what the friend says."""
         now = self._now()
         rows = map(Friendship.of, await self._table.list_for(principal_key(principal)))
         told = ((row, row.told(now)) for row in rows if row.friend_id)

@@ -27,12 +27,13 @@ class Decision(StrEnum):
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# How long both rows of what has ended stay, until `shared.friends.withdrawn` removes them: a
-# request ends after minutes, and hosts' clocks differ by less.
+# How long both rows of an ended friendship or request stay, until `shared.friends.withdrawn`
+# removes them: an HTTP request ends after minutes, and hosts' clocks differ by less.
 KEPT = timedelta(hours=1)
-# How long somebody is told their own no: it counts, and is in their export. After that nobody can
-# tell a row that was removed from one that stays because the other has blocked them. Shorter than
-# KEPT by more than hosts' clocks differ: no row is removed that is still told.
+# How long a person's own no is shown to them: it counts, and is in their export. After that they
+# cannot tell whether the row was removed, or stays because the other has blocked them. It is
+# shorter than KEPT by more than hosts' clocks differ, so that no row is removed that is still
+# shown.
 NO_TOLD = KEPT - timedelta(minutes=10)
 # A look-up takes a quarter of the time of `Decision(...)`, and a list has thousands.
 _DECISIONS = {decision.value: decision for decision in Decision}
@@ -100,8 +101,8 @@ class Friend:
 
     @classmethod
     def in_list(cls, row: Row) -> "Friend":
-        """The friend of a stored row. A list has thousands: to read of each what else its row has
-        takes five times as long."""
+        """The friend of a stored row. A list has thousands: to read the rest of each row takes five
+        times as long."""
         values: Mapping[str, Any] = row.values
         state = _state(
             _DECISIONS[values["mine"]],
@@ -186,10 +187,10 @@ class Friendship:
         return _EPOCH + timedelta(milliseconds=max(self.mine_seq, self.theirs_seq))
 
     def told(self, now: datetime) -> Decision:
-        """The owner's decision, as far as the owner is told: an old no is taken for none.
+        """The owner's decision, as it is shown to the owner: an old no is taken for none.
 
-        It follows from the owner's half alone, so that it says nothing of what the friend has
-        decided; for that decides how long the row stays.
+        It follows from the owner's half alone. How long the row stays depends on the friend's
+        decision, and must not show.
         """
         is_old_no = self.mine is Decision.NO and self.mine_seq <= told_since(now)
         return Decision.NONE if is_old_no else self.mine
@@ -268,7 +269,7 @@ class Friendship:
 
 
 def told_since(now: datetime) -> int:
-    """The sequence number after which a no is told."""
+    """The sequence number after which a no is shown to its owner."""
     return milliseconds(now - NO_TOLD)
 
 

@@ -1,4 +1,4 @@
-"""Ends what requests to befriend and to part have begun and not ended, for the timer `Tidy`."""
+"""Finishes requests to begin or to end a friendship that died, for the timer `Tidy`."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -31,7 +31,7 @@ def decision_details(caller: Caller, own_row: Friendship) -> dict[str, Value]:
 
 
 class UnfinishedDecisions:
-    """Copies what was withdrawn, and takes back what the erased have said; it befriends nobody."""
+    """Copies withdrawals, and removes decisions of erased people; it makes nobody friends."""
 
     def __init__(
         self, friendships: Friendships, identities: Identities, invitations: FriendInvitations
@@ -45,12 +45,13 @@ class UnfinishedDecisions:
         return {BEFRIEND: self._finish_request, UNFRIEND: self._finish_removal}
 
     async def _finish_request(self, intent: Intent) -> None:
-        """Take back what was said by somebody who was erased meanwhile. What the living say stands,
-        and is copied when they repeat their request."""
+        """Remove the decision of a person who was erased meanwhile. Any other decision stays, and
+        is copied when the person repeats the request."""
         await self._settle(intent)
 
     async def _finish_removal(self, intent: Intent) -> None:
-        """Take from the friend's row and from both listings what the owner's own row withdrew."""
+        """Remove what the owner has withdrawn from the friend's row, and from both people's
+        lists."""
         owner, friend = await self._settle(intent)
         if not await self._friendships.are_friends(owner, friend):
             await self._invitations.withdraw_between(owner, friend)

@@ -1,9 +1,10 @@
 """Removes what is left of friend requests that were withdrawn, and of friendships that both ended.
 
-Each decision is a row, also a no, because a copy of the yes before it may still be on its way: were
-the rows removed at once, it would bring the request back. After an hour no request goes on that has
-begun before the no, and later ones read what is stored first. So then both rows go, each as it was
-read: whoever decides meanwhile keeps theirs, and a no that is missing says the same as a no.
+A no is stored in a row, too, because a copy of the yes before it may still be on its way: if the
+rows were removed at once, that copy would bring the request back. An hour later, all HTTP requests
+that began before the no have ended, and later ones first read what is stored. Then both rows are
+removed, each only if it is as it was read: a new decision stays. A missing row means the same as a
+no.
 """
 
 import contextlib
@@ -41,11 +42,11 @@ class WithdrawnRequests:
         return {WITHDRAWN: self._finish}
 
     async def expect(self, owner: str) -> None:
-        """Have Tidy look for what an owner withdraws now, once it may be removed."""
+        """Have Tidy look at what an owner withdraws now, as soon as it may be removed."""
         await self._intents.expect(WITHDRAWN, owner, _due_at(self._now() + KEPT))
 
     async def sweep(self, places: Places | None = None) -> None:
-        """Remove all that there is: also what earlier versions left, and requests that died. Reads
+        """Remove all of them, also those that earlier versions and dead requests have left. Reads
         the whole table; `places` as for `Sweeps`."""
         name, places = "withdrawn requests", {} if places is None else places
         async for rows in self._table.sweep(*_HIDDEN, name, places):
@@ -67,7 +68,7 @@ class WithdrawnRequests:
             await self._table.remove_unchanged(row)
 
     async def is_over(self, row: Row, for_long: timedelta) -> bool:
-        """Whether it should have been removed so long ago."""
+        """Whether a row should have been removed at least `for_long` ago."""
         own = Friendship.of(row)
         until = self._oldest - for_long
         if not own.is_over(until):

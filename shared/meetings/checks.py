@@ -1,4 +1,4 @@
-"""What must hold of the rows of meetings: each is of a meeting that is shared and not long over."""
+"""What must hold of the rows of meetings: each meeting is shared, and did not end long ago."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -76,7 +76,7 @@ class MeetingChecks:
             return False
         meeting = ScheduledMeeting.of(row)
         if meeting.ends_at <= self._now():
-            return False  # listings of what is over are removed, and Tidy removes the row
+            return False  # it is over: its listings were removed, and Tidy removes the row
         record = await self._calls.find(meeting.call_id)
         return meeting.cancelling or record is None or record.content is None
 

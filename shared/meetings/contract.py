@@ -11,7 +11,7 @@ from shared.sharing.contract import EventTime, SharingBody, Title
 if TYPE_CHECKING:  # a function folder imports this module, and must not load the rules with it
     from shared.meetings.graph import MeetingPlan
 
-# Who need not wait in the lobby: the values of Graph's lobbyBypassSettings.scope.
+# The people who need not wait in the lobby: the values of Graph's lobbyBypassSettings.scope.
 type Lobby = Literal[
     "everyone",
     "invited",

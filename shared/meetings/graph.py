@@ -147,7 +147,7 @@ class GraphApi:
 
     async def check(self, organizer: str) -> None:
         """Raise a problem if the app may not act for an organizer. Changes nothing."""
-        # MeetingRefused: Graph says that this is no link, so it has let the app ask.
+        # MeetingRefused: Graph says that this is no link, so it let the app ask.
         with contextlib.suppress(MeetingRefused):
             await self.find_by_link(organizer, _LINK_OF_NO_MEETING)
 
@@ -209,7 +209,7 @@ class GraphApi:
             if error.status_code == HTTPStatus.FORBIDDEN:
                 raise await self._explain_refusal(organizer) from error
             if error.status_code == HTTPStatus.BAD_REQUEST:
-                message = f"Teams does not take this meeting ({error_code(error)})."
+                message = f"Teams refuses this meeting ({error_code(error)})."
                 raise MeetingRefused(message) from error
             raise problem_of(error, GRAPH) from error
         except AzureError as error:
@@ -219,7 +219,7 @@ class GraphApi:
             logger.error("Graph's answer is not a meeting: %s", ", ".join(fields) or "no JSON")
             raise GraphUnavailable from error
         except ValueError as error:
-            logger.error("Graph answered with what is no JSON")
+            logger.error("Graph's answer is no JSON")
             raise GraphUnavailable from error
 
     async def _explain_refusal(self, organizer: str) -> GraphRefused:

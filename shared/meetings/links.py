@@ -28,8 +28,7 @@ _THREAD_PREFIX = "19:"
 def teams_link(url: str) -> str | None:
     """A link to join a Teams meeting, in its long or its short form; None for anything else.
 
-    Whether there is such a meeting, only Teams knows. But a link that was not copied to its end is
-    none.
+    Only Teams knows whether there is such a meeting. But a link that was cut off is refused.
 
     Returns:
         The link as Teams itself spells it: one meeting has one text, however people write it (host
@@ -56,7 +55,7 @@ def teams_link(url: str) -> str | None:
 
 
 def _respelled(text: str) -> str:
-    """Every character escaped that can be, with lower-case digits: so Graph and Outlook do it."""
+    """Every character that can be escaped is, with lower-case digits, as Graph and Outlook do."""
     escaped = quote_from_bytes(unquote_to_bytes(text), safe="")
     return _ESCAPE.sub(lambda found: found.group().lower(), escaped)
 
@@ -84,7 +83,7 @@ def _text(escaped: str) -> str:
 
 
 def _is_part_of_json(context: str) -> bool:
-    """Whether this begins as JSON does and is none: tenant and organizer, cut off."""
+    """Whether this begins like JSON but is none: tenant and organizer, cut off."""
     try:
         json.loads(context)
     except (ValueError, RecursionError):

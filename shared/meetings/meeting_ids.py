@@ -1,4 +1,4 @@
-"""Which meeting an owner's own id stands for: our id of it is random, and a row leads to it.
+"""Finds the meeting that an owner's own id stands for: our id is random, and a row leads to it.
 
 The row of a meeting and the row that leads to it are written in one batch, and removed in one.
 """
@@ -61,8 +61,8 @@ class MeetingIds:
                 raise RowChanged from None
             if call_id_of(id_row) != new.call_id:
                 raise MeetingIdChanged from None
-            # The meeting is there; or an earlier meeting was removed without this row, and then
-            # the row is written again, so that who removes it meanwhile finds it changed.
+            # The meeting is there, or an earlier meeting was removed without this row. Then the row
+            # is written again, so that a request that removes it meanwhile finds it changed.
             try:
                 stored = await self._table.insert_with(owner, meeting, id_row, id_row.values)
             except RowExists:

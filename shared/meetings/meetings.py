@@ -235,7 +235,7 @@ class Meetings:
             )
             try:
                 is_current = await self._scheduled.is_current(scheduled)
-            except Conflict:  # it was cancelled meanwhile, and we have shared it after that
+            except Conflict:  # it was cancelled meanwhile, before we shared it
                 await self._calls.end_change(draft.call_id, draft.change_id)
                 raise
             if not is_current:  # it was made anew meanwhile: share the new one

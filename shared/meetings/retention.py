@@ -1,7 +1,7 @@
 """Sweeping the table `meetings`: rows of meetings that are over, and meetings that nobody shares.
 
-Requests end what they have begun, and their intents what they did not. This is for what neither
-will find: rows of owners who schedule nothing any more, and what earlier versions left half done.
+Requests finish what they began, or else Tidy does by their intents. This is for what neither finds:
+rows of owners who schedule nothing any more, and what earlier versions left half done.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,14 +14,14 @@ from shared.sharing.shared_calls import SharedCalls
 from shared.tables import Table
 from shared.upstream.concurrency import for_each
 
-# A row that was written so recently may be of a request that is under way, or that has an intent.
+# A row that was written so recently may belong to a running request, or have an intent.
 _SETTLED = timedelta(hours=1)
 # Rows that were written before that were looked at by an earlier sweep.
 _LOOKED_AT = timedelta(days=3)
 
 
 class MeetingRetention:
-    """Removes rows of meetings that are over; has those that nobody shares cancelled."""
+    """Removes rows of meetings that are over, and has meetings cancelled that nobody shares."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class MeetingRetention:
         self._now = now
 
     async def sweep(self, places: Places | None = None) -> None:
-        """Remove and cancel what there is. Reads the whole table. `places` as for `Sweeps`."""
+        """Remove and cancel all of these. Reads the whole table. `places` as for `Sweeps`."""
         now, places = self._now(), {} if places is None else places
         # The meetings themselves stay in Teams.
         over = {"oldest": now - KEPT_AFTER_END}

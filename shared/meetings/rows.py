@@ -2,8 +2,8 @@
 
 A row is stored before Graph creates the meeting and stays until Graph has deleted it. So a
 repetition after a kill, and an erasure, find every meeting of a person. Another row leads from the
-owner's own id of a meeting to ours, which is random: whoever could compute it would open a meeting
-in a space without knowing the name of the space.
+owner's own id of a meeting to ours, which is random: if somebody could compute it, they could open
+a meeting in a space without knowing the space's name.
 """
 
 from collections.abc import Mapping

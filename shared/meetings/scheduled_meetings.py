@@ -1,4 +1,4 @@
-"""Creates each meeting in Teams once, and forgets none, also when a request is killed.
+"""Creates each meeting in Teams once, and forgets none, even if a request is killed.
 
 The row is stored first, with the organizer. Then Graph creates the meeting under an external id
 from the row: it does so once, however often it is asked. A request that cancels marks the row, and
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class WantedMeeting:
-    """A meeting that an owner wants to be there.
+    """A meeting that an owner wants to have.
 
     Attributes:
         owner: PartitionKey of the scheduling person's mapping.
@@ -74,8 +74,8 @@ class ScheduledMeetings:
         """Our id of the meeting that an owner's id stands for, or a new random one.
 
         Args:
-            former_id: what earlier versions computed from the owner's id: a meeting that is there
-                under that id keeps it.
+            former_id: the id that earlier versions computed from the owner's id: a meeting that has
+                it keeps it.
         """
         known = await self._ids.find(owner, external_id)
         if known is not None:
@@ -115,9 +115,9 @@ class ScheduledMeetings:
                 await self._intents.begin(MAKE, scheduled.call_id, scheduled.intent_details())
             )
             try:
-                # A meeting that has an id is not created again before its row says so. Otherwise a
-                # request that cancels could remove the row at the same time, and if this request
-                # is killed then, no row names the meeting that Graph has just created again.
+                # A meeting that has an id is created again only after its row says so. Otherwise a
+                # request that cancels could remove the row at the same time; if this request is
+                # killed then, no row names the new meeting in Graph.
                 meeting = (
                     await graph.create_or_get(
                         scheduled.organizer, scheduled.external_id, wanted.plan
@@ -249,7 +249,7 @@ class ScheduledMeetings:
                 await self._ids.remove(scheduled)
             else:
                 if scheduled.graph_id is None:
-                    return  # Graph may create it yet, for a request that gave up: Tidy looks again
+                    return  # Graph may still create it for a request that gave up: Tidy looks
             for kind in (MAKE, CANCEL):
                 await self._intents.end_all(kind, scheduled.call_id)
 

@@ -1,4 +1,4 @@
-"""Brings meetings in Teams in line with our records, which say what they are."""
+"""Brings meetings in Teams in line with our records, which decide."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -14,7 +14,7 @@ from shared.sharing.shared_calls import SharedCalls
 
 
 class TeamsUpdates:
-    """Sends what a record says to Graph, and takes a change back that Teams refuses."""
+    """Sends what a record says to Graph, and takes back a change that Teams refuses."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class TeamsUpdates:
         return join_details(meeting, self._now(), lobby)
 
     async def _delete(self, scheduled: ScheduledMeeting, change_id: str) -> None:
-        """Delete a new meeting, which is shared with nobody once its sharing is ended."""
+        """Delete a new meeting, after ending its sharing."""
         marked = await self._scheduled.mark_cancelling(scheduled.owner, scheduled.call_id)
         await self._calls.end_change(scheduled.call_id, change_id)
         if marked is not None and marked.creation_id == scheduled.creation_id:
@@ -77,7 +77,7 @@ class TeamsUpdates:
 def join_details(
     meeting: OnlineMeeting, checked_at: datetime, requested_lobby: str | None = None
 ) -> JoinDetails:
-    """How to join a meeting, as Graph told it."""
+    """How to join a meeting, as Graph describes it."""
     return JoinDetails(
         checked_at=checked_at,
         meeting_id=meeting.meeting_id,

@@ -1,4 +1,4 @@
-"""Ends what requests to schedule and to cancel have begun and not ended, for the timer `Tidy`."""
+"""Finishes requests to schedule and to cancel that died, for the timer `Tidy`."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 class UnfinishedMeetings:
-    """Brings Teams in line with our records, and deletes there what nobody shares or knows of."""
+    """Brings Teams in line with our records, and deletes there what nobody shares."""
 
     def __init__(
         self,
@@ -45,8 +45,8 @@ class UnfinishedMeetings:
         }
 
     def _giving_up(self, finish: Finisher) -> Finisher:
-        """A finisher that gives up what Graph refuses once the owner is erased or the meeting is
-        long over: an intent holds the object id of its organizer, so it must not stay for ever."""
+        """A finisher that gives up if Graph refuses, and the owner is erased or the meeting is long
+        over: an intent holds the object id of its organizer, so it must not stay for ever."""
 
         async def finish_or_give_up(intent: Intent) -> None:
             try:
@@ -86,15 +86,15 @@ class UnfinishedMeetings:
         try:
             await self._updates.settle(scheduled)
         except MeetingRefused:
-            logger.warning("a change that Teams refuses is taken back")
+            logger.warning("Teams refuses a change of a meeting, so it is taken back")
         except Conflict:
-            # It was deleted in Teams, and a request of its owner's makes it anew; or it was
-            # cancelled just now.
+            # It was deleted in Teams, and a request of its owner makes it anew; or it was cancelled
+            # just now.
             return
 
     async def _is_of_the_erased(self, scheduled: ScheduledMeeting) -> bool:
-        """Whether the owner was erased after they had signed in to schedule it: their request came
-        through after the erasure, and died before it saw that."""
+        """Whether the owner was erased after they had signed in to schedule it: their request wrote
+        after the erasure, and died before it noticed."""
         row = await self._identities.row_under(scheduled.owner)
         return row is not None and is_erased_since(row, scheduled.proven_at)
 
@@ -137,8 +137,8 @@ class UnfinishedMeetings:
         await self._scheduled.delete(marked)
 
     async def _mark(self, scheduled: ScheduledMeeting, change_id: str) -> ScheduledMeeting:
-        """Mark a meeting as cancelling. Whoever schedules it writes the record and reads the row
-        after that; this writes the row and reads the record after that. So one sees the other.
+        """Mark a meeting as cancelling. This writes the row and then reads the record; a request
+        that schedules writes the record and then reads the row. So one sees the other.
 
         Raises:
             Conflict: the record is another one than that of the change, so the mark is taken back.

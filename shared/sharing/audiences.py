@@ -1,4 +1,4 @@
-"""Audiences: whom an owner may invite to a call, and to how many calls."""
+"""Audiences: the people whom an owner may invite to a call."""
 
 from dataclasses import dataclass
 
@@ -115,5 +115,5 @@ class Audiences:
                 if is_manager
                 else f" To name others of the realm takes the app role {CALLS_MANAGE}."
             )
-            raise InvalidRequest(f"Somebody who is named {message}.{hint}", faults=faults)
+            raise InvalidRequest(f"Somebody whom you name {message}.{hint}", faults=faults)
         return frozenset(invitees.values()), consent

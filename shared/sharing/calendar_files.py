@@ -6,7 +6,7 @@ from icalendar import Calendar, Event
 
 from shared.sharing.invitations import SharedCallView
 
-# How long a call without an end is in a calendar: a person who adds it can change that.
+# The length in a calendar of a call without an end: a person who adds it can change that.
 _DEFAULT_DURATION = timedelta(hours=1)
 
 

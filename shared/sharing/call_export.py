@@ -1,4 +1,5 @@
-"""What an export tells of shared calls: of the person's own also with whom, and how to join."""
+"""The part of an export about shared calls. For the person's own calls it says also with whom they
+are shared, and how to join."""
 
 from collections.abc import Iterable
 
@@ -22,7 +23,7 @@ class CallExport:
     async def of(self, person: str, invitations: list[Invitation]) -> list[dict[str, object]]:
         """The calls of a listing, without those that are just being shared.
 
-        Of somebody else's call only what the listing shows: how to join is told by opening it.
+        For somebody else's call only what the listing shows: to learn how to join, one opens it.
 
         Args:
             person: the PartitionKey of the mapping of the person whose listing this is.

@@ -61,7 +61,7 @@ class SharingChecks:
             Rule(
                 "shared-call-over",
                 SHARED_CALLS,
-                "the call, which nobody is shown any more, is removed with all its rows",
+                "the call, which is no longer shown to anybody, is removed with all its rows",
                 self._is_over,
                 self._retention.remove,
             ),
@@ -82,7 +82,7 @@ class SharingChecks:
             Rule(
                 "invitee-without-consent",
                 SHARED_CALLS,
-                "those whom the owner may not invite any more are removed from the call",
+                "people whom the owner may no longer invite are removed from the call",
                 self._lacks_consent,
                 self._settle_record,
             ),
@@ -98,7 +98,7 @@ class SharingChecks:
     async def _is_outdated(self, row: Row) -> bool:
         """Whether it lists something else than the record says.
 
-        A row that holds only places is a request's that has not written the record.
+        A row that holds only places belongs to a request that has not written the record.
         """
         listed = Invitation.of(row)
         record = await self._calls.find(listed.call_id)

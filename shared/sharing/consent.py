@@ -1,9 +1,10 @@
 """Checks whether the owner of a call may still invite somebody.
 
-Whoever opens a call is judged by both people's own rows. Before a call is shared, the owner's rows
-tell whom they may invite; after its rows were written, the friends' rows do. Each row has the word
-of its owner and a copy of the other's. A copy may be old if a request to withdraw was killed; the
-repetition of that request, or Tidy, removes the invitation after it has put the copy right.
+Each of two friends has a row about the other, with their own decision and a copy of the other's.
+When somebody opens a call, both people's own decisions are read. Before a call is shared, the
+owner's rows say whom they may invite; after the rows of the call are written, the friends' rows do.
+A copy may be old if a request to withdraw was killed; the repetition of that request, or Tidy,
+corrects the copy and then removes the invitation.
 """
 
 from collections.abc import Collection, Iterable
@@ -26,9 +27,10 @@ class ConsentChecks:
     ) -> frozenset[str]:
         """The invitees whom the owner may not invite, or no longer. A point read for each.
 
-        A friend's own row tells: it goes with their erasure, while a copy of their yes may stay
-        where their request was killed. The owner's word in it is a copy, which is enough after the
-        invitee's row was written: who withdraws changes the copy before they look for that row.
+        The friend's own row decides: their erasure removes it, while a copy of their yes may stay
+        if their request was killed. It holds a copy of the owner's decision. That is enough once
+        the invitee's row is written: a request to withdraw changes the copy before it looks for
+        that row.
         """
         lacking = set[str]()
 
@@ -46,7 +48,7 @@ class ConsentChecks:
     async def find_uninvitable(
         self, owner: str, consent: Consent, invitees: Collection[str]
     ) -> frozenset[str]:
-        """Those among the people whom an owner names whom they may not invite."""
+        """The people whom an owner names but may not invite."""
         if consent is Consent.ROLE:
             return await self.find_lacking(owner, consent, invitees)
         return frozenset(invitees) - await self._friendships.friends_among(owner, invitees)

@@ -60,7 +60,7 @@ _TRUE = {"type": "boolean", "const": True}
 
 
 class AudienceBody(Body):
-    """With whom a call is shared: exactly one of the three."""
+    """The people with whom a call is shared: exactly one of the three."""
 
     alternatives = ("friends", "users", "space")
 
@@ -77,7 +77,7 @@ class AudienceBody(Body):
 
 
 class SharingBody(Body):
-    """What each body that shares a call says: when it is, and with whom it is shared."""
+    """Base of the bodies that share a call: when it is, and with whom it is shared."""
 
     # 350 ids of 256 characters are up to 1,050 KiB.
     max_bytes = 1100 * 1024
@@ -140,7 +140,8 @@ class LobbyAnswer(Answer):
     """Whether a guest, who joins a Teams meeting with an ACS identity, waits in the lobby.
 
     `waits` is null if Graph was not asked or did not say. Whatever it says, the administrators of
-    Teams can forbid guests. `scope` is Graph's value: who need not wait, read at `checkedAt`.
+    Teams can forbid guests. `scope` is Graph's value for the people who need not wait, read at
+    `checkedAt`.
     """
 
     waits: bool | None

@@ -1,8 +1,8 @@
 """Keeps each owner within the number of calls that one person may share, in all and in one space.
 
-They are counted on the owner's own rows, which name their spaces. A request takes its place in such
-a row, then counts, and only then changes the record. So of requests at the same time each counts
-the others, and nothing that was shared is ever taken back because there was no room for it.
+The owner's own rows are counted; they name the spaces. A request takes its place (an entry in such
+a row), then counts, and only then changes the record. So requests at the same time count each
+other, and nothing is shared and then taken back because there was no room for it.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ from shared.tables import Row, Table, Value
 
 # How many ended calls one request removes to make room for a new one.
 _MOST_REMOVED = 5
-# How long a place is kept for a request that was killed. Requests end far sooner.
+# After this time a place lapses, because its request was killed. Requests end far sooner.
 _LAPSES_AFTER = timedelta(minutes=5)
 
 
@@ -54,7 +54,7 @@ class Crowds:
         changed = await change_row(self._listings, record.owner, record.call_id, add, found=None)
         before = None if changed.before is None else Invitation.of(changed.before)
         stays = before is not None and before.is_live(now) and before.space == record.space
-        # A row without content is another request's, which may yet be refused: it counts for it.
+        # A row without content belongs to another request, which may still be refused.
         is_new = before is None or before.content is None
         if is_new or (record.space and not stays):
             await self._refuse_if_crowded(record, is_new=is_new)

@@ -1,8 +1,8 @@
-"""What a meeting goes back to if Teams refuses a change of it.
+"""Keeps the record to which a meeting returns if Teams refuses a change.
 
-A change is in our record before Teams is asked. Until Teams has accepted it, the record holds what
-Teams accepted last: so of several changes that are refused none is taken for what was there before,
-and whoever finishes the change of a request that was killed can take it back too.
+A change is in our record before Teams is asked. Until Teams accepts it, the record also holds what
+Teams accepted last. So a refused change is never taken for the earlier state, and a request that
+finishes the change of a killed one can take it back, too.
 """
 
 import json
@@ -27,7 +27,7 @@ def with_fallback(record: SharedCallRecord, previous: SharedCallRecord | None) -
 
 
 def fallback_of(record: SharedCallRecord) -> SharedCallRecord | None:
-    """What Teams accepted last; None if that was nothing."""
+    """The record that Teams accepted last; None if there was none."""
     if not record.fallback:
         return None
     values: dict[str, Any] = json.loads(record.fallback)

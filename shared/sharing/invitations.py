@@ -163,7 +163,7 @@ class Invitations:
             draft = replace(draft, taken=await self._crowds.take_place(draft))
             yield draft
         except Problem:
-            # The request has an answer, and nobody repeats it: so nothing of it is left undone.
+            # The request has an answer, so nobody repeats it: it has to undo its steps itself.
             await self._calls.give_back(draft, draft.taken)
             await self._calls.settle(owner, call_id)
             await self._intents.end(intent)
@@ -221,7 +221,7 @@ class Invitations:
                 await self._admit(caller, call_id)
             details = {"owner": owner, "change": record.change_id}
             async with self._intents.around(UNSHARE, call_id, details):
-                # Nor does this end what such a person has shared since.
+                # This must not end what such a person has shared since.
                 latest = max(record.proven_at, caller.issued_at)
                 await self._calls.end(
                     call_id, lambda found: found.content is None or found.proven_at <= latest

@@ -11,17 +11,17 @@ from shared.sharing.rows import DEFAULT_DURATION, Invitation, Role, SharedCallRe
 from shared.tables import Row, RowChanged, Table, Value
 from shared.upstream.concurrency import for_each
 
-# Which rows are of calls that may be open (`Content.gone_at`), by what every version has stored.
-# A property that says just that would be missing in rows of earlier versions, and of hosts that
-# still run one, and they would not be listed. These three let through some that ended within the
-# last day, besides: who lists looks again. A row that lacks a property does not compare with it.
+# Selects the calls that may still be open (`Content.gone_at`), by properties that every version has
+# stored. A new property for this would be missing in rows of earlier versions, and their calls
+# would not be listed. These three also let through some calls that ended within the last day, so
+# the caller of this checks again. A row that lacks a property does not match its condition.
 _MAY_BE_OPEN = "( endsAt gt @now or startsAt gt @yesterday or sharedAt gt @yesterday )"
-# Pages of a thousand rows that one listing reads: a space is filled by any number of owners.
+# Pages of a thousand rows that one listing reads: any number of owners share in a space.
 _MOST_PAGES = 10
 
 
 class Listings:
-    """The table `invitations`, as the records of shared calls have it."""
+    """The table `invitations`. It follows the records of shared calls."""
 
     def __init__(self, table: Table, now: Callable[[], datetime]) -> None:
         self._table = table

@@ -1,4 +1,5 @@
-"""Places among an owner's calls, which requests take before they change the record of a call."""
+"""Places: entries in an owner's row by which requests that are about to share a call are
+counted."""
 
 import json
 from collections.abc import Iterable
@@ -15,7 +16,7 @@ class Place:
     Attributes:
         change_id: of the record that the request is going to write.
         space: the partition of the space that the call is going to be in, or "".
-        until: when the place lapses, in ms since 1970: no request goes on for so long.
+        until: when the place lapses, in ms since 1970: no request takes so long.
     """
 
     change_id: str

@@ -1,4 +1,4 @@
-"""Sharings of what is shared already: nothing of it has to be written to the listings again."""
+"""Recognizes that a call is shared again unchanged: then no listing has to be written."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta

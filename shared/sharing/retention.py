@@ -1,7 +1,7 @@
-"""Sweeping calls that are over: those of owners who never list or share anything again.
+"""Sweeps calls that are over, if their owners never list or share anything again.
 
-Who lists, and who makes room for another call, removes some of what they meet; this is for the
-rest. A call that its owner shares again meanwhile stays.
+A request that lists calls, or makes room for another one, removes some of them; this removes the
+rest. If the owner shares a call again meanwhile, it stays.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from shared.sharing.unfinished import UNSHARE
 from shared.tables import Row, Table
 from shared.upstream.concurrency import for_each
 
-# How long a call stays that is over: requests and Teams may still be at work on it.
+# How long a call that is over stays: requests and Teams may still be at work on it.
 KEPT_OVER = timedelta(days=1)
 _OVER = "( endsAt lt @oldest or sharedAt lt @oldest )"
 
@@ -37,19 +37,20 @@ class SharedCallRetention:
         self._now = now
 
     async def sweep(self, places: Places | None = None) -> None:
-        """Remove what there is. Reads the whole table. `places` as for `Sweeps`."""
+        """Remove all of them. Reads the whole table. `places` as for `Sweeps`."""
         name, places = "shared calls", {} if places is None else places
         over = {"oldest": self._now() - KEPT_OVER}
         async for rows in self._records.sweep(_OVER, over, name, places):
             await for_each(rows, self._remove_if_over)
 
     def is_over(self, record: SharedCallRecord, for_long: timedelta = timedelta()) -> bool:
-        """Whether the call should have been removed so long ago."""
+        """Whether the call should have been removed at least `for_long` ago."""
         oldest = self._now() - KEPT_OVER - for_long
         return record.content is not None and record.content.gone_at <= oldest
 
     async def remove(self, row: Row) -> None:
-        """Remove the call of a record, unless it is shared again; what dies here, Tidy ends."""
+        """Remove the call of a record, unless it is shared again. If this dies, Tidy finishes
+        it."""
         record = SharedCallRecord.of(row)
         details = {"owner": record.owner, "change": record.change_id}
         async with self._intents.around(UNSHARE, record.call_id, details):

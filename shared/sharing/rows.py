@@ -50,7 +50,7 @@ class Role(StrEnum):
 
 
 class Consent(StrEnum):
-    """What lets an owner invite somebody."""
+    """The reason why an owner may invite somebody."""
 
     FRIENDSHIP = "friendship"
     ROLE = "role"  # the owner has the app role to invite anyone
@@ -128,7 +128,7 @@ class Invitation:
         space: in the owner's row: the space that the record names, or ""; None in rows that an
             earlier version wrote.
         places: in the owner's row: those that requests have taken for the call.
-        old_locator: what earlier versions wrote; nobody is given it.
+        old_locator: what earlier versions wrote; no answer has it.
     """
 
     partition: str
@@ -192,7 +192,7 @@ class SharedCallRecord:
             makes two different records.
         owner: PartitionKey of the owner's mapping.
         proven_at: when the token was issued with which the owner shared it.
-        consent: what lets the owner invite the invitees.
+        consent: the reason why the owner may invite the invitees.
         content: None once the call is unshared.
         invitees: PartitionKeys of their mappings; at most 350, which fit in one property.
         leaving: invitees of earlier versions whose rows may still be there.
@@ -205,7 +205,7 @@ class SharedCallRecord:
         details: how to join a Teams meeting. They change as Teams answers, so two records are
             equal even if they differ in this.
         is_settled: whether all rows show this record, and the consent of each invitee was read
-            after their row was written. Whoever removes one of these rows changes the record first.
+            after their row was written. Before one of these rows is removed, the record is changed.
     """
 
     call_id: str

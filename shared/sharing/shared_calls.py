@@ -1,4 +1,4 @@
-"""Keeps all listings in step with the records of shared calls, also when a request is killed.
+"""Keeps all listings in step with the records of shared calls, even if a request is killed.
 
 A change is written to the record first, then to the rows of its audience. Then the record and the
 consent of each invitee are read again, and rows that no longer hold are removed. A withdrawal (by a
@@ -229,10 +229,10 @@ class SharedCalls:
                 record.owner, record.consent, record.invitees
             )
             if lacking and record.is_settled:
-                # Until this is finished, nobody may take these rows for granted.
+                # Until this is finished, no request may rely on these rows.
                 await self.change(call_id, lambda found: replace(found, is_settled=False))
                 continue
-            # While the record still names them: whoever finishes this finds the rows by it.
+            # The record still names them, so that a request that finishes this finds them.
             await self._listings.remove(lacking, call_id)
             settled = await self._settle(record, lacking)
             if settled is not None:
@@ -261,8 +261,8 @@ class SharedCalls:
             )
             return None if settled.values() == current.values() else settled.values()
 
-        # The write is on condition that nobody has changed the record. Where nothing is written,
-        # a read has to tell.
+        # A write fails if somebody has changed the record. If nothing is written, a read finds that
+        # out.
         found = UNREAD if record.is_settled else record.row
         changed = await change_row(self._records, record.call_id, RECORD_ROW, change, found=found)
         return SharedCallRecord.of(changed.now) if is_same and changed.now else None
@@ -314,8 +314,9 @@ class SharedCalls:
     async def uninvite(self, invitation: Invitation) -> None:
         """Remove somebody from a call's invitees; repeatable.
 
-        The record forgets the invitee first, and their row goes last: it leads a repetition to
-        both. A record that still named somebody without a row would name them after their erasure.
+        First the record drops the invitee, and then their row is removed: a repetition finds both
+        by the row. If the record still named somebody without a row, it would name them after their
+        erasure.
         """
         invitee = frozenset({invitation.partition})
         await self.change(invitation.call_id, lambda record: without(record, invitee))

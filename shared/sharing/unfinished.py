@@ -1,4 +1,4 @@
-"""Ends what requests to share and to unshare have begun and not ended, for the timer `Tidy`."""
+"""Finishes requests to share and to unshare that died, for the timer `Tidy`."""
 
 from collections.abc import Mapping
 
@@ -18,8 +18,8 @@ UNSHARE = "unshare"
 
 
 def sharing_details(draft: SharedCallRecord) -> dict[str, Value]:
-    """What an intent to share keeps: also where it puts rows, since it may do so after others have
-    removed the record, and then nothing else leads to these rows."""
+    """What an intent to share keeps. It names the partitions of its rows: if they are written after
+    others have removed the record, nothing else leads to them."""
     return {"owner": draft.owner, "invitees": packed(draft.invitees), "space": draft.space}
 
 
