@@ -1,7 +1,7 @@
 """Adapter to the ACS Identity API: our types and problems out.
 
-Tokens, which are asked for all the time, go over the wire by themselves; everything else goes
-through Microsoft's SDK.
+Requests for tokens are frequent, so this module sends them itself; all others go through
+Microsoft's SDK.
 """
 
 import json

@@ -1,8 +1,8 @@
 """Keeps each realm within the number of bots that it may have.
 
-Mappings are spread over all partitions, so that nobody could count them. Each bot has a row besides
-in its realm's own: its place, which a request takes before it enrols the bot, and writes again once
-the bot is there; an erasure of the bot removes it.
+Mappings are spread over all partitions, so they cannot be counted. So each bot has its place, a row
+in the partition of its realm. A request takes the place before it enrols the bot, and writes it
+again once the bot is there; an erasure of the bot removes it.
 
 No transaction holds a place and a mapping, because their partitions differ. So these hold:
 
@@ -71,9 +71,9 @@ class BotPlaces:
     async def take(self, bot: Principal) -> TakenPlace:
         """Take a place for a bot that is to be enrolled; `keep` it after that. Repeatable.
 
-        The row is there before the others are counted, so that of requests that race each counts
-        the others: too many of them may be refused, and never too few. Two writes, and one query
-        for each 1,000 bots.
+        The row is written before the others are counted, so that requests that race count each
+        other: too many of them may be refused, and never too few. Two writes, and one query for
+        each 1,000 bots.
 
         Raises:
             TooManyBots: there is none; nothing is left then.
@@ -97,7 +97,7 @@ class BotPlaces:
         """Write the place of a bot that is enrolled now. One write, unless others have changed it.
 
         Raises:
-            TooManyBots: the place was gone meanwhile, and others have it: the bot has to go.
+            TooManyBots: the place was gone meanwhile, and others have it: remove the bot.
             RowChanged: the bot was erased meanwhile.
         """
         row = taken.row
@@ -121,7 +121,7 @@ class BotPlaces:
             await self._intents.end(taken.intent)
             raise RowChanged
         if before is not None and BotPlace.of(before).is_kept:
-            return  # another request for the same bot has seen to this
+            return  # another request for the same bot has done this
         try:
             await self._refuse_if_crowded(taken.row.partition_key)
         except TooManyBots:
@@ -136,8 +136,7 @@ class BotPlaces:
             count, after = count + len(rows), rows[-1].row_key if rows else after
         if count > self._most:
             raise TooManyBots(
-                f"The realm has {self._most} bots, which is the most there may be: remove some"
-                " (DELETE)."
+                f"The realm has {self._most} bots, the most that it may have: remove some (DELETE)."
             )
 
     async def _finish(self, intent: Intent) -> None:

@@ -116,7 +116,7 @@ class Bots:
             begun.append(bot)
             return await self._enrol(operator, bot, display_name)
 
-        # Of many at the same instant, each would write the bot's place, and some would fail.
+        # If each of many requests at the same instant wrote the bot's place, some would fail.
         found: Identity | None = await self._enrolments.do(bot, enrol)
         if not begun:  # another request has; the bot may have been removed before we came
             found = await self._identities.find(bot)
@@ -125,7 +125,7 @@ class Bots:
         return found
 
     async def _enrol(self, operator: Caller, bot: Principal, display_name: str) -> Identity:
-        """If the enrolment fails, it may have happened: the intent of the place sees to that."""
+        """If the enrolment fails, it may have happened all the same: then the intent stays."""
         place = await self._places.take(bot)
         found = await self._tokens.enrol_bot(bot, display_name)
         try:

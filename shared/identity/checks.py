@@ -1,6 +1,6 @@
 """What must hold of the rows of the table `identities`: each ACS identity is one principal's.
 
-ACS cannot list identities, so that only those are known here of which a row tells.
+ACS cannot list identities, so only those with a row are known here.
 """
 
 from collections.abc import Iterable, Sequence
@@ -42,7 +42,7 @@ class IdentityChecks:
             Rule(
                 "mapping-misplaced",
                 IDENTITIES,
-                "It is under the key of somebody else, and nobody can say whose it is.",
+                "It is under the key of somebody else: nobody can tell who it belongs to.",
                 self._is_misplaced,
             ),
             Rule(
@@ -62,14 +62,14 @@ class IdentityChecks:
             Rule(
                 "reverse-without-mapping",
                 IDENTITIES,
-                "the ACS identity, which nobody has, is deleted, and its row",
+                "the ACS identity, which belongs to nobody, is deleted with its row",
                 self._lacks_mapping,
                 self._delete_orphan,
             ),
             Rule(
                 "spare-left",
                 IDENTITIES,
-                "the ACS identity of an enrolment that failed is deleted, and its rows",
+                "the ACS identity of an enrolment that failed is deleted with its rows",
                 self._is_left,
                 self._reap,
             ),
@@ -83,7 +83,7 @@ class IdentityChecks:
             Rule(
                 "bot-place-without-bot",
                 IDENTITIES,
-                "the place of a bot that is none is free again",
+                "the place, whose bot does not exist, is free again",
                 self._is_needless_place,
                 self._table.remove_unchanged,
                 subjects=_subjects_of_place,
@@ -106,7 +106,7 @@ class IdentityChecks:
         return _is_mapping(row) and not is_erasing(row) and await self._reverse_of(row) is None
 
     async def _write_reverse(self, row: Row) -> None:
-        """As `Spares.record` does. Whoever heals or erases the mapping meanwhile has changed it."""
+        """As `Spares.record` does. A heal or an erasure meanwhile has changed the mapping."""
         values: dict[str, Value] = {
             "principal": row.partition_key,
             "communicationUserId": _user_id(row),
@@ -126,8 +126,8 @@ class IdentityChecks:
         return all(_owned(one) != row.partition_key for one in rows)
 
     async def _delete_orphan(self, row: Row) -> None:
-        """Put the identity on record as a spare that is being deleted, and delete it: an enrolment
-        that is under way with it then finds its spare changed, and stores no mapping."""
+        """Record the identity as a spare that is being deleted, and delete it. If an enrolment is
+        using it, that finds its spare changed, and stores no mapping."""
         user_id = str(row.values.get("communicationUserId", ""))
         if not user_id:  # an earlier version wrote no id: there is nothing to delete in ACS
             await self._table.remove_unchanged(row)
@@ -163,8 +163,8 @@ class IdentityChecks:
         return await self._table.find(*_place_of(row)) is None
 
     async def _give_place(self, row: Row) -> None:
-        """Write it first and look then: either an erasure of the bot removes it, or it is removed
-        here."""
+        """Write it first, and then look whether the bot is there: so an erasure of the bot removes
+        it, or it is removed here."""
         place = await self._table.insert_if_absent(
             *_place_of(row), {"createdAt": row.values["createdAt"]}
         )

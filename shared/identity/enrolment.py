@@ -1,7 +1,8 @@
 """Gives principals their ACS identity: each gets one, and no identity is forgotten.
 
-An identity that ACS has created is on record as a spare (`spares`) until the mapping to it is
-stored: one transaction stores the mapping and removes the spare.
+A mapping is the row that says which identity a principal has. Until it is stored, an identity that
+ACS has created is recorded as a spare (`spares`): one transaction stores the mapping and removes
+the spare.
 """
 
 import contextlib
@@ -200,7 +201,7 @@ class Enrolment:
         standing: Row | None,
         proven_at: datetime | None,
     ) -> Identity:
-        """Store the mapping where nothing or a tombstone stands, and remove the spare.
+        """Store the mapping where no row or only a tombstone is, and remove the spare.
 
         Args:
             standing: the mapping's row, as it was read last.

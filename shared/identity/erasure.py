@@ -1,8 +1,8 @@
 """Erases and exports what the table `identities` holds about a principal.
 
-An erasure first marks the mapping. The version of the marked row names the erasure: it stays as it
-is until the erasure ends, and never comes back. So whoever is slow can tell that somebody else has
-ended the erasure, and that what they find now may belong to a person who came after it.
+An erasure first marks the mapping. The version (etag) of the marked row names the erasure: it stays
+the same until the erasure ends, and never comes back. So a slow request can tell that another
+request has ended the erasure, and that what it finds now may belong to a person who came later.
 """
 
 from collections.abc import Callable
@@ -60,7 +60,7 @@ class IdentityErasure:
     async def begin(self, principal: Principal, proven_at: datetime | None) -> Erasure | None:
         """Mark the mapping: from now on no request is served from it, and nobody is enrolled.
 
-        Where there is no mapping, the mark stands alone: else a first token could enrol the
+        If there is no mapping, the mark is stored alone: else a first token could enrol the
         principal while the erasure goes on.
 
         Returns:
@@ -116,8 +116,8 @@ class IdentityErasure:
                 await swept.remove(row.partition_key, row.row_key)
 
     async def end(self, erasure: Erasure, proven_at: datetime | None) -> None:
-        """Put a tombstone in place of the mark, because old bearer tokens may come. A bot has none,
-        and leaves nothing.
+        """Replace the mark with a tombstone, the row that refuses bearer tokens from before the
+        erasure. A bot has no such tokens, and leaves no row.
 
         Raises:
             ErasureEnded: another request was first, or the answer to this same write was lost.
@@ -167,8 +167,8 @@ class IdentityErasure:
         return standing
 
     def _erased_at(self, proven_at: datetime | None) -> datetime:
-        """Now; but the issuer's clock may be ahead of ours, and the token of this very request is
-        old, too."""
+        """Now, or when the token was issued if that is later: the issuer's clock may be ahead of
+        ours, and this token has to be refused, too."""
         now = self._now()
         return max(now, proven_at or now)
 

@@ -22,8 +22,8 @@ class ResourceAccount:
     Attributes:
         id: its Entra object id.
         tenant: the Entra tenant that it belongs to.
-        name: what callers name it by; or empty.
-        number: its phone number in E.164; or empty. Teams knows it, so that ACS is never told.
+        name: the name by which callers choose it; or empty.
+        number: its phone number in E.164; or empty. Teams knows it, so ACS is not told.
         bot: id of the bot that answers calls to it; or empty.
     """
 
@@ -105,7 +105,7 @@ def _read_entry(entry: Mapping[str, object], label: str, reader: SettingsReader)
 
 
 def _values(entry: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    """Each value that is known; what is no text becomes one that no check lets pass."""
+    """Each known value; one that is no text becomes a text that every check refuses."""
     for name in _KNOWN:
         value = entry.get(name, "")
         yield name, value if isinstance(value, str) else "\0" * (MAX_ID_LENGTH + 1)

@@ -1,13 +1,14 @@
 """Rows of the table `identities`, and what they mean.
 
-A mapping row holds an active identity; or one that is `erasing`; or it is a tombstone, which holds
-only the time of the erasure. That time stays when the identity of a new person replaces it. While
-somebody without an identity is erased, the row is `erasing` and names them, without an identity.
+A mapping says which identity a principal has. Its row holds an active identity; or one that is
+`erasing`; or it is a tombstone, which holds only the time of the erasure. That time stays when a
+new person's identity replaces the tombstone. While a person without an identity is erased, the row
+is `erasing` and names only the person.
 
-A spare row is beside the mapping while an enrolment is under way, and stays if that fails.
+A spare row is beside the mapping during an enrolment, and stays if that fails.
 
-The bots of a realm have a place each in one partition, by which they are counted. A place is taken
-before its bot is enrolled, and kept after that.
+Each bot of a realm has a place: a row in one partition, by which the bots are counted. It is
+written before its bot is enrolled, and again after that.
 """
 
 from collections.abc import Iterable
@@ -34,7 +35,7 @@ class Identity:
         communication_user_id: ACS raw id, `8:acs:<resource>_<guid>`.
         generation: raised by every revocation; a cached token is used for its own generation only.
         version: of name and ACS id, which friends see: ms since 1970, higher at each change.
-        is_announced: whether friends have been told this version.
+        is_announced: whether this version was copied to all friends.
         named_at: when the bearer token was issued that holds the name; None for the first name.
     """
 
@@ -118,7 +119,7 @@ def mapping_of_place(row: Row) -> str:
 
 
 def principal_of(row: Row) -> Principal:
-    """Whom a mapping is about; a tombstone does not tell."""
+    """The principal of a mapping; a tombstone does not name it."""
     values = row.values
     return Principal(Kind(str(values["kind"])), str(values["realm"]), str(values["id"]))
 
@@ -146,7 +147,7 @@ def identity_of(row: Row) -> Identity:
     named_at = values.get("namedAt")
     if not isinstance(created_at, datetime):
         raise TypeError("an identity row whose createdAt is no time")
-    first_version = milliseconds(created_at)  # friends made later get it, so nobody has to be told
+    first_version = milliseconds(created_at)  # later friends copy it, so it is announced
     version = int(str(values.get("version", first_version)))
     return Identity(
         communication_user_id=str(values["communicationUserId"]),

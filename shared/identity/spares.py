@@ -1,7 +1,7 @@
 """Spares: identities that ACS has created, until a mapping to them is stored.
 
-A spare is on record in its principal's own partition, where whoever enrols, heals or erases the
-principal finds it. Who finds one that is not used any more reaps it: marks it, and deletes it.
+A spare has a row in its principal's partition, where every request that enrols, heals or erases the
+principal finds it. A request that finds an unused spare reaps it: marks it, and deletes it.
 """
 
 import contextlib
@@ -108,9 +108,9 @@ class Spares:
     async def reap_all(self, principal: Principal, rows: Iterable[Row], current: Identity) -> None:
         """Delete the spares among a principal's rows, now that a mapping stands.
 
-        Enrolments that are under way for them lose against that mapping. If this fails, the spares
-        stay on record, and the caller has an identity, so the request does not fail. Nobody enrols
-        the principal again: this host remembers one, and the next request tries again.
+        Enrolments that still run for them lose against that mapping. If this fails, the spares stay
+        on record; the caller has an identity, so the request does not fail. This host remembers one
+        spare, because nobody enrols the principal again; the next request retries.
         """
         for row in rows:
             user_id = row.values.get("communicationUserId")

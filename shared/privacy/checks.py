@@ -1,4 +1,4 @@
-"""What must hold of erasures: each ends. Until then nobody is served from the marked mapping."""
+"""The rule of erasures: each one ends. Until then no request is served from the marked mapping."""
 
 from collections.abc import Sequence
 

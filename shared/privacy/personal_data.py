@@ -84,7 +84,7 @@ class PersonalData:
                 so that no store is built before it is needed.
             swept: makes what an erasure works on from the check that the erasure still goes on.
             flight_seconds: how long an erasure may take; equal requests share one.
-            needless: the kinds of intents about a person that an erasure leaves nothing to do.
+            needless: the kinds of intents about a person that an erasure makes needless.
         """
         self._identities = identities
         self._enrolment = enrolment
@@ -117,7 +117,7 @@ class PersonalData:
             Throttled: too many requests for it within a minute.
         """
         self._erasures.spend(caller.principal)
-        # Requests with one token can share an erasure: who comes after it has a newer one.
+        # Requests with one token can share an erasure: a person who comes after it has a newer one.
         who, proven_at = caller.principal, caller.issued_at
         await self._flights.do((who, proven_at), lambda: self._erase(who, caller, proven_at))
         await self._sleep(1 - self._clock() % 1 + _CLOCK_MARGIN)
@@ -152,8 +152,8 @@ class PersonalData:
                 await self._complete(erasure, proven_at)
             except ErasureEnded:
                 # Another request has ended it, or the answer to our last write was lost. A person
-                # may have been enrolled before either had a mark: then begin again. A bot that is
-                # there now is another one: ours had the mark.
+                # may have been enrolled before either set a mark: then begin again. A bot that
+                # exists now is a new one, because ours had the mark.
                 if principal.kind is Kind.BOT:
                     break
                 continue
@@ -167,8 +167,8 @@ class PersonalData:
             await self._intents.end_all(kind, mapping, intent.begun_at)
 
     async def _finish(self, intent: Intent) -> None:
-        """End an erasure whose request did not. A request that was killed before the mark has
-        erased nothing, and is repeated by its client."""
+        """Finish an erasure whose request died. If it died before the mark, it has erased nothing,
+        and its client repeats it."""
         erasure = await self._erasure.resume(intent.subject)
         if erasure is not None:
             with contextlib.suppress(ErasureEnded):

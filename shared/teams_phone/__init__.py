@@ -1,8 +1,7 @@
-"""What makes Teams Phone work with this service, besides the calls themselves.
+"""Agents and voice apps: the parts of Teams Phone besides the calls themselves.
 
-`agents.Agents` keeps which Teams users may take calls in their own client, and is the part of
-`shared.privacy` that belongs to the table `agents`, of which `rows` says what it stores.
-`acs.Assignments` is the adapter to ACS: whom of a tenant the ACS resource serves, be they agents or
-resource accounts. `settings` reads the voice apps that people may call; `contract` holds the bodies
-and the answers.
+`agents.Agents` keeps the Teams users who may take calls in their own client (the table `agents`,
+see `rows`), and is their part of `shared.privacy`. `acs.Assignments` is the adapter to ACS: it says
+which agents and resource accounts of a tenant the ACS resource serves. `settings` reads the voice
+apps that people may call; `contract` holds the bodies and the answers.
 """

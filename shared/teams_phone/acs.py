@@ -1,4 +1,4 @@
-"""Adapter to the assignments of ACS: whom of a Teams tenant the ACS resource serves.
+"""Adapter to the assignments of ACS: the users and accounts of Teams that the resource serves.
 
 No SDK for Python has these operations yet (azure-communication-identity 1.5.0).
 """
@@ -45,7 +45,7 @@ class Assignment:
 
 
 class Assignments:
-    """The operations on assignments. Each may be repeated, and does then what it did before.
+    """The operations on assignments. Each may be repeated, with the same effect.
 
     Every method raises CommunicationUnavailable or Throttled if ACS does not do what it should.
     """

@@ -1,7 +1,7 @@
 """Agents: Teams users who take part in calls of Teams resource accounts, in their own client.
 
-Who may be invited to such a call is what a realm has added here; ACS itself knows agents by the
-whole resource. An agent is looked up only in the realm that has added them.
+A realm may invite the agents that it has added here, and no others. ACS itself has one list of
+agents for the whole resource.
 """
 
 import uuid
@@ -82,7 +82,7 @@ class Agents:
 
         Args:
             object_id: in Entra.
-            tenant: None for that of the accounts of the caller's realm, where they have but one.
+            tenant: None for that of the accounts of the caller's realm, if they have only one.
 
         Returns:
             The agent, and whether they are new.
@@ -198,8 +198,8 @@ class Agents:
     async def _refuse_if_crowded(self, partition: str) -> None:
         """Raise TooManyAgents if a realm has more than it may. One query for each 1,000.
 
-        The row of a new agent is there before, so that of requests that race each counts the
-        others: too many of them may be refused, and never too few.
+        The row of a new agent is written before, so that requests that race count each other: too
+        many of them may be refused, and never too few.
         """
         count, more, after = 0, True, ""
         while more:
@@ -207,7 +207,7 @@ class Agents:
             count, after = count + len(rows), rows[-1].row_key if rows else after
             if count > self._most:
                 raise TooManyAgents(
-                    f"The realm has {self._most} agents, which is the most there may be: remove"
+                    f"The realm has {self._most} agents, the most that it may have: remove"
                     " some (DELETE)."
                 )
 
@@ -235,7 +235,7 @@ def _object_id(text: str) -> str:
 
 
 def _confirmed(row: Row | None) -> Mapping[str, Value] | None:
-    """Whoever's attempt it was: ACS has taken the agent."""
+    """The row of an added agent, whichever request began it: ACS has taken the agent."""
     standing = None if row is None else Agent.of(row)
     if standing is None or standing.state is not State.ADDING:
         return None
@@ -247,5 +247,5 @@ def _invalid(where: str, field: str, message: str) -> InvalidRequest:
 
 
 def _principal(agent: AgentId) -> Principal:
-    """As whom Entra's own issuer signs the agent in; the log tells their key alone."""
+    """The principal as which Entra signs the agent in. The log has only its key."""
     return Principal(Kind.USER, f"entra:{agent.tenant}", agent.object_id)

@@ -1,8 +1,8 @@
-"""Makes ACS follow the rows of agents: what the rows of all realms say is what ACS is told.
+"""Makes ACS follow the rows of agents in all realms.
 
-Whoever changes a row asks ACS after that, and then reads the rows again. So of two requests that
-race, and to ACS in whatever order, the one that ends last has told ACS what the rows say. What a
-request that was killed has left, its intent has told to ACS by the timer.
+A request changes a row, asks ACS, and then reads the rows again. So if two requests race, the one
+that ends last has asked ACS for what the rows say, in whatever order ACS got them. If a request is
+killed, the timer finishes it by its intent.
 """
 
 import contextlib
@@ -46,7 +46,7 @@ class AgentAssignments(Protocol):
 
 
 class AssignedAgents:
-    """The rows of agents, and what ACS is told of them."""
+    """The rows of agents, and what ACS is asked for them."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class AssignedAgents:
         """Mark a row, tell ACS, and remove the row, unless somebody adds the agent again.
 
         Args:
-            only: which row is to be marked; any other is left, and ACS told what it says.
+            only: which row is to be marked; any other stays, and ACS is asked for what it says.
         """
 
         def mark(row: Row | None) -> Mapping[str, Value] | None:
@@ -136,8 +136,8 @@ class AssignedAgents:
         return any(one.state is not State.REMOVING for one in rows.values())
 
     async def _finish(self, intent: Intent) -> None:
-        """Withdraw what a request did not get to the end of adding, and agents of a realm that is
-        none any more; tell ACS what the rows say."""
+        """Withdraw an agent whose request died while adding them, and agents of a realm that does
+        not exist any more; make ACS follow the rows."""
         details = intent.details
         agent = AgentId(str(details["tenant"]), str(details["objectId"]))
         partition, attempt = str(details["partition"]), str(details["attempt"])

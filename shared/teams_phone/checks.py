@@ -28,14 +28,14 @@ class AgentChecks:
             Rule(
                 "agent-misplaced",
                 AGENTS,
-                "It is under the key of somebody else: look at who else writes here.",
+                "It is under the key of somebody else: find out who else writes here.",
                 _is_misplaced,
                 subjects=_subjects,
             ),
             Rule(
                 "agent-unfinished",
                 AGENTS,
-                "what was begun is handed to Tidy, which finishes it",
+                "the unfinished change is handed to Tidy, which finishes it",
                 self._is_unfinished,
                 self._hand_over,
                 subjects=_subjects,
@@ -43,7 +43,7 @@ class AgentChecks:
             Rule(
                 "agent-of-no-realm",
                 AGENTS,
-                "an agent of a realm that the settings have no more is handed to Tidy, which"
+                "an agent of a realm that the settings no longer have is handed to Tidy, which"
                 " removes them, here and in ACS, if the app's own settings lack the realm too",
                 self._is_of_no_realm,
                 self._give_up,

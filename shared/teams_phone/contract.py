@@ -17,7 +17,7 @@ _ROW_KEY = "^[0-9a-f]{64}-[0-9a-f-]{36}$"
 
 
 class AgentBody(Body):
-    """`tenant` is needed where the resource accounts have several."""
+    """`tenant` is needed if the resource accounts of the realm have several."""
 
     tenant: Annotated[str, Field(pattern=_GUID)] | None = None
 
