@@ -1,7 +1,7 @@
-"""python -m shared.operate.check_data: say whether what is stored is as it must be, or repair it.
+"""python -m shared.operate.check_data: check the stored rows, or repair them.
 
-It reads every row of the storage account that the app's settings name, and changes nothing unless
-it is told to: `--repair` says what it would do, `--repair --yes` does it. It prints kinds, counts
+It reads every row of the storage account that the app's settings name, and changes nothing by
+itself: `--repair` says what it would do, `--repair --yes` does it. It prints kinds, counts
 and pseudonyms: no id of a person, no number, no key of a row, no secret.
 """
 
@@ -28,7 +28,7 @@ from shared.upstream.clients import Upstream
 
 CLEAN, FINDINGS, NOT_LOOKED = 0, 1, 2
 # Requests in a second: a storage account takes 20,000, and a partition 2,000. ACS limits the
-# questions of a resource, and the service needs its own.
+# requests of a resource, and the service needs most of them.
 _STORAGE_RATE, _ACS_RATE = 300.0, 5.0
 _MOST_EXAMPLES = 1000
 
@@ -99,7 +99,7 @@ async def check_data(
         tell=progress.show,
     )
     try:
-        for one in by_name.values():  # what is wrong with the settings is told at once
+        for one in by_name.values():  # report wrong settings at once
             await one.check()
         return await check.run()
     finally:

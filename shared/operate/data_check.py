@@ -1,8 +1,8 @@
-"""Looks through all tables for rows of which something does not hold that must, and repairs them.
+"""Looks through all tables for rows that break a rule, and repairs them.
 
-A service that is at work changes rows meanwhile. So a row is a finding only if it is wrong twice,
-two minutes apart, has not been written in between, and no intent is about it: what has an intent is
-left to Tidy.
+The service may be running, and changes rows meanwhile. So a row is a finding only if it is wrong
+twice, two minutes apart, has not been written in between, and no intent is about it: a row with an
+intent is left to Tidy.
 """
 
 import asyncio
@@ -21,23 +21,23 @@ from shared.upstream.concurrency import for_each
 
 logger = logging.getLogger(__name__)
 
-# Between the two looks. A request has ended after a minute, or it never will (`shared.intents`).
+# Between the two looks. After a minute a request has ended or has died (`shared.intents`).
 PAUSE_SECONDS = 120.0
 # Suspects that are kept in memory, each with its keys and etag (under 1 KB); if there are more,
 # they are looked at again before the tables are read on.
 MOST_SUSPECTS = 10_000
 # Rows whose second look lies between two readings of the intents.
 _LOOKED_AT_TOGETHER = 1000
-# So often something is asked while storage or ACS fails, with a pause before each next time.
+# How often a request is tried while storage or ACS fails, with a pause before each next try.
 _TRIES, _LONGEST_REST = 6, 60.0
-_NOT_CHECKED = "A row that it leads to cannot be read: see what is found of that."
+_NOT_CHECKED = "A row that it leads to cannot be read: see the finding about that row."
 # All rows: no row has an empty RowKey.
 _ANY_ROW, _NONE = "RowKey gt @none", {"none": ""}
 
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """A row that a rule was found broken in, as it was read."""
+    """A row, as it was read, and the rule that it broke."""
 
     rule: Rule
     partition_key: str
@@ -55,7 +55,7 @@ class KindReport:
         unsafe: findings whose repair could do harm.
         changed: findings that somebody else has changed before they were repaired.
         failed: findings whose repair has failed.
-        unmended: findings whose repair was done, and of which the rule is broken still.
+        unmended: findings whose repair was done, but that still break the rule.
     """
 
     rule: Rule
@@ -74,7 +74,7 @@ class Report:
     Attributes:
         looked_at: rows, by table.
         kinds: in the order in which they were first found.
-        left_to_tidy: rows of which something does not hold, but an intent is about them.
+        left_to_tidy: rows that break a rule, but an intent is about them.
         in_motion: rows that were wrong and were written, or removed, before the second look.
     """
 
@@ -130,7 +130,7 @@ class DataCheck:
         """Look at every row.
 
         Raises:
-            Problem: storage or ACS cannot be asked, also not after some minutes.
+            Problem: storage or ACS cannot be asked, even after some minutes.
         """
         for name in ALL:
             async for rows in self._pages(name):
@@ -144,7 +144,7 @@ class DataCheck:
         return self.report
 
     async def _pages(self, name: str) -> AsyncIterator[list[Row]]:
-        """All rows of a table. If storage fails, it is read on behind the last row."""
+        """All rows of a table. If storage fails, reading goes on after the last row."""
         since, last, fails = "", ("", ""), 0
         while True:
             try:
@@ -170,7 +170,7 @@ class DataCheck:
         ]
 
     async def _broken(self, rules: Sequence[Rule], row: Row) -> list[Rule]:
-        """The rules that are broken in a row. One of a row that cannot be read is enough."""
+        """The rules that a row breaks. If it cannot be read, that one rule is enough."""
         broken = []
         for rule in rules:
             try:
@@ -190,8 +190,8 @@ class DataCheck:
             self._tell(f"looking again, {sum(k.found for k in self.report.kinds.values()):,} found")
 
     async def _confirmed(self, suspects: Iterable[Suspect]) -> list[Suspect]:
-        """Those that are wrong still. The intents are read before and after the rows, so that the
-        intent of a request that was under way then is seen."""
+        """Those that are still wrong. The intents are read before and after the rows, so that the
+        intent of a request that was running is seen."""
         wrong: list[tuple[Suspect, Row]] = []
 
         async def look(suspect: Suspect) -> None:
@@ -209,7 +209,7 @@ class DataCheck:
         return left
 
     async def _unchanged(self, suspect: Suspect) -> Row | None:
-        """The row, if it is as it was, and is wrong still."""
+        """The row, if it is as it was, and is still wrong."""
         row = await self._wrong_still(suspect)
         return row if row is not None and row.etag == suspect.etag else None
 
@@ -244,7 +244,7 @@ class DataCheck:
     async def _mend(
         self, finding: Suspect, repair: Callable[[Row], Awaitable[None]], kind: KindReport
     ) -> bool:
-        """Repair a row that is as it was when it was found, and wrong still."""
+        """Repair a row that is as it was when it was found, and still wrong."""
         try:
             row = await self._unchanged(finding)
             if row is not None:
@@ -261,8 +261,8 @@ class DataCheck:
         return False
 
     async def _judge(self, repaired: list[Suspect]) -> None:
-        """Count the findings that are none any more, or are Tidy's now. Reads all intents if some
-        are neither."""
+        """Count the findings that are gone now, or left to Tidy. Reads all intents if some are
+        neither."""
         wrong = list[tuple[Suspect, Row]]()
         for finding in repaired:
             row = await self._wrong_still(finding)
@@ -300,7 +300,7 @@ class DataCheck:
 
 
 def pseudonym(finding: Suspect) -> str:
-    """What a finding is called. Keys themselves may open a call, or name somebody in an audit log.
+    """The name of a finding. Keys themselves may open a call, or name somebody in an audit log.
 
     A subject of Tidy's has the same name in Tidy's log.
     """
@@ -316,7 +316,7 @@ def _may_pass(problem: Problem) -> bool:
 
 
 def _unchecked(rule: Rule) -> Rule:
-    """What is found where a rule cannot be asked: what it reads besides is none of ours."""
+    """The finding if a rule cannot be checked, because another row that it needs cannot be read."""
 
     async def is_broken(_row: Row) -> bool:
         return True

@@ -1,4 +1,4 @@
-"""The rules of all packages, on the tables of one deployment; whatever stores rows joins here.
+"""The rules of all packages, on the tables of one deployment. Rules of new rows are added here.
 
 It is below `shared.app`, which serves requests: a command builds for itself what it needs.
 """

@@ -1,5 +1,5 @@
-"""What an operator may paste into an issue: the doctor's findings without anything that names the
-deployment or opens something, and what it runs on."""
+"""A report that an operator may paste into an issue: the doctor's findings, and the versions of
+what runs. It holds no secret, and nothing that names the deployment."""
 
 import contextlib
 import platform
@@ -11,7 +11,7 @@ from shared import __version__
 from shared.settings import load
 from shared.settings_reader import SettingsError
 
-# A fault that is known is known of a version.
+# Known faults belong to versions.
 _PACKAGES = (
     *("azure-communication-callautomation", "azure-communication-identity", "azure-data-tables"),
     *("azure-functions", "azure-identity", "azure-core", "aiohttp", "PyJWT"),

@@ -85,7 +85,7 @@ async def examine(environment: Mapping[str, str]) -> AsyncIterator[Finding]:
 
 
 def _notes(settings: Settings, environment: Mapping[str, str]) -> list[str]:
-    """What is not wrong, and still worth knowing."""
+    """Things that are not wrong, but that an operator should know."""
     notes = []
     if "voip" in settings.identity.token_scopes:
         notes.append(
@@ -100,8 +100,7 @@ def _notes(settings: Settings, environment: Mapping[str, str]) -> list[str]:
 
 
 def _notes_on_bots(settings: Settings) -> list[str]:
-    """What keeps calls to bots from being answered: they need Event Grid, a greeting and a callback
-    URL."""
+    """Why calls to bots are not answered: they need Event Grid, a greeting and a callback URL."""
     bots = settings.bot_calls
     if bots.can_verify_event_grid and not bots.answers_calls:
         return ["note: calls to bots are told of, and not answered: BOT_GREETING is not set"]
@@ -164,7 +163,7 @@ def _event_grid_check(settings: BotCallSettings, upstream: Upstream) -> dict[str
 
 
 async def _overdue(settings: Settings, upstream: Upstream) -> Finding | None:
-    """Tidy, if it should have run; what keeps the tables from being read is told of them."""
+    """Tidy, if it is overdue. If the tables cannot be read, their own check says so."""
     intents = Intents(tables.Table(TableApi(tables.INTENTS, settings.upstream, upstream)))
     with contextlib.suppress(Problem, TimeoutError):
         async with asyncio.timeout(_CHECK_SECONDS):

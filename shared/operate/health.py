@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 # Platforms seldom wait longer for the answer of a readiness probe.
 _MOST_SECONDS = 3.0
-# How long an answer is kept. Anybody may ask, so that this limits the load that strangers cause.
+# How long an answer is kept. Anybody may ask, so this limits the load that they cause.
 KEPT_SECONDS = 5.0
 
 type Check = Callable[[], Awaitable[None]]

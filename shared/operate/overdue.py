@@ -1,4 +1,4 @@
-"""Is Tidy overdue? Nothing that it ends is lost, but somebody has to look after its timer."""
+"""Is Tidy overdue? Then no work is lost, but somebody has to look after its timer."""
 
 import logging
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from shared.problems import Problem
 
 logger = logging.getLogger(__name__)
 
-# After so long without a run, operators are told.
+# After so long without a run, the log warns operators.
 OVERDUE = timedelta(minutes=30)
 # How often an instance looks, while others ask it whether it is ready.
 _LOOKED_EVERY = timedelta(minutes=5)
@@ -52,7 +52,7 @@ class TidyWatch:
         try:
             overdue = await overdue_for(self._intents, now)
         except Problem as problem:
-            logger.info("nobody knows when tidy last ran: %s", problem.code)
+            logger.info("the time of tidy's last run cannot be read: %s", problem.code)
             return
         if overdue is not None:
             minutes = overdue.total_seconds() // 60

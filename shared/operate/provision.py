@@ -1,8 +1,8 @@
 """python -m shared.operate.provision: create those of the service's tables that do not exist.
 
-Deployment runs it once for each storage account. Of the app's settings it needs those of the
-tables, and leaves the others unread, so that it can run before there is an app.
-No request creates a table: that would cost every cold start a round trip, and hide an outage.
+Deployment runs it once for each storage account. It reads only the settings of the tables, so that
+it can run before there is an app. No request creates a table: that would cost every cold start a
+round trip, and hide an outage.
 """
 
 import asyncio

@@ -25,7 +25,7 @@ class ConsentMissing(Problem):
 
 
 def consent_checks(settings: Settings, upstream: Upstream) -> dict[str, Check]:
-    """Of each Teams resource account: may the ACS resource call as it, and answer for it?"""
+    """For each Teams resource account: may the ACS resource call as it, and answer for it?"""
     assignments = Assignments(settings.upstream, upstream)
 
     def check_of(account: ResourceAccount) -> Check:
@@ -43,7 +43,7 @@ def consent_checks(settings: Settings, upstream: Upstream) -> dict[str, Check]:
 
 
 def teams_notes(settings: Settings) -> list[str]:
-    """What nobody but an administrator of the Teams tenant sees, and what ends in 2028."""
+    """What only an administrator of the Teams tenant can see, and what ends in 2028."""
     return [
         *_notes_on_accounts(settings),
         *_notes_on_voice_apps(settings),
@@ -52,7 +52,7 @@ def teams_notes(settings: Settings) -> list[str]:
 
 
 def administrators_lines(accounts: Sequence[ResourceAccount], resource_id: str) -> list[str]:
-    """What the administrator of the tenant runs in Teams PowerShell, and does besides."""
+    """What the administrator of the tenant runs in Teams PowerShell, and has to do otherwise."""
     tied = f"-ApplicationId BOT_APP_ID -AcsResourceId {resource_id}"
     lines = [
         "New-CsOnlineApplicationInstance -UserPrincipalName NAME@DOMAIN -DisplayName NAME"

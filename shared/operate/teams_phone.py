@@ -1,8 +1,9 @@
 """python -m shared.operate.teams_phone grant | check | revoke: consent for Teams resource accounts.
 
-ACS calls as a Teams resource account, and tells of calls to it, once the owner of the ACS resource
-has consented. That is asked for all accounts of TEAMS_RESOURCE_ACCOUNTS, or for those whose ids or
-names follow. What the administrator of the Teams tenant does besides is printed by the doctor.
+A Teams resource account is a Teams account with a phone number that no person signs in to. ACS
+calls as such an account, and reports calls to it, once the owner of the ACS resource has consented.
+The command is for all accounts of TEAMS_RESOURCE_ACCOUNTS, or for those whose ids or names follow.
+The doctor prints what the administrator of the Teams tenant has to do.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Tidy: ends what requests have begun and did not end, because they failed or their host died.
+"""Tidy: finishes what requests began and did not end, because they failed or their host died.
 
 It runs on an instance of its own, with no memory of any HTTP host, and several instances may run it
 at the same time. No rule of access rests on it: timers have stopped for good after deployments, and
@@ -42,7 +42,7 @@ _MOST_OF_A_SHARD = 50
 _AT_ONCE = 4
 # A sweep looks through whole tables, so it is not for every run.
 _SWEPT_EVERY = timedelta(days=1)
-# Sweeps of large tables take several runs, but not days: then operators are told.
+# Sweeps of large tables take several runs, but not days: then the log warns operators.
 _SWEEP_LATE = timedelta(days=2)
 
 
@@ -110,7 +110,8 @@ class Tidy:
                     raise failure
                 await self._sweep_if_it_is_time(report)
         except TimeoutError:
-            # What was under way is due again after its backoff; a sweep goes on in the next run.
+            # An intent that was being worked on is due again later; a sweep goes on in the next
+            # run.
             report.is_cut_short, report.is_swept = True, False
         # The first run ever begins to count the days.
         if report.is_swept or report.note is None:
@@ -139,8 +140,8 @@ class Tidy:
             is_last, report.note = page.is_last, page.note or report.note
             finishers = self._finishers() if page.intents else {}
             known = [intent for intent in page.intents if intent.kind in finishers]
-            # A newer version may have written the others: they are left alone, and passed over, so
-            # that they keep nothing else from its turn.
+            # A newer version may have written the others. They are left alone and passed over, so
+            # that all others get their turn.
             report.unknown += len(page.intents) - len(known)
             left -= len(known)
             after = page.intents[-1].row.row_key if page.intents else after
@@ -201,8 +202,8 @@ class Tidy:
 
 
 def _pseudonym(intent: Intent) -> str:
-    """What the log calls a subject. The subject itself may be the id of a call in a space, by which
-    everybody of the realm can open the call."""
+    """The name of a subject in the log. The subject itself may be the id of a call in a space, and
+    with that everybody of the realm can open the call."""
     return key("log", intent.subject)[:12]
 
 

@@ -24,9 +24,9 @@ from shared.upstream.signing import BearerToken
 if TYPE_CHECKING:  # it costs 115 ms, and apps with keys never need it
     from azure.identity.aio import DefaultAzureCredential
 
-# How long a connection is kept that nobody uses. aiohttp's default of 15 s has most requests of a
-# quiet hour begin with a TLS handshake. Azure's load balancers end it after four minutes
-# (documented: "Load Balancer TCP Reset and Idle Timeout").
+# How long an unused connection is kept. With aiohttp's default of 15 s, most requests of a quiet
+# hour begin with a TLS handshake. Azure's load balancers end it after four minutes (documented:
+# "Load Balancer TCP Reset and Idle Timeout").
 _KEPT_SECONDS = 60
 
 
@@ -117,7 +117,7 @@ class ManagedIdentity(AsyncTokenCredential):
     def _credential(self) -> "DefaultAzureCredential":
         from azure.identity.aio import DefaultAzureCredential
 
-        # Its default would be asked again for longer than a request of ours may take.
+        # By default it retries for longer than a request of ours may take.
         return DefaultAzureCredential(
             transport=self._transport, retry_total=2, retry_backoff_factor=0.2
         )

@@ -38,7 +38,8 @@ class SingleFlight[K: Hashable, V]:
         self._flights: dict[K, asyncio.Task[V]] = {}
 
     async def do(self, key: K, work: Callable[[], Awaitable[V]]) -> V:
-        """The result of the work under this key: of the flight under way, or of a new one.
+        """The result of the work under this key: of the running flight (one piece of work), or of a
+        new one.
 
         Raises:
             TimeoutError: the flight that this request started took longer than its limit.

@@ -26,7 +26,7 @@ class NoAccessToken(ClientAuthenticationError):
 
 
 def problem_of(error: AzureError, service: Service) -> Problem:
-    """The problem that a failed request is to clients. Logs the failure, and what mends it.
+    """The problem that clients get for a failed request. Logs the failure, and its remedy.
 
     The texts of the error stay out of problem and log: they may hold a secret or somebody's id.
     """

@@ -19,9 +19,10 @@ from azure.core.exceptions import (
 
 # Seconds to sleep before the second and the third try, plus or minus half.
 _PAUSES = (0.1, 0.4)
-# Seconds of a Retry-After that we wait. The client, who has more time, is told a longer one.
+# The longest Retry-After, in seconds, that we wait ourselves. A longer one goes to the client, who
+# has more time.
 _LONGEST_WAIT = 1.0
-# Seconds of a Retry-After that the client is told.
+# The longest Retry-After, in seconds, that a client gets.
 _LONGEST_RETRY_AFTER = 3600.0
 _SECONDS = re.compile("[0-9]{1,9}")
 _TRANSIENT = frozenset(
@@ -39,7 +40,7 @@ _TRANSIENT = frozenset(
 async def with_retries[T](request: Callable[[], Awaitable[T]]) -> T:
     """Send a request, and send it again if its failure looks transient.
 
-    The request may have its effect more than once: say where you use it why that is fine.
+    The request may have its effect more than once: say at each use why that is harmless.
 
     Raises:
         AzureError: the last failure.

@@ -16,7 +16,7 @@ from shared.unavailable import (
 
 @dataclass(frozen=True)
 class Service:
-    """A service of Azure, and how its failures are told.
+    """A service of Azure, and how its failures are reported.
 
     Attributes:
         name: what the log calls it.

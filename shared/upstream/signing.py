@@ -20,9 +20,9 @@ from shared.upstream.errors import NoAccessToken
 # Seconds before the expiry of an access token at which the next one is asked for, unless its issuer
 # says when. azure-core has the same number.
 _EXPIRES_SOON = 300
-# Seconds until the next one is asked for again, if it could not be had.
+# Seconds until the next try, if no new token came.
 _RENEWAL_PAUSE = 10
-# Seconds in which it has to come: azure-identity itself would wait for minutes.
+# Seconds within which the new token has to come: azure-identity itself would wait for minutes.
 _RENEWAL_SECONDS = 30
 
 
@@ -42,7 +42,7 @@ class Request:
 
 
 class Signer(Protocol):
-    """Adds to a request what proves who sends it."""
+    """Adds to a request the proof of its sender."""
 
     async def sign(self, request: Request) -> None: ...
 
@@ -51,13 +51,13 @@ class Signer(Protocol):
 
 
 class Credential(Protocol):
-    """Gives access tokens: what of azure-core's AsyncSupportsTokenInfo is used here."""
+    """Gives access tokens: the part of azure-core's AsyncSupportsTokenInfo that is used here."""
 
     async def get_token_info(self, *scopes: str) -> AccessTokenInfo: ...
 
 
 class _Key:
-    """What is signed with never changes."""
+    """A signer whose secret never changes."""
 
     def refused(self) -> None:
         """Nothing else can be tried."""
@@ -110,8 +110,8 @@ class AccessKey(_Key):
 class BearerToken:
     """The access token of a credential for one service: kept, and renewed before it expires.
 
-    All requests wait for one renewal, and those that have a valid token do not wait. If the next
-    token cannot be had, they use the one that they have until it expires.
+    There is one renewal at a time. Requests wait for it only if there is no valid token. If it
+    fails, they use the token that they have until it expires.
     """
 
     def __init__(

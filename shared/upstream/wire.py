@@ -1,4 +1,4 @@
-"""Requests to Azure without an SDK between, for what is asked most.
+"""Sends the most frequent requests to Azure itself, without an SDK.
 
 An SDK's pipeline costs one to three times as much CPU as the HTTP request itself
 (docs/performance.md). Failures are those of azure-core, as the SDKs raise them.
@@ -87,7 +87,7 @@ class Wire:
 
         Args:
             target: path and query, percent-encoded.
-            seconds: how long its answer may take; None for as long as who asks has time.
+            seconds: how long its answer may take; None if only the caller's own limit counts.
 
         Raises:
             HttpResponseError: the answer is not 2xx. A redirect is not followed.
