@@ -1,7 +1,7 @@
 """PUT /api/agents/{objectId}: let a Teams user take calls of Teams resource accounts.
 
-201 for a new agent, 200 for a known one. Agents belong to the realm of whoever added them: callers
-of that realm invite them to calls.
+201 for a new agent, 200 for a known one. An agent belongs to the caller's realm: callers of that
+realm may invite the agent to calls.
 """
 
 import azure.functions as func

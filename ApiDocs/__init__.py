@@ -19,7 +19,8 @@ from shared.http import (
 from shared.problems import NotFound
 
 _VIEWER = Path(__file__).parent / "viewer"
-# The page holds what people type, their bearer tokens too: it loads, and tells, nobody else.
+# People type bearer tokens into the page, so it loads nothing from elsewhere, and sends nothing
+# there.
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self';"
     " img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none';"
@@ -49,7 +50,7 @@ class Licence(Document):
     is_versioned = True
 
 
-# All that is served: no name of a request leads to another file.
+# All files that are served: a request cannot name any other.
 _ASSETS: dict[str, type[Script | StyleSheet | Licence]] = {
     "page.js": Script,
     "swagger-ui-bundle.js": Script,
@@ -65,7 +66,7 @@ async def main(req: func.HttpRequest, context: func.Context) -> func.HttpRespons
 async def show_page(request: PublicRequest[Query]) -> Page | NotModified:
     """Show this description as a page, in which requests can be tried.
 
-    Where the setting `API_DOCS` is not `true`, there is none.
+    There is such a page only where the setting `API_DOCS` is `true`.
     """
     _check_is_shown(request)
     return await stored_file(_VIEWER / "page.html", Page, request, _HEADERS)

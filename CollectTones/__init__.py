@@ -1,6 +1,6 @@
 """POST /api/calls/{callId}/tones: collect the tones that a participant presses.
 
-What is pressed is the action's `tones`, on the call. A repetition of the request asks again.
+The call shows the pressed tones: the `tones` of the action. A repetition of the request asks again.
 """
 
 import azure.functions as func

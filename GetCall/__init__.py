@@ -16,7 +16,7 @@ async def main(req: func.HttpRequest, context: func.Context) -> func.HttpRespons
 async def get_call(request: Request[Query, Body]) -> WatchedCallAnswer:
     """Show a call: its state, participants, actions and events.
 
-    For whoever placed it, and for `Calls.Manage` in its realm.
+    The caller has placed it, or has `Calls.Manage` in its realm.
     """
     view = await request.app.calls.get(request.caller, request.route["callId"])
     return WatchedCallAnswer.with_events(view)
@@ -25,7 +25,7 @@ async def get_call(request: Request[Query, Body]) -> WatchedCallAnswer:
 async def list_calls(request: Request[CallsQuery, Body]) -> CallsAnswer:
     """List the caller's calls, or those to a bot, the newest first.
 
-    Participants have no `user` or `bot` here. Those to a bot are for `Calls.Manage`.
+    Participants have no `user` or `bot` here. To list the calls to a bot takes `Calls.Manage`.
     """
     query = request.query
     calls, after = await request.app.calls.list_for(request.caller, query.page or "", query.bot)

@@ -1,6 +1,6 @@
 """DELETE /api/calls/{callId}: end a call for everyone.
 
-A call that has ended already stays so.
+If it has ended already, nothing happens.
 """
 
 import azure.functions as func

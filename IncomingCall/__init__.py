@@ -3,8 +3,8 @@
 The result of each event is `answered`, `filed` (of a recording), `ignored` (of another kind),
 `no-bot`, `standalone` (no Teams resource account is called, and the settings have no other calls
 answered), `stranger` (its caller is nobody of the bot's realm), `late`, `missed` or `busy`. The
-validation handshake is answered with its code. What cannot be dealt with now is 502, so that Event
-Grid comes again soon.
+validation handshake is answered with its code. If an event cannot be handled now, the answer is
+502, so that Event Grid delivers it again soon.
 """
 
 import azure.functions as func

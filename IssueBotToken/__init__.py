@@ -1,6 +1,6 @@
 """POST /api/bots/{botId}/token: give the operator of a bot a calling token for the bot.
 
-Within the policy for its operator.
+The policy for tokens limits its scopes and its lifetime.
 """
 
 import azure.functions as func

@@ -1,6 +1,6 @@
 """GET /api/invitations: list the calls that the caller shares or may join, or those of a space.
 
-Soonest first, at most 1,000. How to join is told by opening one.
+Soonest first, at most 1,000. Open one to learn how to join.
 """
 
 import azure.functions as func

@@ -4,7 +4,7 @@ At most 50 targets. Where there are Teams resource accounts, one calls the phone
 names which, where there are several), and others are invited once its call is connected.
 
 The same key again is the same call: 201 again, and nothing is placed a second time, even when
-that call has ended. A call whose placing died, and that ACS has not confirmed after some minutes,
+that call has ended. If the request dies and ACS has not confirmed the call after some minutes, it
 is `disconnected` with reason 408; a repetition within 12 hours still places it.
 """
 

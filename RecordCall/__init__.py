@@ -1,7 +1,7 @@
 """POST /api/calls/{callId}/recording: start, pause, resume or stop the recording of a call.
 
-A start needs an `Idempotency-Key`: the same key again is the same recording. Where its files went
-is told on the call.
+A start needs an `Idempotency-Key`: the same key again is the same recording. The call shows where
+its files are.
 """
 
 import azure.functions as func

@@ -1,6 +1,6 @@
 """PUT /api/bots/{botId}: register a bot, or rename it.
 
-201 for a new bot, 200 for a known one. Bots are found in the realm of whoever registered them.
+201 for a new bot, 200 for a known one. The bot can be found in the caller's realm.
 """
 
 import azure.functions as func

@@ -15,8 +15,8 @@ async def main(req: func.HttpRequest, context: func.Context) -> func.HttpRespons
 async def resolve_friend(request: Request[Query, Body]) -> FriendAnswer:
     """Give the ACS identity of an accepted friend, to call them.
 
-    404 for anybody else: nobody learns whether somebody does not exist, has not answered or has
-    said no.
+    404 for anybody else, so that the caller cannot tell whether that person does not exist, has not
+    answered or has said no.
     """
     friend_id = request.find_route_id("friendId")
     return FriendAnswer.of(await request.app.friends.resolve(request.caller, friend_id))

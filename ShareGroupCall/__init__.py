@@ -1,9 +1,9 @@
 """POST /api/groupCalls: share a group call's id with friends, named users or a space.
 
-201, or 200 for one that the caller shares already: title, times and audience are replaced. With
-the app role `Calls.Manage` anyone of the realm who has an identity may be named, else friends.
-`invited` counts the friends or named users who see it; it is 0 for a space. A caller shares at
-most 100 calls.
+201, or 200 for one that the caller shares already: title, times and audience are replaced. Only
+friends may be named; with the app role `Calls.Manage`, anyone of the realm who has an identity.
+`invited` counts the friends or named users who see it; it is 0 for a space. A caller shares at most
+100 calls.
 """
 
 import azure.functions as func

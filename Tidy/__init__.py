@@ -1,4 +1,4 @@
-"""Timer, by TIDY_SCHEDULE: finish what requests have begun and will never end."""
+"""Timer, by TIDY_SCHEDULE: finish the work of requests that died."""
 
 import azure.functions as func
 

@@ -21,7 +21,7 @@ def record(action: str, actor: Principal, subject: Principal, **facts: str) -> N
     Args:
         actor: who did it.
         subject: whose token or data it was.
-        facts: written behind that, each as name=value.
+        facts: further facts, each written as name=value.
     """
     details = "".join(f" {name}={value}" for name, value in facts.items())
     logger.info("%s by %s for %s%s", action, _pseudonym(actor), _pseudonym(subject), details)

@@ -37,7 +37,7 @@ class Answer(BaseModel):
 
     @property
     def path(self) -> str:
-        """Where what was created is found: the `Location` of a 201; "" if nowhere."""
+        """The path of what was created, for the `Location` of a 201; "" if it has none."""
         return ""
 
 
@@ -118,7 +118,7 @@ WHOLE_NUMBER = BeforeValidator(_as_int)
 
 
 class Checked(AfterValidator):
-    """A check of a text that a pattern cannot say: the description has a `format` for it.
+    """A check of a text that a pattern cannot express: the description has a `format` for it.
 
     Subclasses name the format; `shared.openapi.overview` says what it means.
     """

@@ -1,8 +1,8 @@
 """Changes of a row that other requests may change too: read, change, replace, and again.
 
-A write on condition that nobody else has written may be refused by itself: if its answer is lost
-and it is sent again, it finds the row changed. So whoever reads the row after that has to know
-their own write, or they take it for what was there before.
+A write on condition that nobody else has written may be refused because of itself: if its answer is
+lost and it is sent again, it finds the row changed. So a request that reads the row after that has
+to recognize its own write, or it takes that for what was there before.
 """
 
 import asyncio
@@ -66,8 +66,8 @@ async def change_row(
     """Read a row, and write what `change` makes of it, unless others write it in between.
 
     A read and a write, and both again whenever others were faster. A row that holds exactly what
-    this request tried to write counts as its own: where that must not be another's equal write,
-    let `change` write something random.
+    this request tried to write counts as its own. If another's equal write must not count, let
+    `change` write something random.
 
     Args:
         change: may be async, may be called several times, and may raise: RowChanged to have the

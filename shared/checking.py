@@ -1,6 +1,6 @@
-"""What must hold of stored rows, and how a row for which it does not hold is repaired.
+"""Rules that stored rows must keep, and how a row that breaks one is repaired.
 
-Each package says so of its own rows; `shared.operate.data_check` looks at all of them.
+Each package has the rules of its own rows; `shared.operate.data_check` checks all of them.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -9,9 +9,9 @@ from typing import Protocol
 
 from shared.tables import Row
 
-# What reading a stored row raises if it is none that this version, or an earlier one, has written.
+# What reading a stored row raises if neither this version nor an earlier one has written it.
 UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, AssertionError)
-NOT_READ = "Neither this version nor an earlier one has written it: look at who else writes here."
+NOT_READ = "Neither this version nor an earlier one has written it: find out who else writes here."
 
 
 class NotSafe(Exception):
@@ -30,7 +30,7 @@ Raises:
 """
 
 
-# What else of a row may be the subject of an intent: calls, and keys of mappings.
+# Properties that may be the subject of an intent: ids of calls, and keys of mappings.
 _NAMING = ("callId", "owner", "creator", "bot", "guest", "principal")
 
 
@@ -51,7 +51,7 @@ class Rule:
     Attributes:
         kind: names the fault; operators see it.
         remedy: what the repair does; or, if there is none, what the operator can do.
-        repair: None if nothing is safe.
+        repair: None if no repair is safe.
         subjects: the subjects of intents that explain the fault: such a row is left to Tidy.
         is_reading: whether it says that the row can be read, which all other rules need.
     """

@@ -1,9 +1,9 @@
-"""Intents: what requests have begun, so that the timer `Tidy` ends what they do not end.
+"""Intents: rows that say what a request has begun, so that the timer `Tidy` can finish it.
 
 A request writes its intent before the first step of a change and removes it after the last. If it
 is killed in between, the intent stays; when it is due, `shared.operate.tidy` hands it to the
-finisher of its kind. A finisher withdraws, or settles from the record, and never grants, so that it
-does no harm beside the request itself, another finisher, or a repetition.
+finisher of its kind. A finisher takes back, or completes what is recorded, and never grants
+anything, so that it does no harm beside the request itself, another finisher, or a repetition.
 
 No rule of access rests on this: a timer may stop for good.
 """
@@ -21,10 +21,10 @@ from shared.keys import key, milliseconds
 from shared.tables import Row, RowChanged, RowExists, Table, Value
 from shared.unavailable import StorageUnavailable
 
-# All partitions: one query each tells what is due, and a partition takes 2,000 writes a second.
+# All partitions: one query of each finds what is due, and each takes 2,000 writes a second.
 SHARDS = tuple(f"{shard:x}" for shard in range(16))
-# A request has ended after this time, or it never will: it has UPSTREAM_TIMEOUT_SECONDS (10) for
-# each of its few parts.
+# After this time a request has ended or has died: it has UPSTREAM_TIMEOUT_SECONDS (10) for each of
+# its few parts.
 _FIRST_DUE = timedelta(minutes=1)
 # An intent that could not be finished is due again after 5 minutes, 10, 20 ..., then once a day.
 _FIRST_BACKOFF = timedelta(minutes=5)
@@ -42,7 +42,7 @@ class Intent:
     Attributes:
         kind: which finisher ends it.
         subject: what is changed: the key of a row, never a readable id of a person.
-        details: what the finisher needs besides.
+        details: what else the finisher needs.
         attempts: how often Tidy has claimed it.
     """
 
@@ -97,11 +97,11 @@ class RunNote:
 
 @dataclass(frozen=True)
 class DuePage:
-    """What one query for intents that are due tells.
+    """The answer of one query for intents that are due.
 
     Attributes:
         intents: the oldest first.
-        is_last: whether no more of the shard are due.
+        is_last: whether the shard has no more that are due.
         note: of the last run, which one of the shards has; None in the others, or if none ran.
     """
 
@@ -123,14 +123,14 @@ class EndsIntents(Protocol):
 
 
 class Sweeps(Protocol):
-    """Something that stores what is kept for a while only."""
+    """Something that stores rows that are kept only for a time."""
 
     async def sweep(self, places: Places) -> None:
         """Remove what is too old to be kept; may be ended at any time, and is repeated daily.
 
         Args:
-            places: where to go on. What it comes to is noted here, for the next run to go on if
-                this one is cut short.
+            places: where to go on. The sweep notes here how far it comes, so that the next run can
+                go on if this one is cut short.
         """
 
 
@@ -176,14 +176,14 @@ class Intents:
             "attempts": 0,
             "begunAt": now,
         }
-        # Of two requests with one subject each has its own, or one would remove the other's.
+        # Two requests with one subject have one each, or one would remove the other's.
         row_key = _row_key(due_at or now + _FIRST_DUE, kind, uuid.uuid4().hex)
         return Intent.of(await self._table.insert_if_absent(_shard(kind, subject), row_key, values))
 
     async def expect(self, kind: str, subject: str, due_at: datetime) -> None:
-        """Have one intent of a kind and a subject be due then, whoever else wants it too.
+        """Write an intent that all requests share which expect the same kind and subject then.
 
-        Nobody ends it but who finishes it. One write.
+        Only its finisher ends it. One write.
         """
         values: dict[str, Value] = {
             "kind": kind, "subject": subject, "attempts": 0, "begunAt": self._now(),
@@ -219,7 +219,7 @@ class Intents:
         return (await self.due_page(shard, most)).intents
 
     async def due_page(self, shard: str, most: int, after: str = "") -> "DuePage":
-        """The same, with what the same query tells besides.
+        """The same, and what else the same query finds.
 
         Args:
             after: the RowKey of an intent; those that were due until then are left out.

@@ -1,4 +1,4 @@
-"""Limits how often a person may have something done."""
+"""Limits how often something is done for a person."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable

@@ -14,7 +14,7 @@ class Kind(StrEnum):
     USER = "user"
     SERVICE = "service"  # an app-only caller: a daemon that signed in as itself
     BOT = "bot"  # registered by an operator, in the operator's realm
-    OUTSIDER = "outsider"  # who calls a Teams resource account; by raw id, without an ACS identity
+    OUTSIDER = "outsider"  # a caller of a Teams resource account, known only by raw id
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,8 @@ class Principal:
     """A person, a service, a bot, or somebody from outside.
 
     Attributes:
-        realm: the issuer; for Entra `entra:{tenant id}`, since one tenant has several issuers.
+        realm: all principals of one issuer, named by its URL; for Entra `entra:{tenant id}`, since
+            one tenant has several issuers.
         id: the issuer's id of it, unique within realm and kind: 1 to `MAX_ID_LENGTH` characters.
     """
 

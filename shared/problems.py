@@ -14,8 +14,8 @@ class Fault(NamedTuple):
     """One thing that is wrong with a request, in the names that the client used.
 
     Attributes:
-        where: "query", "body", "path" or "header"; "policy" if this service's settings do not
-            allow what the contract does.
+        where: "query", "body", "path" or "header"; "policy" if only this service's settings forbid
+            it.
         field: the name of the field; "" for the whole.
     """
 
@@ -77,7 +77,7 @@ class NotJson(Problem):
 
 
 class BodyEncoded(Problem):
-    """The platform hands bodies on as they were sent, and this service inflates none."""
+    """The platform passes bodies on as they were sent, and this service decompresses none."""
 
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     code = "body-encoded"
@@ -85,7 +85,7 @@ class BodyEncoded(Problem):
 
 
 class LengthRequired(Problem):
-    """The platform hands on no body whose length is not said beforehand."""
+    """The platform passes on no body whose length was not announced."""
 
     status = HTTPStatus.LENGTH_REQUIRED
     code = "length-required"
@@ -145,13 +145,13 @@ class NotRecorded(Problem):
 class CallRefused(Problem):
     status = HTTPStatus.BAD_REQUEST
     code = "call-refused"
-    title = "Azure Communication Services does not take this for the call."
+    title = "Azure Communication Services refuses this for the call."
 
 
 class AssignmentRefused(Problem):
     status = HTTPStatus.BAD_REQUEST
     code = "agent-refused"
-    title = "Azure Communication Services does not take this Teams user as an agent."
+    title = "Azure Communication Services refuses this Teams user as an agent."
 
 
 class CallEnded(Problem):
@@ -167,7 +167,7 @@ class TooManyCalls(Problem):
 
 
 class TooManyLegs(Problem):
-    """`retry_after` says when there is room again for as many as were asked for."""
+    """`retry_after` says when there is room again for as many as the request named."""
 
     status = HTTPStatus.TOO_MANY_REQUESTS
     code = "too-many-legs"
@@ -237,7 +237,7 @@ class Misconfigured(Problem):
 
 
 class IssuerMisconfigured(Misconfigured):
-    """What an issuer publishes does not fit the settings, so waiting does not help.
+    """The documents of an issuer do not fit the settings, so waiting does not help.
 
     Attributes:
         remedy: what the operator has to do; for logs and the doctor, not for clients.
@@ -257,4 +257,4 @@ class InternalError(Problem):
 class MeetingRefused(Problem):
     status = HTTPStatus.BAD_REQUEST
     code = "meeting-refused"
-    title = "Teams does not take this meeting."
+    title = "Teams refuses this meeting."

@@ -35,7 +35,7 @@ class Settings:
 
     Attributes:
         has_api_docs: whether the page of the API's description is shown. Its scripts run where the
-            API is, and people give it their bearer tokens: who does not ask for it has none.
+            API is, and people give it their bearer tokens, so it is off by default.
     """
 
     upstream: UpstreamSettings
@@ -66,7 +66,7 @@ def load(environment: Mapping[str, str]) -> Settings:
         has_api_docs=reader.flag("API_DOCS"),
     )
     for name in _OF_THE_PLATFORM:
-        reader.text(name)  # which tells of a value that nobody meant as one
+        reader.text(name)  # records a fault if it is a placeholder
     _check_together(settings, reader)
     reader.raise_faults()
     return settings
@@ -97,5 +97,5 @@ def _check_resource_accounts(settings: Settings, reader: SettingsReader) -> None
     realms = {issuer.realm for issuer in settings.auth.issuers}
     for n, account in enumerate(accounts):
         if account.realm_among(realms) is None:
-            fault = "is of none of the several issuers, so nobody could call as the account"
+            fault = "belongs to none of the issuers, so nobody could call as the account"
             reader.fault(f"{RESOURCE_ACCOUNTS}[{n}].tenant", fault)

@@ -10,13 +10,14 @@ GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 # A phone number: a plus and up to 15 digits; a country code never begins with 0.
 E164 = re.compile(r"\+[1-9][0-9]{1,14}")
 
-# App Service hands on a reference that it cannot resolve as its own text, which is public.
+# If App Service cannot resolve a reference, the app gets the text of the reference, which is
+# public.
 _UNRESOLVED = re.compile(r"@Microsoft\.(KeyVault|AppConfiguration)\s*\(", re.IGNORECASE)
-# What the examples of our pages write where a value has to be put: <tenant id>, YOUR-APP, ...
+# Placeholders in the examples of our pages: <tenant id>, YOUR-APP, ...
 _PLACEHOLDER = re.compile(r"<[A-Za-z][A-Za-z0-9 _-]*>|\bYOUR-[A-Z]+|\bTENANT-ID\b|//HOST/|…")
-# A text, or one of a JSON value, that is a placeholder and nothing else.
+# A text, alone or in a JSON value, that is a placeholder and nothing else.
 _WHOLE_PLACEHOLDER = re.compile(r'(^|")(<[A-Za-z][A-Za-z0-9 _-]*>|YOUR-[A-Z0-9-]+|…)("|$)')
-# What people may write as they like, also with <this> in it.
+# Settings with free text, which may have <this> in it.
 _FREE_TEXTS = frozenset({"BOTS", "BOT_GREETING", "BOT_MENU", "EVENT_GRID_KEY", "RECORDING_NOTICE"})
 
 
@@ -46,7 +47,7 @@ class SettingsReader:
     def text(self, name: str) -> str:
         """The value without blanks at its ends; "" if it is not set.
 
-        A text that nobody meant as a value is a fault, also where it is inside a JSON value.
+        A placeholder or an unresolved reference is a fault, also inside a JSON value.
         """
         value = self._environment.get(name, "").strip()
         placeholder = _WHOLE_PLACEHOLDER if name in _FREE_TEXTS else _PLACEHOLDER
@@ -143,13 +144,13 @@ class SettingsReader:
 
 
 def _without_escapes(value: str) -> str:
-    """A JSON value without the escapes of its texts, by which a text could look like another."""
+    """A JSON value without the escapes in its texts, which could hide a placeholder."""
     if "\\" not in value or not value.startswith(("{", "[")):
         return value
     try:
         return json.dumps(json.loads(value), ensure_ascii=False)
     except (ValueError, RecursionError):
-        return value  # who reads it tells what is wrong
+        return value  # its own reader says what is wrong
 
 
 def comma_separated(text: str) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ class Row:
 
 def entity_of(partition_key: str, row_key: str, values: Mapping[str, Value]) -> dict[str, Any]:
     """The JSON of an entity ("Inserting and updating entities" of the Table service). A type is
-    told where JSON has none, or too few digits.
+    named where JSON has none, or too few digits.
     """
     entity: dict[str, Any] = {"PartitionKey": partition_key, "RowKey": row_key}
     for name, value in values.items():
@@ -59,7 +59,7 @@ def row_of(entity: Mapping[str, Any]) -> Row:
     Raises:
         LookupError, TypeError, ValueError: it is not an entity's JSON.
     """
-    # A list has thousands of rows, so this does little: each of its steps is a millisecond there.
+    # A list has thousands of rows, and each step costs it a millisecond, so this does little.
     values = dict(entity)
     partition_key, row_key = values.pop("PartitionKey"), values.pop("RowKey")
     etag = values.pop("odata.etag")

@@ -16,9 +16,9 @@ class SweepEnded(Exception):
 class SweptTable(Table):
     """A table for sweeps that may be slow: the reason for the sweep may end while it runs.
 
-    `check` raises SweepEnded once the reason has ended. It runs after each read, so that every row
-    that a sweep has in hand was there while the reason still stood; and every write depends on the
-    version that was read, so that a row of the time after is never changed or removed.
+    `check` raises SweepEnded once the reason has ended. It runs after each read, so every row that
+    a sweep has read was there while the reason still stood. Every write depends on the version that
+    was read, so a later row is never changed or removed.
     """
 
     def __init__(self, api: TableApi, check: Callable[[], Awaitable[None]]) -> None:
@@ -57,7 +57,7 @@ class SweptTable(Table):
         try:
             await self._check()
         except SweepEnded:
-            # Nobody would find what was inserted for the reason that is gone.
+            # The reason is gone, so nobody would find the row that this inserted.
             if stored.values == values:
                 with contextlib.suppress(RowChanged):
                     await self.remove_unchanged(stored)

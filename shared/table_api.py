@@ -1,7 +1,7 @@
 """Adapter to the REST API of Table Storage: one table, our rows in and out.
 
-Requests go over the wire by themselves; what only an operator does goes through Microsoft's SDK.
-Errors are azure-core's: `shared.tables` makes problems of them.
+It sends its requests itself; only an operator's commands use Microsoft's SDK. Errors are
+azure-core's: `shared.tables` turns them into problems.
 """
 
 import json
@@ -39,13 +39,13 @@ _VERSION = {
 _WRITE = {**_VERSION, "Content-Type": "application/json", "Prefer": "return-no-content"}
 # What Microsoft's SDK asks access tokens of storage for, in every cloud.
 _SCOPE = "https://storage.azure.com/.default"
-# The code of the one conflict that says that a row is there.
+# The code of the conflict that means that the row exists.
 _EXISTS = "EntityAlreadyExists"
 _KEYS = ("PartitionKey", "RowKey")
 _ONE_PARTITION = "PartitionKey eq "
-# Storage answers in milliseconds, or is silent: who waits for a silent one until the time of their
-# own request is up has none left to ask again. With a third of it there are two more tries, as many
-# as `shared.upstream.retries` makes. Like a lost answer, silence may hide that a write was done.
+# Storage answers in milliseconds or not at all. To wait until the time of our own request is over
+# would leave no time to ask again. With a third of it there are two more tries, as many as
+# `shared.upstream.retries` makes. As after a lost answer, the write may have been done.
 _TRIES = 3
 # Whatever version is stored.
 ANY = "*"
@@ -154,7 +154,7 @@ class TableApi:
             partition_key, row_key = continuation
             target += f"&NextPartitionKey={quote(partition_key, safe='')}"
             target += f"&NextRowKey={quote(row_key, safe='')}" if row_key else ""
-        # Of several partitions storage may look for five seconds, and give nothing.
+        # A query over several partitions may take five seconds, and find nothing.
         is_quick = row_filter.startswith(_ONE_PARTITION)
         answer = await self._send("GET", target, _VERSION, tries=_TRIES if is_quick else 1)
         read = _part_of_row if only else row_of
@@ -230,7 +230,7 @@ class TableApi:
         """Send a request once.
 
         Args:
-            tries: for how many of its kind the time of a request of ours has to suffice.
+            tries: how many requests like this one our own time limit has to allow.
         """
         seconds = self._settings.timeout / tries
         return await _told(self._wire.send(method, target, headers, body, seconds=seconds))
@@ -299,7 +299,7 @@ def _etag(answer: Answer) -> str:
 
 
 async def _told[T](request: Awaitable[T]) -> T:
-    """What a request gets; its error has the code of the answer."""
+    """The result of a request; its error has the code of the answer."""
     try:
         return await request
     except NoAccessToken:

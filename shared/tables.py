@@ -1,6 +1,7 @@
 """The Table Storage mapping module: reads and writes rows, and turns its errors into problems.
 
-Every access to Table Storage goes through here. What a row means, only its domain's `rows` knows.
+Every access to Table Storage goes through here. Only the `rows` module of a domain knows what its
+rows mean.
 """
 
 import contextlib
@@ -156,16 +157,16 @@ class Table:
         name: str,
         places: dict[str, str],
     ) -> AsyncIterator[list[Row]]:
-        """Rows as of `scan`, from where an earlier sweep has come to; some may come twice.
+        """Rows as `scan` gives them, from where an earlier sweep stopped; some may come twice.
 
         A page counts as dealt with when the next is asked for. Storage ends a query after five
         seconds, also if it has found nothing (documented: "Query timeout and pagination"): so the
-        time of a run may be over before a large table gives one row. Therefore smaller parts of it
-        are asked for then, of which each that is through is a place to go on from.
+        time of a run may be over before a large table gives one row. Then smaller parts of it are
+        asked for, and the sweep can go on after each finished part.
 
         Args:
             parameters: none of them is called `part` or `next_part`.
-            places: by `name`, the PartitionKey to begin at; what the sweep comes to is noted there.
+            places: by `name`, the PartitionKey to begin at. The sweep notes there how far it comes.
         """
         since = places.get(name, "")
         digits = len(since) if len(since) <= _MOST_DIGITS else 0  # an earlier run's parts
@@ -328,8 +329,8 @@ class _RowNotFound(Exception):
 
 
 def _end_of_part(since: str, digits: int) -> str:
-    """Where the part of a table ends that begins with a PartitionKey: with the next one that has
-    other first digits. All keys are hexadecimal (`shared.keys`)."""
+    """The end of the part of a table that begins with a PartitionKey: the next key with other first
+    digits. All keys are hexadecimal (`shared.keys`)."""
     following = int(since[:digits].ljust(digits, "0"), 16) + 1 if digits else 1
     return f"{following:0{digits}x}" if following < 16**digits else _END
 

@@ -1,6 +1,7 @@
 """Texts that people see of one another: names of people and bots, titles, subjects, spaces.
 
-One rule for all of them: what nobody can see is left out; what makes a letter or an emoji stays.
+One rule for all of them: invisible characters are removed, except those that form a letter or an
+    emoji.
 """
 
 import re
@@ -17,8 +18,8 @@ _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 # Format characters (Cf) that are seen: signs of Arabic, Syriac and Kaithi in front of numbers.
 _VISIBLE_FORMATS = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2")
 _VISIBLE_FORMATS |= frozenset("\U000110bd\U000110cd")
-# They have no width and change the letters beside them: joiner, non-joiner, Mongolian's separator,
-# and what puts hieroglyphs together.
+# These have no width and change the letters beside them: joiner, non-joiner, Mongolian's separator,
+# and the characters that join hieroglyphs.
 _ZERO_WIDTH_JOINER = "\u200d"
 _JOINERS = frozenset({_ZERO_WIDTH_JOINER, "\u200c", "\u180e"})
 _JOINERS |= frozenset(map(chr, range(0x13430, 0x13440)))
@@ -51,7 +52,7 @@ _FLAG = "\U0001f3f4(?:{})\U000e007f".format(
     )
 )
 _FLAGS = re.compile(f"({_FLAG})")
-# They reverse the order in which letters are shown, so that a text can be read as another.
+# These reverse the order of the letters on the screen, so that a text can look like another.
 _OVERRIDES = frozenset("\u202d\u202e")
 
 
@@ -63,7 +64,7 @@ def visible(text: str, most: int | None = None) -> str:
     where they change what is shown, and the tags that make a flag.
 
     Args:
-        most: cut off what is longer, in characters.
+        most: the characters that are kept; None for all.
     """
     shown = _with_useful_joiners(_without_hidden(text)).strip()
     if most is None or len(shown) <= most:
@@ -74,7 +75,7 @@ def visible(text: str, most: int | None = None) -> str:
 def is_plain(text: str) -> bool:
     """Whether a text has no control characters, line breaks and halves of surrogate pairs.
 
-    Nobody pastes these by accident, as they do marks of direction.
+    Nobody pastes these by accident; marks of direction are often pasted.
     """
     return not any(
         character in _OVERRIDES or unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")

@@ -1,4 +1,4 @@
-"""Errors that a client can see whose cause is another service, or how this one is set up with it.
+"""Errors that a client can see and that another service causes, or a wrong setting for it.
 
 Each has a time after which the client may try again. See `shared.problems`.
 """
@@ -40,7 +40,7 @@ class Undelivered(Unavailable):
 
     status = HTTPStatus.BAD_GATEWAY
     code = "undelivered"
-    title = "The service cannot deal with this right now; deliver it again."
+    title = "The service cannot handle this right now; deliver it again."
 
 
 class Refused(Unavailable):
@@ -67,7 +67,7 @@ class TableMissing(StorageUnavailable):
 
 class StorageRefused(Refused, StorageUnavailable):
     code = "storage-refused"
-    title = "This service may not use its storage; its operator has to mend that."
+    title = "This service may not use its storage; its operator has to repair that."
 
 
 class CommunicationUnavailable(Unavailable):
@@ -77,7 +77,7 @@ class CommunicationUnavailable(Unavailable):
 
 class CommunicationRefused(Refused, CommunicationUnavailable):
     code = "communication-refused"
-    title = "This service may not use its ACS resource; its operator has to mend that."
+    title = "This service may not use its ACS resource; its operator has to repair that."
 
 
 class IdentityGone(CommunicationUnavailable):
@@ -96,7 +96,7 @@ class GraphRefused(Refused, GraphUnavailable):
     """Graph does not let the app do this."""
 
     code = "graph-refused"
-    title = "This service may not use Microsoft Graph; its operator has to mend that."
+    title = "This service may not use Microsoft Graph; its operator has to repair that."
 
 
 class GraphTokenRefused(GraphRefused):
@@ -105,11 +105,11 @@ class GraphTokenRefused(GraphRefused):
 
 class OrganizerRefused(GraphRefused):
     code = "organizer-refused"
-    title = "This service may not act for that organizer of meetings; its operator can mend that."
+    title = "This service may not act for that organizer of meetings; its operator can repair that."
 
 
 class KeysUnavailable(Unavailable):
     """The keys that sign an issuer's tokens cannot be fetched."""
 
     code = "issuer-unavailable"
-    title = "The token cannot be checked: its issuer's keys cannot be had right now."
+    title = "The token cannot be checked: its issuer's keys cannot be fetched right now."

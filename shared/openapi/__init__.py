@@ -3,8 +3,8 @@
 `python -m shared.openapi` (or `python3 dev.py openapi`) writes `docs/openapi.json`, which the
 function OpenApi serves. No request needs this package: a deployed app only reads the file.
 
-`functions` finds the operations, `schemas` describes the types of the contract, `answers` what an
-operation answers, `limits` what bounds its callers (and writes docs/limits.md), `overview` has the
-words that are nowhere else, and `document` joins all of it. `routes_page` tells the same to people
-(docs/api.md), with the types in the words of `type_words`.
+`functions` finds the operations, `schemas` describes the types of the contract, `answers` the
+answers of an operation, `limits` its limits (and writes docs/limits.md), `overview` has the words
+that are nowhere else, and `document` joins all of it. `routes_page` writes docs/api.md for people,
+with the types in the words of `type_words`.
 """

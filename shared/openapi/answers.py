@@ -21,7 +21,7 @@ _RETRY = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVI
 
 HEADERS: Mapping[str, Mapping[str, Any]] = {
     "Location": {
-        "description": "Where what was created is found.",
+        "description": "The path of what was created.",
         "schema": {"type": "string", "format": "uri-reference"},
     },
     "Retry-After": {
@@ -67,7 +67,7 @@ def responses(
     """What the operation answers, by status.
 
     Args:
-        example: of an answer in JSON; None for none.
+        example: of an answer in JSON; None if there is none.
         has_body: False for HEAD.
     """
     found: dict[str, dict[str, Any]] = {}
@@ -155,8 +155,8 @@ def _problem(status: HTTPStatus, problems: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _kinds(problem: type[Problem]) -> Iterator[type[Problem]]:
-    """A problem and its kinds: what fails when storage does, say. `Unavailable` is the base of all
-    that may fail, so it stands for itself."""
+    """A problem and its kinds: for storage, say, all that fails with it. `Unavailable` is the base
+    of all that may fail, so it stands for itself."""
     yield problem
     if problem is not Unavailable:
         for kind in problem.__subclasses__():

@@ -114,7 +114,7 @@ def _operation(
 
 
 def _roles(one: DescribedOperation) -> dict[str, list[str]]:
-    """By kind of caller, the app roles that they need; a kind that is missing is not admitted."""
+    """By kind of caller, the app roles that they need. A kind that is not named is refused."""
     if not isinstance(one.operation, Operation):
         return {}
     role, service_role = one.operation.role, one.operation.service_role

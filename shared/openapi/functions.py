@@ -95,7 +95,7 @@ def _by_path(declared: Declared, route: str) -> Iterator[tuple[str, AnyOperation
 
 
 def _docs(module: ModuleType, operation: AnyOperation, *, is_whole: bool) -> tuple[str, str]:
-    """The module says it, after method and path; where it has two operations, each handler does."""
+    """Summary and notes: of the module, after method and path; of the handler, if it has two."""
     text = inspect.getdoc(module if is_whole else operation.handler) or ""
     first, _, notes = text.partition("\n\n")
     if is_whole:

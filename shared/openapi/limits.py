@@ -24,41 +24,44 @@ PAGE = ROOT / "docs" / "limits.md"
 _WITH_BODY = ("post", "put")
 _HEAD = """\
 # Limits
-What one caller can store here and ask for is bounded. This page is made from the code, as
-`x-limits` of each operation in [openapi.json](openapi.json) is; `python3 dev.py openapi` writes
-both.
+There are limits on what one caller can store here and ask for. This page is made from the code, and
+so are the `x-limits` of each operation in [openapi.json](openapi.json); `python3 dev.py openapi`
+writes both.
 
-*A caller* is a person, an app or a bot of one realm. What is stored is counted over all hosts.
-What is marked *each host* is counted in the memory of each instance of the app, for one minute: n
-instances allow n times as many, and no request costs a write for it. What is refused with 429 may
-be asked again: after `Retry-After` seconds where the answer has it, else once something has ended.
+*A caller* is a person, an app or a bot of one realm (all people of one identity provider). Stored
+things are counted over all hosts. A limit marked *each host* is counted in the memory of each
+instance of the app, for one minute: n instances allow n times as many, and counting costs no write.
+A request that was refused with 429 may be sent again: after `Retry-After` seconds if the answer has
+it, else once something has ended.
 
 """
 _REST = f"""
-## What bounds the rest
-* What is not counted by itself follows from these: of the calls that a caller places, at most
-  `MAX_LEGS_PER_MINUTE` a minute are kept for `CALL_RETENTION_DAYS` days; their keys, events and
-  files go with them. Meetings are shared calls.
-* Of one caller's calls to bots `MAX_CALLS_PER_CALLER` go on at the same time, and of all calls to
-  one Teams resource account `MAX_CALLS_PER_ACCOUNT`, {CALLS_TO_ACCOUNT} by default. One more is not
-  answered (`busy`). It is kept for some minutes, until `Tidy` removes it; of each bot at most
-  {TURNED_AWAY_KEPT} a minute, on each host. A bot's own part of a call takes {BOT_MINUTES} minutes
-  at most.
-* How many calls to bots follow one another is not counted. Each that was answered, or that ended
-  while it rang, is kept for `CALL_RETENTION_DAYS` days: set fewer days where too many come.
-* `friends` is counted before somebody is asked, accepted or blocked. Requests of one person that
-  are under way at the same time may each find the last place free: it may be exceeded by as many,
-  which `decisions` bounds. To end or decline something is never refused; it counts for 50 minutes.
-* What was withdrawn or has ended between two people is removed an hour later, unless the other
-  still says yes or blocks: that is bounded by what each of the others may decide. Shared calls that
-  are over are removed a day later, and sooner where their owner needs the room.
-* A list of friends or calls has pages. That of invitations has the 1,000 that begin first, of at
-  most 10,000 that are open.
-* Friend requests that a person gets are bounded by what each of the others may ask.
-* Bots and agents of a realm are counted, whoever registers or adds them. A registration that
-  failed counts until it is repeated, or `Tidy` takes back its place, minutes later.
-* How many requests of any kind somebody sends is for the platform to bound (API Management, Front
-  Door, the maximum of instances). Each costs some milliseconds at most before it is refused.
+## What has no limit of its own
+
+* **Calls that a caller places**: `MAX_LEGS_PER_MINUTE` allows so many new ones a minute, and each
+  is kept for `CALL_RETENTION_DAYS` days. Their keys, events and files are removed with them.
+  Meetings are shared calls.
+* **Calls to bots at the same time**: one caller may have `MAX_CALLS_PER_CALLER`, and all callers of
+  one Teams resource account (a Teams account with a phone number, for which a bot answers) together
+  `MAX_CALLS_PER_ACCOUNT`, {CALLS_TO_ACCOUNT} by default. One more is not answered (`busy`). Its
+  record is kept for some minutes, until `Tidy` removes it: at most {TURNED_AWAY_KEPT} a minute for
+  each bot, on each host. A bot's own part of a call takes at most {BOT_MINUTES} minutes.
+* **Calls to bots, one after the other**, are not counted. Each call that was answered, or that
+  ended while it rang, is kept for `CALL_RETENTION_DAYS` days: set fewer days if too many come.
+* **`friends`** is counted before somebody is asked, accepted or blocked. If one person sends
+  several requests at the same time, each may find the last place free. So the limit may be exceeded
+  by as many; `decisions` limits these. To end or decline something is never refused; it counts for
+  50 minutes.
+* **Friendships and requests that have ended** are removed an hour later, unless the other person
+  still says yes or blocks; how many do is limited by their own limits. Shared calls that are over
+  are removed a day later, and sooner if their owner needs the room.
+* **Lists**: a list of friends or calls has pages. A list of invitations has the 1,000 that begin
+  first, of at most 10,000 that are open.
+* **Friend requests that a person gets** are limited by how many each of the others may send.
+* **Bots and agents** are counted for the whole realm. A registration that failed counts until it is
+  repeated, or until `Tidy` takes back its place, minutes later.
+* **Requests of any kind**: only the platform limits their number (API Management, Front Door, the
+  maximum of instances). Each costs some milliseconds at most before it is refused.
 """
 
 

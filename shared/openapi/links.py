@@ -1,6 +1,6 @@
-"""Links of OpenAPI: what can be asked next, with an id that a request or its answer has.
+"""Links of OpenAPI: the operations that can be asked next, with an id of a request or its answer.
 
-An operation declares at which paths that is (`Operation.links`); the operations are found here.
+An operation declares their paths (`Operation.links`); the operations are found here.
 """
 
 from collections.abc import Iterable

@@ -43,7 +43,7 @@ TAGS: Mapping[str, tuple[str, str]] = {
     "agents": ("Teams Phone", "Teams users who take calls, and voice apps to call."),
     "voiceApps": ("Teams Phone", ""),
     "bots": ("Bots", "Bots, which have ACS identities and answer calls."),
-    "callEvents": ("Callbacks", "What other services ask; no client does."),
+    "callEvents": ("Callbacks", "What other services send; clients never do."),
     "incomingCalls": ("Callbacks", ""),
     "health": ("The service", "Probes, and this description."),
     "openapi.json": ("The service", ""),
@@ -56,13 +56,13 @@ _ID_OF_SOMEBODY = {
     "pattern": "^(~[A-Za-z0-9_-]+={0,2}|[A-Za-z0-9._|@-]+)$",
     "format": "id-in-path",
 }
-# The platform hands on no path with control characters.
+# The platform passes on no path with control characters.
 _ID = {"type": "string", "minLength": 1, "pattern": r"^[^/\x00-\x1f\x7f]+$"}
 
 # What a segment of a path may hold: description, schema and example.
 PATH_PARAMETERS: Mapping[str, tuple[str, Mapping[str, Any], str]] = {
     "friendId": (
-        f"What the issuer calls the friend, at most {MAX_ID_LENGTH} characters.",
+        f"The issuer's id of the friend, at most {MAX_ID_LENGTH} characters.",
         _ID_OF_SOMEBODY,
         "bob",
     ),

@@ -23,8 +23,8 @@ you can try them there. (That page is Swagger UI, and loads nothing from elsewhe
 * All routes are below `/api`. A path or method that is not on this page is answered by the
   platform: 404, without a body.
 * Bodies are JSON. An unknown field or query parameter is refused, and the answer names the known
-  ones. All faults of a request are listed at once in `errors`. What a setting such as
-  `DIAL_PREFIXES` forbids is found once the rest of the body is valid.
+  ones. All faults of a request are listed at once in `errors`. A value that a setting forbids, such
+  as `DIAL_PREFIXES`, is reported only when the rest of the body is valid.
 * An error is `application/problem+json` (RFC 9457). Its `code` never changes.
   [Troubleshooting](troubleshooting.md) says what each code means and what to do.
 * `Retry-After`, where an answer with 429, 502 or 503 has it, says in how many seconds to try again.
@@ -37,8 +37,8 @@ such an id as `~` and the base64url of its UTF-8. `.` and `..` are always writte
 too long for anybody, or that this service cannot have made, is answered like an id that nobody has.
 
 ### Texts
-From names, titles and spaces the service drops what nobody can see, such as marks of direction and
-soft hyphens. Control characters are refused.
+The service removes invisible characters from names, titles and spaces, such as marks of direction
+and soft hyphens. It refuses control characters.
 
 ### Errors of every route
 A route for signed-in callers can answer these, besides the errors that it lists itself:
@@ -117,7 +117,7 @@ class _Route:
         yield from ("", f"**[Limits](limits.md)**: {', '.join(f'`{name}`' for name in names)}.", "")
 
     def _description(self) -> Iterator[str]:
-        """Without the paragraphs that are told elsewhere on the page."""
+        """Without the paragraphs that stand elsewhere on the page."""
         told = (f"{self.summary}.", "For callers, users and apps alike", "For signed-in users")
         for paragraph in self._one["description"].split("\n\n"):
             if not paragraph.startswith(told):
@@ -131,7 +131,7 @@ class _Route:
         for one in parameters:
             words = type_in_words(one["schema"], document)
             if one["name"] == "page":
-                words = "as `nextLink` of an answer has it"
+                words = "from the `nextLink` of an answer"
             elif one["in"] == "path" and "enum" not in one["schema"]:
                 words = one["description"]
             elif "description" in one:
@@ -151,7 +151,7 @@ class _Route:
             yield from _example(content)
 
     def _answers(self, document: Described) -> Iterator[str]:
-        """Those that every route has are told once, at the top of the page."""
+        """Those that every route has are listed once, at the top of the page."""
         yield from ("", "| answer | what it holds |", "|---|---|")
         usual = _usual(document) if self.needs_bearer else {}
         shown: dict[str, Any] = {}
@@ -169,7 +169,7 @@ class _Route:
         yield from _example(shown)
 
 
-# By the first of the security schemes of a route that no person asks; "" for none.
+# By the first security scheme of a route that only services call; "" if it has none.
 _SENDERS: Mapping[str, str] = {
     "": "anybody",
     "acsToken": "ACS, with its signed token",

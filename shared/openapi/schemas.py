@@ -48,7 +48,7 @@ class _Generator(GenerateJsonSchema):
         return False
 
     def default_schema(self, schema: Any) -> JsonSchemaValue:
-        """Null is what is read where nothing is given; to say so for each field helps nobody."""
+        """Null is read where nothing is given; to say so for each field helps nobody."""
         described = super().default_schema(schema)
         if described.get("default", ...) is None:
             del described["default"]
@@ -65,7 +65,7 @@ def _models() -> Iterator[type[BaseModel]]:
 
 
 def _refine(model: type[BaseModel], schema: JsonSchemaValue) -> None:
-    """Say what pydantic does not know of our rules."""
+    """Add the rules that pydantic does not know."""
     schema.pop("title", None)
     for name, field in model.model_fields.items():
         if field.exclude_if is is_absent:
@@ -79,7 +79,7 @@ def _refine(model: type[BaseModel], schema: JsonSchemaValue) -> None:
         for described in schema["properties"].values():
             described.pop("default", None)
     if not issubclass(model, Answer) and "extra" not in model.model_config:
-        schema["additionalProperties"] = True  # as other services add fields, and none is refused
+        schema["additionalProperties"] = True  # other services add fields; none is refused
     if issubclass(model, Body) and model.alternatives:
         schema["oneOf"] = [_alternative(model, one) for one in model.alternatives]
 

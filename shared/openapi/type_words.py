@@ -29,7 +29,7 @@ _SIMPLE: Mapping[str, str] = {
 
 
 def anchor(title: str) -> str:
-    """Where a heading is found, as GitHub and Zensical both make it."""
+    """The anchor of a heading, as GitHub and Zensical both make it."""
     return re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
 
 
@@ -77,7 +77,7 @@ def _words(schema: Described, document: Described) -> str:
 
 
 def _choice(options: list[Described], document: Described) -> str:
-    """Null of a request means that the field is left out; an answer says it where it may be."""
+    """In a request null means that the field is left out; for an answer it is named."""
     some = [type_in_words(one, document) for one in options if one != {"type": "null"}]
     if len(some) > 1:  # what exports hold
         return " or ".join(dict.fromkeys(some))
