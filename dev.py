@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """The one entry point for people: python3 dev.py run, test, check, openapi, token and more.
 
-It runs twice in one process. First under the Python that somebody typed: standard library only, and
-readable by Python 3.6, so that people with a wrong version get a sentence and not a SyntaxError. It
-makes `.venv` complete and replaces itself by `.venv`'s Python (by exec, so that the process id
-stays and a signal for the stack reaches the stack). The second time it runs the command.
+It runs twice in one process. First it runs under the Python that somebody typed, with the standard
+library only and in the syntax of Python 3.6, so that people with a wrong version get a sentence and
+not a SyntaxError. It makes `.venv` complete and replaces itself by `.venv`'s Python (by exec, so
+that the process id stays and a signal for the stack reaches the stack). The second time it runs the
+command.
 """
 
 import os

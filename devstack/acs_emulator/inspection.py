@@ -53,7 +53,8 @@ class Inspection:
         )
 
     async def _show_calls(self, request: web.Request) -> web.Response:
-        """Some calls: whoever waits for one asks often, and the state holds all there ever were."""
+        """Some calls: tests that wait for one ask often, and the state holds all calls there ever
+        were."""
         calls = self._calls.for_inspection(
             callback_end=request.query.get("callbackEnd", ""),
             server_call_id=request.query.get("serverCallId", ""),

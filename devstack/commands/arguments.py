@@ -150,8 +150,8 @@ def parser(
         "token",
         help="print a bearer token for a user of the running stack",
         description="Prints a bearer token on the last line of standard output, valid for an hour. "
-        "It says what the access token says that a page gets when the user signs in to it at the "
-        "stack's issuer (client credentials, with --app), and the roles of --role besides.",
+        "It has the claims of the access token that a page gets when the user signs in at the "
+        "stack's issuer (with --app: by client credentials), and the roles of --role.",
     )
     token.add_argument("user", metavar="USER", help="alice, bob, carol, dave, or any other user id")
     token.add_argument("--role", action="append", default=[], help="an app role; may be repeated")
@@ -168,11 +168,11 @@ def parser(
 
     call = commands.add_parser(
         "call",
-        help="let a user of the running stack call a bot, or a phone a number; say what happens",
+        help="let a user of the stack call a bot, or a phone call a number; print what happens",
         description="Lets a user of the running stack call a bot, which is registered if there is "
         "none of that id, and press keys; says what happens, what the bot says and whom it calls, "
         "and hangs up in the end. Or lets a phone call the number of a resource account of Teams. "
-        "Exit code 0: the bot has answered, and has reached whomever it called last; else 1.",
+        "Exit code 0: the bot has answered, and has reached the person it called last; else 1.",
     )
     call.add_argument("bot", metavar="BOT", help="the bot's id, or a number such as +14255550177")
     call.add_argument(
@@ -194,7 +194,7 @@ def parser(
         type=seconds,
         default=3,
         metavar="SECONDS",
-        help="how long they talk to whom they are connected (default: 3)",
+        help="how long they talk after the bot has connected them (default: 3)",
     )
     call.add_argument("--state", metavar="DIR", help=STATE_HELP)
 
@@ -262,7 +262,7 @@ def parser(
 
     data = commands.add_parser(
         "check-data",
-        help="say whether all that is stored agrees; --repair mends what is safe",
+        help="check everything that is stored; --repair repairs what is safe",
         description="Reads every row of the tables that the settings name, which are found as the "
         "doctor finds them. Exit code 0: nothing was found, or all is repaired; 1: there are "
         "findings; 2: it could not look.",

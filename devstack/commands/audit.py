@@ -26,7 +26,7 @@ class Verdict(NamedTuple):
 
 
 def verdict(printed: str) -> Verdict:
-    """What to say of the tool's answer, which is no JSON where it could not ask."""
+    """The sentence about the tool's answer, which is no JSON if the tool could not ask."""
     try:
         packages = json.loads(printed)["dependencies"]
     except (ValueError, KeyError, TypeError):
@@ -41,7 +41,7 @@ def verdict(printed: str) -> Verdict:
         return Verdict("\n".join(found), 1)
     asked = [package for package in packages if "vulns" in package]
     if not asked:
-        return Verdict("the package index tells of no vulnerabilities: not audited", 0)
+        return Verdict("the package index has no data about vulnerabilities: not audited", 0)
     return Verdict(f"{len(asked)} of {len(packages)} packages: no known vulnerability", 0)
 
 

@@ -28,7 +28,7 @@ RINGING_SECONDS = 30  # documented
 END_SECONDS = 10  # for the call to end after the caller has hung up
 LAST_EVENT_SECONDS = 2  # for ACS to tell of the end that the app knows already
 POLL_SECONDS = 0.1
-# What the user needs who registers the bots of the stack, and reads their calls.
+# The roles of the user who registers the bots of the stack and reads their calls.
 ROLES = (OPERATE_BOTS, "Calls.Manage")
 
 # In the setting BOT_MENU; ids that JSON has to escape are shown as ACS names them.
@@ -118,7 +118,7 @@ async def call_bot(
     """Call a bot, report what happens, and hang up at the end.
 
     Returns:
-        Whether the bot has answered, and has reached whomever it called last.
+        Whether the bot has answered, and has reached the person whom it called last.
 
     Raises:
         StackError: the stack does not work; the message says why.

@@ -1,4 +1,4 @@
-"""`dev.py check`: what looks at the code, and at what it is made of."""
+"""`dev.py check`: the tools that check the code and its dependencies."""
 
 import contextlib
 import subprocess

@@ -16,7 +16,7 @@ from devstack.commands.state_option import chosen_folder, no_stack_message
 from devstack.files import ROOT
 from devstack.stack.state_folder import StackError, StateFolder
 
-# Who calls a number, unless somebody else is named: 555-01xx belong to nobody.
+# The phone that calls a number by default: numbers 555-01xx belong to nobody.
 EXAMPLE_PHONE = "+14255550123"
 
 # Every test, for the two cores of CI's machines: a worker waits for a quarter of its time. Each has

@@ -1,8 +1,8 @@
 """How a program for people ends: with a sentence, and never with a traceback.
 
-What can go wrong is said where it is known: by pip's step, by the folder of the stack, by a port
-that is taken. Here is what any program can meet: Ctrl-C, a reader of its output that has gone, a
-full disk. And, for a fault of ours, one line and a file with all of the trace.
+Each module reports the errors that it knows: pip's step, the folder of the stack, a port that is
+taken. This module handles what any program can meet: Ctrl-C, a reader of its output that has gone,
+a full disk. For a fault of ours, it prints one line and writes a file with the whole trace.
 
 Readable by Python 3.6, and standard library only (see dev.py).
 """
@@ -75,8 +75,8 @@ def raise_at_interrupts() -> None:
 
 
 def drop_output() -> bool:
-    """Throw away what cannot be written, or Python complains of it at the end; returns whether
-    nobody can write there."""
+    """Throw away output that cannot be written, or Python complains about it at the end; returns
+    whether nobody can write there."""
     is_gone = _has_no_reader()
     try:
         sys.stdout.flush()

@@ -27,7 +27,8 @@ ALLOWED = frozenset(
     }
 )
 
-# How packages spell it that do not use the names of SPDX: their field License, or their classifier.
+# For packages that do not use the names of SPDX: the text of their field License, or their
+# classifier.
 _SPELLINGS = {
     "Apache 2.0": "Apache-2.0",
     "MIT License": "MIT",
@@ -38,10 +39,10 @@ _READ_IN_ITS_TEXT = {"isodate": "BSD-3-Clause"}
 _PAGE = """\
 # Licences
 
-Of the packages that are deployed with the service. `python3 dev.py licences` writes this page from
-what they say of themselves, and `python3 dev.py sbom` makes a CycloneDX document of the same
-packages. The service's own licence is MIT. A package with another licence than these fails the
-tests: {allowed}.
+The licences of the packages that are deployed with the service. `python3 dev.py licences` writes
+this page from the packages' own metadata, and `python3 dev.py sbom` makes a CycloneDX document of
+the same packages. The service's own licence is MIT. A package with another licence than these fails
+the tests: {allowed}.
 
 | package | licence |
 |---|---|
@@ -78,7 +79,7 @@ def is_allowed(expression: str) -> bool:
 
 
 def page() -> str:
-    """What `docs/licences.md` has to be."""
+    """The content of `docs/licences.md`."""
     found = {package: licence_of(package) for package in packages()}
     lines = [f"| {package} | {licence} |" for package, licence in sorted(found.items())]
     return _PAGE.format(allowed=", ".join(sorted(ALLOWED)), lines="\n".join(lines))

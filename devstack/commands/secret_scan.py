@@ -2,7 +2,7 @@
 
 Exit code 1 where there is one that the baseline does not have. The baseline holds hashes of what
 is known to open nothing but the local stack; `--accept` writes it anew, for a look at its diff.
-Files in which nothing was found are not looked at again until they change.
+Files in which nothing was found are not scanned again until they change.
 """
 
 import argparse
@@ -27,7 +27,7 @@ _PROCESSES = 2
 def unknown_secrets(
     folder: Path, files: Iterable[str], known: SecretsCollection
 ) -> tuple[SecretsCollection, list[str]]:
-    """All that is found in the files, and, of what is not known, where it is and of which kind.
+    """Everything that was found in the files; and for each unknown secret, its place and its kind.
 
     What is known may have moved to another line of its file.
 
@@ -45,9 +45,9 @@ def unknown_secrets(
 
 
 class CleanFiles:
-    """Digests of what nothing was found in, with the settings that the baseline has.
+    """Digests of files in which nothing was found, with the settings that the baseline has.
 
-    A file that cannot be read back is as none: then all is looked at.
+    If the file of digests cannot be read, all files are scanned.
     """
 
     def __init__(self, file: Path, settings: object) -> None:
@@ -72,7 +72,7 @@ class CleanFiles:
 
 
 def tracked_files(folder: Path) -> list[str] | None:
-    """Of the folder, by their paths in it; None where it is no work tree of git."""
+    """The tracked files of the folder, by their paths in it; None if it is no work tree of git."""
     done = subprocess.run(
         ["git", "ls-files", "-z"],  # noqa: S607  as people have it
         cwd=folder,
@@ -86,7 +86,7 @@ def tracked_files(folder: Path) -> list[str] | None:
 
 
 def _told_anywhere(found: SecretsCollection) -> dict[str, Any]:
-    """What the baseline holds, by paths in the folder: where the folder is says nothing."""
+    """The content of the baseline, by paths in the folder, wherever the folder is."""
     told = baseline.format_for_output(found, is_slim_mode=True)  # without lines, which move
     for name, secrets in told["results"].items():
         for secret in secrets:

@@ -44,7 +44,7 @@ class Host:
         return self._timers
 
     async def handle(self, request: web.Request) -> web.Response:
-        """Answer one request; every answer carries the CORS headers its origin is owed."""
+        """Answer one request; every answer has the CORS headers for its origin."""
         if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
             # As in Azure, a preflight is the platform's business and reaches no function.
             response = web.Response(status=204)
@@ -83,8 +83,8 @@ class Host:
         return answer
 
     def _run_now(self, name: str, body: bytes) -> web.Response:
-        """As Azure answers who asks for a run: before it has run. Azure wants the master key too;
-        this host, like the Core Tools, wants none."""
+        """Answer a request for a run as Azure does: before the run. Azure also wants the master
+        key; this host, like the Core Tools, wants none."""
         try:
             asked = json.loads(body)
         except ValueError:
@@ -122,7 +122,7 @@ class Host:
 
 
 async def _body(request: web.Request) -> bytes:
-    """Azure hands on no body whose length is not said; and every other one as it was sent."""
+    """Azure passes on no body without a length, and every other one as it was sent."""
     body = await request.read()
     return body if request.content_length else b""
 

@@ -83,7 +83,7 @@ class VirtualEnvironment:
         stamps.write(self._stamp(requirements), self._inputs(requirements))
 
     def _check_what_is_there(self) -> None:
-        """What has the name must be a folder, or a link to one."""
+        """`.venv` must be a folder, or a link to one."""
         if not os.path.lexists(self.path) or os.path.isdir(self.path):
             return
         if os.path.islink(self.path):
@@ -96,7 +96,7 @@ class VirtualEnvironment:
         )
 
     def _is_foreign(self) -> bool:
-        """Whether somebody else has made it, or whoever made it put a link there."""
+        """Whether somebody else has made it, or somebody has put a link there."""
         if os.path.islink(self.path):
             return True
         there = os.listdir(self.path) if os.path.isdir(self.path) else []

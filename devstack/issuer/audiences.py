@@ -1,4 +1,4 @@
-"""For whom tokens of the stack are: the `aud` of each service, and its roles."""
+"""The services that tokens of the stack are for: the `aud` of each, and its roles."""
 
 # The app, for its clients: the setting AUTH_AUDIENCE.
 API_AUDIENCE = "api://trusted-service"

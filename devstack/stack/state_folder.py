@@ -234,7 +234,7 @@ class StateFolder:
         return [self.path / name for name in ("ca.pem", "server.pem")]
 
     def keep_ports(self, ports: Mapping[str, int]) -> None:
-        """From now on these are the ones of every start that wants no others."""
+        """Keep these for every later start that chooses no others."""
         write_whole(self.ports_file, json.dumps(dict(ports), indent=2) + "\n")
 
     def kept_ports(self) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""The page over HTTP; while there is none, what is being done about it."""
+"""The page over HTTP; while there is none, the progress of making it."""
 
 import base64
 import hashlib
@@ -50,8 +50,8 @@ def make_app(making: Making) -> web.Application:
 async def _keep_to_localhost(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """The page has one address: the Calling SDK refuses 127.0.0.1, and whoever comes from a name
-    that was rebound to this machine has no business here."""
+    """The page has one address: the Calling SDK refuses 127.0.0.1, and a request under a name that
+    was rebound to this machine is refused."""
     asked = urlsplit(f"//{request.host}")
     if not is_local(f"//{request.host}"):
         return web.Response(status=HTTPStatus.FORBIDDEN, text="Open this page at localhost.\n")

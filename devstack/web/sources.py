@@ -1,4 +1,4 @@
-"""What a page is made from, and whether the page that is there was made from it."""
+"""What a page is made from, and whether the built page is made from it."""
 
 import hashlib
 import json
@@ -29,7 +29,7 @@ class Addresses:
 
 
 def fingerprint(addresses: Addresses, web: Path = WEB) -> str:
-    """Different whenever the page would be."""
+    """A hash of everything that the page is made from."""
     digest = hashlib.sha256(json.dumps(addresses.environment()).encode())
     for path in _sources(web):
         digest.update(f"\0{path.relative_to(web)}\0".encode())
@@ -49,7 +49,7 @@ def is_current(page: Path, addresses: Addresses) -> bool:
 
 
 def environment_of(addresses: Addresses, environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a build: nobody's exported addresses, but these."""
+    """The environment of a build, with these addresses in place of any exported ones."""
     kept = {name: value for name, value in environment.items() if not name.startswith("PAGE_")}
     return kept | addresses.environment()
 

@@ -150,7 +150,7 @@ KNOWN_HOLE = {"id": "PYSEC-2026-1", "fix_versions": ["2.0"], "aliases": [], "des
         ),
         (
             [{"name": "a", "skip_reason": "not found"}],
-            "the package index tells of no vulnerabilities: not audited",
+            "the package index has no data about vulnerabilities: not audited",
             0,
         ),
     ],

@@ -2,8 +2,8 @@
 
 ACS promises neither an order nor that an event comes only once. By default each event of a
 connection waits for the first attempt at the event before it. An event that was not accepted is
-sent again later, while others go on. What is not delivered when the emulator stops is delivered
-after its next start.
+sent again later, while others go on. Events that are not delivered when the emulator stops are
+delivered after its next start.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ type Queue = asyncio.Queue[tuple[float, CallbackEvent]]  # with the time when it
 
 
 class CallbackDelivery:
-    """Keeps at most `max_waiting` events that are on their way; it gives up what comes beside."""
+    """Keeps at most `max_waiting` events that are on their way; it gives up further ones."""
 
     def __init__(
         self, store: EventStore, tokens: CallbackTokens, max_waiting: int = MAX_WAITING

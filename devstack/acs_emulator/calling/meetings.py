@@ -59,7 +59,7 @@ class MeetingLinks:
         """The scope of the meeting's lobbyBypassSettings.
 
         Raises:
-            RefusedError: there is no such meeting, or nobody who knows.
+            RefusedError: there is no such meeting, or the Graph emulator does not say.
         """
         if self._session is None or self._graph is None:
             raise RefusedError("unavailable", "There is no Graph emulator here to ask.")
@@ -107,7 +107,7 @@ class Meetings:
             seat.state = State.LOBBY
             self._seats.tell(seat)
 
-    # What inspection does; each raises RefusedError if it cannot be.
+    # What inspection does; each raises RefusedError if that cannot be done.
 
     async def let_teams_user_join(self, link: str, raw_id: str, name: str) -> None:
         bypass = await self._links.lobby_bypass(link)

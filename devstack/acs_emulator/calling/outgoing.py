@@ -1,5 +1,5 @@
-"""The calls that windows make: to people, whose windows ring, and to bots, at whose app Event Grid
-tells of them.
+"""The calls that windows make: to people, whose windows ring, and to bots, whose app learns of the
+call by Event Grid.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ class OutgoingCalls:
         call.ring(target)
 
     def give_up(self, seat: Seat) -> None:
-        """The window leaves: whatever rings, stops."""
+        """The window leaves, so all ringing for it stops."""
         call = self._calls.pop(seat, None)
         if call is not None:
             call.stop()

@@ -86,7 +86,7 @@ class CallingPlane:
         await self._links.stop()
 
     async def handle(self, window: Window, message: WindowMessage) -> None:
-        """Do what a window asks for; a new token is not among it.
+        """Do what a window asks for, except to renew its token.
 
         Raises:
             RefusedError: it cannot be done.
@@ -111,7 +111,7 @@ class CallingPlane:
                 self._signal(window, message)
 
     def _join_group(self, window: Window, group_id: str) -> None:
-        """Whoever knows the id may join, as at ACS: nobody can take that knowledge back."""
+        """Everybody who knows the id may join, as at ACS."""
         self._seats.check_free(window)
         call = self._switchboard.group_call(group_id)
         self._seats.check_room(call)

@@ -1,4 +1,4 @@
-"""The files that apps play: whether they can be had, and are in a format that ACS plays."""
+"""The files that apps play: whether they can be fetched, and are in a format that ACS plays."""
 
 import io
 import wave
@@ -52,7 +52,7 @@ class AudioFiles:
         return None if _is_playable(head) else BAD_FORMAT
 
     async def content(self, url: str) -> bytes | None:
-        """The whole file, or None: it is not fetched, or cannot be had. A long one is cut off."""
+        """The whole file, or None: it is not, or cannot be, fetched. A long one is cut off."""
         if self._session is None:
             return None
         try:

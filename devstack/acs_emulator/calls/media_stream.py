@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 class MediaStream:
     """People are silent, except when a test lets them say something: then a tone is heard.
 
-    Recorded or in the tests of the SDK for Java are the texts of its events.
+    The texts of its events are recorded, or are in the tests of the SDK for Java.
     """
 
     name = "MediaStreaming"
@@ -97,7 +97,7 @@ class MediaStream:
             for message in self._next_frames():
                 await socket.send(message)
                 self._sent += 1
-            # What is late is not made up for: the sound of a call is not either.
+            # Late sound is dropped, as in a call.
             due = max(due + self._far_ends.spec.frame_ms / 1000, time.monotonic())
             await asyncio.sleep(due - time.monotonic())
 

@@ -1,4 +1,4 @@
-"""What people say, by the word of a test: nothing is heard here, and nothing is understood."""
+"""What people say, as a test sets it: the emulator recognizes no real speech."""
 
 import re
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ def words_of(text: str) -> list[str]:
 
 
 def find_choice(speech: Speech, choices: Sequence[Choice]) -> tuple[Choice, str] | None:
-    """The choice that was spoken, and by which of its phrases; None: it was none of them.
+    """The choice that was spoken, and the phrase that was; None: it was no choice.
 
     It is documented that hearing a phrase is enough, so other words may stand around it. [assumed]
     Of several phrases, the longest one counts.

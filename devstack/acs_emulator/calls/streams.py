@@ -46,7 +46,8 @@ class _ConnectionStreams:
 
 
 class Streams:
-    """Refused at once is what the documentation lists with a status that is no event's.
+    """A request is refused at once if the documentation lists its fault with a status that events
+    do not have.
 
     Args:
         save: stores a connection after a change.
@@ -101,7 +102,7 @@ class Streams:
             else:
                 stream.drop()
 
-    # What apps ask for; all raise AcsError if it cannot be.
+    # What apps ask for; all raise AcsError if that cannot be done.
 
     def start_media(self, connection: CallConnection, operation: Operation) -> None:
         self._checked(connection, self._of[connection.id].media, is_started=False).start(operation)

@@ -1,4 +1,4 @@
-"""What a transcription sends to an app: what people say, by the word of a test.
+"""What a transcription sends to an app: what people say, as a test sets it.
 
 The messages are documented.
 """
@@ -16,7 +16,7 @@ from devstack.emulation.background import report_failure
 
 # How many texts may wait until they are sent.
 MAX_WAITING = 1000
-# How sure the service is of what a test does not say it of.
+# The confidence of a text for which a test sets none.
 CONFIDENCE = 0.9
 
 # .NET counts time in 100 ns since the year 1.
@@ -26,7 +26,7 @@ _WORD_TICKS = 4_000_000
 
 
 class Transcription:
-    """Recorded or documented are the texts of its events."""
+    """The texts of its events are recorded or documented."""
 
     name = "Transcription"
     update_field = "transcriptionUpdate"

@@ -1,5 +1,5 @@
-"""Who of Teams may use the resource: the resource accounts whose calls it has, and the agents, who
-are people. In SQLite.
+"""The accounts and people of Teams that may use the resource, in SQLite: the resource accounts
+(with a phone number, and without a person) whose calls it has, and the agents, who are people.
 """
 
 import json
