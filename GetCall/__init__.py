@@ -16,7 +16,7 @@ async def main(req: func.HttpRequest, context: func.Context) -> func.HttpRespons
 async def get_call(request: Request[Query, Body]) -> WatchedCallAnswer:
     """Show a call: its state, participants, actions and events.
 
-    The caller has placed it, or has `Calls.Manage` in its realm.
+    Only for a caller who has placed it, or who has `Calls.Manage` in its realm.
     """
     view = await request.app.calls.get(request.caller, request.route["callId"])
     return WatchedCallAnswer.with_events(view)

@@ -1,7 +1,7 @@
 """GET /api/invitations/{id}: show how to join one shared call, as JSON or as a calendar file.
 
-`locator`, and each of `alternatives`, is what the Calling SDK's `join` takes. An app opens what
-it shares itself. In a calendar file a call without an end lasts an hour.
+`locator`, and each of `alternatives`, is what the Calling SDK's `join` takes. An app may open only
+what it shares itself. In a calendar file a call without an end lasts an hour.
 """
 
 import azure.functions as func

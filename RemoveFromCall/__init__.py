@@ -1,6 +1,7 @@
 """DELETE /api/calls/{callId}/participants/{participantId}: remove a participant from a call.
 
-`participantId` is what the call says of a participant, never a number. The answer is an action.
+`participantId` is the id that the call shows for a participant, never a number. The answer is an
+action.
 """
 
 import azure.functions as func

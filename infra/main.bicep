@@ -186,13 +186,13 @@ output AZURE_RESOURCE_GROUP string = group.name
 output APP_NAME string = app.outputs.name
 output APP_URL string = app.outputs.url
 output PAGE_URL string = page.outputs.origin
-// What the page is built with.
+// Values for the build of the page.
 output PAGE_API string = '${app.outputs.url}/api'
 output PAGE_CALLING string = 'acs'
 output PAGE_CLIENT_ID string = authClientId
 output PAGE_ISSUER string = app.outputs.issuer
 output PAGE_SCOPE string = 'openid profile offline_access api://${authClientId}/access_as_user'
-// What the doctor and the other commands need on the operator's machine.
+// Values for the doctor and the other commands on the operator's machine.
 output AUTH_ISSUER string = app.outputs.issuer
 output AUTH_AUDIENCE string = authClientId
 output CALLBACK_BASE_URL string = app.outputs.url

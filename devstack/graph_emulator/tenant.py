@@ -13,7 +13,7 @@ JoinWebUrls = Literal["long", "short"]
 
 
 class UserSpec(Spec):
-    """How one user differs from the others. Whoever has such a spec is in the tenant.
+    """How one user differs from the others. A user with such a spec is in the tenant.
 
     Args:
         policy: whether an application access policy lets apps act for this user. None: the policy

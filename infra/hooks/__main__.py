@@ -1,7 +1,7 @@
 """python3 dev.py hook NAME: what azd runs around its own steps.
 
-Values come from the azd environment, which azd puts into this process' environment; what a hook
-finds out is kept there with `azd env set`. Exit code 1: it could not go on, and says why.
+Values come from the azd environment, which azd puts into this process's environment. A hook keeps
+its results there with `azd env set`. Exit code 1: it could not go on, and says why.
 """
 
 import asyncio
@@ -28,9 +28,10 @@ ARM = "https://management.azure.com"
 _KEY_BYTES = 48
 _TABLES_TRIES = 6
 _TABLES_PAUSE = 20.0
-# Of the folder with a value on its way to azd, by which it is found if it is left.
+# The prefix of the folder that holds a value for azd: the operator finds the folder by it if it is
+# left.
 FOLDER_PREFIX = "trusted-service-hook-"
-# What a line of an azd environment holds between two apostrophes, as it is.
+# The characters that a line of an azd environment holds unchanged between two apostrophes.
 _PLAIN = re.compile(r"[^'\x00-\x1f\x7f]*")
 _HOOKS = ("preprovision", "postprovision", "postdeploy", "postdown")
 
@@ -40,7 +41,7 @@ type Keep = Callable[[str, str], None]
 def needed(values: Mapping[str, str], name: str) -> str:
     """
     Raises:
-        HookError: it is not set, so that azd has not come so far.
+        HookError: it is not set, because azd has not come so far.
     """
     value = values.get(name, "").strip()
     if not value:
@@ -118,7 +119,7 @@ async def postdeploy(arm: Rest, session: aiohttp.ClientSession, values: Mapping[
     await deployed.wait_until_ready(session, app, arm.pause)
     await deployed.check_that_strangers_are_refused(session, app)
     await deployed.subscribe(arm, communication, app, key)
-    print(f"{app} is ready, refuses strangers, and is told of calls and recordings")
+    print(f"{app} is ready, refuses requests without a token, and gets Event Grid's events")
 
 
 async def postdown(graph: Rest, values: Mapping[str, str]) -> None:
@@ -129,7 +130,7 @@ async def postdown(graph: Rest, values: Mapping[str, str]) -> None:
 
 
 async def tenant_of(token: GetToken) -> str:
-    """The tenant of whoever is signed in. The token is our own, so that nothing is verified.
+    """The tenant of the person who is signed in. The token is our own, so it is not verified.
 
     Raises:
         HookError: the token names none.
@@ -146,7 +147,7 @@ async def tenant_of(token: GetToken) -> str:
 def keep(name: str, value: str) -> None:
     """Keep a value in the azd environment. It is handed over in a file that nobody else may read,
     because everybody on this machine sees the arguments of a process. A kill in between leaves the
-    file, in a folder by whose name the operator finds it: docs/deploy.md.
+    file, in a folder with a fixed prefix (docs/deploy.md).
 
     Raises:
         HookError: azd does not take it.

@@ -1,4 +1,4 @@
-"""What is done once the app is there: Event Grid is told of it, and it is asked if it works."""
+"""Steps after the deployment: subscribe the app to Event Grid, and check that it works."""
 
 from http import HTTPStatus
 from typing import Any
@@ -18,8 +18,8 @@ _SECONDS = 30.0
 # Bytes of an answer that are shown to the operator.
 _SHOWN = 300
 
-# What Event Grid tells the app, by the subscription's name. A call that rings is worth nothing
-# after a minute; where a recording is, is worth trying for a day.
+# The events that Event Grid delivers, by the subscription's name. The event of a ringing call is
+# useless after a minute; that of a recording is useful for a day.
 SUBSCRIPTIONS = {
     "incoming-calls": ("Microsoft.Communication.IncomingCall", 1),
     "recordings": ("Microsoft.Communication.RecordingFileStatusUpdated", 1440),
@@ -30,7 +30,8 @@ def subscription(app_url: str, key: str, event: str, minutes: int) -> dict[str, 
     """The body of a subscription.
 
     Args:
-        key: by which Event Grid proves itself; it is marked as secret, so that nobody is shown it.
+        key: the secret by which Event Grid proves itself; it is marked as secret, so that it is
+            never shown.
         minutes: how long Event Grid tries to deliver an event.
     """
     return {
@@ -57,7 +58,7 @@ def subscription(app_url: str, key: str, event: str, minutes: int) -> dict[str, 
 
 async def subscribe(arm: Rest, communication_id: str, app_url: str, keys: str) -> None:
     """Create or update the subscriptions. Event Grid asks the app for its handshake meanwhile, so
-    that the app has to be there.
+    the app has to be there.
 
     Args:
         keys: the setting EVENT_GRID_KEY; the first of them is used.

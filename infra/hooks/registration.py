@@ -1,7 +1,7 @@
 """The Entra registration of the service: the audience of its tokens, its scope and its app roles.
 
-It is described in infra/entra-app.json. A tag names the azd environment that it is for, so that a
-run whose answer was lost is found by the next one. What people have added by hand is kept.
+It is described in infra/entra-app.json. A tag names its azd environment: if the answer to a run was
+lost, the next run finds the registration by it. Things that people have added by hand are kept.
 """
 
 import json

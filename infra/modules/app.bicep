@@ -25,7 +25,7 @@ var blobs = 'https://${storageName}.blob.${environment().suffixes.storage}'
 var issuer = '${environment().authentication.loginEndpoint}${authTenantId}/v2.0'
 var tables = 'https://${storageName}.table.${environment().suffixes.storage}'
 
-// Of the Functions host and Microsoft's credential: the app never reads them.
+// Settings for the Functions host and Microsoft's credential: the app never reads them.
 var platformSettings = {
   APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnection
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'

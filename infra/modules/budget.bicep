@@ -1,4 +1,4 @@
-// Tells somebody when a month gets dear. It stops nothing.
+// Sends an email when a month costs more than an amount. It stops nothing.
 param name string
 
 @minValue(1)

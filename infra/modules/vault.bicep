@@ -1,4 +1,4 @@
-// The one secret of the service: by which Event Grid proves itself.
+// The one secret of the service: the key by which Event Grid proves itself.
 param name string
 param location string
 param tags object
@@ -45,5 +45,5 @@ resource appRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// With its version, so that a new key is a new setting, and the app starts again with it.
+// The URI has a version, so that a new key is a new setting, and the app restarts with it.
 output eventGridKeyUri string = key.properties.secretUriWithVersion

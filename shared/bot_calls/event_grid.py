@@ -32,8 +32,8 @@ class RingingCall:
 
     Attributes:
         to, caller: raw ids.
-        context: the incomingCallContext. Whoever has it can answer the call, so it is a secret
-            while the call rings.
+        context: the incomingCallContext. Everybody who has it can answer the call, so it is a
+            secret while the call rings.
         since: when it began to ring.
     """
 
@@ -113,7 +113,7 @@ class GridEvent(EventPart):
         try:
             incoming = _IncomingCall.model_validate(self.data)
         except ValidationError:
-            logger.warning("an IncomingCall event is of no shape that is known here")
+            logger.warning("an IncomingCall event has an unknown shape")
             return None
         since = self.event_time.astimezone(UTC)
         return RingingCall(
@@ -132,7 +132,7 @@ class GridEvent(EventPart):
         except ValidationError:
             named = None
         if named is None or not self.id:
-            logger.warning("an event about a recording is of no shape that is known here")
+            logger.warning("an event about a recording has an unknown shape")
             return None
         files = [
             RecordedFile(
@@ -141,7 +141,7 @@ class GridEvent(EventPart):
             for one in status.recording_storage_info.recording_chunks[:MOST_FILES]
         ]
         if not all(map(is_recording_url, (url for file in files for url in file.locations))):
-            logger.warning("an event about a recording names a host that is none of ACS's")
+            logger.warning("an event about a recording names a host that does not belong to ACS")
             return None
         return FileEvent(self.id, self.event_time.astimezone(UTC), named[1], tuple(files))
 

@@ -134,8 +134,8 @@ class CallAutomationApi:
         """Answer a ringing call.
 
         Args:
-            incoming_context: from Event Grid's event about the call. Whoever has it can answer the
-                call, so it is a secret while the call rings.
+            incoming_context: from Event Grid's event about the call. Everybody who has it can
+                answer the call, so it is a secret while the call rings.
 
         Raises:
             CallGone: it does not ring any more.

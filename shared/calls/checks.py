@@ -1,5 +1,4 @@
-"""What must hold of the rows of calls: an index row has its record, and ACS agrees with the
-record."""
+"""Rules for the rows of calls: an index row has its record, and ACS agrees with the record."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta

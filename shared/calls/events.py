@@ -116,8 +116,8 @@ type CallEvents = Annotated[list[CallEvent], Field(min_length=1, max_length=100)
 
 # ACS sends one event in each request, in an array (reference D.3).
 _MOST_EVENTS = 100
-# What a callback may hold of objects and lists, and of quotes: each takes a parser's time, whatever
-# is in it. An event about 350 participants has 1,000 and 10,000.
+# The brackets and quotes that a callback may hold: each costs the parser time, whatever is in it.
+# An event about 350 participants has 1,000 and 10,000.
 _MOST_BRACKETS, _MOST_QUOTES = 20_000, 60_000
 
 
@@ -145,7 +145,7 @@ def read_each[E: EventPart](body: bytes, kind: type[E]) -> list[E | None]:
         try:
             return kind.model_validate(content)
         except ValidationError:
-            logger.warning("an event of no shape that is known here is left out")
+            logger.warning("an event with an unknown shape is left out")
             return None
 
     brackets = body.count(b"{") + body.count(b"[")

@@ -56,7 +56,7 @@ class RecordingSteps:
 
     @property
     def first_notice(self) -> Notice:
-        """What a new recording begins with."""
+        """The state of the notice in a new recording."""
         return Notice.NONE if self._notice is None else Notice.ASKED
 
     async def go_on(self, call: Call, recording: Recording) -> Recording:

@@ -1,4 +1,4 @@
-"""What settings may have played to people: the audio at a URL, or a text that a voice speaks."""
+"""Sounds that settings name: the audio at a URL, or a text that a voice speaks."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What must hold of the rows of the table `friends`: the two rows of a friendship agree."""
+"""Rules for the rows of the table `friends`: the two rows of a friendship agree."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

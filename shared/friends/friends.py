@@ -79,8 +79,8 @@ class Friends:
 
     @property
     def finishers(self) -> Mapping[str, Finisher]:
-        """What ends the intents of asking, and of removing and blocking; and what removes what is
-        withdrawn."""
+        """The finishers of requests to add, remove and block; and of the removal of withdrawn
+        rows."""
         unfinished = UnfinishedDecisions(self._friendships, self._identities, self._invitations)
         return {**unfinished.finishers, **self._withdrawn.finishers}
 

@@ -1,4 +1,4 @@
-"""What a function folder declares of its HTTP operation, once: `serve` runs requests by it, and the
+"""The declaration of an HTTP operation in its function folder: `serve` runs requests by it, and the
 OpenAPI description (`shared.openapi`) is made from it.
 
 The type of each answer, and so its status, is what the handler is annotated to return.

@@ -6,11 +6,11 @@ again once the bot is there; an erasure of the bot removes it.
 
 No transaction holds a place and a mapping, because their partitions differ. So these hold:
 
-* Whoever takes a place writes it, with an attempt of their own, also if it is there.
-* Whoever gives a place back has read after that write that there is no such bot, and removes only
-  what they wrote. So does an erasure: it removes what it read while its mark stood.
-* Whoever has enrolled a bot writes the place after that. Whatever was about to remove it has read
-  an older version, and fails, however late it comes; or it was faster, and then the bots are
+* A request that takes a place writes it, with an attempt of its own, even if it is there.
+* A request that gives a place back has read after that write that there is no such bot, and removes
+  only what it wrote. So does an erasure: it removes what it read while its mark stood.
+* A request that has enrolled a bot writes the place after that. A removal that was on its way has
+  read an older version, so it fails, however late it comes; or it was faster, and then the bots are
   counted once more.
 
 An intent is there before the place is. Its finisher gives back a place whose bot was not enrolled,

@@ -1,4 +1,4 @@
-"""What must hold of the rows of the table `identities`: each ACS identity is one principal's.
+"""Rules for the rows of the table `identities`: each ACS identity belongs to one principal.
 
 ACS cannot list identities, so only those with a row are known here.
 """

@@ -1,4 +1,4 @@
-"""What must hold of the rows of meetings: each meeting is shared, and did not end long ago."""
+"""Rules for the rows of meetings: each meeting is shared, and did not end long ago."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Finds the meeting that an owner's own id stands for: our id is random, and a row leads to it.
+"""Finds a meeting by its owner's own id: a row leads from that to our id, which is random.
 
 The row of a meeting and the row that leads to it are written in one batch, and removed in one.
 """

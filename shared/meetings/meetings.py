@@ -81,7 +81,7 @@ class Meetings:
 
     @property
     def finishers(self) -> Mapping[str, Finisher]:
-        """What ends the intents of scheduling and cancelling."""
+        """The finishers of requests to schedule and to cancel."""
         return UnfinishedMeetings(
             self._scheduled, self._calls, self._updates, self._identities, self._now
         ).finishers

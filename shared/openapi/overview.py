@@ -1,4 +1,4 @@
-"""What the description says that no type and no docstring of a function does."""
+"""The words of the description that stand in no type and in no docstring of a function."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -16,7 +16,8 @@ _HEAD = """\
 # API
 Every route of the service. `python3 dev.py openapi` writes this page and
 [openapi.json](openapi.json) from the code. [Clients](clients.md) shows typed clients for TypeScript
-and Python. While the local stack runs, <http://127.0.0.1:7071/api/docs> shows the same routes, and
+and Python. [Architecture](architecture.md#words) explains words such as *realm* and *Teams resource
+account*. While the local stack runs, <http://127.0.0.1:7071/api/docs> shows the same routes, and
 you can try them there. (That page is Swagger UI, and loads nothing from elsewhere.)
 
 ## What holds for every route

@@ -49,7 +49,7 @@ def known_settings() -> frozenset[str]:
 
 
 def heading(environment: Mapping[str, str]) -> Iterator[str]:
-    """What the service runs on, and which settings are set; never to what."""
+    """What the service runs on, and the names of the settings that are set; never a value."""
     yield f"trusted-service {__version__}"
     yield f"python {platform.python_version()} on {platform.system()}"
     for package in _PACKAGES:

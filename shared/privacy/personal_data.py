@@ -49,7 +49,7 @@ class PersonalDataStore(Protocol):
 
 @dataclass(frozen=True)
 class Swept:
-    """What an erasure works on: tables that never touch what belongs to a person who came later.
+    """The stores of an erasure: on tables that never touch what belongs to a person who came later.
 
     Attributes:
         stores: all stores, on such tables.

@@ -1,4 +1,4 @@
-"""What must hold of shared calls: each listing has its record, and each record its listings."""
+"""Rules for shared calls: each listing has its record, and each record its listings."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace

@@ -111,7 +111,7 @@ class Invitations:
 
     @property
     def finishers(self) -> Mapping[str, Finisher]:
-        """What ends the intents of sharing and unsharing."""
+        """The finishers of requests to share and to unshare."""
         return UnfinishedSharings(self._calls, self._identities).finishers
 
     async def share(

@@ -247,5 +247,5 @@ def _invalid(where: str, field: str, message: str) -> InvalidRequest:
 
 
 def _principal(agent: AgentId) -> Principal:
-    """The principal as which Entra signs the agent in. The log has only its key."""
+    """The agent as a principal of Entra's own issuer. The log has only the key."""
     return Principal(Kind.USER, f"entra:{agent.tenant}", agent.object_id)

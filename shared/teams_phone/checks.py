@@ -1,4 +1,4 @@
-"""What must hold of the rows of the table `agents`."""
+"""Rules for the rows of the table `agents`."""
 
 from collections.abc import Collection, Iterable, Sequence
 

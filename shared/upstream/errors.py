@@ -1,4 +1,4 @@
-"""What a failed request to Azure means, where that is the same for every service.
+"""The meaning of failed requests to Azure that is the same for every service.
 
 An adapter first handles the failures that mean something of its own, and leaves the others to
 `problem_of`.

@@ -1,7 +1,7 @@
 """How people and identities are called: they ring, and accept, or do not.
 
 An identity may be called in two ways at once: as a person with a client, which is its far end, and
-as an app, which Event Grid tells. Whoever answers first is in the call.
+as an app, which Event Grid tells. The one that answers first is in the call.
 """
 
 import asyncio
