@@ -85,7 +85,7 @@ class SettingsReader:
         except (ValueError, RecursionError):
             entries = None
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-            self.fault(name, f"is no JSON list such as {example}")
+            self.fault(name, f"is not a JSON list such as {example}")
             return []
         return entries
 

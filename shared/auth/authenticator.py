@@ -30,7 +30,8 @@ class Authenticator:
         """The caller.
 
         Raises:
-            Unauthenticated: no credential is valid; the challenge tells a developer what to mend.
+            Unauthenticated: no credential is valid; the challenge says what is wrong, for a
+                developer.
             KeysUnavailable: the issuer's keys could not be fetched, so the token is not verified.
         """
         authorization = headers.get("authorization")

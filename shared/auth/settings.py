@@ -175,7 +175,7 @@ def _read_issuer(
     _check_user_claim(user_claim, fault)
     name_claim, roles_claim = get("AUTH_NAME_CLAIM") or "name", get("AUTH_ROLES_CLAIM") or "roles"
     if '"' in roles_claim and not _QUOTED_PATH.fullmatch(roles_claim):
-        fault("AUTH_ROLES_CLAIM", 'is no path such as resource_access."my.api".roles')
+        fault("AUTH_ROLES_CLAIM", 'is not a path such as resource_access."my.api".roles')
     return Issuer(
         url=url,
         audiences=audiences,

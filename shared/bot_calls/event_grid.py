@@ -163,5 +163,5 @@ def read_grid_events(body: bytes) -> list[GridEvent]:
     """
     events = read_each(body, GridEvent)
     if not any(events):
-        raise InvalidRequest("The body is no array of events in Event Grid's schema.")
+        raise InvalidRequest("The body is not an array of events in Event Grid's schema.")
     return [event or _UNREADABLE for event in events]

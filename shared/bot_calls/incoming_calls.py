@@ -250,7 +250,7 @@ class IncomingCalls:
         """Remove and end the call if its bot or its caller was erased, or is being erased.
 
         Returns:
-            The result that tells so; None if neither was.
+            The result for an erasure; None if neither was erased.
         """
         refusal = await self._routing.refusal_of(route)
         if refusal is None:

@@ -19,7 +19,7 @@ _MENU_FORMAT = (
     ' with a "prompt" beside them, said like "say"'
 )
 _NO_GREETING = f"is neither an https URL nor a text of at most {MAX_TEXT_LENGTH} characters"
-_NO_VOICE = f"is no name of a voice such as {DEFAULT_VOICE}"
+_NO_VOICE = f"is not the name of a voice such as {DEFAULT_VOICE}"
 _NEEDED_BY_MENU = "is missing, and {} needs it: it says which keys to press"
 _BOTS_FORMAT = (
     'has to be JSON such as {"helpdesk": {"greeting": "a text, or an https URL", "menu": {…},'

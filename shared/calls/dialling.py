@@ -73,7 +73,7 @@ _FAULTS = {
     "user": "has no identity here",
     "bot": "has no identity here",
     "phoneNumber": "may not be called from here",
-    "agent": "is no agent of the tenant of the call's Teams resource account",
+    "agent": "is not an agent of the tenant of the call's Teams resource account",
 }
 _OTHERS_LATER = "invite the others once it is connected"
 _HINTS = {
@@ -231,7 +231,7 @@ class Dialling:
                 raise NotConfigured("TEAMS_RESOURCE_ACCOUNTS has no account of the caller's realm.")
             named = next((one for one in accounts if one.name == name), None)
             if named is None:
-                fault = "is no name of a Teams resource account of the caller's realm"
+                fault = "is not the name of a Teams resource account of the caller's realm"
                 raise _invalid(fault, "from")
             return named
         if caller_id is not None:
@@ -243,7 +243,7 @@ class Dialling:
     def _caller_id(self, requested: str | None) -> str:
         """The number of the resource that the called phones show."""
         if requested is not None and requested != self._settings.caller_id:
-            raise _invalid("is no number of this service", "callerId")
+            raise _invalid("is not a number of this service", "callerId")
         if not self._settings.caller_id:
             raise NotConfigured("CALLER_ID_NUMBER is not set.")
         return self._settings.caller_id

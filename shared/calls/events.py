@@ -130,7 +130,7 @@ def read_events(body: bytes) -> list[CallEvent]:
     """
     events = [event for event in read_each(body, CallEvent) if event is not None]
     if not events:
-        raise InvalidRequest("The body is no array of events about a call.")
+        raise InvalidRequest("The body is not an array of events about a call.")
     return events
 
 

@@ -104,7 +104,7 @@ class Recording:
 
     @property
     def is_open_in_acs(self) -> bool:
-        """May ACS be recording, as far as it has told?"""
+        """May ACS be recording, as far as it has reported?"""
         return self.acs_id is not None and not self.is_stopped
 
     @property

@@ -112,7 +112,7 @@ class CallRemoval:
 
         Args:
             places: as for `Sweeps`.
-            reconcile: tells of a call without an end whether it has one after all.
+            reconcile: finds out whether a call without a recorded end has ended after all.
         """
 
         async def remove(row: Row) -> None:

@@ -60,13 +60,13 @@ class CallSettings:
 def read_call_settings(reader: SettingsReader) -> CallSettings:
     caller_id = reader.text("CALLER_ID_NUMBER")
     if caller_id and not E164.fullmatch(caller_id):
-        reader.fault("CALLER_ID_NUMBER", "is no number such as +14255550100")
+        reader.fault("CALLER_ID_NUMBER", "is not a number such as +14255550100")
     prefixes = _items_or_none("DIAL_PREFIXES", reader)
     if not all(_PREFIX.fullmatch(prefix) for prefix in prefixes):
-        reader.fault("DIAL_PREFIXES", "is no list such as +1425,+44; none by default")
+        reader.fault("DIAL_PREFIXES", "is not a list such as +1425,+44; none by default")
     hosts = frozenset(host.lower() for host in _items_or_none("PLAY_SOURCE_HOSTS", reader))
     if not all(_HOST.fullmatch(host) for host in hosts):
-        reader.fault("PLAY_SOURCE_HOSTS", "is no list of host names such as sounds.example.com")
+        reader.fault("PLAY_SOURCE_HOSTS", "is not a list of host names such as sounds.example.com")
     return CallSettings(
         caller_id=caller_id,
         standalone=reader.flag("STANDALONE_CALLS", default=True),

@@ -126,7 +126,7 @@ class Friendships:
 
     async def counted(self, owner: Principal, most: int) -> list[Value | None]:
         """The states of at least `most` of those about whom the owner has decided, if there are so
-        many; else of all. A no counts while it is told (`Friendship.told`).
+        many; else of all. A no counts as long as it is shown to its owner (`Friendship.told`).
 
         One query for each 1,000, which reads nothing else of them.
         """

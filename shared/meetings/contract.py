@@ -44,7 +44,7 @@ class _TeamsLink(Checked):
 def _teams_link(url: str) -> str:
     link = teams_link(url)
     if link is None:
-        raise ValueError("is no link to join a Teams meeting")
+        raise ValueError("is not a link to join a Teams meeting")
     return link
 
 

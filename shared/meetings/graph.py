@@ -253,8 +253,8 @@ class GraphApi:
         # An object id names a person, so a caller's stays out of the logs.
         organizer_id = organizer if organizer == self._organizer else "<object id of the caller>"
         return OrganizerRefused(
-            "the organizer is no user of the app's tenant, has no licence for Teams, or no access"
-            " policy lets the app act for them. Grant one in Teams PowerShell:"
+            "the organizer is not a user of the app's tenant, has no licence for Teams, or no"
+            " access policy lets the app act for them. Grant one in Teams PowerShell:"
             f" New-CsApplicationAccessPolicy -Identity trusted-service -AppIds {app_id}; then"
             " Grant-CsApplicationAccessPolicy -PolicyName trusted-service -Identity"
             f" {organizer_id}; it takes up to 30 minutes"

@@ -70,7 +70,7 @@ def _stops_early(url: str, parts: SplitResult) -> bool:
         return not parts.path.removeprefix(_SHORT).strip("/")
     first, *rest = parts.path.removeprefix(_LONG).split("/")
     thread = _text(first)
-    if not thread.startswith(_THREAD_PREFIX):  # some other form, or cut off before it can be told
+    if not thread.startswith(_THREAD_PREFIX):  # some other form, or cut off too early to know
         return _THREAD_PREFIX.startswith(thread)
     is_whole = "@thread." in thread and bool(rest) and rest[0].isdecimal()
     return not is_whole or any(

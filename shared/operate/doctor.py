@@ -103,12 +103,12 @@ def _notes_on_bots(settings: Settings) -> list[str]:
     """Why calls to bots are not answered: they need Event Grid, a greeting and a callback URL."""
     bots = settings.bot_calls
     if bots.can_verify_event_grid and not bots.answers_calls:
-        return ["note: calls to bots are told of, and not answered: BOT_GREETING is not set"]
+        return ["note: calls to bots are reported, but not answered: BOT_GREETING is not set"]
     if bots.can_verify_event_grid and not settings.calls.callback_base:
-        return ["note: calls to bots are told of, and not answered: CALLBACK_BASE_URL is not set"]
+        return ["note: calls to bots are reported, but not answered: CALLBACK_BASE_URL is not set"]
     if bots.answers_calls and not bots.can_verify_event_grid:
         return [
-            "note: nobody tells of calls to bots:"
+            "note: calls to bots are not reported:"
             " neither EVENT_GRID_KEY nor EVENT_GRID_AUDIENCE is set"
         ]
     return []

@@ -46,7 +46,7 @@ async def _revoke(assignments: Assignments, account: ResourceAccount) -> str:
 
 
 _MISSING = "missing: run this with grant"
-_OF_USER = "missing: this id is assigned as a user, so it is no resource account's"
+_OF_USER = "missing: this id is assigned as a user, so it is not a resource account"
 _ACTS: dict[str, Act] = {"grant": _grant, "check": _check, "revoke": _revoke}
 USAGE = f"usage: python -m shared.operate.teams_phone {' | '.join(_ACTS)} [id or name ...]"
 

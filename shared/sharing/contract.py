@@ -38,7 +38,7 @@ def _within_range(moment: datetime) -> datetime:
 def _rfc3339_text(moment: object) -> object:
     """Accept text that begins with a date; pydantic also takes a number, or its text, as a time."""
     if not isinstance(moment, str) or not _DATE.match(moment):
-        raise ValueError("is no time such as 2027-01-31T10:00:00Z")
+        raise ValueError("is not a time such as 2027-01-31T10:00:00Z")
     return moment
 
 

@@ -122,7 +122,7 @@ class Agents:
             raise
         added = await change_row(self._table, partition, agent.row_key, _confirmed)
         if added.now is None or Agent.of(added.now).state is not State.ADDED:
-            raise Conflict  # the intent stays: ACS is told once more what the rows say
+            raise Conflict  # the intent stays, so Tidy asks ACS again for what the rows say
         await self._assigned.end(intent)
         audit.record("agent-added", caller.principal, _principal(agent))
         return Agent.of(added.now), adding.written
@@ -230,7 +230,7 @@ class Agents:
 
 def _object_id(text: str) -> str:
     if not is_guid(text):
-        raise _invalid("path", "objectId", "is no object id of Entra, which is a GUID")
+        raise _invalid("path", "objectId", "is not an object id of Entra, which is a GUID")
     return text.lower()
 
 

@@ -102,7 +102,7 @@ class AssignedAgents:
         marked = (await change_row(self._table, partition, agent.row_key, mark)).now
         await self.tell_acs(agent)
         if marked is not None and Agent.of(marked).state is State.REMOVING:
-            # If somebody has added them again, ACS is told so by their request.
+            # If somebody has added them again, that request asks ACS.
             with contextlib.suppress(RowChanged):
                 await self._table.remove_unchanged(marked)
 

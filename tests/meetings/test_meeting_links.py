@@ -92,7 +92,7 @@ async def test_what_is_no_link_of_teams_is_refused(
     [fault] = reply.json["errors"]
     assert (fault["field"], fault["message"]) == (
         "joinWebUrl",
-        "is no link to join a Teams meeting",
+        "is not a link to join a Teams meeting",
     )
 
 

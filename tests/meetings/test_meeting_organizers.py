@@ -192,7 +192,7 @@ async def test_an_organizer_who_is_nobody_is_told(
     refused = await schedule(doctor, "visit")
 
     assert (refused.status, refused.json["code"]) == (503, "organizer-refused")
-    assert "is no user of the app's tenant" in host.log.read_text()
+    assert "is not a user of the app's tenant" in host.log.read_text()
 
 
 async def test_an_app_whose_token_graph_does_not_take_is_told(

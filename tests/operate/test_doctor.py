@@ -103,7 +103,7 @@ async def test_it_says_how_the_app_is_let_hold_meetings(
     grant = f"Grant-CsApplicationAccessPolicy -PolicyName trusted-service -Identity {organizer};"
     assert grant in no_policy
     for line in (unlicensed, unknown):
-        assert "is no user of the app's tenant, has no licence for Teams, or no access" in line
+        assert "is not a user of the app's tenant, has no licence for Teams, or no access" in line
     assert "it limits us just now" in throttled
     assert nobody.startswith("ok    graph")
     assert "is it running" in gone
