@@ -1,4 +1,5 @@
-"""Rules of dialling: whom a caller may call, with which caller id, and what may be played.
+"""Rules of dialling: which people and numbers a caller may call, with which caller id, and what may
+be played.
 
 The owner of the resource pays for calls to phone numbers: none may be called unless the settings
 allow its prefix.

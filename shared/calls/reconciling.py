@@ -30,7 +30,8 @@ _MINUTE = timedelta(minutes=1)
 FIRST_LOOK, _LONGEST_PAUSE = timedelta(minutes=5), timedelta(hours=1)
 # Questions of one run of Tidy, which runs every five minutes.
 _MOST_OF_A_RUN, _RUN = 50, timedelta(minutes=4)
-# So often a claim is tried if events change the record meanwhile; they tell that the call goes on.
+# How often a claim is tried if events change the record meanwhile; they show that the call is
+# ongoing.
 _TRIES = 3
 # While events come, the record is up to date.
 _QUIET = timedelta(seconds=10)

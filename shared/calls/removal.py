@@ -189,8 +189,8 @@ class CallRemoval:
         await self._remove(index.partition_key, index)
 
     async def _remove(self, owner: str, index: Row) -> None:
-        """Remove a call of an index. The request row goes first, as `begin` expects; the index row
-        goes last, so that a removal that dies is found and repeated."""
+        """Remove a call of an index: first the request row, as `begin` expects, and last the index
+        row, so that a removal that dies is found and repeated."""
         call_id, bot_caller_key = str(index.values["callId"]), index.values.get("guest")
         request = await self.find_request(owner, index)
         if request is not None:

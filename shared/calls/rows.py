@@ -217,8 +217,8 @@ class Call:
     def with_room(self, now: datetime, *, is_urgent: bool = False) -> "Call | None":
         """The call with room for another action; None if no recorded one may make room.
 
-        The oldest finished action goes, but no invitation whose request may still be repeated, and
-        not the bot's latest.
+        The oldest finished action is dropped, but never an invitation whose request may still be
+        repeated, or the bot's latest action.
 
         Args:
             is_urgent: whether an action may make room, too, whose end was never reported; and if

@@ -55,7 +55,8 @@ class WithdrawnRequests:
     async def remove(self, row: Row) -> None:
         """Remove a row and its counterpart, if both are over.
 
-        The other's goes first: as long as one is left, an intent or a sweep finds it.
+        The other person's row is removed first: as long as one is left, an intent or a sweep finds
+        it.
 
         Raises:
             RowChanged: one was written since it was read.

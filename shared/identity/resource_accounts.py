@@ -1,5 +1,5 @@
-"""Teams resource accounts: the accounts with a Teams phone number that this service calls as, and
-answers for (the setting `TEAMS_RESOURCE_ACCOUNTS`)."""
+"""Teams resource accounts: Teams accounts with a phone number that no person signs in to. This
+service calls as such accounts, and answers for them (the setting `TEAMS_RESOURCE_ACCOUNTS`)."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -223,7 +223,8 @@ class DataCheck:
         return row if suspect.rule.kind in kinds else None
 
     async def _subjects_of_intents(self) -> set[str]:
-        """All of them; there are few, since each goes when its change or its call has ended."""
+        """All of them; there are few, because each is removed when its change or its call has
+        ended."""
         return {
             str(row.values.get("subject", ""))
             async for rows in self._pages(INTENTS)

@@ -1,8 +1,9 @@
 """Rows of the table `agents`, and what they mean.
 
-An agent is `adding` from before ACS is asked until ACS has taken them, then `added`, and `removing`
-until ACS has ended that; then the row goes. ACS knows an agent once, whatever number of realms has
-added them: each realm has a row of its own.
+An agent is a Teams user who takes calls of Teams resource accounts. Their row is `adding` from
+before ACS is asked until ACS has accepted them, then `added`; and `removing` until ACS has removed
+them, and then the row is removed. ACS knows an agent once, even if several realms have added them:
+each realm has a row of its own.
 """
 
 from dataclasses import dataclass, replace
