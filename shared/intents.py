@@ -181,7 +181,7 @@ class Intents:
         return Intent.of(await self._table.insert_if_absent(_shard(kind, subject), row_key, values))
 
     async def expect(self, kind: str, subject: str, due_at: datetime) -> None:
-        """Write an intent that all requests share which expect the same kind and subject then.
+        """Write an intent that is due then. All requests for the same kind and subject share it.
 
         Only its finisher ends it. One write.
         """

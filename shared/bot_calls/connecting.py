@@ -31,7 +31,7 @@ class Connecting:
             CallRefused: nobody can be connected; it says why.
         """
         if call.account is not None and isinstance(choice, Connect):
-            # Phones and agents can be added to such a call. Users of ACS are not documented.
+            # Phones and agents can be added to it. For users of ACS nothing is documented.
             logger.warning("a menu connects to a user, and a Teams account was called")
             raise CallRefused(reasons.AGENTS_ONLY)
         if call.account is None and isinstance(choice, ConnectAgent):

@@ -49,7 +49,7 @@ class IncomingCallResult(StrEnum):
     ANSWERED = "answered"  # now, or after an earlier delivery
     IGNORED = "ignored"  # the event is not about an incoming call
     NO_BOT = "no-bot"  # the call is not for a bot
-    STANDALONE = "standalone"  # only calls to Teams resource accounts are answered, and it is none
+    STANDALONE = "standalone"  # only calls to Teams resource accounts are answered here
     STRANGER = "stranger"  # the caller is not of the bot's realm: calls never cross realms
     LATE = "late"  # the call does not ring any more
     MISSED = "missed"  # ACS did not let us answer the call

@@ -47,7 +47,8 @@ class CallGone(Exception):
 
 
 class NotInAcs(CallGone):
-    """ACS does not know what was named. Only if that was the call itself has the call ended."""
+    """ACS does not know what was named. It means that a call has ended only if the call itself was
+    named."""
 
 
 def call_automation_client(

@@ -164,7 +164,7 @@ class Dialling:
             [(raw_id, name)] = (await self.resolve(realm, [target], "")).items()
             return Invitee(raw_id, name, self._caller_id(None) if not name else None)
         if target.agent is None and target.phone_number is None:
-            # Phones and agents can be added to it. Users of ACS are not documented.
+            # Phones and agents can be added to it. For users of ACS nothing is documented.
             fault = "cannot be invited to a call of a Teams resource account: agents and phones can"
             raise _invalid(fault, target.field)
         if target.agent is not None:

@@ -1,4 +1,4 @@
-"""Finishes requests to begin or to end a friendship that died, for the timer `Tidy`."""
+"""Finishes dead requests to begin or to end a friendship, for the timer `Tidy`."""
 
 from collections.abc import Mapping
 from datetime import datetime

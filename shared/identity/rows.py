@@ -147,7 +147,7 @@ def identity_of(row: Row) -> Identity:
     named_at = values.get("namedAt")
     if not isinstance(created_at, datetime):
         raise TypeError("an identity row whose createdAt is no time")
-    first_version = milliseconds(created_at)  # later friends copy it, so it is announced
+    first_version = milliseconds(created_at)  # later friends copy it: it needs no announcement
     version = int(str(values.get("version", first_version)))
     return Identity(
         communication_user_id=str(values["communicationUserId"]),

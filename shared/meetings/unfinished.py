@@ -1,4 +1,4 @@
-"""Finishes requests to schedule and to cancel that died, for the timer `Tidy`."""
+"""Finishes dead requests to schedule and to cancel, for the timer `Tidy`."""
 
 import logging
 from collections.abc import Callable, Mapping

@@ -52,7 +52,7 @@ def teams_notes(settings: Settings) -> list[str]:
 
 
 def administrators_lines(accounts: Sequence[ResourceAccount], resource_id: str) -> list[str]:
-    """What the administrator of the tenant runs in Teams PowerShell, and has to do otherwise."""
+    """The administrator's lines for Teams PowerShell, and the other things to do there."""
     tied = f"-ApplicationId BOT_APP_ID -AcsResourceId {resource_id}"
     lines = [
         "New-CsOnlineApplicationInstance -UserPrincipalName NAME@DOMAIN -DisplayName NAME"

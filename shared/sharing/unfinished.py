@@ -1,4 +1,4 @@
-"""Finishes requests to share and to unshare that died, for the timer `Tidy`."""
+"""Finishes dead requests to share and to unshare, for the timer `Tidy`."""
 
 from collections.abc import Mapping
 
