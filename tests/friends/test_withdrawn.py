@@ -21,7 +21,8 @@ from tests.friends.test_friends_interleaved import _check, pairs, wishes
 from tests.support.deeds import Wish
 from tests.support.interleaving import Schedule
 from tests.support.memory_tables import memory_clients
-from tests.support.world import WHO, World, searching
+from tests.support.realms import WHO
+from tests.support.world import World, searching
 
 pytestmark = pytest.mark.usefixtures("no_pauses")
 

@@ -13,7 +13,8 @@ from shared.tables import INVITATIONS
 from tests.support.deeds import Wish
 from tests.support.interleaving import Schedule
 from tests.support.memory_tables import memory_clients
-from tests.support.world import SPACE, World
+from tests.support.realms import SPACE
+from tests.support.world import World
 
 ANN, BEN = 0, 1
 # The intent, the owner's row, the record, and the rows of owner and space.

@@ -26,7 +26,8 @@ from shared.tables import INVITATIONS, SHARED_CALLS
 from tests.support.deeds import Wish
 from tests.support.interleaving import Schedule
 from tests.support.memory_tables import memory_clients
-from tests.support.world import GROUP, SPACE, World
+from tests.support.realms import GROUP, SPACE
+from tests.support.world import World
 
 ANN, BEN = 0, 1
 FRIENDS = Audience(friends=True)

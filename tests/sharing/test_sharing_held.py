@@ -7,7 +7,8 @@ from shared.tables import INVITATIONS, SHARED_CALLS
 from tests.support.deeds import Wish
 from tests.support.interleaving import Schedule
 from tests.support.memory_tables import memory_clients
-from tests.support.world import SPACE, World
+from tests.support.realms import SPACE
+from tests.support.world import World
 
 ANN, BEN, CAT = 0, 1, 2
 

@@ -19,9 +19,10 @@ from tests.support import sampling
 from tests.support.deeds import Deed, Wish
 from tests.support.interleaving import Schedule
 from tests.support.memory_tables import memory_clients
+from tests.support.realms import SPACE
 from tests.support.stack import Stack
 from tests.support.storage import azurite_clients
-from tests.support.world import SPACE, World, searching
+from tests.support.world import World, searching
 
 EXAMPLES = 20
 AZURITE_EXAMPLES = 3

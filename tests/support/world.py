@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -23,14 +23,14 @@ from shared.identity.token_policy import Policy
 from shared.identity.tokens import Tokens
 from shared.intents import SHARDS, Intents
 from shared.keys import principal_key
-from shared.principals import Caller, Kind, Principal
+from shared.principals import Caller, Principal
 from shared.privacy.personal_data import Check, PersonalData, PersonalDataStore, Swept
 from shared.problems import BeingErased, Conflict, Problem
 from shared.sharing.audiences import Audience
 from shared.sharing.group_calls import GroupCalls
 from shared.sharing.invitations import Invitations
 from shared.sharing.retention import SharedCallRetention
-from shared.sharing.rows import CallKind, call_key, space_key
+from shared.sharing.rows import CallKind, call_key
 from shared.sharing.shared_calls import SharedCalls
 from shared.sweeping import SweptTable
 from shared.tables import (
@@ -42,17 +42,15 @@ from shared.tables import (
     SHARED_CALLS,
     Table,
 )
-from tests.support import sampling
+from tests.support import realms, sampling
 from tests.support.deeds import Decisions, Deed, Wish
 from tests.support.fake_acs import FakeAcs
 from tests.support.interleaving import Instance, Schedule, Stopped
+from tests.support.memory_tables import MemoryTable
+from tests.support.realms import GROUP, SPACE, WHO, person
 
-WHO = ("ann", "ben", "cat", "dan")
 AT_ONCE = 3
-SPACE = "lounge"
-GROUP = "11111111-2222-4333-8444-555555555555"
 VOIP = frozenset({"voip"})
-_worlds = itertools.count()
 
 
 def searching(examples: int) -> settings:
@@ -88,9 +86,11 @@ class World(Decisions):
     def __init__(self, clients: Mapping[str, Any], schedule: Schedule) -> None:
         """
         Args:
-            clients: of the tables, by name: such as `azurite_clients` or `memory_clients`.
+            clients: of the tables, by name: such as `azurite_clients`, which many worlds share, so
+                each has a realm of its own; or `memory_clients`, which no two worlds share.
         """
-        self.realm = next(realm for n in _worlds if _in_order(realm := f"interleaved {n}"))
+        in_memory = isinstance(clients[IDENTITIES], MemoryTable)
+        self.realm = realms.first() if in_memory else realms.another()
         self.schedule = schedule
         super().__init__()
         self._clients = clients
@@ -101,7 +101,7 @@ class World(Decisions):
         self._names = itertools.count(1)
 
     def principal(self, who: int) -> Principal:
-        return Principal(Kind.USER, self.realm, f"{WHO[who]} of {self.realm}")
+        return person(self.realm, WHO[who])
 
     def caller(self, who: int, name: str | None = None) -> Caller:
         """Somebody who has signed in just now; bearer tokens' times are whole seconds."""
@@ -324,17 +324,3 @@ class World(Decisions):
     def table(self, name: str) -> Table:
         """A table, for `quietly`."""
         return Table(Instance(self.schedule).client(self._clients[name]))
-
-
-def _in_order(realm: str) -> bool:
-    """Rows are read, and written, in the order of their keys, which has to be the same in every
-    world, or Hypothesis could repeat nothing."""
-    everybody = [Principal(Kind.USER, realm, f"{who} of {realm}") for who in WHO]
-    keys = itertools.chain(map(principal_key, everybody), [space_key(realm, SPACE)])
-    calls = (call_key(who, CallKind.GROUP_CALL, GROUP) for who in everybody[:2])
-    return _ascend(keys) and _ascend(calls)
-
-
-def _ascend(keys: Iterable[str]) -> bool:
-    """Makes no more of the keys than it needs: of a hundred realms one will do."""
-    return all(one < other for one, other in itertools.pairwise(keys))
