@@ -136,6 +136,11 @@ def parser(
         action="store_true",
         help="for programs: also stop when standard input ends, as it does when they are killed",
     )
+    run.add_argument(
+        "--in-memory",
+        action="store_true",
+        help="for programs: what is in tables is gone with the stack, and there are no blobs",
+    )
 
     test = commands.add_parser("test", help="run every test, or those that pytest arguments select")
     test.add_argument("pytest_arguments", nargs=argparse.REMAINDER, metavar="PYTEST_ARGUMENT")

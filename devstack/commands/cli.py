@@ -65,6 +65,7 @@ def _run(arguments: argparse.Namespace) -> int:
             with_host=not arguments.without_host,
             redirect_schemes=arguments.redirect_scheme,
             stop_with_stdin=arguments.stop_with_stdin,
+            in_memory=arguments.in_memory,
             report=_print_error,
             ready=lambda plan: _print(ready_report(plan, arguments.state is None)),
         )

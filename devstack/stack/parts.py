@@ -46,8 +46,7 @@ class Part:
 def emulators(plan: Plan) -> tuple[Part, ...]:
     """The parts that can start at the same time, because they need no other part."""
     parts = (_issuer(plan), _tables(plan), _acs(plan), _graph(plan), _web(plan))
-    # The Core Tools keep in blobs when timers ran; our own host keeps it in memory.
-    return parts if plan.with_host else (*parts, _blobs(plan))
+    return (*parts, _blobs(plan)) if plan.with_blobs else parts
 
 
 def _issuer(plan: Plan) -> Part:
@@ -68,14 +67,14 @@ def _issuer(plan: Plan) -> Part:
 
 
 def _tables(plan: Plan) -> Part:
-    return _azurite(plan, "tables", "table", plan.folder.tables)
+    return _azurite(plan, "tables", "table", None if plan.in_memory else plan.folder.tables)
 
 
 def _blobs(plan: Plan) -> Part:
     return _azurite(plan, "blobs", "blob", plan.folder.blobs)
 
 
-def _azurite(plan: Plan, name: str, service: str, folder: Path) -> Part:
+def _azurite(plan: Plan, name: str, service: str, folder: Path | None) -> Part:
     port = plan.ports[name]
     # Any answer to a request without credentials is good.
     probe = Probe(port, f"/{azurite.ACCOUNT}", accepted=range(100, 500))

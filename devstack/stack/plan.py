@@ -48,6 +48,7 @@ class Plan:
 
     Args:
         redirect_schemes: of native apps, to which the issuer may redirect.
+        in_memory: whether tables are gone with the stack, which then has no blobs.
     """
 
     folder: StateFolder
@@ -55,6 +56,12 @@ class Plan:
     certificates: Certificates
     with_host: bool
     redirect_schemes: Sequence[str] = ()
+    in_memory: bool = False
+
+    @property
+    def with_blobs(self) -> bool:
+        """The Core Tools keep in blobs when timers ran; our own host keeps it in memory."""
+        return not self.with_host and not self.in_memory
 
     @property
     def web(self) -> str:
@@ -159,7 +166,8 @@ class Plan:
         """The content of stack.json: everything that a program needs to use this stack."""
         key = issuer_key(self.folder.issuer_key)
         return {
-            **({"api": self.api} if self.with_host else self._for_other_hosts()),
+            **({"api": self.api} if self.with_host else {}),
+            **(self._for_other_hosts() if self.with_blobs else {}),
             "web": self.web,
             "issuer": self.issuer,
             "issuerTls": self.issuer_tls,

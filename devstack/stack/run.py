@@ -33,6 +33,7 @@ async def run(
     with_host: bool,
     redirect_schemes: Sequence[str],
     stop_with_stdin: bool,
+    in_memory: bool,
     report: Report,
     ready: Callable[[Plan], None],
 ) -> bool:
@@ -42,6 +43,7 @@ async def run(
         ports: as `choose_ports` takes them.
         redirect_schemes: of native apps, to which the issuer may redirect.
         stop_with_stdin: whether the end of standard input asks it to stop.
+        in_memory: whether tables are gone with the stack, which then has no blobs.
         report: called with sentences for the person at the terminal.
         ready: called once, when every part answers and stack.json is written.
 
@@ -61,7 +63,7 @@ async def run(
             prepared = _prepare(folder, ports, with_host=with_host, fresh=fresh)
         except OSError as error:
             raise folder.unwritable(error) from error
-        plan = Plan(folder, *prepared, with_host, redirect_schemes)
+        plan = Plan(folder, *prepared, with_host, redirect_schemes, in_memory)
         if names := overridden(os.environ, plan.settings()):
             report(
                 "note: not taken from the environment, because the stack sets them, or another "

@@ -18,9 +18,9 @@ from tests.support.table_proxy import TableProxy
 
 
 @pytest.fixture(scope="module")
-def own_stack(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def own_stack(stack: Stack) -> Iterator[Stack]:
     """The stack with tables in which nothing is of other tests."""
-    with own_tables(stack, tmp_path_factory.mktemp("tables")) as own:
+    with own_tables(stack) as own:
         yield own
 
 

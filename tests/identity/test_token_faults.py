@@ -1,8 +1,7 @@
 """Trouble behind the service is told truthfully, in time, and never makes a second identity."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
+from collections.abc import Iterator
 from subprocess import PIPE, Popen
 
 import aiohttp
@@ -174,13 +173,13 @@ async def test_an_identity_in_the_making_is_finished_after_its_request_gave_up(
     assert after["created"] - before["created"] == 1
 
 
-@pytest.fixture
-async def bare_tables(tmp_path: Path) -> AsyncIterator[str]:
-    """An Azurite of the test's own, in which nobody has made a table."""
+@pytest.fixture(scope="module")
+def bare_tables() -> Iterator[str]:
+    """An Azurite in which nobody has made a table, and nobody makes one."""
     port = free_port()
-    command = azurite.command(port=port, folder=tmp_path)
+    command = azurite.command(port=port, folder=None)
     with Popen(command, cwd=ROOT, stdin=PIPE) as process:
-        await asyncio.to_thread(wait_until_open, port)
+        wait_until_open(port)
         yield azurite.connection_string(port)
         process.kill()
 

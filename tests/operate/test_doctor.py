@@ -166,9 +166,9 @@ async def test_what_does_not_work_is_named_with_its_fix(
 
 
 @pytest.fixture
-async def bare_tables(tmp_path: Path) -> AsyncIterator[str]:
+async def bare_tables() -> AsyncIterator[str]:
     port = free_port()
-    with Popen(azurite.command(port=port, folder=tmp_path), cwd=ROOT, stdin=PIPE) as process:
+    with Popen(azurite.command(port=port, folder=None), cwd=ROOT, stdin=PIPE) as process:
         wait_until_open(port)
         yield azurite.connection_string(port)
         process.kill()
@@ -233,8 +233,8 @@ def test_a_machine_where_nobody_is_signed_in_is_told_how(tmp_path: Path) -> None
 
 
 @pytest.fixture
-def other_tables(stack: Stack, tmp_path: Path) -> Iterator[Stack]:
-    with own_tables(stack, tmp_path) as other:
+def other_tables(stack: Stack) -> Iterator[Stack]:
+    with own_tables(stack) as other:
         yield other
 
 

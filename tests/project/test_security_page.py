@@ -7,7 +7,6 @@ import subprocess
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import aiohttp
 import pytest
@@ -111,14 +110,14 @@ def handshake() -> dict[str, object]:
 
 
 @pytest.fixture
-def two_keys(stack: Stack, tmp_path: Path) -> Iterator[tuple[Stack, Stack]]:
+def two_keys(stack: Stack) -> Iterator[tuple[Stack, Stack]]:
     """The stack with tables of an account with two keys, by the first and by the second."""
     port, second = free_port(), azurite.ACCOUNT_KEY[::-1].strip("=") + "=="
     environment = {
         **os.environ,
         "AZURITE_ACCOUNTS": f"{azurite.ACCOUNT}:{azurite.ACCOUNT_KEY}:{second}",
     }
-    command = azurite.command(port=port, folder=tmp_path)
+    command = azurite.command(port=port, folder=None)
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.PIPE) as process:
         try:
             wait_until_open(port)

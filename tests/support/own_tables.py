@@ -4,7 +4,6 @@ import asyncio
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from devstack.stack import azurite
 from shared.operate.provision import provision
@@ -14,11 +13,11 @@ from tests.support.stack import ROOT, Stack, wait_until_open
 
 
 @contextmanager
-def own_tables(stack: Stack, folder: Path) -> Iterator[Stack]:
+def own_tables(stack: Stack) -> Iterator[Stack]:
     """The stack with other tables, which end with all that is in them."""
     port = free_port()
     with subprocess.Popen(
-        azurite.command(port=port, folder=folder), cwd=ROOT, stdin=subprocess.PIPE
+        azurite.command(port=port, folder=None), cwd=ROOT, stdin=subprocess.PIPE
     ) as process:
         try:
             wait_until_open(port)

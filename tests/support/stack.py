@@ -28,6 +28,8 @@ from tests.support.ports import free_port
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
+# Tests start hosts themselves, and no stack of theirs is started again.
+_STACK_OPTIONS = ("--without-host", "--in-memory", "--stop-with-stdin")
 
 
 @dataclass(frozen=True)
@@ -92,13 +94,13 @@ class Stack:
         self.folder.mkdir()
         ports = {name: free_port() for name in DEFAULT_PORTS}
         (self.folder / "ports.json").write_text(json.dumps(ports))
-        command = [sys.executable, "dev.py", "run", "--ports", "auto", "--without-host"]
+        command = [sys.executable, "dev.py", "run", "--ports", "auto"]
         # Tests say which resource accounts there are: with one, phones are called as it, also
         # together with nobody else; and with several issuers it has to be of one's tenant.
         environment = {**os.environ, "TEAMS_RESOURCE_ACCOUNTS": ""}
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [*command, "--state", str(self.folder), "--stop-with-stdin"],
+                [*command, "--state", str(self.folder), *_STACK_OPTIONS],
                 cwd=ROOT,
                 env=environment,
                 stdin=subprocess.PIPE,  # its end is ours, so the stack does not outlive a kill

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,7 +11,6 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
-from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 import pytest
@@ -237,13 +235,12 @@ def test_a_stack_whose_standard_input_ends_stops(tmp_path: Path) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == b"started\n"
         stack = json.loads((state / "stack.json").read_text())
-        pids, blobs = stack["pids"], stack["blobsConnectionString"]
-        port = urlsplit(blobs.partition("BlobEndpoint=")[2]).port
-        socket.create_connection(("127.0.0.1", port), timeout=10).close()
+        pids = stack["pids"]
         process.kill()
 
     until(lambda: all(map(is_gone, pids.values())), 20, "the stack of a killed test run is gone")
-    assert set(pids) == {"dev", "issuer", "tables", "blobs", "acs", "graph", "web"}
+    assert set(pids) == {"dev", "issuer", "tables", "acs", "graph", "web"}
+    assert "blobsConnectionString" not in stack  # nobody starts the Core Tools in a test
 
 
 def _addresses(stack: dict[str, Any]) -> set[str]:

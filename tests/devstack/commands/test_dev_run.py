@@ -10,6 +10,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 from urllib.error import HTTPError
+from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 import pytest
@@ -133,6 +134,9 @@ def test_a_stop_during_the_start_leaves_nothing_behind(dev_run: Start, tmp_path:
 def test_a_part_that_dies_is_named_with_its_last_words(dev_run: Start, tmp_path: Path) -> None:
     run = dev_run(tmp_path / "state", "--without-host").until_ready()
     parts = run.parts
+    # The Core Tools, which start the app then, need blobs.
+    blobs = run.stack["blobsConnectionString"].partition("BlobEndpoint=")[2]
+    socket.create_connection(("127.0.0.1", urlsplit(blobs).port), timeout=10).close()
     os.kill(parts["tables"], signal.SIGKILL)
 
     assert run.exit_code() == 1
