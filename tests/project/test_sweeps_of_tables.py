@@ -43,7 +43,8 @@ class SlowTable(MemoryTable):
             raise TimeoutError  # as Tidy ends a sweep
         self.left -= 1
         since, until = str(parameters.get("part", "")), str(parameters.get("next_part", "~"))
-        keys = sorted(key for key in self._rows if since <= key[0] < until)
+        all_keys = ((row.partition_key, row.row_key) for row in self.rows())
+        keys = sorted(key for key in all_keys if since <= key[0] < until)
         keys = [key for key in keys if continuation is None or key >= continuation]
         rows, _ = await super().query(row_filter, parameters, most, continuation, only)
         looked_at, rest = set(keys[:LOOKED_AT]), keys[LOOKED_AT:]

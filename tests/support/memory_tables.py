@@ -6,6 +6,7 @@ both do the same.
 
 import itertools
 import operator
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, override
 
@@ -50,12 +51,13 @@ class MemoryTable(TableApi):
 
     def __init__(self, name: str) -> None:
         self.table_name = name
-        self._rows: dict[Key, Row] = {}
+        # By partition, of which most queries want one.
+        self._rows = defaultdict[str, dict[str, Row]](dict)
         self._versions = itertools.count(1)
 
     def rows(self) -> list[Row]:
         """All rows, for a test to look at."""
-        return list(self._rows.values())
+        return [row for partition in self._rows.values() for row in partition.values()]
 
     @override
     async def get(self, partition_key: str, row_key: str) -> Row:
@@ -63,7 +65,7 @@ class MemoryTable(TableApi):
 
     @override
     async def insert(self, partition_key: str, row_key: str, values: Mapping[str, Value]) -> str:
-        if (partition_key, row_key) in self._rows:
+        if row_key in self._rows[partition_key]:
             raise _failed(ResourceExistsError, 409, "EntityAlreadyExists")
         return self._store(partition_key, row_key, values)
 
@@ -80,15 +82,15 @@ class MemoryTable(TableApi):
     @override
     async def delete(self, partition_key: str, row_key: str, etag: str = ANY) -> None:
         self._unchanged(partition_key, row_key, etag)
-        del self._rows[partition_key, row_key]
+        del self._rows[partition_key][row_key]
 
     @override
     async def transact(self, partition_key: str, operations: Sequence[Operation]) -> list[str]:
-        before = dict(self._rows)
+        before = dict(self._rows[partition_key])
         try:
             return [await self._do(partition_key, operation) for operation in operations]
         except HttpResponseError:
-            self._rows = before
+            self._rows[partition_key] = before
             raise
 
     @override
@@ -109,10 +111,15 @@ class MemoryTable(TableApi):
             ]
             for any_of in row_filter.split(" and ")
         ]
+        match conditions:
+            case [[("PartitionKey", operator.eq, str(wanted))], *conditions]:
+                candidates = list(self._rows[wanted].values())
+            case _:
+                candidates = self.rows()
         found = [
             row
-            for key, row in sorted(self._rows.items(), key=_key)
-            if (continuation is None or key >= continuation)
+            for row in sorted(candidates, key=_key)
+            if (continuation is None or _key(row) >= continuation)
             and all(any(_meets(row, *condition) for condition in any_of) for any_of in conditions)
         ]
         rest = found[most:]
@@ -131,7 +138,7 @@ class MemoryTable(TableApi):
 
     def _find(self, partition_key: str, row_key: str) -> Row:
         try:
-            return self._rows[partition_key, row_key]
+            return self._rows[partition_key][row_key]
         except KeyError:
             raise _failed(ResourceNotFoundError, 404, "ResourceNotFound") from None
 
@@ -144,12 +151,12 @@ class MemoryTable(TableApi):
 
     def _store(self, partition_key: str, row_key: str, values: Mapping[str, Value]) -> str:
         etag = f'W/"{next(self._versions)}"'
-        self._rows[partition_key, row_key] = Row(partition_key, row_key, dict(values), etag)
+        self._rows[partition_key][row_key] = Row(partition_key, row_key, dict(values), etag)
         return etag
 
 
-def _key(item: tuple[Key, Row]) -> Key:
-    return item[0]
+def _key(row: Row) -> Key:
+    return row.partition_key, row.row_key
 
 
 def _meets(row: Row, name: str, compare: Callable[[Any, Any], bool], operand: Parameter) -> bool:
