@@ -6,7 +6,6 @@ from typing import Any
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from shared.auth.authenticator import Authenticator
@@ -14,12 +13,13 @@ from shared.auth.key_set import read_key_set
 from shared.auth.settings import Issuer
 from shared.principals import Caller
 from shared.problems import Unauthenticated
+from tests.support.rsa_keys import rsa_key
 
 TENANT = "11111111-2222-3333-4444-555555555555"
 V2 = f"https://login.microsoftonline.com/{TENANT}/v2.0"
 V1 = f"https://sts.windows.net/{TENANT}/"
 PLAIN = "https://issuer.example"
-KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+KEY = rsa_key("ours")
 PUBLIC_PEM = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 

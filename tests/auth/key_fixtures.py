@@ -9,19 +9,19 @@ import aiohttp
 import jwt
 import pytest
 from aiohttp import web
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from shared.auth.issuer_keys import IssuerKeys
+from tests.support.rsa_keys import rsa_key
 
 HOUR = 3600.0
 PUBLIC, OTHER = (
     dict(
         jwt.algorithms.RSAAlgorithm.to_jwk(
-            rsa.generate_private_key(public_exponent=65537, key_size=2048).public_key(),
+            rsa_key(name).public_key(),
             as_dict=True,
         )
     )
-    for _ in range(2)
+    for name in ("ours", "another")
 )
 
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from shared.principals import Kind, Principal
 from shared.problems import Unauthenticated
@@ -27,6 +26,7 @@ from tests.auth.bearer_tokens import (
     refusal,
     signed,
 )
+from tests.support.rsa_keys import rsa_key
 
 
 async def test_a_good_token_says_who_is_calling() -> None:
@@ -70,7 +70,7 @@ def respelled(part: int, how: Callable[[str], str]) -> str:
     return ".".join(parts)
 
 
-OTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+OTHER_KEY = rsa_key("another")
 NOW = int(time.time())
 REFUSED = {
     "another scheme": ("Basic YTpi", "Send Authorization: Bearer"),

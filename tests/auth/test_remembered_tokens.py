@@ -4,7 +4,6 @@ import time
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from shared.auth.bearer import BearerTokens
 from shared.auth.claims import LEEWAY_SECONDS
@@ -12,8 +11,9 @@ from shared.auth.key_set import KeySet, read_key_set
 from shared.problems import Unauthenticated
 from shared.unavailable import KeysUnavailable
 from tests.auth.bearer_tokens import ISSUERS, KEY, claims, signed
+from tests.support.rsa_keys import rsa_key
 
-OTHER = rsa.generate_private_key(public_exponent=65537, key_size=2048).public_key()
+OTHER = rsa_key("another").public_key()
 
 
 class Keys:

@@ -14,11 +14,12 @@ from shared.problems import Unauthenticated
 from shared.unavailable import KeysUnavailable
 from tests.auth.bearer_tokens import TENANT, V1, claims, issuer
 from tests.auth.key_fixtures import HOUR, Clock, Provider, clock, keys, provider, until
+from tests.support.rsa_keys import rsa_key
 
 __all__ = ["clock", "keys", "provider"]
 
 AUDIENCE = "api://plain"
-OLD, NEW, FORGED = (rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in "123")
+OLD, NEW, FORGED = map(rsa_key, ("ours", "another", "forged"))
 
 
 class Issuer:

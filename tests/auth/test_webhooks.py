@@ -8,16 +8,16 @@ from typing import Any
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from shared.auth.webhooks import EVENT_GRID_APPS, KEY_HEADER, CallbackVerifier, EventGridVerifier
 from shared.problems import IssuerMisconfigured, NotConfigured, Unauthenticated
 from shared.unavailable import KeysUnavailable
+from tests.support.rsa_keys import rsa_key
 
 ISSUER, RESOURCE = "https://acs.example", "acde0000-0000-4000-8000-000000007073"
-KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-OTHER = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+KEY = rsa_key("ours")
+OTHER = rsa_key("another")
 PUBLIC = jwt.PyJWK(jwt.algorithms.RSAAlgorithm.to_jwk(KEY.public_key(), as_dict=True))
 DAY = 24 * 3600
 

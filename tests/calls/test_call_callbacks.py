@@ -9,7 +9,6 @@ from typing import Any
 import aiohttp
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from devstack.acs_emulator.wire.signing_key import SigningKey
 from devstack.well_known import ACS_CALLBACK_ISSUER, ACS_RESOURCE_ID
@@ -19,10 +18,11 @@ from tests.calls.test_calls import MANAGER, in_acs, is_connected, place, watched
 from tests.support.api import Reply, ask
 from tests.support.control import Control
 from tests.support.people import People, Person
+from tests.support.rsa_keys import rsa_key
 from tests.support.stack import Host, Stack
 from tests.support.storage import table
 
-STRANGER = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+STRANGER = rsa_key("another")
 
 
 class Acs:

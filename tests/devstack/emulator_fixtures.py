@@ -20,13 +20,13 @@ from typing import Any
 import aiohttp
 import jwt
 import trustme
-from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 from yarl import URL
 
 from tests.support.part_errors import PART_ERRORS
 from tests.support.part_process import PartProcess
 from tests.support.ports import free_port
+from tests.support.rsa_keys import rsa_key
 
 REPOSITORY = Path(__file__).parents[2]
 STOP_SECONDS = 10
@@ -38,7 +38,7 @@ class TokenIssuer:
     def __init__(self, port: int, audience: str) -> None:
         self.audience = audience
         self.url = f"http://127.0.0.1:{port}"
-        self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self.key = rsa_key("issuer")
         self.kid = secrets.token_hex(8)
         self.requests: list[str] = []
 

@@ -13,7 +13,6 @@ from typing import Any, override
 
 import azure.functions as func
 import jwt
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from devstack.well_known import ACS_RESOURCE_ID
 from shared.app import App
@@ -24,8 +23,9 @@ from shared.settings import load
 from shared.tables import Table
 from shared.unavailable import CommunicationUnavailable
 from tests.support.memory_tables import memory_clients
+from tests.support.rsa_keys import rsa_key
 
-KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+KEY = rsa_key("ours")
 ISSUER, AUDIENCE = "https://issuer.example", "api://x"
 ACS_ISSUER = "https://acs.example"
 GRID_KEY = "k" * 32
