@@ -1,5 +1,6 @@
 """Fixtures that many tests share, and the parts' logs beside every failure."""
 
+import gc
 from collections.abc import AsyncIterator, Generator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -72,8 +73,8 @@ async def acs(stack: Stack) -> AsyncIterator[Control]:
     """The ACS emulator's inspection; what a test makes of it ends with the test."""
     async with Control(stack.values["acs"]) as control:
         yield control
-        await control.put("farEnds", {})
-        await control.put("callbacks", {})
+        for what in control.changed & {"farEnds", "callbacks"}:
+            await control.put(what, {})
 
 
 @pytest.fixture
@@ -81,7 +82,8 @@ async def graph(stack: Stack) -> AsyncIterator[Control]:
     """The Graph emulator's inspection and faults; faults and the tenant are as before after it."""
     async with Control(stack.values["graph"]) as control:
         yield control
-        await control.tenant()
+        if "tenant" in control.changed:
+            await control.tenant()
 
 
 @pytest.fixture
@@ -204,9 +206,15 @@ def kill_each(counted_host: Host, controls: dict[str, Control]) -> KillEach:
 
 @pytest.fixture
 def few(request: pytest.FixtureRequest) -> Few:
-    """Takes one in nine of the cases of a test that tries many alike, with `--slow` one in three
-    and with `--soak` all."""
+    """Takes one in 27 of the cases of a test that tries many alike, with `--slow` one in three and
+    with `--soak` all."""
     return take_few(request.node.name)
+
+
+@pytest.fixture
+def sample(request: pytest.FixtureRequest) -> Few:
+    """Takes one in 27 of the cases, with `--slow` all."""
+    return take_few(request.node.name, one_in_of_slow=1)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -217,6 +225,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    gc.disable()  # modules and tests stay: looking through them again and again finds nothing
     describe_marks(config)
     sampling.soak, sampling.slow = config.getoption("--soak"), config.getoption("--slow")
 
@@ -227,6 +236,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     mark_techniques(items)
     if hasattr(config, "workerinput"):
         longest_first(items)
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -5,14 +5,14 @@ import pytest
 from tests.support import sampling
 from tests.support.sampling import take_few
 
-CASES = list(range(13))
+CASES = list(range(40))
 
 
 @pytest.mark.parametrize(
     ("slow", "soak", "expected"),
-    [(False, False, {1, 2}), (True, False, {4, 5}), (False, True, {13}), (True, True, {13})],
+    [(False, False, {1, 2}), (True, False, {13, 14}), (False, True, {40}), (True, True, {40})],
 )
-def test_a_soak_tries_every_case_a_slow_run_one_in_three_and_the_default_one_in_nine(
+def test_a_soak_tries_every_case_a_slow_run_one_in_three_and_the_default_one_in_27(
     monkeypatch: pytest.MonkeyPatch, *, slow: bool, soak: bool, expected: set[int]
 ) -> None:
     monkeypatch.setattr(sampling, "slow", slow)
@@ -25,6 +25,15 @@ def test_a_soak_tries_every_case_a_slow_run_one_in_three_and_the_default_one_in_
     assert set(tried) <= set(CASES)
 
 
+def test_where_a_slow_run_takes_all_it_begins_with_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sampling, "slow", True)
+    monkeypatch.setattr(sampling, "soak", False)
+
+    assert take_few("some test", one_in_of_slow=1)(CASES) == CASES
+
+
 @pytest.fixture
 def by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sampling, "slow", False)
@@ -33,7 +42,7 @@ def by_default(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("by_default")
 def test_tests_that_share_their_cases_begin_at_different_ones() -> None:
-    begun = {take_few(f"test {n}")(CASES)[0] for n in range(60)}
+    begun = {take_few(f"test {n}")(CASES)[0] for n in range(400)}
 
     assert begun == set(range(sampling.ONE_IN))
 

@@ -9,11 +9,18 @@ from devstack.acs_emulator.wire.limits import DOCUMENTED
 
 
 class Control:
-    """Over HTTP, as anybody can: see devstack/README.md."""
+    """Over HTTP, as anybody can: see devstack/README.md.
+
+    Attributes:
+        changed: what was set here, such as "farEnds" and "tenant", and has to be as before for
+            others. Most tests set nothing, so that nothing is asked for after them.
+    """
 
     def __init__(self, base_url: str) -> None:
         self._base = f"{base_url}/_emulator"
         self._session = aiohttp.ClientSession()
+        self._may_have_faults = False
+        self.changed = set[str]()
 
     async def __aenter__(self) -> Self:
         return self
@@ -24,7 +31,8 @@ class Control:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self.clear()
+        if self._may_have_faults:
+            await self.clear()
         await self._session.close()
 
     async def state(self) -> dict[str, Any]:
@@ -54,6 +62,7 @@ class Control:
 
     async def tenant(self, **spec: object) -> None:
         """What the Graph emulator's tenant lets apps do; as it starts where nothing is said."""
+        self.changed.add("tenant")
         async with self._session.put(f"{self._base}/tenant", json=spec) as response:
             assert response.status == 200, await response.text()
 
@@ -66,6 +75,7 @@ class Control:
 
     async def put(self, what: str, spec: object) -> None:
         """Set a part of the inspection, such as `farEnds`; see the emulator's README."""
+        self.changed.add(what)
         async with self._session.put(f"{self._base}/{what}", json=spec) as response:
             assert response.status == 200, await response.text()
 
@@ -100,6 +110,7 @@ class Control:
 
     async def fault(self, operation: str, **spec: object) -> str:
         """Get something wrong; returns the fault's id."""
+        self._may_have_faults = True
         body = {"operation": operation, **spec}
         async with self._session.post(f"{self._base}/faults", json=body) as response:
             assert response.status == 201, await response.text()

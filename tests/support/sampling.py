@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Protocol
 from zlib import crc32
 
-ONE_IN, ONE_IN_OF_SLOW = 9, 3
+ONE_IN, ONE_IN_OF_SLOW = 27, 3
 
 # Whether the run has `--soak`, or `--slow`: known before any test is imported.
 soak = slow = False
@@ -20,13 +20,14 @@ class Few(Protocol):
     def __call__[Case](self, cases: Sequence[Case]) -> list[Case]: ...
 
 
-def take_few(test: str) -> Few:
-    """One in nine, with `--slow` one in three, or all.
+def take_few(test: str, one_in_of_slow: int = ONE_IN_OF_SLOW) -> Few:
+    """One in 27, with `--slow` one in three, with `--soak` all.
 
     Args:
         test: its name, which says where to begin: tests that share their cases take others.
+        one_in_of_slow: 1 for all with `--slow` already.
     """
-    one_in = ONE_IN_OF_SLOW if slow else ONE_IN
+    one_in = one_in_of_slow if slow else ONE_IN
 
     def few[Case](cases: Sequence[Case]) -> list[Case]:
         first = crc32(test.encode()) % min(one_in, len(cases))
