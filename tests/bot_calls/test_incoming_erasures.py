@@ -14,6 +14,7 @@ from tests.support.api import Reply
 from tests.support.control import Control
 from tests.support.kills import Step
 from tests.support.people import People, Person
+from tests.support.sampling import Few
 from tests.support.stack import Host, Stack
 from tests.support.storage import mapping_key
 
@@ -59,20 +60,22 @@ async def test_who_is_erased_while_a_bot_is_called_leaves_no_call(
     controls: dict[str, Control],
     people: People,
     who: str,
+    sample: Few,
 ) -> None:
     """Each of several, while it is called, or calls, at another step of the answering."""
+    steps = sample(STEPS)
     await acs.put("callbacks", {"hold": True})
-    callers = people(line.manager.host, *(f"caller {n}" for n in range(len(STEPS))))
-    lines = [await line.at(counted_host).of(f"bot {n} of {line.bot}") for n in range(len(STEPS))]
+    callers = people(line.manager.host, *(f"caller {n}" for n in range(len(steps))))
+    lines = [await line.at(counted_host).of(f"bot {n} of {line.bot}") for n in range(len(steps))]
     calls = [await one.ring(caller) for one, caller in zip(lines, callers, strict=True)]
     waiting = [
         await held(controls[step.where], step, one.deliver(ringing))
-        for step, one, ringing in zip(STEPS, lines, calls, strict=True)
+        for step, one, ringing in zip(steps, lines, calls, strict=True)
     ]
 
     erasing = [one.remove() for one in lines] if who == "bot" else [p.forget() for p in callers]
     erased = await asyncio.gather(*erasing)
-    for step, (fault, _) in zip(STEPS, waiting, strict=True):
+    for step, (fault, _) in zip(steps, waiting, strict=True):
         await controls[step.where].release(fault)
     told = await asyncio.gather(*(task for _, task in waiting))
     again = [await one.deliver(ringing) for one, ringing in zip(lines, calls, strict=True)]
@@ -81,8 +84,8 @@ async def test_who_is_erased_while_a_bot_is_called_leaves_no_call(
     assert {reply.status for reply in erased} == {204}
     gone = "no-bot" if who == "bot" else "stranger"
     results = [reply.json.get("results", reply.json.get("code")) for reply in told]
-    assert results == ["conflict" if step in OVERTAKEN[who] else [gone] for step in STEPS]
-    assert [reply.json for reply in again] == [{"results": [gone]}] * len(STEPS)
+    assert results == ["conflict" if step in OVERTAKEN[who] else [gone] for step in steps]
+    assert [reply.json for reply in again] == [{"results": [gone]}] * len(steps)
     for ringing in calls:
         async with asyncio.timeout(DONE_SECONDS):
             while await states_in_acs(line, ringing) - {"disconnected"}:

@@ -7,6 +7,8 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Sequence
 
+import pytest
+
 from shared.operate.tidy import Tidy
 from tests.meetings.test_meetings import ids_in_teams, meetings
 from tests.meetings.visits import CHANGED, FIRST, Visit, are_as, planned, scheduled
@@ -287,6 +289,7 @@ async def test_a_making_killed_anywhere_leaves_no_meeting_of_who_is_erased_inste
     await only_tombstones_are_left(stack, visits)
 
 
+@pytest.mark.slow
 async def test_an_erasure_killed_anywhere_leaves_no_meeting_when_it_is_repeated(
     stack: Stack,
     graph: Control,
