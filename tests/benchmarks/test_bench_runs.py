@@ -61,6 +61,7 @@ def test_every_load_is_answered(app: App, tmp_path: Path) -> None:
             assert status < 300, (case.name, body)
 
 
+@pytest.mark.slow
 def test_what_is_far_is_answered_late_and_over_tls(tmp_path: Path) -> None:
     bench = bench_of(tmp_path)
     setting = Setting(rows=rows.identities(1), tls=True, latency=0.001)

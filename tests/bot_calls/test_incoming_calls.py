@@ -35,7 +35,14 @@ __all__ = ["alice", "carol", "line"]
 
 @pytest.mark.parametrize(
     "mode",
-    [{}, {"order": "shuffled", "seed": 3}, {"order": "reversed"}, {"repeat": 3}, {"delayMs": 200}],
+    [
+        {},
+        {"repeat": 3},
+        *(
+            pytest.param(mode, marks=pytest.mark.slow)
+            for mode in ({"order": "shuffled", "seed": 3}, {"order": "reversed"}, {"delayMs": 200})
+        ),
+    ],
 )
 async def test_who_calls_a_bot_is_greeted_presses_a_key_and_is_connected(
     line: Line, one_host: Host, alice: Person, carol: Person, mode: dict[str, object]

@@ -80,7 +80,14 @@ def of(call: dict[str, Any], action: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "mode",
-    [{}, {"order": "shuffled", "seed": 1}, {"order": "reversed"}, {"repeat": 3}, {"delayMs": 300}],
+    [
+        {},
+        {"order": "shuffled", "seed": 1},
+        *(
+            pytest.param(mode, marks=pytest.mark.slow)
+            for mode in ({"order": "reversed"}, {"repeat": 3}, {"delayMs": 300})
+        ),
+    ],
 )
 async def test_a_call_from_the_first_ring_to_the_last_however_its_events_come(
     one_host: Host, people: People, manager: Person, acs: Control, mode: dict[str, object]

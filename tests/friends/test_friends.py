@@ -135,6 +135,7 @@ async def test_another_realm_has_other_people(
     assert await alice.states() == {bob.id: "accepted"}
 
 
+@pytest.mark.slow
 async def test_nobody_has_more_than_a_hundred_unanswered(
     start_host: StartHost, people: People
 ) -> None:

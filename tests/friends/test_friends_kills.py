@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import aiohttp
+import pytest
 
 from tests.support import sampling
 from tests.support.api import Reply, ask
@@ -224,6 +225,7 @@ class Decisions:
             self.changed.notify_all()
 
 
+@pytest.mark.slow
 async def test_what_everybody_said_last_stands_after_kills(
     start_host: StartHost, client: aiohttp.ClientSession, people: People
 ) -> None:

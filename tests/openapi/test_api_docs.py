@@ -177,6 +177,7 @@ def test_the_viewer_is_that_of_the_npm_package() -> None:
 
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
 @pytest.mark.timeout(300)
+@pytest.mark.slow
 async def test_a_browser_shows_the_routes_and_tries_requests(
     one_host: Host, people: People
 ) -> None:

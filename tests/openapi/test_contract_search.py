@@ -79,6 +79,7 @@ def search(stack: Stack, host: Host, issuer: Issuer, folder: Path, *options: str
     assert done.returncode == 0, f"{done.stdout[-20_000:]}\n{done.stderr[-2_000:]}"
 
 
+@pytest.mark.slow
 @pytest.mark.whole_stack
 @pytest.mark.timeout(600)
 def test_the_examples_of_the_description_find_nothing(

@@ -58,6 +58,7 @@ def test_the_description_is_openapi() -> None:
     validate(DOCUMENT)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_redocly_finds_nothing_to_criticize() -> None:
     report = json.loads(

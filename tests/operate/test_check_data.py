@@ -31,9 +31,9 @@ __all__ = ["tls_tables"]
 
 
 @pytest.fixture(scope="module")
-def tables(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def tables(stack: Stack) -> Iterator[Stack]:
     """The stack with tables of these tests' own."""
-    with own_tables(stack, tmp_path_factory.mktemp("tables")) as other:
+    with own_tables(stack) as other:
         yield other
 
 
@@ -145,21 +145,19 @@ def check_secrecy(tables: Stack, printed: str) -> None:
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ({"AUTH_AUDIENCE": ""}, "setting AUTH_AUDIENCE: "),
+        pytest.param({"AUTH_AUDIENCE": ""}, "setting AUTH_AUDIENCE: ", marks=pytest.mark.slow),
         ({"TABLES_CONNECTION_STRING": "{wrong key}"}, "Storage Table Data Contributor"),
         ({"TABLES_CONNECTION_STRING": "{bare}"}, "python -m shared.operate.provision"),
     ],
 )
-def test_it_says_why_it_cannot_look(
-    stack: Stack, tmp_path: Path, changed: dict[str, str], told: str
-) -> None:
+def test_it_says_why_it_cannot_look(stack: Stack, changed: dict[str, str], told: str) -> None:
     port, strings = free_port(), stack.settings["TABLES_CONNECTION_STRING"]
     values = {
         "{wrong key}": strings.replace("AccountKey=", "AccountKey=AAAA"),
         "{bare}": azurite.connection_string(port),
     }
     settings = {name: values.get(value, value) for name, value in changed.items()}
-    command = azurite.command(port=port, folder=tmp_path)
+    command = azurite.command(port=port, folder=None)
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE) as process:
         try:
             wait_until_open(port)
@@ -172,6 +170,7 @@ def test_it_says_why_it_cannot_look(
     assert "AAAA" not in done.stderr
 
 
+@pytest.mark.slow
 def test_it_works_by_managed_identity_and_by_dev_py(
     tls_tables: dict[str, str], tmp_path: Path
 ) -> None:

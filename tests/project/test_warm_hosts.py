@@ -56,7 +56,7 @@ async def test_a_host_that_cannot_start_is_not_waited_for(start_host: StartHost)
         await start_host(LOG_LEVEL="no such level")
 
 
-@pytest.mark.parametrize("is_killed", [False, True])
+@pytest.mark.parametrize("is_killed", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_hosts_end_with_the_process_that_they_are_forked_from(
     tmp_path: Path, is_killed: bool
 ) -> None:

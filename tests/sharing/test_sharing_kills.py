@@ -6,6 +6,8 @@ import uuid
 from collections import Counter
 from collections.abc import Awaitable
 
+import pytest
+
 from shared.operate.tidy import Tidy
 from tests.privacy.test_erasure import rows_about
 from tests.support.api import Reply
@@ -178,6 +180,7 @@ async def test_a_repetition_killed_at_any_write_leaves_the_call_shared_as_it_was
     assert rows_about(stack, call) == []
 
 
+@pytest.mark.slow
 async def test_a_sharing_with_as_many_as_a_call_holds_is_finished_too_wherever_it_was_killed(
     stack: Stack, counted_host: Host, people: People, kill: Kill, tidy: Tidy, few: Few
 ) -> None:

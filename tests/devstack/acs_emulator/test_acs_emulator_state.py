@@ -35,7 +35,14 @@ NO_ISSUER = "http://127.0.0.1:9"
 USUAL_ARGUMENTS = ["--database", "acs.sqlite", "--key-file", "key.pem", "--issuer", NO_ISSUER]
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL, None])
+@pytest.mark.parametrize(
+    "how",
+    [
+        signal.SIGKILL,
+        None,
+        *(pytest.param(how, marks=pytest.mark.slow) for how in (signal.SIGTERM, signal.SIGINT)),
+    ],
+)
 async def test_everything_survives_a_restart(tmp_path: Path, how: signal.Signals | None) -> None:
     with running_emulator(tmp_path, NO_ISSUER) as emulator:
         async with calling(emulator) as acs:
@@ -224,6 +231,7 @@ class TestLimits:
         assert [error["field"] for error in answer.json["errors"]] == fields
         assert (await acs.call("POST", "/identities")).status == 201
 
+    @pytest.mark.slow
     async def test_are_the_documented_ones_from_the_start_if_asked_for(
         self, tmp_path: Path
     ) -> None:
@@ -250,8 +258,8 @@ async def test_only_this_machine_may_inspect(peer: str) -> None:
     ("arguments", "message"),
     [
         (["--tls-port", "7074"], "--tls-port needs --certificate"),
-        (["--access-key", "?"], "argument --access-key"),
-        (["--resource-id", "x"], "argument --resource-id"),
+        pytest.param(["--access-key", "?"], "argument --access-key", marks=pytest.mark.slow),
+        pytest.param(["--resource-id", "x"], "argument --resource-id", marks=pytest.mark.slow),
     ],
 )
 def test_a_wrong_command_line_is_told(arguments: list[str], message: str, tmp_path: Path) -> None:

@@ -90,6 +90,7 @@ def test_a_stack_starts_where_the_ports_file_is_damaged(running: DevRun) -> None
     assert running.stack["issuer"] == f"http://127.0.0.1:{kept['issuer']}"
 
 
+@pytest.mark.slow
 def test_a_number_means_that_port_and_the_next_ones_which_are_kept(
     dev_run: Start, tmp_path: Path
 ) -> None:

@@ -171,7 +171,9 @@ def test_an_app_signs_in_as_itself(running: DevRun, dev: Dev) -> None:
     assert as_app["user"] != _post(url, f"Bearer {person.stdout.strip()}")["user"]
 
 
-@pytest.mark.parametrize("user", ["alice", "carol", "eve"])
+@pytest.mark.parametrize(
+    "user", ["alice", *(pytest.param(user, marks=pytest.mark.slow) for user in ("carol", "eve"))]
+)
 def test_a_teams_token_is_what_acs_exchanges(running: DevRun, dev: Dev, user: str) -> None:
     first, second = (
         dev("token", user, "--teams", "--state", str(running.state)).stdout.splitlines()[-1]
@@ -238,6 +240,7 @@ def test_doctor_looks_at_the_running_stack(running: DevRun, dev: Dev) -> None:
     assert "The stack overrides the environment's AUTH_ISSUER, TABLES_ENDPOINT" in report.stdout
 
 
+@pytest.mark.slow
 def test_doctor_looks_at_a_stack_that_is_named_rather_than_at_local_settings(
     running: DevRun, tmp_path: Path
 ) -> None:
@@ -285,7 +288,17 @@ def test_doctor_takes_a_settings_file_and_lets_the_environment_win(
     assert "The environment overrides AUTH_AUDIENCE" in report.stdout
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"Values": 1}', '{"IsEncrypted":true,"Values":{}}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        '{"Values": 1}',
+        *(
+            pytest.param(content, marks=pytest.mark.slow)
+            for content in ("[]", '{"IsEncrypted":true,"Values":{}}')
+        ),
+    ],
+)
 def test_doctor_says_what_is_wrong_with_a_settings_file(
     dev: Dev, tmp_path: Path, content: str
 ) -> None:

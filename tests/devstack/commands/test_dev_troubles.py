@@ -139,6 +139,7 @@ def test_a_machine_that_is_offline_is_asked_whether_it_is(tmp_path: Path) -> Non
     assert str(root / ".venv" / "install.log") in reason
 
 
+@pytest.mark.slow
 def test_npm_without_a_network_asks_it_too(tmp_path: Path) -> None:
     root = bootstrap_alone(tmp_path)
     (root / ".venv").symlink_to(ROOT / ".venv")
