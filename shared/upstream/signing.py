@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import formatdate
+from functools import lru_cache
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -71,7 +72,7 @@ class SharedKeyLite(_Key):
         self._key = base64.b64decode(key)
 
     async def sign(self, request: Request) -> None:
-        date = formatdate(usegmt=True)
+        date = _date(int(time.time()))
         path = request.target.partition("?")[0]
         signature = _hmac(self._key, f"{date}\n/{self._account}{path}")
         request.headers["x-ms-date"] = date
@@ -96,7 +97,7 @@ class AccessKey(_Key):
         self._key = base64.b64decode(key)
 
     async def sign(self, request: Request) -> None:
-        date = formatdate(usegmt=True)
+        date = _date(int(time.time()))
         content = base64.b64encode(hashlib.sha256(request.body).digest()).decode()
         signed = f"{request.method}\n{request.target}\n{date};{self._host};{content}"
         request.headers |= {
@@ -159,6 +160,12 @@ class BearerToken:
 def _retrieve(renewal: "asyncio.Task[AccessTokenInfo]") -> None:
     if not renewal.cancelled():
         renewal.exception()  # asyncio reports an exception that nobody has retrieved
+
+
+@lru_cache(maxsize=1)
+def _date(second: int) -> str:
+    """A time as a header tells it. All requests of one second tell the same."""
+    return formatdate(second, usegmt=True)
 
 
 def _hmac(key: bytes, text: str) -> str:

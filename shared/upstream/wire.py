@@ -4,11 +4,11 @@ An SDK's pipeline costs one to three times as much CPU as the HTTP request itsel
 (docs/performance.md). Failures are those of azure-core, as the SDKs raise them.
 """
 
-import asyncio
 import json
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
@@ -99,16 +99,14 @@ class Wire:
         request.headers["x-ms-client-request-id"] = secrets.token_hex(16)
         await self._signer.sign(request)
         try:
-            async with (
-                asyncio.timeout(seconds),
-                self._session.request(
-                    method,
-                    URL(self.endpoint + request.target, encoded=True),
-                    headers=request.headers,
-                    data=body or None,
-                    allow_redirects=False,
-                ) as response,
-            ):
+            async with self._session.request(
+                method,
+                URL(self.endpoint + request.target, encoded=True),
+                headers=request.headers,
+                data=body or None,
+                allow_redirects=False,
+                timeout=self._session.timeout if seconds is None else _within(seconds),
+            ) as response:
                 content = await response.read()
                 answer = Answer(
                     request, response.status, response.reason or "", response.headers, content
@@ -124,6 +122,12 @@ class Wire:
                 self._signer.refused()
             raise failure_of(answer)
         return answer
+
+
+@lru_cache
+def _within(seconds: float) -> aiohttp.ClientTimeout:
+    """The time of one attempt, in place of aiohttp's own of five minutes: each is a timer."""
+    return aiohttp.ClientTimeout(total=seconds, ceil_threshold=seconds)
 
 
 def failure_of(answer: Answer) -> HttpResponseError:
