@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 type Value = str | int | float | bool | datetime
 
@@ -14,9 +14,14 @@ MOST_BYTES = 64 * 1024
 
 _TYPE = "@odata.type"
 _INT64, _DATETIME, _DOUBLE = "Edm.Int64", "Edm.DateTime", "Edm.Double"
-# What an answer with minimal metadata has beside keys, version and values. No value needs the time
-# of the last write: the etag names the version.
-_NOT_VALUES = ("odata.metadata", "Timestamp", f"Timestamp{_TYPE}")
+# What an answer with minimal metadata has beside values. Nothing needs the time of the last write:
+# the etag names the version.
+_NOT_VALUES = frozenset(
+    {
+        *("PartitionKey", "RowKey", "odata.etag"),
+        *("odata.metadata", "Timestamp", f"Timestamp{_TYPE}"),
+    }
+)
 _READERS: dict[Any, Callable[[Any], Value]] = {
     _DATETIME: datetime.fromisoformat,
     _INT64: int,
@@ -24,8 +29,7 @@ _READERS: dict[Any, Callable[[Any], Value]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A stored row. `etag` names the version that was read."""
 
     partition_key: str
@@ -60,22 +64,31 @@ def row_of(entity: Mapping[str, Any]) -> Row:
         LookupError, TypeError, ValueError: it is not an entity's JSON.
     """
     # A list has thousands of rows, and each step costs it a millisecond, so this does little.
-    values = dict(entity)
-    partition_key, row_key = values.pop("PartitionKey"), values.pop("RowKey")
-    etag = values.pop("odata.etag")
-    for name in _NOT_VALUES:
-        values.pop(name, None)
-    for typed in [name for name in values if "@" in name and name.endswith(_TYPE)]:
-        read = _READERS.get(values.pop(typed))
+    named, typed = _told_apart(tuple(entity))
+    values = {name: entity[name] for name in named}
+    for name, type_name in typed:
+        read = _READERS.get(entity[type_name])
         if read is not None:
-            name = typed.removesuffix(_TYPE)
             values[name] = read(values[name])
-    return Row(partition_key, row_key, values, etag)
+    return Row(entity["PartitionKey"], entity["RowKey"], values, entity["odata.etag"])
+
+
+@lru_cache
+def _told_apart(names: tuple[str, ...]) -> tuple[list[str], list[tuple[str, str]]]:
+    """The names in an entity's JSON that are those of values; and the values whose type is told,
+    with the name under which it is. Most rows of a list have the same names.
+    """
+    kept = [name for name in names if name not in _NOT_VALUES]
+    types = [name for name in kept if name.endswith(_TYPE)]
+    return (
+        [name for name in kept if name not in types],
+        [(name.removesuffix(_TYPE), name) for name in types],
+    )
 
 
 def datetime_text(value: datetime) -> str:
     """A time as the Table service takes it, in microseconds; one without a zone is of this host."""
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def is_long(value: Value) -> bool:

@@ -67,7 +67,7 @@ async def test_a_call_that_goes_on_keeps_its_place_and_one_that_has_ended_makes_
     values = await limit(app, READ, is_ongoing=False).with_new_call(ulla, row, "f" * 32, 1)
 
     assert row is not None
-    placed = LiveCalls.of(replace(row, values=values))
+    placed = LiveCalls.of(row._replace(values=values))
     assert placed.calls == {**ULLA.calls, Counted.PLACED: {"f" * 32: READ}}
     assert placed.legs == (Legs("f" * 16, 1, READ),)
 
