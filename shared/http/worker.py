@@ -1,9 +1,14 @@
 """The one app of this worker process, which all its requests share."""
 
+import gc
 import os
 
 from shared.app import App
 from shared.settings import load
+
+# How many more objects there are when Python looks for cycles among them: with its own number of
+# 2,000 it would look several times while one list is answered.
+_UNTIL_COLLECTED = 20_000
 
 _app: App | None = None
 
@@ -17,4 +22,7 @@ def current() -> App:
     global _app  # noqa: PLW0603
     if _app is None:
         _app = App(load(os.environ))
+        # What is loaded by now stays, so it is left out of that.
+        gc.freeze()
+        gc.set_threshold(_UNTIL_COLLECTED)
     return _app
