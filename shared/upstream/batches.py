@@ -4,17 +4,19 @@ As the Table service has it ("Performing entity group transactions"): one reques
 MIME, with the requests inside, and one answer whose body has their answers.
 """
 
-import email
+import itertools
+import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
 
 from azure.core.exceptions import DecodeError
 from multidict import CIMultiDict
 
 from shared.upstream.signing import Request
 from shared.upstream.wire import Answer, Wire, failure_of
+
+_BOUNDARY = re.compile('boundary="?([^";,]+)', re.IGNORECASE)
 
 
 async def send_together(
@@ -79,20 +81,39 @@ def _change_set(endpoint: str, requests: Sequence[Request], boundary: str) -> by
 def _answers(answer: Answer) -> list[Answer]:
     """The answers in the answer to a batch: one for each request, or one alone, which failed."""
     kind = answer.headers.get("Content-Type", "")
-    batch = email.message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + answer.content)
-    inside = [part for part in batch.walk() if part.get_content_type() == "application/http"]
     try:
-        return [_answer_of(answer.request, part.get_payload(decode=True)) for part in inside]
+        return [_answer_of(answer.request, text) for text in _inside(kind, answer.content)]
     except ValueError:
         raise DecodeError(response=answer) from None
 
 
-def _answer_of(request: Request, text: Any) -> Answer:
+def _inside(kind: str, content: bytes) -> list[bytes]:
+    """The HTTP answers in a body of this type: in its parts, and in theirs (RFC 2046 section 5.1).
+
+    Python's own parser of MIME takes eight times as long.
+    """
+    if kind.partition(";")[0].strip().lower() == "application/http":
+        return [content]
+    boundary = _BOUNDARY.search(kind)
+    if boundary is None:
+        return []
+    _, *parts = (b"\r\n" + content).split(b"\r\n--" + boundary[1].encode())
+    found = []
+    for part in itertools.takewhile(lambda part: not part.startswith(b"--"), parts):
+        head, _, inner = part.partition(b"\r\n\r\n")
+        kind = _headers(head.decode("latin-1").split("\r\n")).get("Content-Type", "")
+        found += _inside(kind, inner)
+    return found
+
+
+def _answer_of(request: Request, text: bytes) -> Answer:
     """Raises ValueError if it is none."""
     head, _, content = text.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
     _, status, reason = first.split(" ", 2)
-    # The parser of `email` would take half of all the time for them.
+    return Answer(request, int(status), reason, _headers(lines), content)
+
+
+def _headers(lines: Iterable[str]) -> CIMultiDict[str]:
     pairs = (line.partition(":") for line in lines)
-    headers = CIMultiDict((name, value.strip()) for name, _, value in pairs)
-    return Answer(request, int(status), reason, headers, content)
+    return CIMultiDict((name, value.strip()) for name, _, value in pairs)

@@ -90,6 +90,7 @@ async def test_a_failure_inside_tells_what_it_told_alone() -> None:
         (answered(FIRST, SECOND, SECOND), KIND),
         (answered(FIRST, SECOND), "multipart/mixed; boundary=another"),
         (answered(FIRST, SECOND), "multipart/mixed"),
+        (answered(FIRST, SECOND), "multipart/mixed; boundary=\udcff"),
         (answered(FIRST, SECOND)[:120], KIND),
         (answered(FIRST, ""), KIND),
         (answered(FIRST, "HTTP/1.1"), KIND),
