@@ -4,7 +4,7 @@ import gc
 from collections.abc import AsyncIterator, Generator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
@@ -12,10 +12,17 @@ import pytest
 from shared.app import App
 from shared.operate.tidy import Tidy
 from shared.settings import load
-from tests.support import sampling
+from tests.bad_day.suite import (
+    FAILED_REQUESTS,
+    bad_day_of,
+    failed_requests,
+    leave_out_what_a_bad_day_excludes,
+)
+from tests.support import patience, sampling
 from tests.support.collection import (
+    BAD_DAY,
+    BAD_DAY_OPTIONS,
     ONLY_WHEN_ASKED_FOR,
-    SOAK_OPTIONS,
     describe_marks,
     leave_out_what_was_not_asked_for,
     longest_first,
@@ -34,12 +41,16 @@ from tests.support.stack import Host, Issuer, Stack, StartHost
 from tests.support.storage import Kill, KillEach
 from tests.support.table_proxy import TableProxy
 
+if TYPE_CHECKING:
+    from tests.bad_day.upstreams import FailingUpstreams
+
 _LOG_LINES = 40
 _stacks: list[Stack] = []
+_bad_days: "list[FailingUpstreams]" = []
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Stack]:
     """One stack for the whole run, without a functions host."""
     stack = Stack(tmp_path_factory.mktemp("stack") / "state")
     stack.start()
@@ -47,11 +58,34 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     emulators = [path for path in stack.logs if path.name in ("acs.log", "graph.log")]
     for log in emulators:
         PART_ERRORS.watch(log)
-    yield stack
-    for log in emulators:
-        PART_ERRORS.forget(log)
-    _stacks.remove(stack)
-    stack.stop()
+    try:
+        if pytestconfig.getoption("--bad-day"):
+            from tests.bad_day.upstreams import bad_days  # knows half of the tests
+
+            with bad_days(stack) as upstreams:
+                _bad_days.append(upstreams)
+                yield stack
+        else:
+            yield stack
+    finally:
+        for log in emulators:
+            PART_ERRORS.forget(log)
+        _stacks.remove(stack)
+        stack.stop()
+
+
+@pytest.fixture(autouse=True)
+def bad_day(request: pytest.FixtureRequest) -> Iterator[None]:
+    """With `--bad-day`: what fails during a test follows from the seed and the test's name."""
+    config = request.config
+    if not config.getoption("--bad-day"):
+        yield
+        return
+    request.getfixturevalue("stack")
+    upstreams = _bad_days[-1]
+    upstreams.begin(f"{config.getoption('--bad-day-seed')} {request.node.nodeid}")
+    yield
+    request.node.user_properties.append((FAILED_REQUESTS, upstreams.end()))
 
 
 @pytest.fixture(autouse=True)
@@ -220,20 +254,24 @@ def sample(request: pytest.FixtureRequest) -> Few:
 def pytest_addoption(parser: pytest.Parser) -> None:
     for name, meaning in ONLY_WHEN_ASKED_FOR.items():
         parser.addoption(f"--{name}", action="store_true", help=f"also {meaning}")
-    for name, (default, meaning) in SOAK_OPTIONS.items():
+    for name, (default, meaning) in BAD_DAY_OPTIONS.items():
         parser.addoption(f"--{name}", type=int, default=default, help=f"{meaning} ({default})")
+    parser.addoption("--bad-day", action="store_true", help=BAD_DAY)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     gc.disable()  # modules and tests stay: looking through them again and again finds nothing
     describe_marks(config)
     sampling.soak, sampling.slow = config.getoption("--soak"), config.getoption("--slow")
+    patience.patient = config.getoption("--bad-day")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     leave_out_what_was_not_asked_for(config, items)
     mark_techniques(items)
+    if config.getoption("--bad-day"):
+        leave_out_what_a_bad_day_excludes(config, items)
     if hasattr(config, "workerinput"):
         longest_first(items)
 
@@ -254,8 +292,18 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if report.failed:
+        if item.config.getoption("--bad-day"):
+            report.sections.append(("the bad day", bad_day_of(item.config)))
         for path in [path for stack in _stacks for path in stack.logs]:
             lines = path.read_text(errors="replace").splitlines()[-_LOG_LINES:]
             if lines:
                 report.sections.append((f"the last lines of {path.name}", "\n".join(lines)))
     return report
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    if config.getoption("--bad-day"):
+        reports = [one for kind in terminalreporter.stats.values() for one in kind]
+        terminalreporter.write_line(f"{bad_day_of(config)}: {failed_requests(reports)}")

@@ -20,6 +20,15 @@ Azure's place; prints medians, their spread, and each goal met or not. It needs 
 wrk) and a machine that does nothing else. A whole run takes 15 minutes, and writes
 docs/performance.md with its plots."""
 
+TEST_DESCRIPTION = """\
+Runs every test that needs no package index, or what the arguments of pytest select. Besides them:
+  --slow, --soak, --installation
+                       also the tests that are marked so
+  --bad-day            the tests of the whole stack while one request of ten to ACS, Graph and the
+                       tables fails, with clients that retry as told: --bad-day tests/friends
+  --bad-day-seed N     another bad day
+docs/contributing/tests.md tells about each."""
+
 STATE_HELP = "folder with the stack's keys, data and logs (default: .devstack beside dev.py)"
 
 
@@ -142,7 +151,12 @@ def parser(
         help="for programs: what is in tables is gone with the stack, and there are no blobs",
     )
 
-    test = commands.add_parser("test", help="run every test, or those that pytest arguments select")
+    test = commands.add_parser(
+        "test",
+        help="run every test, or those that pytest arguments select",
+        description=TEST_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     test.add_argument("pytest_arguments", nargs=argparse.REMAINDER, metavar="PYTEST_ARGUMENT")
 
     commands.add_parser("check", help="ruff, mypy, import-linter, known vulnerabilities, secrets")

@@ -3,21 +3,30 @@
 import asyncio
 import re
 from collections import Counter
+from collections.abc import Iterable, Set
+from pathlib import Path
 from typing import Any
+
+import aiohttp
 
 from shared.tables import INTENTS, MEETINGS
 from tests.bad_day.cast import Cast
 from tests.meetings.test_meetings import call_of
 from tests.operate.test_check_data import check_data
-from tests.support.stack import Host
+from tests.support.stack import Host, Stack
 from tests.support.storage import table
 from tests.support.tidying import make_due, tidy
 
 # Runs of Tidy that are enough: an intent may lead to another, such as a call's end to its removal.
 _RUNS = 4
+# What waits, however often Tidy comes: for the end of a call that a test has left, and for an hour
+# after somebody withdrew a request to be friends.
+_WAIT = {"place", "withdrawn"}
 # An identity in ACS that was made for somebody who has another one by now, because their request
 # came twice: who of the two was cut off while it deleted it leaves it on record.
 _SPARES = {"spare-left", "reverse-without-mapping"}
+# Of calls whose record a test has removed or written by hand.
+_OF_TESTS = {"call-without-index", "call-index-without-record", "call-row-without-record"}
 _FOUND = re.compile(r"^FOUND ([a-z-]+):", re.MULTILINE)
 _INTERNAL_ERRORS = re.compile(r"^.*: 500 (?:internal-error|misconfigured) .*$", re.MULTILINE)
 
@@ -28,48 +37,64 @@ async def settled_and_sound(cast: Cast) -> str:
     Returns:
         What was left and what the operator's check printed, for people.
     """
-    left = await tidied(cast, cast.hosts.all[0])
-    assert internal_errors(cast) == []
+    left = await tidied(cast.stack, cast.client, cast.hosts.all[0])
+    assert internal_errors([host.log for host in cast.hosts.all]) == []
     assert await calls_that_go_on(cast) == []
     assert await meetings_that_differ(cast) == {}
-    return f"left to Tidy: {dict(left)}\n{await all_agrees(cast)}"
+    return f"left to Tidy: {dict(left)}\n{await all_agrees(cast.stack)}"
 
 
-async def tidied(cast: Cast, host: Host) -> Counter[str]:
-    """Have Tidy end all that is left; the kinds of what was."""
-    first = left = await _kinds_left(cast)
+async def suite_settled_and_sound(stack: Stack) -> None:
+    """The same after a run of the suite, when nothing fails any more."""
+    assert internal_errors(sorted((stack.folder / "hosts").glob("*.log"))) == []
+    host = stack.host()
+    await host.start()
+    try:
+        async with aiohttp.ClientSession() as client:
+            await tidied(stack, client, host, but=_WAIT)
+        await all_agrees(stack, but=_OF_TESTS)
+    finally:
+        host.kill()
+
+
+async def tidied(
+    stack: Stack, client: aiohttp.ClientSession, host: Host, *, but: Set[str] = frozenset()
+) -> Counter[str]:
+    """Have Tidy end all that is left, but for some kinds; the kinds of what was."""
+    first = left = await _kinds_left(stack, but)
     for _ in range(_RUNS):
         if not left:
             return first
-        await make_due(cast.stack, *left)
-        await tidy(cast.client, cast.stack, host)
-        left = await _kinds_left(cast)
+        await make_due(stack, *left)
+        await tidy(client, stack, host)
+        left = await _kinds_left(stack, but)
     raise AssertionError(f"Tidy does not end {dict(left)}")
 
 
-async def all_agrees(cast: Cast) -> str:
+async def all_agrees(stack: Stack, *, but: Set[str] = frozenset()) -> str:
     """What the operator's check prints about all that is stored.
 
-    There is no finding but identities that nobody has; the check's own repair deletes those.
+    There is no finding but identities that nobody has, and some others; the check's own repair
+    deletes those.
     """
-    done = await asyncio.to_thread(check_data, cast.stack.settings, "--rate", "2000")
+    done = await asyncio.to_thread(check_data, stack.settings, "--rate", "2000")
     found = set(_FOUND.findall(done.stdout))
-    assert found <= _SPARES, done.stdout + done.stderr
+    assert found <= _SPARES | but, done.stdout + done.stderr
     assert (done.returncode == 0) == (not found), done.stdout + done.stderr
-    if not found:
+    if not found or found & but:
         return done.stdout
     repair = ("--rate", "2000", "--repair", "--yes")
-    repaired = await asyncio.to_thread(check_data, cast.stack.settings, *repair)
+    repaired = await asyncio.to_thread(check_data, stack.settings, *repair)
     assert repaired.returncode == 0, repaired.stdout + repaired.stderr
     return done.stdout + repaired.stdout
 
 
-def internal_errors(cast: Cast) -> list[str]:
+def internal_errors(logs: Iterable[Path]) -> list[str]:
     """The lines of the hosts' logs about answers that no failure of others excuses."""
     return [
         line
-        for host in cast.hosts.all
-        for line in _INTERNAL_ERRORS.findall(host.log.read_text("utf-8", errors="replace"))
+        for log in logs
+        for line in _INTERNAL_ERRORS.findall(log.read_text("utf-8", errors="replace"))
     ]
 
 
@@ -98,6 +123,7 @@ async def meetings_that_differ(cast: Cast) -> dict[str, tuple[int, int]]:
     }
 
 
-async def _kinds_left(cast: Cast) -> Counter[str]:
-    async with table(cast.stack, INTENTS) as rows:
-        return Counter([row["kind"] async for row in rows.list_entities() if "kind" in row])
+async def _kinds_left(stack: Stack, but: Set[str]) -> Counter[str]:
+    async with table(stack, INTENTS) as rows:
+        kinds = [row["kind"] async for row in rows.list_entities() if "kind" in row]
+    return Counter(kind for kind in kinds if kind not in but)

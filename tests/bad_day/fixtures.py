@@ -41,7 +41,7 @@ async def upstreams(
 
 @pytest.fixture
 def chance(request: pytest.FixtureRequest) -> random.Random:
-    return random.Random(request.config.getoption("--soak-seed"))
+    return random.Random(request.config.getoption("--bad-day-seed"))
 
 
 @pytest.fixture

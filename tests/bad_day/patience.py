@@ -1,27 +1,23 @@
-"""A client that does what answers tell it: it waits for Retry-After, and sends the same again."""
+"""People whose clients do what answers tell them, on any of several hosts, and lose answers."""
 
 import asyncio
 import copy
 import random
 from collections import Counter
 from collections.abc import Sequence
-from http import HTTPStatus
 
 import aiohttp
 
 from tests.support.api import Reply, ask
+from tests.support.patience import PAUSE_SECONDS, told_to_wait
 from tests.support.people import Person
 from tests.support.stack import Host
 
 # How long one request may take, all repetitions included: hosts die, machines are busy, and of the
 # tries of an erasure, which asks storage 43 times, half come to a request that is not answered.
 PATIENCE_SECONDS = 400.0
-# Before a repetition that no answer tells the time of, plus or minus half.
-_PAUSE_SECONDS = 0.3
 # Share of the answers that do not reach the client, though the host has sent them.
 _LOST = 0.05
-_COME_AGAIN = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
-_TRY_AGAIN = frozenset({"conflict", "being-erased"})
 
 
 class Hosts:
@@ -67,7 +63,7 @@ class PatientPerson(Person):
         hosts = self._hosts
         async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
-                pause = _PAUSE_SECONDS * hosts.chance.uniform(0.5, 1.5)
+                pause = PAUSE_SECONDS * hosts.chance.uniform(0.5, 1.5)
                 try:
                     reply = await ask(
                         self._client,
@@ -83,17 +79,8 @@ class PatientPerson(Person):
                 else:
                     hosts.answers[str(reply.status)] += 1
                     if not hosts.loses_answer():
-                        wait = _told_to_wait(reply, pause)
+                        wait = told_to_wait(reply, pause)
                         if wait is None:
                             return reply
                         pause = wait
                 await asyncio.sleep(pause)
-
-
-def _told_to_wait(reply: Reply, pause: float) -> float | None:
-    """Seconds until the same is to be sent again; None where the answer is the last."""
-    if reply.status in _COME_AGAIN:
-        return float(reply.headers["Retry-After"])
-    if reply.status == HTTPStatus.CONFLICT and reply.json["code"] in _TRY_AGAIN:
-        return pause
-    return None

@@ -1,6 +1,6 @@
 """Two hosts under load for minutes on a bad day, while they are killed and Tidy runs.
 
-    python3 dev.py test tests/bad_day --soak --soak-seconds 60 --soak-seed 7
+    python3 dev.py test tests/bad_day --soak --soak-seconds 60 --bad-day-seed 7
 
 How long it takes, besides the end: `--soak-seconds`. The hosts' requests race each other, so the
 same seed is the same load and the same chances, and not the same day to the millisecond.

@@ -14,6 +14,7 @@ import pytest
 from tests.privacy.test_erasure import rows_about
 from tests.support.api import Reply
 from tests.support.control import Control
+from tests.support.patience import or_more
 from tests.support.people import People, Person, coded
 from tests.support.stack import Host, Issuer, Stack, StartHost
 
@@ -141,11 +142,14 @@ async def test_a_call_from_the_first_ring_to_the_last_however_its_events_come(
     ended = await watched(manager, call, lambda now: now["state"] == "disconnected")
     assert ended["endedAt"]
     assert ended["connectedAt"] < ended["endedAt"]
-    assert {one["state"] for one in ended["actions"]} == {"succeeded"}
+    states = {one["id"]: one["state"] for one in ended["actions"]}
+    asked = (invited, played, spoken, listening, removed)
+    assert {states[one.json["id"]] for one in asked} == {"succeeded"}
+    assert len(states) == or_more(5)
     kinds = Counter(event["type"] for event in ended["events"])
-    for kind in ("CallConnected", "AddParticipantSucceeded", "RecognizeCompleted"):
+    for kind in ("CallConnected", "AddParticipantSucceeded"):
         assert kinds[kind] == 1
-    assert kinds["PlayCompleted"] == 2
+    assert (kinds["RecognizeCompleted"], kinds["PlayCompleted"]) == (or_more(1), or_more(2))
     listed = (await manager.ask("/calls")).json["calls"]
     assert [one["id"] for one in listed] == [call]
     assert (await manager.ask(f"/calls/{call}", "DELETE")).status == 204

@@ -31,11 +31,15 @@ ONLY_WHEN_ASKED_FOR = {
     "soak": "a longer search of what a test in the default run looks at in part",
 }
 
-# Of the soak of bad days: the default and the meaning of each option.
-SOAK_OPTIONS = {
+# Of bad days: the default and the meaning of each option.
+BAD_DAY_OPTIONS = {
     "soak-seconds": (600, "how long the service is under load on a bad day, with --soak"),
-    "soak-seed": (1, "what chance on bad days follows from"),
+    "bad-day-seed": (1, "what chance on bad days follows from"),
 }
+BAD_DAY = (
+    "run the tests of the whole stack while one request of ten to ACS, Graph and the tables fails,"
+    " with clients that retry as told; those that cannot are left out (tests/bad_day/suite.py)"
+)
 
 # dev.py's start stacks on whatever ports are free; the page's share one stack and one browser; the
 # golden rows are stored once.

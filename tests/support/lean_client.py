@@ -47,11 +47,16 @@ class LeanClient:
     ) -> LeanAnswer:
         """Send a request; `target` is path and query as they are to be on the wire.
 
+        Args:
+            headers: with a `Host`, where another than the server's own was signed.
+
         Raises:
             OSError, EOFError: the server could not be reached, or broke off.
         """
-        lines = [f"{method} {target} HTTP/1.1", f"Host: {self._host}:{self._port}"]
-        lines += [f"{name}: {value}" for name, value in headers]
+        lines = [f"{name}: {value}" for name, value in headers]
+        if not any(line.startswith("Host:") for line in lines):
+            lines.insert(0, f"Host: {self._host}:{self._port}")
+        lines.insert(0, f"{method} {target} HTTP/1.1")
         lines += [f"Content-Length: {len(body)}", "", ""]
         sent = "\r\n".join(lines).encode("latin-1") + body
         connection = await self._connection()

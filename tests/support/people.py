@@ -85,12 +85,10 @@ class Person:
 
     async def calendar(self, call: str) -> Any:
         """The invitation as another library than the one that wrote it reads it."""
-        url = f"{self.host.api}/invitations/{call}"
-        headers = {"Authorization": f"Bearer {self.bearer}", "Accept": "text/calendar"}
-        async with self._client.get(url, headers=headers) as response:
-            assert response.status == 200
-            assert response.headers["Content-Type"].startswith("text/calendar")
-            return vobject.readOne(await response.text())
+        reply = await self.ask(f"/invitations/{call}", Accept="text/calendar")
+        assert reply.status == 200, reply
+        assert reply.headers["Content-Type"].startswith("text/calendar")
+        return vobject.readOne(reply.json)
 
     async def invitations(self, space: str | None = None) -> list[dict[str, Any]]:
         reply = await self.ask(f"/invitations?space={space}" if space else "/invitations")

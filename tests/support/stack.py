@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -87,6 +87,8 @@ class Stack:
         self.folder = folder
         self._log = folder.parent / f"{folder.name}.log"
         self.values: dict[str, Any] = {}
+        # By the value of a setting, the value that its hosts have instead: see tests/bad_day.
+        self.instead: Mapping[str, str] = {}
         self._hosts = HostProcesses(ROOT, folder.parent / f"{folder.name}-warm-host.log")
 
     def start(self) -> None:
@@ -147,7 +149,11 @@ class Stack:
 
     def host(self, **settings: str) -> "Host":
         """A functions host on this stack, not started yet; settings given here win."""
-        usual = {k: v for k, v in self.settings.items() if k != "CALLBACK_BASE_URL"}
+        usual = {
+            name: self.instead.get(value, value)
+            for name, value in self.settings.items()
+            if name != "CALLBACK_BASE_URL"
+        }
         return Host(self._hosts, self.folder / "hosts", {**usual, **settings})
 
 
