@@ -148,9 +148,8 @@ class CallChecks:
         if request is None or not isinstance(realm, str):  # no repetition finds it
             await self._records.remove_listed(row)
             return
-        call_id, placed_at = _call_id(row), moment(request, "createdAt")
-        await self._intents.begin(PLACE, call_id)
-        await self._records.recorded(call_id, row.partition_key, realm, placed_at)
+        await self._intents.begin(PLACE, _call_id(row))
+        await self._records.recorded_for(request, realm)
 
     async def _is_too_old(self, row: Row) -> bool:
         oldest = index_row(self._now() - self._retention - _SWEPT_WITHIN, "")

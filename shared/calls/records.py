@@ -107,11 +107,7 @@ class CallRecords(CallRemoval):
             if call.is_abandoned:
                 await self.abandon(call)  # the request that began it may have died
                 continue
-            # A removal removes this row first. So either it sees our record, or we see here that
-            # the row is gone.
-            current = await self._table.find(owner, request)
-            if current is None or current.values["callId"] != call_id:
-                await self._table.remove(call_id, RECORD_ROW)
+            if await self._is_removed(found):
                 if bot_caller is not None:
                     await self._table.remove(*rang)
                 raise Conflict
@@ -152,6 +148,13 @@ class CallRecords(CallRemoval):
         """The record of a call that has begun, which is inserted if there is none."""
         call = Call(call_id, owner, realm, placed_at, salt=secrets.token_hex(16))
         return Call.of(await self._table.insert_if_absent(call_id, RECORD_ROW, call.values()))
+
+    async def recorded_for(self, request: Row, realm: str) -> Call | None:
+        """The record of the call of a request row, which is inserted if there is none; None if the
+        call is removed meanwhile."""
+        call_id, placed_at = str(request.values["callId"]), moment(request, "createdAt")
+        call = await self.recorded(call_id, request.partition_key, realm, placed_at)
+        return None if await self._is_removed(request) else call
 
     async def change(self, call_id: str, change: Callable[[Call], Call]) -> Call | None:
         """Change a record, by a function that may run several times.
@@ -312,10 +315,9 @@ class CallRecords(CallRemoval):
                 # Its request has not inserted the record yet, and may still do so.
                 request = await self._table.find(owner, str(row.values["request"]))
                 if request is not None and request.values["callId"] == call_id:
-                    placed_at = moment(request, "createdAt")
-                    call = await self.recorded(call_id, owner, principal.realm, placed_at)
-                    if self._now() - placed_at > UNCONFIRMED:  # it never will: the request has died
-                        await self.abandon(call)
+                    call = await self.recorded_for(request, principal.realm)
+                    if call is not None and self._now() - call.created_at > UNCONFIRMED:
+                        await self.abandon(call)  # it never will: the request has died
                         return
             if call is None:
                 return  # it is being removed

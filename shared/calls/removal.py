@@ -202,6 +202,18 @@ class CallRemoval:
         await self.live_rows.forget(str(bot_caller_key or owner), call_id)
         await self._table.remove(owner, index.row_key)
 
+    async def _is_removed(self, request: Row) -> bool:
+        """Whether a call is removed whose record was inserted just now; then the record is, too.
+
+        A removal removes the request row first. So either it sees the record, or the row is gone
+        here.
+        """
+        current = await self._table.find(request.partition_key, request.row_key)
+        if current is not None and current.values["callId"] == request.values["callId"]:
+            return False
+        await self._table.remove(str(request.values["callId"]), RECORD_ROW)
+        return True
+
     async def _remove_record(
         self, call_id: str, erase_recordings: Callable[[Call], Awaitable[None]]
     ) -> None:

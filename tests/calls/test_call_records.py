@@ -282,3 +282,21 @@ async def test_a_call_that_is_abandoned_leaves_alone_what_a_repetition_places(
         assert await alone(another_host().find(placed.call_id)) is not None, hold
         assert (await alone(another_host().begin(alice, key, "wish"))).call_id == placed.call_id
     assert hold > 5, "it was never held"
+
+
+async def test_a_look_for_calls_leaves_no_record_of_one_that_is_removed_meanwhile(
+    clock: Clock, alice: Principal
+) -> None:
+    """Its request has died before it inserted the record, so the look inserts it."""
+    schedule, client = Schedule(), memory_clients()[CALLS]
+    others = Table(client)
+    for hold in range(6):
+        call = await CallRecords(others, 30, clock).begin(alice, f"held at {hold}", "wish")
+        await others.remove(call.call_id, "call")
+        looking = CallRecords(Table(Instance(schedule).client(client)), 30, clock)
+
+        await schedule.hold(
+            looking.live_calls(alice), hold, lambda: CallRecords(others, 30, clock).erase(alice)
+        )
+
+        assert await others.list_for(call.call_id) == [], hold
