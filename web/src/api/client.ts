@@ -81,7 +81,7 @@ export async function removeFriend(id: string): Promise<void> {
   await answer(api.DELETE("/friends/{friendId}", { params: { path: { friendId: pathId(id) } } }));
 }
 
-/** The ACS identity of a friend, as both sides' own words are now. */
+/** The ACS identity of a friend, if both people are still friends now. */
 export async function friendToCall(id: string): Promise<string> {
   const params = { path: { friendId: pathId(id) } };
   const { communicationUserId } = await answer(api.GET("/friends/{friendId}", { params }));
@@ -114,7 +114,7 @@ export async function unshareGroupCall(id: string): Promise<void> {
 
 /** How to join a call: what the Calling SDK's `join` takes. */
 export async function locatorOf(id: string): Promise<{ groupId: string } | { meetingLink: string }> {
-  // It can be had as a calendar file too, so its type says that it may be one.
+  // The service also gives it as a calendar file, so its type says that it may be one.
   const { locator } = (await answer<unknown>(
     api.GET("/invitations/{id}", {
       params: { path: { id } },

@@ -124,7 +124,7 @@ export function CallScreen({ call, calling }: { call: Call; calling: Calling }) 
       </div>
       {call.isGroup && (
         <Caption1>
-          Whoever knows the id of this call can join it, also after it was unshared.
+          Everybody who knows the id of this call can join it, also after it was unshared.
         </Caption1>
       )}
     </section>

@@ -26,7 +26,7 @@ interface RingsProps {
   isInCall: boolean;
 }
 
-/** What rings, above all else: a screen reader says it at once. */
+/** The calls that ring, above everything else: a screen reader says them at once. */
 export function Rings({ rings, calling, isInCall }: RingsProps) {
   const styles = useStyles();
   const [failure, setFailure] = useState<string | null>(null);
@@ -50,7 +50,7 @@ export function Rings({ rings, calling, isInCall }: RingsProps) {
               <strong>{nameOf(ring, names)}</strong> is calling
             </Body1>
             {names !== null && !names.has(ring.user) && (
-              <Caption1 block>They are not among your friends, and say this name themselves.</Caption1>
+              <Caption1 block>They are not one of your friends. They chose this name.</Caption1>
             )}
             {isInCall && <Caption1>Leave this call before you answer.</Caption1>}
           </div>
@@ -72,7 +72,7 @@ export function Rings({ rings, calling, isInCall }: RingsProps) {
   );
 }
 
-/** What friends are called, by their ACS identity: a caller may say any name. Null: not known yet. */
+/** Names of friends by ACS identity, because a caller may say any name. Null: not known yet. */
 function useNamesOfFriends(isNeeded: boolean): Map<string, string> | null {
   const [names, setNames] = useState<Map<string, string> | null>(null);
   useEffect(() => {
@@ -84,7 +84,7 @@ function useNamesOfFriends(isNeeded: boolean): Map<string, string> | null {
         );
         setNames(new Map(named));
       },
-      () => setNames(null), // then the name that the caller says has to do
+      () => setNames(null), // then the page shows the name that the caller says
     );
   }, [isNeeded]);
   return names;

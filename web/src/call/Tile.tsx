@@ -32,7 +32,7 @@ const useStyles = makeStyles({
   },
 });
 
-/** One person of the call. `isSilent`: whether nothing of them is to be heard now. */
+/** One person of the call. `isSilent`: whether their sound is off now. */
 export function Tile({ person, isSilent }: { person: Person; isSilent: boolean }) {
   const styles = useStyles();
   const video = useRef<HTMLVideoElement>(null);

@@ -13,8 +13,8 @@ export const KEYS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "0", "#"]
 export type Key = (typeof KEYS)[number];
 
 /**
- * Where the connection stands. `lost` is being tried again by itself; `closed` waits for the
- * person, who is told `because`.
+ * The state of the connection. After `lost`, the page connects again by itself; after `closed`,
+ * the person has to act, and `because` tells them why.
  */
 export type Connection =
   | { state: "connecting" }
@@ -39,9 +39,9 @@ export interface Person {
   isMe: boolean;
   isMuted: boolean;
   isOnHold: boolean;
-  /** False for bots, phones and whoever else sends no picture. */
+  /** False for bots, phones and other people without a window, who send no picture. */
   hasWindow: boolean;
-  /** Picture and sound, or what there is of them. */
+  /** Picture and sound, or only one of them. */
   stream: MediaStream | null;
   showsPicture: boolean;
 }
@@ -56,7 +56,7 @@ export interface Call {
   isMuted: boolean;
   isOnHold: boolean;
   isCameraOn: boolean;
-  /** What this window's devices cannot do, or that nothing comes from another, as a sentence. */
+  /** A sentence: what this window's devices cannot do, or that another window sends nothing. */
   trouble: string | null;
   /** What a bot says or plays right now. */
   played: string | null;
@@ -86,7 +86,7 @@ export interface Calling {
   close(): void;
 }
 
-/** What is asked of the service for calling: a token, anew at each call. */
+/** Gets a calling token from the service: a new one each time. */
 export interface TokenSource {
   (): Promise<{ token: string; expiresOn: Date }>;
 }

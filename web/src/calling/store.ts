@@ -1,6 +1,6 @@
 import type { Readable } from "./contract.ts";
 
-/** A value that is replaced as a whole, and tells who listens. */
+/** A value that is replaced as a whole, and tells its listeners. */
 export class Store<T> implements Readable<T> {
   #value: T;
   readonly #listeners = new Set<() => void>();

@@ -68,7 +68,8 @@ export function GroupCalls({ calling, canCall, signedOut }: HomeProps) {
         </Button>
       </form>
       <Caption1 className={rows.hint}>
-        Your friends of this moment see the call, and may join it. Five windows fit into one.
+        The friends whom you have now see the call, and may join it. A call has at most five
+        windows.
       </Caption1>
       <ul className={rows.list}>
         {list.value?.map((call) => (
@@ -114,9 +115,8 @@ function Unshare({ call, unshare }: { call: Invitation; unshare: () => void }) {
           <DialogContent>
             <p>It disappears from the lists of your friends.</p>
             <p>
-              <strong>Unsharing ends nobody’s knowledge of it.</strong> The call goes on, and whoever
-              has opened it knows its group id and can still join. To leave somebody out for good,
-              start another call.
+              <strong>Unsharing does not end the call.</strong> Everybody who has opened it knows
+              its group id, and can still join. To leave somebody out for good, start another call.
             </p>
           </DialogContent>
           <DialogActions>

@@ -8,7 +8,7 @@ export interface Doing {
   isBusy: boolean;
   /** Why the last thing failed, as a sentence. */
   failure: string | null;
-  /** Do something that people have asked for; what fails is told. */
+  /** Do something that the person has asked for; tell them if it fails. */
   run: (what: () => Promise<void>) => Promise<void>;
 }
 

@@ -20,7 +20,7 @@ export class Devices {
     return { audio: this.#audio, video: this.#video };
   }
 
-  /** Open what there is: a call without a camera, or without a microphone, is still a call. */
+  /** Open the devices that there are: a call is possible without a camera or a microphone. */
   async open(): Promise<void> {
     this.close();
     const both = await ask({ audio: true, video: VIDEO });

@@ -12,14 +12,14 @@ const LATE_MS = 8000;
 /**
  * The connection to one other window of the call.
  *
- * It has one audio and one video line from its first offer on. What is sent is replaced on them, so
- * that nothing is negotiated when a camera goes on or off.
+ * It has one audio and one video line from its first offer on. Tracks are replaced on these lines,
+ * so that nothing is negotiated when a camera goes on or off.
  */
 export class Peer {
   /** What the other window sends. */
   readonly stream = new MediaStream();
   isCameraOn = true;
-  /** Whether nothing comes though the call stands: so it is for good on a machine that is offline. */
+  /** Whether nothing has come for some time. On a machine that is offline, nothing ever comes. */
   isLate = false;
   readonly #connection = new RTCPeerConnection();
   readonly #isPolite: boolean;
@@ -31,8 +31,8 @@ export class Peer {
   #ignoresOffer = false;
 
   /**
-   * `isPolite`: whether the other window's id is less than ours; it makes the first offer then, and
-   * wins where two offers meet. `changed` hears of `isLate`.
+   * `isPolite`: whether the other window's id is less than ours. Then the other window makes the
+   * first offer, and its offer wins if two offers cross. `changed` is called when `isLate` changes.
    */
   constructor(
     isPolite: boolean,
@@ -71,7 +71,7 @@ export class Peer {
       try {
         await this.#connection.addIceCandidate(candidate);
       } catch (error) {
-        // Those of an offer that was ignored belong to nothing.
+        // Candidates of an offer that was ignored belong to no connection.
         if (!this.#ignoresOffer) throw error;
       }
     }

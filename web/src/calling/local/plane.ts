@@ -162,7 +162,7 @@ export class LocalCalling implements Calling {
         void this.#signalled(message.from, message.data);
         break;
       case "refused":
-        break; // who asked gets it
+        break; // the socket has passed it to the method that asked
     }
   }
 
@@ -172,7 +172,7 @@ export class LocalCalling implements Calling {
     this.#pending?.resolve();
     if (message.state === "ended") {
       this.#forgetOthers();
-      // Who was moved is in another call at once, with the same devices.
+      // A person who was moved is in another call at once, with the same devices.
       if (message.reason !== "moved") this.#devices.close();
     } else {
       const me = this.#me();
@@ -218,7 +218,7 @@ export class LocalCalling implements Calling {
     try {
       await this.#peers.get(from)?.heard(data);
     } catch {
-      // That window left while it was heard: its connection is closed.
+      // That window left while its signal was handled: its connection is closed.
     }
     this.#show();
   }
