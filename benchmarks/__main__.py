@@ -85,7 +85,7 @@ def _bench(options: argparse.Namespace) -> int:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Raises BenchError if another run measures: each would measure the other."""
+    """Raises BenchError if another run is measuring: each would slow down the other."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         try:
@@ -98,9 +98,9 @@ def alone(folder: Path) -> Iterator[None]:
 def _measure(
     bench: Bench, chosen: Sequence[Measure], rounds: int, progress: Progress
 ) -> tuple[dict[str, dict[str, list[Sample]]], list[str]]:
-    """The samples of each round, by measure and case, and what could not be measured.
+    """The samples of each round, by measure and case, and the cases that could not be measured.
 
-    What fails, as a request may on a machine that is too busy, costs its own figures only.
+    A case that fails, for example because the machine is too busy, loses only its own figures.
     """
     faults: list[str] = []
     samples: dict[str, dict[str, list[Sample]]] = defaultdict(lambda: defaultdict(list))

@@ -1,4 +1,4 @@
-"""What the cases run on: the stub and an app, started with the same settings each time."""
+"""Starts the stub and an app for each case, with the same settings each time."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,7 +17,7 @@ from devstack.stack.certificates import certificates
 from devstack.well_known import ACS_ACCESS_KEY
 
 _ACCOUNT, _ACCOUNT_KEY = "bench", "YmVuY2htYXJrcyBvbmx5LCBvbiBsb29wYmFjaw=="
-# Requests a second that one core does not reach: so many that differ are made for each second.
+# Requests a second that one core does not reach. So many different ones are made for each second.
 _FASTEST = 3000
 MOST_PEOPLE = 20_000
 
@@ -36,7 +36,7 @@ REFERENCE = App("reference", ROOT / "benchmarks" / "reference")
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """What the app finds.
+    """The conditions under which an app runs.
 
     Attributes:
         latency: seconds that Azure takes for each answer.
@@ -99,7 +99,7 @@ class Bench:
         return min((self.seconds + self.warm_up) * self._fastest, MOST_PEOPLE)
 
     def with_people(self, number: int) -> People:
-        """The people, of whom so many can ask."""
+        """The people, with tokens for this many of them."""
         self.people.mint(number, self.show)
         return self.people
 

@@ -18,7 +18,7 @@ REQUESTS, P50, P99 = "requests/s", "p50 ms", "p99 ms"
 CPU, RSS, START = "CPU us/request", "RSS MiB", "start ms"
 STORAGE, ANSWERED, SECONDS = "storage requests", "answered", "seconds"
 
-# By quantity; what a machine does not tell is left out.
+# By quantity; quantities that the machine does not tell are left out.
 type Sample = dict[str, float]
 
 _STARTS = 5
@@ -38,11 +38,11 @@ class Case(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """A load on the app, from a start of its own.
+    """A load on an app that is started for it.
 
     Attributes:
-        requests: makes the requests, which are sent in turn.
-        once: whether none may be sent again, because its repetition costs less.
+        requests: makes the requests, which are sent one after the other.
+        once: whether each request is sent only once, because a repetition costs less.
     """
 
     name: str
@@ -60,9 +60,10 @@ class Load:
             sent = 1
             if bench.warm_up:
                 sent += self._send(bench, host, file, bench.warm_up, sent).requests
-            # On a busy machine none of many may be answered at first.
+            # On a busy machine, many requests may at first get no answer at all.
             for seconds in (bench.seconds, bench.seconds * _PATIENCE):
-                # What wrk gave up at the end of the load before was answered too.
+                # The app has also answered the requests that wrk gave up at the end of the load
+                # before.
                 sent += self.connections
                 cpu_before = host.cpu_seconds()
                 result = self._send(bench, host, file, seconds, sent)
@@ -148,7 +149,8 @@ class Start:
 
 @dataclass(frozen=True, kw_only=True)
 class Count:
-    """How many requests to storage it costs to share a call with 350, and to share it again."""
+    """How many requests to storage it costs to share a call with 350 people, and to share it
+    again."""
 
     name: str
     again: bool = False
@@ -166,8 +168,8 @@ class Count:
 
 @dataclass(frozen=True, kw_only=True)
 class Crowd:
-    """Owners who share a call with 350 at the same time: how many are answered, and when the last
-    one is."""
+    """Owners who each share a call with 350 people at the same time: how many get an answer, and
+    when the last one gets it."""
 
     name: str
     owners: int

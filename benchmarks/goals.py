@@ -1,4 +1,4 @@
-"""Goals: what a median, or a ratio of two cases, is to be."""
+"""Goals: bounds for a median, or for a ratio of two cases."""
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +14,7 @@ type Samples = Mapping[str, Sequence[Sample]]
 class Goal:
     """
     Attributes:
-        case: whose quantity counts.
+        case: the case whose quantity counts.
         over: the case that it is divided by, round by round; None for the quantity itself.
         at_least, at_most: the bound; one of the two is set.
     """
@@ -39,8 +39,8 @@ class Goal:
     def value(self, samples: Samples) -> float | None:
         """The median over the rounds; None if the machine does not tell the quantity.
 
-        Both cases of a ratio run one after the other: by the ratio of each round, a machine that
-        slows down between two rounds changes nothing.
+        Both cases of a ratio run one after the other. A ratio is made for each round, so that it
+        does not matter if the machine slows down between two rounds.
         """
         found = list(self._values(samples))
         return statistics.median(found) if found else None

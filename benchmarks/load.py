@@ -21,7 +21,7 @@ class BenchError(Exception):
 
 @dataclass(frozen=True)
 class LoadResult:
-    """What came of a load.
+    """The result of a load.
 
     Attributes:
         p50, p99: milliseconds.
@@ -70,7 +70,7 @@ def run_wrk(
     Args:
         prefix: of the command line, such as that of taskset.
         requests: a file that `prepared.write` wrote; when all were sent, they are sent again.
-        skipped: how many requests of the file come later than the others.
+        skipped: how many requests at the beginning of the file are sent after all others.
 
     Raises:
         BenchError: wrk failed.

@@ -1,4 +1,4 @@
-"""What the machine is that has measured: figures of two machines cannot be compared."""
+"""Describes the machine that has measured, because figures of two machines cannot be compared."""
 
 import os
 import platform
@@ -16,7 +16,7 @@ _QUIET = 0.25
 
 
 def describe(cores: Cores) -> Description:
-    """For a person: what each line is, and what it says."""
+    """For a person: the name of each line, and its text."""
     return {
         "measured": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "commit": _commit(),
@@ -30,7 +30,8 @@ def describe(cores: Cores) -> Description:
 
 
 def _commit() -> str:
-    """The commit of the code, and whether files differ from it; the figures' own do not count."""
+    """The commit of the code, and whether files differ from it; the files of the figures do not
+    count."""
     commit = _git("rev-parse", "--short=12", "HEAD")
     changed = _git("status", "--porcelain", "--", ".", ":!docs")
     return (commit or "unknown") + (", with changes" if changed else "")
@@ -69,7 +70,7 @@ def _load_average() -> str:
 
 
 def _value(file: Path, name: str) -> str:
-    """What a file of the system says after a name and a colon; empty if it does not."""
+    """The text after a name and a colon in a file of the system; empty if it is not there."""
     try:
         lines = file.read_text().splitlines()
     except OSError:

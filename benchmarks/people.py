@@ -1,4 +1,4 @@
-"""Who asks: people of an issuer whose key is kept beside their bearer tokens."""
+"""The people who send requests, of an issuer whose key is kept beside their bearer tokens."""
 
 import base64
 import hashlib
@@ -15,7 +15,7 @@ from devstack.well_known import ACS_RESOURCE_ID
 from shared.keys import principal_key
 from shared.principals import Kind, Principal
 
-# Nobody resolves this name: the app is told where the documents are.
+# Nobody looks up this name: the settings tell the app where the documents are.
 ISSUER = "https://issuer.bench.example"
 AUDIENCE = "api://bench"
 RESOURCE_ID = ACS_RESOURCE_ID
@@ -67,7 +67,7 @@ class People:
         return self._bearers[number]
 
     def mint(self, number: int, show: Show) -> None:
-        """Have tokens of so many users."""
+        """Make tokens until there are those of so many users."""
         missing = range(len(self._bearers), number)
         for n in missing:
             if n % _SHOWN_EVERY == 0:

@@ -1,6 +1,6 @@
 """Plots as SVG: a bar for each case up to the median, and a line from the least to the most.
 
-A plotting library would weigh more than all else that the tests need, for one kind of plot.
+A plotting library would be larger than everything else that the tests need, for one kind of plot.
 """
 
 from collections.abc import Mapping

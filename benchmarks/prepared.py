@@ -1,4 +1,4 @@
-"""Requests as they are sent, which the load generator takes from a file."""
+"""The bytes of requests, which the load generator reads from a file."""
 
 import json
 import uuid
@@ -10,7 +10,8 @@ from typing import Any
 from benchmarks import people, rows
 from benchmarks.people import People
 
-# Lifetimes that a token may be asked for, from this one on: each asks for a token of its own.
+# The shortest lifetime that a request asks for. Each request asks for another lifetime, and so for
+# a token of its own.
 _FIRST_LIFETIME = 60
 
 
@@ -44,7 +45,8 @@ def tokens(known: People, number: int) -> Iterator[bytes]:
 
 
 def fresh_tokens(known: People, users: int, number: int) -> Iterator[bytes]:
-    """Tokens for few users, none of which was made before: each is for another lifetime."""
+    """Requests for tokens of a few users. Each is for another lifetime, so that no token was made
+    before."""
     for n in range(number):
         minutes = _FIRST_LIFETIME + n // users
         yield request("GET", f"/token?expiresInMinutes={minutes}", known.bearer(n % users))
@@ -57,7 +59,7 @@ def resolved_friends(known: People) -> Iterator[bytes]:
 
 
 def raw_rows() -> Iterator[bytes]:
-    """The same rows as `resolved_friends` reads, half of them, from the reference."""
+    """Half of the rows that `resolved_friends` reads, from the reference."""
     for n in range(rows.PAIRS):
         user = people.name(n)
         owner, friend = people.mapping_key(user), people.mapping_key(rows.friend_of(user))

@@ -21,13 +21,13 @@ _POLL_SECONDS = 0.001
 _LOG_LINES = 20
 # Settings of the app that somebody may have exported.
 _SETTINGS = ("COMMUNICATION_", "TABLES_", "AUTH_", "TOKEN_", "AZURE_", "IDENTITY_", "CALLBACK_")
-# With them Python writes no bytecode, or cannot find what was written.
+# With these, Python writes no bytecode, or cannot find the bytecode that was written.
 _PYTHON = {"PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "PYENV_VERSION", "LOG_LEVEL"}
 
 
 @dataclass(frozen=True)
 class Cores:
-    """Prefixes of command lines, which keep the app away from those that ask it and that it asks.
+    """Prefixes of command lines, which keep the app on other cores than its clients and the stub.
     Empty where that is not possible.
 
     Attributes:
@@ -127,7 +127,7 @@ class Running:
 def running(
     name: str, command: Sequence[str], port: int, settings: Mapping[str, str], folder: Path
 ) -> Iterator[Running]:
-    """A process of this Python, which is killed at the end; it may not listen yet.
+    """A process of this Python, which is killed at the end. It may not listen yet when this yields.
 
     Args:
         name: of its log in `folder`.

@@ -77,7 +77,7 @@ def write_page(results: Results, folder: Path) -> Path:
     lines += _table(("", ""), described.items())
     if results["faults"]:
         lines += ["", "Not measured, because requests failed or were not answered in time:"]
-        # What follows names files of this machine.
+        # The rest of the text names files of this machine.
         lines += [f"* {fault.splitlines()[0].partition(';')[0]}" for fault in results["faults"]]
     for name, measure in results["measures"].items():
         drawing = plot(measure["title"], measure["shown"], measure["cases"])

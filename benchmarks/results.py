@@ -37,7 +37,7 @@ class MeasureResult(TypedDict):
 
 
 class Results(TypedDict):
-    """`machine` and `options` are for a person: what each line is, and what it says. `faults` are
+    """`machine` and `options` are for a person: the name of each line, and its text. `faults` are
     cases that failed in a round, and why."""
 
     machine: dict[str, str]
@@ -47,7 +47,7 @@ class Results(TypedDict):
 
 
 def result_of(measure: Measure, samples: Samples) -> MeasureResult:
-    """What came of a measure."""
+    """The figures and goals of a measure."""
     return {
         "title": measure.title,
         "shown": measure.shown,

@@ -1,4 +1,4 @@
-"""What is stored when a measure begins: rows as the service itself writes them."""
+"""The rows that are stored when a measure begins, in the form in which the service writes them."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -1,3 +1,3 @@
 """The local stack: it takes the place of Azure on a laptop. Nothing here is deployed, and nothing
-here imports `shared`. The files beside this one are what all packages stand on.
+here imports `shared`. All packages use the files beside this one.
 """

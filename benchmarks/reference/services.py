@@ -1,4 +1,4 @@
-"""What the reference's functions ask: the issuer's keys, one table, and ACS."""
+"""The services that the reference's functions use: the issuer's keys, one table, and ACS."""
 
 import asyncio
 import base64

@@ -29,7 +29,7 @@ def main() -> None:
 async def _serve(options: argparse.Namespace) -> None:
     store = Store()
     load_rows(store, options.rows)
-    # What was loaded stays: no collection of garbage in the middle of a load looks at it.
+    # The loaded rows stay, so the garbage collector should not scan them in the middle of a load.
     gc.collect()
     gc.freeze()
     stub = Stub(

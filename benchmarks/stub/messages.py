@@ -44,8 +44,9 @@ def json_answer(content: Any, status: int = 200) -> Answer:
 
 
 def first_request(received: bytes) -> tuple[Request | None, bytes]:
-    """The first request of what has come over a connection, and the rest; None if more of it has
-    to come. Bodies have a length: the measures send none in chunks."""
+    """The first request in the bytes that have come over a connection, and the remaining bytes;
+    None if the request is not complete yet. Bodies have a length: the measures send none in
+    chunks."""
     end = received.find(b"\r\n\r\n")
     if end < 0:
         return None, received

@@ -1,4 +1,5 @@
-"""Who answers which request, and when."""
+"""The HTTP server of the stub: it finds the answer to each request, and sends it after the
+latency."""
 
 import asyncio
 import json
@@ -14,13 +15,13 @@ COUNTS_PATH = "/counts"
 METADATA_PATH = "/.well-known/openid-configuration"
 KEYS_PATH = "/keys"
 
-# Of the size that ACS's have.
+# As long as a token of ACS.
 _TOKEN = f"eyJhbGciOiJSUzI1NiJ9.{'a' * 700}.{'b' * 342}"
 _ISSUED = {"token": _TOKEN, "expiresOn": "2036-01-01T00:00:00.0000000+00:00"}
 
 
 class Stub:
-    """Answers of all that the app asks.
+    """Answers every request of the app.
 
     Attributes:
         counts: how many requests of each kind have come, from Azure's point of view.

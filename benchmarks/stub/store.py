@@ -46,7 +46,8 @@ class StoredEntity:
 
     @property
     def json(self) -> bytes:
-        """As answers show it; made when it is first asked for, since most are never read."""
+        """The entity in answers; made when it is first needed, because most entities are never
+        read."""
         if not self._json:
             shown = {"odata.etag": self.etag, **self.entity, **_TIMESTAMP}
             self._json = json.dumps(shown, separators=(",", ":")).encode()
@@ -60,8 +61,8 @@ class _Partition:
 
 
 class Store:
-    """All tables. Point reads and queries of one partition take as long however many rows there
-    are; a query without a PartitionKey reads the whole table, as it does in Azure."""
+    """All tables. The time of a point read, or of a query of one partition, does not depend on the
+    number of rows; a query without a PartitionKey reads the whole table, as it does in Azure."""
 
     def __init__(self) -> None:
         self._tables: dict[str, dict[str, _Partition]] = {}
