@@ -1,4 +1,4 @@
-"""Issuers, their tokens, and who is admitted with one."""
+"""Issuers, their tokens, and the callers who are admitted with one."""
 
 import time
 from collections.abc import Mapping
@@ -46,7 +46,7 @@ ISSUERS = {
 
 
 class OneKey:
-    """An issuer with one RS256 key named `k`; counts who asked for what."""
+    """An issuer with one RS256 key named `k`; counts the requests for each document."""
 
     async def find(self, key_id: str | None, algorithm: str) -> list[jwt.PyJWK]:
         public = jwt.algorithms.RSAAlgorithm.to_jwk(KEY.public_key(), as_dict=True)

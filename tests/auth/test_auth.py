@@ -48,7 +48,8 @@ def unsigned(content: Mapping[str, object]) -> str:
 
 
 def signed_with_the_public_key(content: Mapping[str, object]) -> str:
-    """HS256 with what everybody can read, by hand: PyJWT itself refuses to make it."""
+    """A token signed by HS256 with the public key as the secret. It is made by hand, because PyJWT
+    refuses to."""
 
     def part(value: bytes) -> str:
         return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
@@ -64,7 +65,7 @@ def typed(kind: object) -> str:
 
 
 def respelled(part: int, how: Callable[[str], str]) -> str:
-    """A valid token with one of its parts written otherwise."""
+    """A valid token with one of its parts written in another way."""
     parts = signed(claims()).split(".")
     parts[part] = how(parts[part])
     return ".".join(parts)
@@ -212,7 +213,7 @@ async def test_roles_come_from_the_roles_claim_alone(
         (("level", "1"), {"level": 1}, Kind.USER),
         (("scp", "user_impersonation"), {"scp": "openid user_impersonation"}, Kind.USER),
         (("scp", "user_impersonation"), {"scp": "not_user_impersonation"}, Kind.SERVICE),
-        # What is known to mark an app still does.
+        # The claims that are known to mark an app still mark it.
         (("auth_time", ""), {"auth_time": 1, "idtyp": "app"}, Kind.SERVICE),
         (("auth_time", ""), {"auth_time": 1, "gty": "client-credentials"}, Kind.SERVICE),
         (("auth_time", ""), {"auth_time": 1, "sub": "x@clients"}, Kind.SERVICE),

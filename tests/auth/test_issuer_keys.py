@@ -55,7 +55,7 @@ async def test_a_hundred_unknown_key_ids_at_once_cause_one_request(
 async def test_four_hundred_unknown_key_ids_one_after_the_other_cause_few_requests(
     keys: IssuerKeys, provider: Provider, clock: Clock
 ) -> None:
-    """Those that could not be looked for are not judged; the others are not there."""
+    """An id that could not be looked for is not judged; the other ids do not exist."""
     judged, unjudged = 0, list[float | None]()
     for n in range(400):
         clock.now += 0.01
@@ -131,7 +131,7 @@ async def test_a_new_key_is_found_while_the_keys_are_refreshed_in_the_background
 async def test_a_new_key_is_found_beside_a_fetch_that_began_before_it_was_published(
     keys: IssuerKeys, provider: Provider, clock: Clock, is_refresh: bool
 ) -> None:
-    """Such a fetch does not tell that there is no such key."""
+    """Such a fetch does not show that the key does not exist."""
     await find(keys, "one")
     provider.reads_early = True
     provider.gate.clear()

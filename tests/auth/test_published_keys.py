@@ -1,4 +1,5 @@
-"""Key sets as issuers publish them: which keys are taken, which of them a token is tried with."""
+"""Key sets as issuers publish them: which keys the service accepts, and which ones it tries for a
+token."""
 
 from typing import Any
 

@@ -53,7 +53,8 @@ async def tokens(signer: Issuer, keys: IssuerKeys) -> BearerTokens:
 
 
 async def answers(tokens: BearerTokens, bearer: str, number: int = 1) -> list[str]:
-    """Whom so many requests at once are taken for, or why they are refused."""
+    """The callers that so many requests at once are admitted as, or the reasons why they are
+    refused."""
 
     async def one() -> str:
         try:
@@ -77,7 +78,7 @@ async def test_all_who_come_at_once_with_the_new_key_are_admitted_by_one_fetch(
 async def test_the_new_key_is_found_beside_a_fetch_that_began_before_it_was_published(
     tokens: BearerTokens, signer: Issuer, clock: Clock, is_refresh: bool
 ) -> None:
-    """Such a fetch does not tell that no other key has the id."""
+    """Such a fetch does not show that no other key has the id."""
     provider = signer.provider
     provider.reads_early = True
     provider.gate.clear()
@@ -126,7 +127,8 @@ async def test_forged_tokens_cause_as_many_fetches_as_made_up_key_ids_do(
 async def test_what_cannot_be_looked_for_again_is_not_judged(
     tokens: BearerTokens, signer: Issuer, clock: Clock
 ) -> None:
-    """Beside too many made-up key ids, or while the issuer is out of order; others do not mind."""
+    """While there are too many made-up key ids, or while the issuer fails; other issuers are not
+    affected."""
     for number in range(4):
         await answers(tokens, signer.bearer(FORGED, key_id=f"made up {number}"))
     assert await answers(tokens, signer.bearer(NEW), 20) == ["issuer-unavailable"] * 20

@@ -1,4 +1,4 @@
-"""Who may tell us about calls: ACS, for our resource, now."""
+"""Only ACS, for our resource and with a token that is valid now, may report events of calls."""
 
 import base64
 import hmac

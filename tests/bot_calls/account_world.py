@@ -111,7 +111,7 @@ class AccountWorld(World):
         return result
 
     def event(self, context: str, caller: str = PHONE, to: str = TO_ACCOUNT) -> GridEvent:
-        """As the reference has it: an account is of the kind `unknown`."""
+        """As Microsoft's reference has it: the kind of an account is `unknown`."""
         told = {
             "id": context,
             "eventType": "Microsoft.Communication.IncomingCall",

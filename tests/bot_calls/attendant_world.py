@@ -72,7 +72,7 @@ class Asked:
 
 @dataclass
 class FakeAcs:
-    """Takes everything, unless it is held or has failures left."""
+    """Accepts every request, unless it is held or has failures left."""
 
     asked: list[Asked] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
@@ -198,7 +198,7 @@ class World:
         return event
 
     def done(self, kind: str, **data: object) -> CallEvent:
-        """The end of what ACS was asked for last."""
+        """The event about the end of the last action that ACS was asked for."""
         return self.event(kind, operationContext=self.acs.asked[-1].context, **data)
 
     def pressed(self, tone: str) -> CallEvent:

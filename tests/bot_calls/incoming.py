@@ -27,7 +27,7 @@ type Ringing = dict[str, Any]
 
 
 class Line:
-    """The line to a bot: who calls it, who is told of it, and what has become of it."""
+    """The line to a bot: its caller, the host that Event Grid tells, and the state of the call."""
 
     def __init__(
         self, client: aiohttp.ClientSession, acs: Control, manager: Person, bot: str, bot_id: str
@@ -68,7 +68,7 @@ class Line:
     async def deliver(
         self, ringing: Ringing, *, headers: Mapping[str, str] = PROOF, **changed: object
     ) -> Reply:
-        """Tell of it as Event Grid does."""
+        """Report the call as Event Grid does."""
         return await self.tell([{**event_of(ringing), **changed}], headers=headers)
 
     async def tell(self, events: object, *, headers: Mapping[str, str] = PROOF) -> Reply:
@@ -100,13 +100,13 @@ class Line:
         return await watched(self.manager, await self.call(), wanted)
 
     async def asked(self) -> Counter[str]:
-        """What ACS was asked for so far. It was not only asked here: late events about calls of
-        other tests, which nobody can see any more, have hosts look at them, and end them."""
+        """The requests to ACS so far. Some are not from this test: late events about calls of other
+        tests make hosts look at these calls and end them."""
         requests = Counter((await self.acs.state())["requests"])
         return Counter({name: requests[name] for name in ("answerCall", "rejectCall", "play")})
 
     async def in_acs(self, ringing: Ringing) -> list[dict[str, Any]]:
-        """What has come of a ringing in ACS: one connection where it was answered."""
+        """The connections in ACS that a ringing call has led to: one if it was answered."""
         return await self.acs.calls(serverCallId=ringing["serverCallId"])
 
     async def does(self, ringing: Ringing, what: str, person: Person) -> None:
@@ -159,5 +159,5 @@ def kinds(call: dict[str, Any]) -> Counter[str]:
 
 
 def pressed(call: dict[str, Any]) -> list[str | None]:
-    """What each turn of listening has heard."""
+    """The keys that each turn of listening has received."""
     return [one.get("tones") for one in call["actions"] if one["kind"] == "tones"]

@@ -10,7 +10,7 @@ from tests.support.control import Control
 from tests.support.people import People, Person
 from tests.support.stack import Host
 
-# Rings, answers and sounds that take no time: what waits here waits for events.
+# Rings, answers and sounds take no time here, so tests wait for events only.
 QUICK = {"default": {"afterMs": 5}, "playMs": 5}
 
 
@@ -28,14 +28,14 @@ async def line(
 
 @pytest.fixture
 def alice(one_host: Host, people: People) -> Person:
-    """Who calls."""
+    """The caller."""
     [alice] = people(one_host, "alice")
     return alice
 
 
 @pytest.fixture
 async def carol(manager: Person) -> Person:
-    """Whom the stack's menu connects."""
+    """The person to whom the stack's menu connects callers."""
     [carol] = manager.others("carol")
     await carol.token()
     return carol

@@ -1,4 +1,5 @@
-"""What bots say and offer, each its own; and whom they connect where a Teams account was called."""
+"""Each bot has its own greeting and menu; and the people to whom bots connect callers of a Teams
+account."""
 
 from dataclasses import replace
 
@@ -123,8 +124,8 @@ async def test_a_bot_of_many_connects_people_to_who_calls_it_without_teams(world
 async def test_nobody_is_left_alone_in_the_call_of_an_account(
     world: World, account: str | None, wanted: str
 ) -> None:
-    """ACS may list the service and the caller by any id there. Without an account somebody else in
-    the call means that the bot was added to it."""
+    """In such a call, ACS may list the service and the caller by any id. In a call without an
+    account, somebody else in the call means that the bot was added to it."""
     await world.answered(account, "helpdesk")
     listed = [
         {"identifier": {"rawId": one}} for one in (CALLER, BOT, "8:acs:of-whom-we-know-nothing")

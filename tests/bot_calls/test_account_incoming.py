@@ -1,4 +1,4 @@
-"""Calls to Teams resource accounts: each answered once, by the account's bot, whoever calls."""
+"""Calls to Teams resource accounts: the account's bot answers each call once, for every caller."""
 
 import contextlib
 import logging
@@ -245,7 +245,7 @@ async def test_nothing_is_left_of_a_phone_once_its_calls_are_too_old() -> None:
 
 
 async def test_no_log_tells_which_number_has_called(caplog: pytest.LogCaptureFixture) -> None:
-    """Nor its hash: whoever reads the log could try all numbers."""
+    """Nor its hash: a reader of the log could try all numbers."""
     world = await world_with()
     with caplog.at_level(logging.DEBUG):
         await world.rings("context")

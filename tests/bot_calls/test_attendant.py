@@ -1,4 +1,4 @@
-"""A bot's turns on the real table: each is asked for once, and by somebody else where a host dies.
+"""A bot's turns on the real table: ACS is asked for each once, and by another host if a host dies.
 
 They are killed and raced over HTTP in test_incoming_kills.py.
 """
@@ -275,7 +275,7 @@ async def test_a_refusal_that_comes_too_late_is_not_that_of_who_took_over(world:
 
 
 async def test_who_took_too_long_to_note_a_turn_does_not_ask(world: World) -> None:
-    """Whoever is told again may have taken over by then."""
+    """The host that gets the event again may have taken over by then."""
 
     class SlowRecords(CallRecords):
         async def change(self, call_id: str, change: Callable[[Call], Call]) -> Call | None:

@@ -324,9 +324,9 @@ async def test_what_an_answer_and_a_turn_cost(
     await line.acs.tell(types=["CallConnected"])
     turn = Counter(tables.requests)
 
-    # Who is called, and who calls; the intent, the key, both indexes, the record; the first place
-    # of the caller, for which calls of earlier versions are looked for; once more who is called,
-    # and who calls; and what is old.
+    # The called bot and the caller; the intent, the key, both indexes, the record; the first place
+    # of the caller, for which the service looks for calls of earlier versions; the bot and the
+    # caller once more; and old calls.
     table = cost_table()
     answer = table["POST /incomingCalls, somebody's first call to a bot"]
     menu = table["POST /callEvents/{callId}, that a bot's call is connected"]
@@ -339,7 +339,8 @@ async def test_what_an_answer_and_a_turn_cost(
 async def test_a_bot_that_the_service_calls_is_not_answered_by_it(
     line: Line, acs: Control, one_host: Host, manager: Person
 ) -> None:
-    """What calls then is an identity that ACS has made up for the call: nobody's of the realm."""
+    """The caller is then an identity that ACS has made up for the call: it belongs to nobody of the
+    realm."""
     placed = await place(manager, {"bot": line.bot})
     [connection] = [
         one

@@ -1,4 +1,5 @@
-"""Who is erased while a bot is called: whatever the moment, nothing of the call is left."""
+"""A person or a bot is erased while a bot is called: nothing of the call is left, at whatever
+moment."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -31,8 +32,8 @@ STEPS = [
     Step("tables", "update", 1, "before"),
     Step("tables", "update", 1, "after"),
 ]
-# The erasure finds the call by the bot's index, or by the caller's, and removes what it is known
-# by before there is a record that would say so: Event Grid is to tell of it again.
+# The erasure finds the call by the bot's or the caller's index. It removes the call's keys before
+# there is a record of the call, so Event Grid has to report the call again.
 OVERTAKEN = {
     "bot": [Step("tables", "insert", 1, "before"), Step("tables", "insert", 2, "before")],
     "caller": [Step("tables", "insert", 2, "before")],
@@ -62,7 +63,7 @@ async def test_who_is_erased_while_a_bot_is_called_leaves_no_call(
     who: str,
     sample: Few,
 ) -> None:
-    """Each of several, while it is called, or calls, at another step of the answering."""
+    """Erases several people and bots, each at another step of the answering of a call."""
     steps = sample(STEPS)
     await acs.put("callbacks", {"hold": True})
     callers = people(line.manager.host, *(f"caller {n}" for n in range(len(steps))))

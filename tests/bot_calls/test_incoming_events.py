@@ -1,4 +1,4 @@
-"""What Event Grid delivers is read as a stranger's words."""
+"""The content of Event Grid's events is not trusted."""
 
 import json
 from datetime import UTC, datetime

@@ -39,7 +39,7 @@ ANSWERING = around(
 
 
 def turn(operation: str, *, guests: int = 0) -> list[Step]:
-    """What an event that leads to a turn writes, and asks of ACS."""
+    """The writes, and the requests to ACS, of an event that leads to a turn."""
     return around(
         ("tables", "batch", 0),  # the event, and its effect
         *[("tables", "update", n) for n in range(1 + guests)],  # the turn, and who is rung
@@ -167,7 +167,7 @@ async def told(acs: Control, event: str) -> Reply:
 
 
 async def cut_off(acs: Control, event: str) -> Reply:
-    """As `told`, and nobody answers."""
+    """As `told`, but no host answers."""
     await told(acs, event)
     raise aiohttp.ClientConnectionError
 

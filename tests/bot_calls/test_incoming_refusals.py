@@ -1,5 +1,5 @@
-"""What Event Grid has not told, what is foreign, late or told again: nothing is answered twice, and
-whoever asks is told why not."""
+"""Events that are not from Event Grid, or are foreign, late or repeated: no call is answered twice,
+and the sender learns the reason of a refusal."""
 
 import asyncio
 import json

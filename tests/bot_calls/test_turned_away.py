@@ -1,5 +1,5 @@
-"""Calls to a Teams resource account that are turned away: they take no place of others, and nothing
-of them stays."""
+"""Calls to a Teams resource account that are turned away: they take no places from other callers,
+and leave nothing behind."""
 
 import contextlib
 

@@ -1,5 +1,5 @@
 """A call that ACS was not asked for is given up, while its request is repeated, once or twice: ACS
-makes one call at most, and the books have it."""
+makes at most one call, and our rows have it."""
 
 import asyncio
 import contextlib
@@ -63,7 +63,7 @@ class Held:
 
 
 async def check(world: World) -> None:
-    """What ACS has made is in the books, and a repetition finds it."""
+    """Our rows have the call that ACS has made, and a repetition finds it."""
     await world.quietly(place(world))
     await world.quietly(place(world))
 

@@ -184,7 +184,7 @@ async def test_calls_that_live_on_are_placed_also_where_the_others_are_refused()
 async def test_a_killed_call_of_an_account_is_placed_once_by_its_repetition(
     write: int, how: str
 ) -> None:
-    """What ACS was asked for is asked again, to the letter."""
+    """The repetition sends ACS exactly the same request."""
     world = await world_of(DESK, most=1)
     if how == "stop_after":
         with pytest.raises(Stopped):
@@ -231,7 +231,7 @@ async def test_a_key_is_not_good_for_another_account() -> None:
 
 @pytest.mark.parametrize("write", range(1, WRITES + 1))
 async def test_a_repetition_is_the_same_call_whatever_the_settings_have_become(write: int) -> None:
-    """Who calls by default is no part of the request; nor is the id behind a name."""
+    """The default caller id is not part of the request; nor is the id behind a name."""
     settings = [(), (DESK,), (replace(DESK, id=SALES.id),)]
     for before, after, account in (
         (settings[0], settings[1], None),
@@ -298,7 +298,8 @@ async def test_a_call_that_acs_refuses_an_account_can_be_repeated() -> None:
 async def test_an_account_of_another_realm_is_none(
     account: str | None, caller_id: str | None
 ) -> None:
-    """It answers as one that does not exist; whoever asks for none calls without an account."""
+    """The answer is that for an account that does not exist. A request without an account calls
+    without one."""
     refusals = []
     for accounts in ((DESK,), (replace(DESK, name="Support", number="+14255550177"),), ()):
         world = await world_of(*accounts)

@@ -1,4 +1,5 @@
-"""Who may be added to calls of Teams resource accounts, and who takes part in them."""
+"""The people who may be added to calls of Teams resource accounts, and the participants of such
+calls."""
 
 import pytest
 

@@ -1,5 +1,5 @@
-"""A host that dies while it calls as a Teams resource account leaves one call to the repetition,
-as in `test_call_kills`: who phones through an account pays for each call too."""
+"""A host that dies while it calls as a Teams resource account leaves one call after the repetition,
+as in `test_call_kills`: calls through an account cost money too."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""What ACS is sent of calls of Teams resource accounts, by Microsoft's client."""
+"""The requests that Microsoft's client sends to ACS for calls of Teams resource accounts."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ REPEATABILITY = RepeatabilityHeaders.for_name("call", datetime(2026, 1, 1, tzinf
 
 
 class Acs:
-    """Takes every request, and keeps its body.
+    """Accepts every request, and keeps its body.
 
     Attributes:
         source: how it says who calls.

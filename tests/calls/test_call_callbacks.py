@@ -1,4 +1,5 @@
-"""Callbacks about calls: what is not ACS's own, or about another call, changes nothing."""
+"""Callbacks about calls: a callback that is not from ACS, or is about another call, changes
+nothing."""
 
 import json
 import time

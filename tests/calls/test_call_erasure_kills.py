@@ -33,7 +33,7 @@ __all__ = ["telling"]
 
 ERASING = around(
     ("acs", "terminateCall", 0),
-    # The intent of the call, the row of what counts, the key, and the record.
+    # The intent of the call, the row that counts the caller's calls, the key, and the record.
     *[("tables", "remove", n) for n in range(4)],
     ("tables", "remove", 5),  # the second of two events, which go at a time
     ("tables", "remove", 6),  # the index

@@ -1,5 +1,5 @@
 """A host that dies while a call is placed, steered, told of, ended or erased leaves nothing, here
-or in ACS, that a repetition does not finish: whoever asked asks again, and so does ACS.
+or in ACS, that a repetition does not finish: the client asks again, and so does ACS.
 
 Each test holds one request at every step (a write, or a question to ACS), each of another caller,
 and kills the host once."""
@@ -35,7 +35,8 @@ from tests.support.table_proxy import TableProxy
 
 # How events are told again where a host refuses them for a while.
 AGAIN = {"retryMs": 50, "attempts": 12}
-# What is not taken, since the host dies or is dead, is told again when the test says so.
+# An event that is not accepted, because the host dies or is dead, is sent again when the test says
+# so.
 HELD = {"hold": True, "holdAgain": True}
 
 PLACING = around(
@@ -172,7 +173,7 @@ async def test_a_call_whose_placing_was_killed_anywhere_is_placed_once_by_its_re
 async def test_a_call_that_is_told_of_before_its_killed_placing_is_repeated_has_the_same_people(
     acs: Control, counted_host: Host, people: People, kill: Kill
 ) -> None:
-    """Whoever the service is in the call is told by ACS's answer alone, which was lost."""
+    """Only ACS's answer, which was lost, says by which id the service is in the call."""
     bob, [manager] = await callers(people, counted_host, 1)
     await acs.put("callbacks", HELD)
     before = len((await acs.state())["calls"])

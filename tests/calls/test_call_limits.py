@@ -1,4 +1,5 @@
-"""Who and what may not be called or played, and how many calls there may be."""
+"""The people and numbers that may not be called, the files that may not be played, and how many
+calls there may be."""
 
 import asyncio
 from collections import Counter
@@ -143,7 +144,7 @@ async def test_a_call_that_is_slow_to_begin_does_not_pass_the_limit(
     table_faults: Control,
     acs: Control,
 ) -> None:
-    """It began before the other, which takes the place; neither has asked ACS then."""
+    """It began before the other request, which takes the place; neither has asked ACS by then."""
     await acs.put("farEnds", {})
     there = manager.at(
         await start_host(

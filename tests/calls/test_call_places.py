@@ -1,4 +1,4 @@
-"""What counts against a caller's limits, for how long, and what that costs."""
+"""Which calls count against a caller's limits, for how long, and what the counting costs."""
 
 import asyncio
 from collections import Counter
@@ -19,7 +19,8 @@ from tests.calls.placing_world import START, World
 from tests.calls.test_call_records import events
 from tests.support.interleaving import Instance, Stopped
 
-# A placing writes so often: the intent, the batch, the record, whom it calls, ACS's id, the intent.
+# The writes of placing a call: the intent, the batch, the record, the called person, ACS's id, the
+# intent.
 WRITES = 6
 LATER = timedelta(minutes=11)  # when nobody looks for calls of earlier versions any more
 

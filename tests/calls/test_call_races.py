@@ -1,5 +1,5 @@
-"""Of calls that race for the last place one gets it, in whatever order storage is asked, and where
-hosts die and answers are lost."""
+"""If calls race for the last place, one of them gets it, in every order of their storage requests,
+also if hosts die and answers are lost."""
 
 import asyncio
 import contextlib
@@ -54,7 +54,7 @@ async def two_new_while_nobody_looks_for_calls_of_earlier_versions(
 
 
 async def a_new_one_and_one_that_acs_has_refused(world: World) -> list[Awaitable[bool]]:
-    """Its repetition takes its place again, while the new one may free it."""
+    """The repetition takes its place again, while the new request may free that place."""
     await one_has_ended(world)
     world.wait(minutes=11)
     world.fail("refused", "refused")
@@ -136,7 +136,8 @@ def test_no_more_calls_go_on_than_a_caller_may_have_whatever_dies(data: st.DataO
 
 
 async def _no_more_calls_go_on(data: st.DataObject) -> None:
-    """Callers repeat what was cut off; calls end; and ACS refuses some, or its answer is lost."""
+    """Callers repeat requests that were cut off; calls end; and ACS refuses some, or its answer is
+    lost."""
     world = World(most=data.draw(st.integers(1, 2)))
     await world.enrol()
     for _ in range(3):
@@ -153,7 +154,7 @@ async def _no_more_calls_go_on(data: st.DataObject) -> None:
         for call_id in world.acs.going_on:
             if data.draw(st.booleans(), "ends"):
                 await world.ends(call_id)
-        world.wait(seconds=61)  # who has died before ACS was asked keeps no place
+        world.wait(seconds=61)  # a request that died before it asked ACS keeps no place
     for key in (*KEYS, "further", "still further"):
         world.fail(key, "")
         await world.quietly(_place(world, (key, 0, 0)))

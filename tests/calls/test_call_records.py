@@ -1,4 +1,4 @@
-"""Requests and events land once on the real table, however many come at the same time."""
+"""Each request and event is applied once on the real table, however many come at the same time."""
 
 import asyncio
 import json
@@ -146,7 +146,7 @@ async def test_an_event_that_lands_during_an_erasure_leaves_nothing(
         await schedule.step(len(schedule.waiting) - 1)
         while not (forgetting.done() and landing.done()):
             await schedule.drain()
-            await asyncio.sleep(0.01)  # who met a change steps aside
+            await asyncio.sleep(0.01)  # a request that met a change pauses
         await asyncio.gather(forgetting, landing)
 
         assert await table.list_for(call.call_id) == [], steps

@@ -1,4 +1,4 @@
-"""Nothing that ACS says in words, and no number, reaches clients."""
+"""No text of ACS and no phone number reaches clients."""
 
 import json
 from datetime import UTC, datetime

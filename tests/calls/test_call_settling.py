@@ -1,4 +1,5 @@
-"""What became of a call whose placing did not end is settled from its record, and never by ACS."""
+"""If the placing of a call did not end, the call's state follows from its record; ACS is not
+asked."""
 
 import uuid
 from collections.abc import AsyncIterator, Callable

@@ -1,4 +1,4 @@
-"""Who is erased while they place a call, and whose request dies then, repeats nothing: Tidy ends
+"""A person is erased while they place a call, and their request dies. Nobody repeats it: Tidy ends
 the call, and leaves nothing of it."""
 
 import asyncio

@@ -1,4 +1,5 @@
-"""The rules of recordings' files without any process: which are believed, kept, and deleted."""
+"""The rules of recordings' files without any process: which reports are believed, and which files
+are kept and deleted."""
 
 import json
 from collections.abc import Callable

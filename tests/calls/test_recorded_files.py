@@ -1,4 +1,4 @@
-"""The files of recordings: told by Event Grid, shown to few, and deleted with the person."""
+"""The files of recordings: Event Grid reports them, few people see them, erasures delete them."""
 
 import asyncio
 import uuid
@@ -138,7 +138,7 @@ async def test_files_are_shown_to_those_who_may_steer_or_record_only(
 
     assert len(await files_of(manager, call)) == 1
     assert (await stranger.ask(f"/calls/{call}")).status == 404
-    recorder.sign_in()  # who placed the call, and has lost the role
+    recorder.sign_in()  # they placed the call, and have lost the role
     assert await files_of(recorder, call) == []
     listed = (await manager.ask("/calls")).json
     assert "contentLocation" not in str(listed)

@@ -1,4 +1,4 @@
-"""Recording a call over HTTP: who may, what it says, and where the file goes."""
+"""Recording a call over HTTP: the people who may, the answers, and the place of the file."""
 
 import asyncio
 from collections import Counter

@@ -1,5 +1,5 @@
 """A host that dies while a recording is started, paused, stopped or erased leaves nothing that a
-repetition does not finish: nothing is recorded twice, and nothing that nobody knows of."""
+repetition does not finish: nothing is recorded twice, and no recording is unknown to our rows."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable

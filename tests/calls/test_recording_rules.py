@@ -1,4 +1,4 @@
-"""The rules of recordings without any process: in any order of events, and what the clock does."""
+"""The rules of recordings without any process: events in any order, and time that passes."""
 
 import itertools
 import json

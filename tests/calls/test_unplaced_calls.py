@@ -1,5 +1,5 @@
-"""What is left of a call that has no record, or no index, is removed; but not from under a request
-that repeats it just then."""
+"""The rows of a call without a record, or without an index, are removed, except while a request
+repeats the call."""
 
 import asyncio
 import contextlib
@@ -59,7 +59,7 @@ async def place(world: World) -> None:
 
 
 async def check(world: World) -> None:
-    """Each call that ACS has made is in the books, and a repetition makes no second one."""
+    """Our rows have each call that ACS has made, and a repetition makes no second one."""
     await world.quietly(place(world))
     await world.quietly(place(world))
 

@@ -43,7 +43,7 @@ class TokenIssuer:
         self.requests: list[str] = []
 
     def token(self, *, header: dict[str, Any] | None = None, **claims: Any) -> str:
-        """A token that the emulator accepts, but for the given claims and header fields."""
+        """A token that the emulator accepts, except for the given claims and header fields."""
         now = int(time.time())
         good = {"iss": self.url, "aud": self.audience, "iat": now, "exp": now + 600}
         wanted = {name: value for name, value in (good | claims).items() if value is not None}

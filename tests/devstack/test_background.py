@@ -1,6 +1,6 @@
 """Errors in the background of emulators are logged, and fail the test that is running.
 
-What waits in an emulator is bounded, and what comes beside is such an error.
+An emulator keeps a bounded number of waiting things; to drop further ones is such an error.
 """
 
 import asyncio

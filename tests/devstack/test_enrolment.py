@@ -1,4 +1,4 @@
-"""What becomes of a stack's start if the app does not let its people and its bot be made known."""
+"""The start of a stack whose app refuses to enrol the stack's people and bot."""
 
 import asyncio
 from collections.abc import AsyncIterator

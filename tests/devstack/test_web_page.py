@@ -1,4 +1,5 @@
-"""How a stack serves its page: made at the first visit, told about meanwhile, kept after that."""
+"""How a stack serves its page: it makes it at the first visit, shows its progress meanwhile, and
+keeps it."""
 
 import asyncio
 import sys

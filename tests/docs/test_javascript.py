@@ -1,4 +1,4 @@
-"""The JavaScript of the pages runs as it is written there; what signs in runs in a browser, see
+"""The JavaScript of the pages runs as it is written there. The sign-in runs in a browser, see
 tests/web/test_readme_sign_in.py."""
 
 import json
@@ -11,7 +11,8 @@ from tests.support.pages import blocks, page
 from tests.support.people import People, Person, befriend, coded
 from tests.support.stack import Host
 
-# What the pages leave to the Calling SDK, and what their reader has by then.
+# Names that the pages use and do not define: those of the Calling SDK, and those that their reader
+# has by then.
 READER = """\
 const called = [];
 const note = (...given) => called.push(given);

@@ -147,7 +147,8 @@ async def test_nobody_has_more_than_a_hundred_unanswered(
     for n in range(95):
         assert (await alice.add(f"{n} of {alice.id}")).status == 201
 
-    # Many at the same instant: of those who see one too many all withdraw, so it may be fewer.
+    # With many requests at the same instant, each that sees one too many withdraws, so the result
+    # may be fewer.
     crowd = await asyncio.gather(
         *((alice, also)[n % 2].add(f"crowd {n} of {alice.id}") for n in range(12))
     )

@@ -1,4 +1,4 @@
-"""What becomes of a person reaches their friends: a new name, a new identity, an erasure."""
+"""A person's friends learn of their new name, their new identity, and their erasure."""
 
 import asyncio
 

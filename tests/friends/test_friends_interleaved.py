@@ -1,8 +1,8 @@
 """Friendships hold in every interleaving of requests, wherever some of them are cut off.
 
-Hypothesis chooses requests of four people, the order of their storage requests, after which write
-an instance dies, and the answer to which write is lost. Tables are in memory, where it can choose
-often, and Azurite's a few times. `--soak` searches for longer.
+Hypothesis chooses requests of four people, the order of their storage requests, the write after
+which an instance dies, and the write whose answer is lost. Most runs use tables in memory, because
+they are fast; a few use Azurite's. `--soak` searches for longer.
 """
 
 import asyncio
@@ -120,7 +120,7 @@ async def _check_pair(world: World, lists: list[dict[str, Friend]], who: int, wh
 
 
 async def _check_erased(world: World, who: int) -> None:
-    """Whoever was erased after everything that concerned them is in no row any more."""
+    """A person who was erased after all requests about them is in no row any more."""
     concerning = [deed for deed in world.deeds if who in (deed.wish.who, deed.wish.whom)]
     decisive = [deed for deed in concerning if deed.wish.kind != "resolve"]
     forgets = [

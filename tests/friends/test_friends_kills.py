@@ -68,7 +68,7 @@ async def test_a_removal_killed_at_any_step_is_finished_by_its_repetition(
         await befriend(alice, bob)
 
         await kill(step, bob.remove(alice.id))
-        # Whatever was done of it counts for both.
+        # The part that was done before the kill counts for both people.
         found = [(await alice.resolve(bob.id)).status, (await bob.resolve(alice.id)).status]
         assert found in ([200, 200], [404, 404]), step
         repeated = await bob.remove(alice.id)
@@ -163,7 +163,8 @@ class Decisions:
     async def make(
         self, pairs: list[tuple[Person, Person]], total: int, chance: random.Random
     ) -> None:
-        """Decide about these pairs, which nobody else does, until there were `total` of all."""
+        """Decide about these pairs, about which nobody else decides, until there were `total`
+        decisions in all."""
         while True:
             async with self.changed:
                 await self.changed.wait_for(lambda: self.begun < self.allowed)

@@ -1,4 +1,4 @@
-"""The limit of friends, and what nobody learns by it: it counts by the caller's own word alone."""
+"""The limit of friends tells nothing about others: it counts only the caller's own decisions."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -24,7 +24,8 @@ FEW = 3
 ASKED = (Wish("add", ANN, BEN), Wish("remove", ANN, BEN))
 WERE_FRIENDS = (Wish("add", BEN, ANN), *ASKED)
 BLOCK, NO = Wish("block", BEN, ANN), Wish("remove", BEN, ANN)
-# What both say, of which Ann sees the same: each list with what Ben says at last, or says first.
+# Sequences of decisions of both that look the same to Ann. They differ in what Ben decides, last or
+# first.
 ALIKE = {
     "Ann never asked": ([], [BLOCK], [Wish("add", BEN, ANN), NO]),
     "Ann withdrew": (ASKED, (BLOCK, *ASKED), (*ASKED, BLOCK)),
@@ -38,13 +39,13 @@ pytestmark = pytest.mark.usefixtures("no_pauses")
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Less rows do; tests/project/test_limits.py has as many as there may be."""
+    """Fewer rows are enough here; tests/project/test_limits.py has as many as there may be."""
     monkeypatch.setattr("shared.friends.friends.FRIENDS", replace(MOST, number=FEW))
     monkeypatch.setattr("shared.friends.friends.UNANSWERED", replace(UNANSWERED, number=1))
 
 
 class Counted(Instance):
-    """Counts what its request asks of storage."""
+    """Counts the requests to storage."""
 
     asked = 0
 
@@ -91,7 +92,7 @@ async def seen_by_ann(world: StoredWorld) -> list[object]:
 
 
 def _told(answered: object, realm: str) -> str:
-    """In an order that does not depend on the realm, as that of keys does."""
+    """In an order that does not depend on the realm; the order of keys does."""
     if isinstance(answered, list):
         return str(sorted(_told(one, realm) for one in answered))
     return str(answered).replace(realm, "realm")
@@ -132,7 +133,8 @@ async def test_what_was_withdrawn_counts_for_as_long_as_a_no_is_told(
 async def test_a_request_that_is_taken_back_leaves_the_same_whatever_the_other_said(
     step: int,
 ) -> None:
-    """Two at the same time are one too many: Ben's is taken back, whom Ann asked hours ago."""
+    """Two requests at the same time are one too many: Ann's request to Ben of hours ago is taken
+    back."""
     seen = []
     for wishes in ALIKE["Ann withdrew"]:
         world = await new_world(0, wishes)

@@ -1,4 +1,5 @@
-"""What each request asks of storage for somebody with one friend, and with five thousand."""
+"""The requests to storage of each operation, for a person with one friend, and with five
+thousand."""
 
 import asyncio
 import math
@@ -24,8 +25,8 @@ DEADLINE = 60
 
 @pytest.fixture(scope="module")
 def stack(stack: Stack) -> Iterator[Stack]:
-    """The stack, with tables of these tests' own: whoever looks at all rows would wait for these
-    thousands, and to remove them takes as long as all else."""
+    """The stack, with tables of these tests' own: tests that look at all rows would have to read
+    these thousands, and to remove them takes as long as everything else."""
     with own_tables(stack) as changed:
         yield changed
 

@@ -1,4 +1,4 @@
-"""What the buddy list tells nobody: who exists, who has said no, and who was erased."""
+"""The buddy list tells nobody whether a person exists, has said no, or was erased."""
 
 from collections import Counter
 
@@ -12,7 +12,7 @@ from tests.support.table_proxy import TableProxy
 
 
 def told(reply: Reply) -> tuple[int, dict[str, str], object]:
-    """All of an answer that a client sees, but for what differs between any two."""
+    """All of an answer that a client sees, except the parts that differ between any two answers."""
     headers = {k: v for k, v in reply.headers.items() if k not in ("Date", "Content-Length")}
     json = {k: v for k, v in (reply.json or {}).items() if k not in ("id", "instance")}
     return reply.status, headers, json
@@ -46,7 +46,7 @@ async def test_nobody_learns_who_exists_who_has_not_answered_and_who_said_no(
 
     assert as_nobody == as_silent
     assert as_removed == as_blocked
-    # Who was a friend once has rows already, which are updated where others are inserted.
+    # A former friend has rows already: they are updated, while those of others are inserted.
     for strange, former in zip(as_silent, as_removed, strict=True):
         assert strange[0] == former[0]
         assert strange[1].total() == former[1].total()

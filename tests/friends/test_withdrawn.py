@@ -1,5 +1,5 @@
-"""What is withdrawn leaves no rows for ever: Tidy removes them an hour later, and brings nothing
-back, whatever is asked meanwhile, dies, or loses its answer.
+"""Withdrawn requests do not leave rows for ever. Tidy removes them an hour later, and brings
+nothing back, whatever people ask meanwhile, and if requests die or lose their answers.
 
 WITHDRAWN_EXAMPLES=2000 searches for longer.
 """
@@ -83,7 +83,7 @@ def test_sweeps_change_nothing_that_anybody_has_said(data: st.DataObject) -> Non
     asyncio.run(run())
 
 
-# Who says what, and how many rows are left of it.
+# The decisions of both people, and the number of rows that remain.
 @pytest.mark.parametrize(
     ("said", "left"),
     [

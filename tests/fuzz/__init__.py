@@ -1,1 +1,2 @@
-"""Whatever strangers and broken senders send: never a 500, never a hang, never much CPU."""
+"""Strangers and broken senders may send anything: there is never a 500, never a hang, never much
+CPU."""

@@ -61,7 +61,7 @@ class OneKey:
 
 
 class Down:
-    """ACS, which does nothing that it is asked for."""
+    """An ACS that is down."""
 
     def __getattr__(self, name: str) -> Any:
         async def fail(*_of: object, **_more: object) -> None:

@@ -37,7 +37,7 @@ pytestmark = [
     pytest.mark.timeout(0 if EXAMPLES > 100 else 240),
 ]
 
-# What the wire can bring: header values are latin-1, and the platform decodes paths.
+# The texts that HTTP can carry: header values are latin-1, and the platform decodes paths.
 header_texts = st.text(st.characters(max_codepoint=255, exclude_characters="\r\n\0"), max_size=200)
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=20),
@@ -241,7 +241,7 @@ def test_any_json_in_any_body_is_understood_or_refused(fuzzed: Fuzzed, examples:
 
 
 def test_what_is_right_is_let_in(fuzzed: Fuzzed) -> None:
-    """So what is refused above is not refused for another reason."""
+    """So the refusals above have no other reason."""
     statuses = fuzzed.answered(
         ask(functions()["getUser"], headers=bearer()),
         ask(functions()["applyEvents"], headers=acs_headers(), body=packed([event()])),

@@ -1,7 +1,7 @@
-"""The largest requests that are let in, made as dear as they can be: at most 50 ms of CPU each.
+"""The largest requests that are accepted, made as expensive as possible: at most 50 ms of CPU each.
 
-What is measured is the CPU time of this process, not how long a request takes. A busy machine makes
-it more and never less, so the least of some measurements is what counts.
+The tests measure the CPU time of this process, not how long a request takes. A busy machine makes
+it more and never less, so the least of some measurements counts.
 """
 
 import base64
@@ -46,7 +46,7 @@ def filled(pattern: bytes, size: int, before: bytes = b"", after: bytes = b"") -
     return before + (pattern * (room // len(pattern) + 1))[:room] + after
 
 
-# Of each size: what costs a parser, or a validator, the most for each byte.
+# For each size, the contents that cost a parser or a validator the most for each byte.
 JSON_SHAPES: dict[str, Callable[[int], bytes]] = {
     "brackets": lambda size: filled(b"[", size),
     "braces": lambda size: filled(b'{"a":', size),

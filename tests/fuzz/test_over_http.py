@@ -1,4 +1,4 @@
-"""A few of what the other tests here send to the functions, sent to a host."""
+"""A few of the requests that the other tests here send to functions, sent to a host."""
 
 import aiohttp
 import pytest

@@ -1,4 +1,5 @@
-"""Golden rows: what the product stored in earlier versions, which every later one has to read.
+"""Golden rows: rows that earlier versions of the product stored, and that every later version has
+to read.
 
 `rows/` holds a file for each table, with rows as the code of their time stored them: every kind of
 row, every property, the JSON inside properties, rows that a kill has left half-way. Each test here

@@ -1,4 +1,4 @@
-"""The golden calls to a bot, by what it does in them."""
+"""The golden calls to a bot, by the bot's action in them."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from tests.golden.client import acs
 MANAGE_CALLS = "Calls.Manage"
 PETRA, CAROL = acs("2053-5ced-a0e7e51839d7"), acs("2053-5d49-46af372217db")
 
-# Calls to the bot, by what it does in them; the newest first.
+# Calls to the bot, by the bot's action in them; the newest first.
 ROSAS_BUSY = "a0cfa5c674494294b4fcce7886755a9b"
 ROSAS = "1b89747b32914f5991d9b61f534eae5e"
 TALKING = "c094297d30804809ab6a5efb17ebc1fe"
@@ -31,7 +31,7 @@ NEWEST_FIRST = [
     *(RINGING_NOTED, RINGING, HUNG_UP),
 ]
 
-# What the bot does in a call just now, as ACS knows it: the connection, and the action.
+# The bot's current action in a call, as ACS knows it: the connection, and the action.
 DOES: Mapping[str, tuple[str, str]] = {
     GREETING: ("f7803495-ea20-429b-bb69-008dd9227d0c", "b819197b6e634ae2b6c638fec2c9ee11"),
     LISTENING: ("c7be6d49-0b74-492f-92b6-0aa0ea3e824c", "65d7cdd16c954c0e9d476362246b543a"),

@@ -88,7 +88,8 @@ class Client:
 async def tell(
     app: App, call_id: str, connection: str, event_id: str, kind: str, **data: object
 ) -> bool:
-    """Have ACS tell of an event, as /api/callEvents does; whether it came for the first time."""
+    """Apply an event of ACS, as /api/callEvents does; returns whether it came for the first
+    time."""
     event = {
         "id": event_id,
         "specversion": "1.0",
@@ -118,7 +119,7 @@ async def mapping(app: App, who: Principal | str) -> Json | None:
 
 
 async def owner(app: App, communication_user_id: str) -> tuple[str, str, str] | None:
-    """Whose an ACS identity is: kind, realm and id."""
+    """The owner of an ACS identity: kind, realm and id."""
     found = await app.identities.owner_of(communication_user_id)
     return None if found is None else (found.kind.value, found.realm, found.id)
 

@@ -1,4 +1,4 @@
-"""What kinds of rows there are, and the names and types of what is stored in them: a contract."""
+"""The kinds of rows, and the names and types of their properties: a contract."""
 
 from collections import defaultdict
 
@@ -112,7 +112,7 @@ PROPERTIES: dict[str, dict[str, str]] = {
 
 
 def kind_of(table: str, row: StoredRow) -> str:
-    """What a row is, by its keys and by what is stored."""
+    """The kind of a row, by its keys and its properties."""
     match table:
         case "identities":
             return _kind_of_identity_row(row)

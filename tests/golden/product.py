@@ -8,11 +8,11 @@ from shared.app import App
 from shared.principals import Caller, Kind, Principal
 from shared.settings import load
 
-# When every scene begins, and when the tests read what came of it.
+# The time when every scene begins, and the time when the tests read its rows.
 START = datetime(2026, 11, 28, 12, tzinfo=UTC)
 READ = START + timedelta(hours=4)
 
-# Where the people of the golden rows sign in: keys of rows are made of it.
+# The issuer at which the people of the golden rows sign in: keys of rows depend on it.
 REALM = "https://login.golden.example"
 ENTRA_REALM = "entra:acde0000-0000-4000-8000-000000007072"
 
@@ -21,13 +21,13 @@ type Clock = Callable[[], datetime]
 
 
 def golden_environment(stack: Environment) -> dict[str, str]:
-    """App settings for the stack that these are of; what is stored depends on no port."""
+    """App settings for this stack; the stored rows depend on no port."""
     return {**stack, "AUTH_ISSUER": REALM, "CALLBACK_BASE_URL": "https://app.golden.example"}
 
 
 def golden_app(environment: Environment, now: Clock) -> App:
     """An app, as one host has it; call it inside the event loop, and close its `upstream`."""
-    # It does not wait for the next second, since its clock is a test's.
+    # It does not wait for the next second, because the test sets its clock.
     return App(load(environment), now, lambda _seconds: asyncio.sleep(0))
 
 

@@ -1,6 +1,7 @@
 """`python -m tests.golden.record SCENE ...`: play scenes with today's code, and keep their rows.
 
-It needs no stack: it starts one, and leaves nothing of it. Rows that are there are never changed.
+It needs no running stack: it starts one, and removes it at the end. Rows that are there are never
+changed.
 """
 
 import asyncio

@@ -22,7 +22,7 @@ _AT_ONCE = 8
 _IN_ONE_QUERY = 20
 
 type Key = tuple[str, str]
-# What a transaction does with a row, and a table's row that something is done with.
+# What a transaction does with a row; a row and its table.
 type Operation = tuple[str, dict[str, Any], dict[str, Any]]
 type Write = tuple[str, Operation]
 
@@ -149,7 +149,8 @@ class GoldenTables:
         self._write([(table, _put(row)) for table, rows in self.rows.items() for row in rows])
 
     def restore(self, *tables: str) -> None:
-        """As after `store`, whatever was changed, added or removed in their partitions."""
+        """Restore the state after `store`, whatever a test has changed, added or removed in their
+        partitions."""
         writes = list[Write]()
         for table in tables:
             rows = self.rows[table]
@@ -160,7 +161,7 @@ class GoldenTables:
         self._write(writes)
 
     def remove(self) -> None:
-        """Remove whatever is in their partitions."""
+        """Remove all rows in their partitions."""
         self._write([(table, _delete(row)) for table in TABLES for row in self.now(table)])
 
     def now(self, table: str) -> list[StoredRow]:

@@ -1,4 +1,4 @@
-"""What the scenes are played on: a stack, a clock, and hosts that die at a chosen moment."""
+"""The stage of the scenes: a stack, a clock, and hosts that die at a chosen moment."""
 
 import asyncio
 import json
@@ -109,7 +109,7 @@ class Stage:
         before = asyncio.all_tasks()
         died = asyncio.ensure_future(request)
         await control.held(fault)
-        # With the request die the tasks that it has begun; what stands in for Azure goes on.
+        # The tasks that the request has begun die with it; the emulators go on.
         for task in asyncio.all_tasks() - before:
             if task is died or _is_products(task):
                 task.cancel()
@@ -158,7 +158,7 @@ class Stage:
         return any(wanted(one) for one in (await self.acs.state())["calls"])
 
     async def until(self, condition: Callable[[], Awaitable[bool]]) -> None:
-        """Return once it is so, at the emulators, whose clocks are the machine's."""
+        """Return when the emulators have reached this state; their clocks are the machine's."""
         async with asyncio.timeout(_SECONDS):
             while not await condition():
                 await asyncio.sleep(0.01)

@@ -1,4 +1,4 @@
-"""Agents of earlier versions stay; what was cut off is nobody's agent, and is ended."""
+"""Agents of earlier versions stay; an addition that was cut off makes no agent, and is ended."""
 
 import pytest
 

@@ -1,4 +1,5 @@
-"""Every call to a bot goes on where it was: the bot knows what it did, who came, who was missed."""
+"""Every call to a bot goes on where it was: the bot knows its actions, the people who came, and
+those who were missed."""
 
 from datetime import datetime, timedelta
 
@@ -25,7 +26,7 @@ from tests.support.control import Control
 
 
 class Bot:
-    """The bot, ACS that takes whatever it asks, and a manager who watches."""
+    """The bot, an ACS that accepts all its requests, and a manager who watches."""
 
     def __init__(self, app: App, acs: Control, sign_in: SignIn) -> None:
         self._app, self._acs = app, acs
@@ -46,7 +47,7 @@ class Bot:
         await tell(self._app, id_, DOES[id_][0], f"new {self._told}", kind, **data)
 
     async def done(self, id_: str, kind: str, **data: object) -> None:
-        """ACS tells how what the bot does just now has ended."""
+        """ACS reports how the bot's current action has ended."""
         [now] = [one["id"] for one in await self.actions(id_) if "endedAt" not in one]
         await self.tell(id_, kind, operationContext=now, **data)
 
@@ -136,7 +137,7 @@ async def test_whoever_is_not_reached_counts_as_missed(desk: Bot) -> None:
 
 
 async def test_while_two_talk_the_bot_does_nothing_and_ends_it_when_one_leaves(desk: Bot) -> None:
-    """Who is meant to be in the call, and who has been, is in its record."""
+    """The record says which people should be in the call, and which have been in it."""
     people = [{"identifier": {"rawId": one}} for one in (PETRA, CAROL)]
     await desk.tell(TALKING, "ParticipantsUpdated", participants=people, sequenceNumber=3)
     assert await desk.asked() == []
@@ -147,7 +148,8 @@ async def test_while_two_talk_the_bot_does_nothing_and_ends_it_when_one_leaves(d
 
 
 async def test_a_turn_whose_host_has_died_is_taken_over(app: App, desk: Bot) -> None:
-    """By whoever is told again of what led to it: the event that came before is not applied."""
+    """The event that led to it comes again, and its host takes over; the event before that is not
+    applied again."""
     connection, action_id = DOES[GREETING_DIED]
 
     is_news = await tell(app, GREETING_DIED, connection, "bot_calls event 8", "CallConnected")

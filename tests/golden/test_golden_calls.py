@@ -1,4 +1,4 @@
-"""Every call that was placed is found, by whoever placed it, with all that has become of it."""
+"""Everybody finds each call that they placed, with everything that has happened to it."""
 
 from shared.app import App
 from shared.calls.dialling import Target

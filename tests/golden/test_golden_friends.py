@@ -41,7 +41,7 @@ LISTS: dict[str, list[Json]] = {
     "dora": [incoming("amy", "Amy Ames")],
     "mona, who was never here": [incoming("amy", "Amy Ames")],
     "otto, who was never here": [],
-    # Whoever was declined, removed or blocked does not learn it.
+    # People who were declined, removed or blocked do not learn it.
     "ed": [requested("amy")],
     "finn": [requested("amy")],
     "hugo": [requested("amy")],
@@ -97,7 +97,7 @@ async def test_nobody_else_can_be_called(sign_in: SignIn) -> None:
 
 
 async def test_an_export_tells_what_was_said_about_whom(sign_in: SignIn) -> None:
-    """A no of four hours ago is not told any more: see `Friendship.told`."""
+    """A refusal of four hours ago is not shown any more: see `Friendship.told`."""
     exported = (await sign_in("amy").export())["friends"]
 
     assert sorted(exported, key=lambda one: str(one["id"])) == [
@@ -117,7 +117,8 @@ async def test_an_export_tells_what_was_said_about_whom(sign_in: SignIn) -> None
 async def test_a_block_outlives_the_erasure_of_who_was_blocked(
     app: App, sign_in: SignIn, changing: Changing
 ) -> None:
-    """Blocked people ask again; of hugo amy hears nothing, and of iris, who was erased, neither."""
+    """Blocked people ask again: amy learns nothing of hugo's request, nor of that of iris, who was
+    erased."""
     changing("friends", "identities")
     for who in ("hugo", "iris"):
         asked, _ = await app.friends.add(signed_in(who), "amy")

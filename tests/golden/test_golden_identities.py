@@ -1,4 +1,4 @@
-"""Everybody who had an identity has the same one; whoever was erased stays erased."""
+"""Everybody who had an identity has the same one; people who were erased stay erased."""
 
 from collections.abc import Mapping
 from datetime import timedelta

@@ -1,7 +1,7 @@
-"""What earlier versions have begun is ended by later ones.
+"""Later versions end the changes that earlier ones have begun.
 
-The partitions of intents are everybody's, so that these rows are not stored with the other golden
-rows, but each in a partition of the test's own.
+All intents share a few partitions, so these rows are not stored with the other golden rows, but
+each in a partition of the test's own.
 """
 
 import uuid

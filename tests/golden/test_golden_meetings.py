@@ -194,7 +194,7 @@ async def test_an_export_tells_of_every_meeting_that_was_made(sign_in: SignIn) -
 async def test_a_meeting_that_was_made_is_found_by_graphs_id_and_not_made_again(
     app: App, graph: Control, changing: Changing
 ) -> None:
-    """Graph knows it by its id alone: whatever else is asked of it makes the test fail."""
+    """Graph knows the meeting by its id alone: any other request to Graph makes the test fail."""
     changing("meetings", "invitations", "sharedcalls")
     alex = signed_in(user("alex", ENTRA_REALM), "Dr. Alex", object_id=ALICE)
     told = _as_graph_tells()
@@ -227,7 +227,7 @@ def _as_graph_tells() -> dict[str, Any]:
 async def test_a_meeting_whose_answer_was_lost_is_found_by_our_id_and_not_made_again(
     app: App, graph: Control, changing: Changing
 ) -> None:
-    """As the golden stack's Graph had made it, whose answer never came."""
+    """The meeting as the golden stack's Graph had made it; its answer never came."""
     changing("meetings", "invitations", "sharedcalls")
     assert app.graph is not None
     in_graph = await app.graph.create_or_get(DAVE, LOST_IN_GRAPH, PLAN)
@@ -245,7 +245,7 @@ async def test_a_meeting_whose_answer_was_lost_is_found_by_our_id_and_not_made_a
 async def test_a_meeting_that_was_being_cancelled_is_deleted_when_that_is_repeated(
     app: App, graph: Control, sign_in: SignIn, changing: Changing
 ) -> None:
-    """One by Graph's id, one by ours; both are their organizer's, who is not who cancels."""
+    """One by Graph's id, one by ours; the organizer of both is not the person who cancels."""
     changing("meetings", "invitations", "sharedcalls")
     assert app.graph is not None
     await app.graph.create_or_get(DAVE, LOST_AND_CANCELLED_IN_GRAPH, PLAN)

@@ -1,5 +1,5 @@
-"""Places that killed requests have taken lapse, refused meetings go back to what they were, and an
-owner's own id leads to the meeting that was made for it."""
+"""Places that killed requests have taken end; refused changes of meetings are undone; and the
+owner's own id of a call leads to the meeting that was made for it."""
 
 from datetime import timedelta
 

@@ -16,7 +16,7 @@ MANAGE_CALLS, RECORD_CALLS = "Calls.Manage", "Calls.Record"
 RECORDED = "cafe154e319b4672acf7ff7c98f2e623"
 HALF_RECORDED = "cc773d67c8534edcb4546c76a4f14984"
 HARDLY_RECORDED = "58332e0d805c4927935944b9f7c62ed1"
-# Of somebody who was erased: the PartitionKey of what is left.
+# The PartitionKey of the row that is left of an erased person.
 ERASED = "a7a56c60eb23044d780d844441c69486c6fe2a023ac1a59671a875c98d378aac"
 # The latest recording of the first call, as ACS knows it.
 PAUSED_IN_ACS = (

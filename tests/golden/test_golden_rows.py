@@ -25,7 +25,7 @@ from tests.golden.rows import GoldenTables, StoredRow
 
 
 class RowClass(Protocol):
-    """What the product reads a row as, and writes it from."""
+    """The classes as which the product reads a row, and from which it writes one."""
 
     def values(self) -> dict[str, Value]: ...
 
@@ -34,7 +34,7 @@ def call_or_live_calls(row: Row) -> RowClass:
     return LiveCalls.of(row) if row.row_key == LIVE_ROW else Call.of(row)
 
 
-# Of each table: what its rows are read as. Rows of other kinds have no class.
+# The class of the rows of each table. Rows of other kinds have no class.
 CLASSES: dict[str, Callable[[Any], RowClass]] = {
     "friends": Friendship.of,
     "invitations": Invitation.of,
@@ -75,9 +75,9 @@ def test_the_golden_rows_are_stored_as_they_are_in_the_files(golden: GoldenTable
 async def test_the_product_writes_back_all_that_it_reads_and_has_read_every_field(
     app: App, changing: Changing
 ) -> None:
-    """Also the JSON inside: whatever the product did not read, or calls otherwise, would differ.
+    """The JSON inside too: a field that the product did not read, or has renamed, would differ.
 
-    A field that has had one value only may be new, or be read by another name.
+    If a field has had only one value, it may be new, or be read by another name.
     """
     golden = changing(*CLASSES)
     values = defaultdict[str, set[str]](set)

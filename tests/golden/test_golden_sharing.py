@@ -116,7 +116,7 @@ NOT_OPENED = [
 async def test_everybody_finds_what_they_were_invited_to(
     sign_in: SignIn, changing: Changing
 ) -> None:
-    """A listing removes what has ended of what it meets."""
+    """A listing removes the ended calls that it reads."""
     golden = changing("invitations", "sharedcalls")
 
     assert {who: await sign_in(who).invitations() for who in LISTS} == LISTS
@@ -153,7 +153,8 @@ async def test_nobody_else_opens_it(sign_in: SignIn) -> None:
 async def test_what_was_taken_back_half_is_gone_when_that_is_repeated(
     app: App, sign_in: SignIn, changing: Changing
 ) -> None:
-    """The record knows whose rows may be there: the invited, those before, and both spaces."""
+    """The record says whose rows may be there: those of invited people, of people invited before,
+    and of both spaces."""
     golden = changing("invitations", "sharedcalls")
     for number in (6, 10, 11, 12, 13):
         await app.group_calls.unshare(signed_in("owen"), CALLS[number])

@@ -1,4 +1,4 @@
-"""What today's code writes is as the golden rows are, where no class says what a row holds."""
+"""Today's code writes rows like the golden ones, also kinds of rows that have no class."""
 
 import hashlib
 import json
@@ -124,8 +124,8 @@ async def _register(newcomer: Newcomer) -> str:
 
 
 async def _call(newcomer: Newcomer, user_id: str, bot_id: str) -> tuple[str, str]:
-    """A call that ACS does not take, of which it tells all the same; and one to the bot, which
-    rings no more. Neither leaves anything in ACS."""
+    """A call that ACS refuses, and of which it reports events all the same; and a call to the bot
+    that does not ring any more. Neither leaves anything in ACS."""
     app, acs = newcomer.host(), newcomer.acs
     client = Client(app, newcomer.sign_in("Newer", "Calls.Manage"))
     await acs.fault("connectCall", status=400)

@@ -1,4 +1,5 @@
-"""What an Accept header wants: JSON, unless something else is wanted more (RFC 9110, 12.5.1)."""
+"""The media type that an Accept header asks for: JSON, unless another has a higher weight (RFC
+9110, 12.5.1)."""
 
 import pytest
 

@@ -24,7 +24,7 @@ TOO_LONG = [
 ]
 # They have neither form that an id of a person or a bot has in a path.
 MALFORMED = [encoded(b"\xff"), "~", "~~", "~===", "a%20b", "%F0%9F%98%80", "%00"]
-# What this service never makes.
+# Ids that this service never makes.
 NOT_OURS = ["nobody", "0" * 31, "A" * 64, "0" * 65, "0" * 4000, encoded(b"0" * 60)]
 NOT_OURS += [*TOO_LONG, *MALFORMED]
 KEY = {"Idempotency-Key": "some-key"}

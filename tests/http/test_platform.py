@@ -1,4 +1,4 @@
-"""What the platform does to requests on their way is no excuse for a wrong answer."""
+"""The platform changes requests on their way; the answers are right all the same."""
 
 import gzip
 import json

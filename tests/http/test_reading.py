@@ -1,4 +1,5 @@
-"""How requests are read: no body of strangers is parsed, and no body costs more than it may."""
+"""How requests are read: the body of a stranger is never parsed, and no body costs more than its
+limit."""
 
 import json
 from types import SimpleNamespace
@@ -24,7 +25,7 @@ WIDE = "\N{GRINNING FACE}"
 
 
 class UnreadRequest(func.HttpRequest):
-    """Whoever asks for its body fails."""
+    """Code that asks for its body fails."""
 
     def get_body(self) -> bytes:
         raise AssertionError("the body was read")

@@ -1,4 +1,4 @@
-"""Over HTTP: who is not admitted, and what the refusal costs."""
+"""Over HTTP: the callers who are not admitted, and the cost of a refusal."""
 
 import asyncio
 import base64
@@ -16,7 +16,7 @@ from devstack.issuer.tokens import issuer_key, mint
 from tests.support.api import ask
 from tests.support.stack import ROOT, Host, Stack, StartHost
 
-# The last two prove who sends.
+# The last two prove the sender.
 OPEN = {"Health", "OpenApi", "ApiDocs", "CallEvents", "IncomingCall"}
 FOR_APPS = {
     "IssueToken",
@@ -38,7 +38,7 @@ FOR_APPS = {
 
 
 def routes(besides: set[str]) -> list[tuple[str, str]]:
-    """Method and path of every route there is, but for those of some functions."""
+    """Method and path of every route, except those of some functions."""
     return [
         (method.upper(), "/" + re.sub(r"\{\w+\??\}", "x", trigger["route"]))
         for declared in sorted(ROOT.glob("*/function.json"))
@@ -107,7 +107,8 @@ async def test_a_forged_token_is_refused_on_every_route(
 ) -> None:
     token = forge(stack)
 
-    # All at once: of those that might be signed with a newer key only few are looked for.
+    # All at once: the service looks for the keys of only a few tokens that may be signed with a
+    # newer key.
     asked = (ask(client, one_host, path, token, method=m) for m, path in routes(besides=OPEN))
     for reply in await asyncio.gather(*asked):
         assert (reply.status, reply.json["code"]) == (401, "unauthenticated")
@@ -210,7 +211,7 @@ async def test_a_hundred_unknown_key_ids_ask_the_issuer_a_few_times(
             assert (reply.status, reply.json["code"]) == (503, "issuer-unavailable")
             assert 0 < int(reply.headers["Retry-After"]) <= 20
 
-    # At least one: who never asks cannot know that a key is not there.
+    # At least one: without asking, the service cannot know that a key does not exist.
     assert 1 <= log.read_text().count("GET /jwks") - before == refused <= 8
     known = await ask(client, one_host, "/user", stack.token("alice"))
     assert known.status == 200

@@ -1,4 +1,5 @@
-"""Bots of a `World`: what an operator asks for, each time of another host, and what must hold."""
+"""Bots of a `World`: the requests of an operator, each to another host, and the rules that must
+hold."""
 
 import contextlib
 from collections.abc import Callable, Coroutine

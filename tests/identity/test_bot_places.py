@@ -1,5 +1,5 @@
-"""The bots of a realm are counted: of requests that race for the last place, are killed, or are
-slow, none leaves a bot that is not counted, or a place that no bot has."""
+"""The bots of a realm are counted: requests that race for the last place, are killed, or are slow
+leave no bot that is not counted, and no place without a bot."""
 
 import asyncio
 
@@ -188,7 +188,7 @@ async def test_whose_place_is_taken_by_another_meanwhile_is_refused(
 async def test_a_refused_request_leaves_the_place_of_another_for_the_same_bot(
     world: World, step: int
 ) -> None:
-    """The first is refused for a bot that goes then; the second is not."""
+    """The first is refused because of a bot that is removed then; the second is not."""
     for name in ("first", "second"):
         assert await world.quietly(register(world, name))
 
@@ -241,7 +241,7 @@ async def test_tidy_writes_no_place_of_a_bot_that_is_removed_meanwhile(
 
 
 async def test_what_is_about_to_remove_a_place_fails_once_the_bot_is_there(world: World) -> None:
-    """However late storage does it."""
+    """Also if storage makes the change very late."""
     table, service, bot = world.table(IDENTITIES), world.quiet(), bot_of(world, "bot")
     taken = await world.quietly(service.places.take(bot))
     await world.quietly(service.tokens.enrol_bot(bot, "Bot"))

@@ -50,7 +50,8 @@ async def in_some_order(chance: random.Random) -> None:
     while world.schedule.waiting:
         await world.schedule.step(chance.randrange(len(world.schedule.waiting)))
     await asyncio.gather(*running)
-    # Who dies before the last count may leave one more than there may be: it has a place.
+    # A request that dies before the last count may leave one bot more than the limit: it has a
+    # place.
     await check_all(world, most=3 if is_killed else 2)
 
 

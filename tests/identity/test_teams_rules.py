@@ -1,4 +1,4 @@
-"""Whose Teams token may be exchanged by whom."""
+"""Which callers may exchange the Teams token of which user."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -22,7 +22,8 @@ from tests.support.stack import Host, Stack, StartHost
 from tests.support.storage import KillEach, spares
 
 # Every moment of a first sign-in; how many identities were made in all, and how many of those live
-# after the retry. What lives besides the user's is what ACS answered to nobody, or nobody recorded.
+# after the retry. Identities that remain besides the user's are those whose answer ACS sent to
+# nobody, or that nobody recorded.
 STEPS = [
     (Step("tables", "get", 0, "before"), 1, 1),
     (Step("tables", "query", 0, "before"), 1, 1),

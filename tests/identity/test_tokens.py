@@ -269,7 +269,7 @@ async def test_who_comes_in_the_instant_that_a_flight_ends_starts_the_next() -> 
         try:
             await asyncio.Event().wait()
         finally:
-            # It runs when the flight is over and before anybody has heard of that.
+            # It runs when the shared request has ended, and before any waiter knows.
             late.append(asyncio.create_task(flight.do("k", quick)))
         return 1
 

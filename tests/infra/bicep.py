@@ -24,7 +24,7 @@ type Value = "str | int | bool | Expression | dict[str, Value] | list[Value]"
 
 @dataclass(frozen=True)
 class Expression:
-    """What is worked out in Azure: its text."""
+    """An expression that Azure evaluates: its text."""
 
     text: str
 

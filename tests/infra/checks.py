@@ -16,7 +16,7 @@ PARAMETERS = "main.bicepparam"
 APP = "modules/app.bicep"
 STORAGE = "modules/storage.bicep"
 
-# By file and symbol: what has to be so, by path. It is what keeps keys out and doors shut.
+# The required values, by file and symbol, then by path. They keep keys out and networks closed.
 POLICY: dict[tuple[str, str], dict[str, Value]] = {
     (STORAGE, "account"): {
         "properties.allowSharedKeyAccess": False,

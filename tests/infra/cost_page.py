@@ -1,5 +1,5 @@
-"""What uses of the service cost: the tables of docs/deploy.md, made from what tests count and from
-docs/prices.json. `python -m tests.infra.cost_page` writes them anew."""
+"""The costs of uses of the service: the tables of docs/deploy.md, made from the counts of tests and
+from docs/prices.json. `python -m tests.infra.cost_page` writes them anew."""
 
 import json
 import re

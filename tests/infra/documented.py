@@ -36,7 +36,8 @@ _VARIABLES = {
     "ACS_ID": _RESOURCE,
     "KEYS": ".",
 }
-# Of the other programs none is there, and none is missed. `-u`: a variable nobody sets is a fault.
+# The other programs do not exist here, and their lines do nothing. `-u`: a variable nobody sets is
+# a fault.
 _SHELL = f"""
 set -u
 command_not_found_handle() {{ :; }}

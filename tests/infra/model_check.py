@@ -1,7 +1,7 @@
 """Run by the Python of an environment with Microsoft's management clients (test_models.py).
 
 It reads the resources of infra/ as JSON on standard input, and prints each property or value that
-the clients' models do not have. `{"$": …}` stands for what is worked out in Azure.
+the clients' models do not have. `{"$": …}` stands for an expression that Azure evaluates.
 """
 
 import importlib
@@ -41,7 +41,7 @@ CLASSES = {
     "Microsoft.Consumption/budgets": ("consumption", "Budget"),
     "Microsoft.Resources/resourceGroups": ("resource.resources", "ResourceGroup"),
 }
-# What Bicep says of every resource, and no body holds.
+# Properties that Bicep has for every resource, and that are in no body.
 OF_BICEP = {"name", "parent", "scope"}
 
 

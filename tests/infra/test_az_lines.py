@@ -29,7 +29,7 @@ HERE = Path(__file__).parent
 REQUIREMENTS = HERE / "az_requirements.txt"
 PARSED, REFUSED = 1, 2
 
-# What somebody might write, and a word of what the CLI says.
+# Lines that somebody might write, and a word of the CLI's message.
 PLANTED = {
     "az communication show -g g -n n": "'communication' is misspelled",  # needs an extension
     "az functionapp create -g g -n n": "are required",
@@ -150,7 +150,7 @@ and `az d delete`, `az e list --all`, but not `lazy az`.
 
 
 def test_the_lines_of_azd_and_func_are_known_ones() -> None:
-    """Neither tool can be had here; each line is compared with what their references have."""
+    """Neither tool can be installed here; each line is compared with the tools' references."""
     known: dict[str, set[str]] = {
         "azd auth login": set(),
         "azd deploy": set(),

@@ -1,4 +1,4 @@
-"""What can be known of infra/ without Azure, and which faults that would show."""
+"""Checks of infra/ that need no Azure, and the faults that they find."""
 
 import re
 import uuid

@@ -1,4 +1,5 @@
-"""The page says what uses of the service cost, by what tests count and by prices of one file."""
+"""The page has the costs of uses of the service, from the counts of tests and the prices in one
+file."""
 
 from datetime import date
 

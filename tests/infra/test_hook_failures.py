@@ -1,4 +1,5 @@
-"""What goes wrong around the hooks of azd is told in words, with exit code 1, and no traceback."""
+"""If something goes wrong around the hooks of azd, a sentence says so, with exit code 1, and
+without a traceback."""
 
 import json
 import subprocess
@@ -31,7 +32,7 @@ VALUES = {
 JSON = "application/json"
 ENTITY = '{"id": "1", "appId": "2"}'
 
-# What no API of Azure answers, but what stands between does: status, type and text.
+# Answers that no API of Azure gives, but a proxy in between does: status, type and text.
 MALFORMED = {
     "nothing": (200, JSON, ""),
     "half of it": (200, JSON, '{"value": [{"id": "1"'),

@@ -198,8 +198,8 @@ COMMUNICATION = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Communicatio
 
 
 class Arm:
-    """Azure Resource Manager, as far as Event Grid goes: it has the emulated Event Grid make its
-    handshake with the app, and tells a moment later how that went."""
+    """The part of Azure Resource Manager for Event Grid: it lets the emulated Event Grid make its
+    handshake with the app, and reports the result a moment later."""
 
     def __init__(self, acs: str, session: aiohttp.ClientSession) -> None:
         self.inspection = f"{acs}/_emulator/eventSubscription"

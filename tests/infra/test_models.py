@@ -16,7 +16,8 @@ pytestmark = [pytest.mark.installation, pytest.mark.timeout(900)]
 
 HERE = Path(__file__).parent
 
-# By file: what is there, what somebody might write, and how the models call it.
+# By file: the text there, a wrong text that somebody might write, and the fault that the models
+# report.
 PLANTED = [
     (
         STORAGE,

@@ -144,7 +144,7 @@ class MeetingWorld(World):
         return shared.call_id
 
     async def intents_of(self, *kinds: str) -> list[Intent]:
-        """What has begun and not ended, of some kinds."""
+        """The changes of some kinds that have begun and not ended."""
         intents = Intents(self.table(INTENTS), lambda: self.now() + timedelta(days=99))
         due = [one for shard in SHARDS for one in await self.quietly(intents.due(shard, 1000))]
         return [intent for intent in due if intent.kind in kinds]

@@ -1,4 +1,5 @@
-"""The adapter to Graph against the emulator: what it makes of refusals that need another app."""
+"""The adapter to Graph against the emulator: the refusals that only an app with other
+rights gets."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

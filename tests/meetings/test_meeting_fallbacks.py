@@ -1,4 +1,5 @@
-"""What Teams accepted last names nobody who has parted from the owner, or was erased, since."""
+"""The attendees that Teams accepted last do not include people who have left the owner, or were
+erased, since."""
 
 from dataclasses import replace
 

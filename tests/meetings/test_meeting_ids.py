@@ -1,4 +1,4 @@
-"""Ids of meetings that nobody can compute, and what Teams and an export hold of a meeting."""
+"""Ids of meetings that nobody can compute, and the data of a meeting in Teams and in an export."""
 
 import asyncio
 import uuid

@@ -87,14 +87,14 @@ CANCELLING = [
 TAKEN_BACK = CANCELLING.index(Step("tables", "update", 1, "after"))
 # What an erasure does to a meeting.
 ERASING = around(("graph", "delete", 0), ("tables", "batch", 0))
-# To one that Graph has made, whose answer was lost: nothing is shared.
+# To a meeting that Graph has made, and whose answer was lost: nothing is shared.
 ERASING_HALF = around(("graph", "createOrGet", 0), ("graph", "delete", 0), ("tables", "batch", 0))
 
 
 async def asked(
     tables: TableProxy, service: Control, request: Awaitable[Reply], where: str = "graph"
 ) -> Counter[tuple[str, str]]:
-    """How often the request writes, and asks Graph or ACS, for what."""
+    """How often the request writes, and asks Graph or ACS, by operation."""
     before = Counter((await service.state())["requests"])
     tables.requests.clear()
     assert (await request).status < 300

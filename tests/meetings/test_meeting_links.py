@@ -39,7 +39,7 @@ async def test_a_link_is_shared_as_people_made_it(
     first = await alice.ask("/meetings", "PUT", body)
     again = await alice.ask("/meetings", "PUT", body)
 
-    # Entra did not sign her in: nobody looks for it.
+    # Entra did not sign her in, so the service does not look for the meeting.
     assert (first.status, again.status) == (201, 200)
     opened = (await bob.open(first.json["id"])).json
     assert (opened["locator"], opened["alternatives"]) == ({"meetingLink": link}, [])

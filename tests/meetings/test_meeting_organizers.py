@@ -1,4 +1,5 @@
-"""Who holds a meeting in Teams, what is looked up for whom, and what is told when Teams refuses."""
+"""The organizer of a meeting in Teams, the people for whom a meeting is looked up, and the answers
+when Teams refuses."""
 
 import base64
 import json
@@ -97,7 +98,7 @@ async def test_where_teams_does_not_let_us_act_for_them_the_services_organizer_d
         [in_teams] = await meetings(graph, made.json["id"])
         assert (made.status, organizer_of(in_teams)) == (201, DAVE)
 
-    # What is made stays whose it is, though we could act for her now.
+    # A meeting keeps its organizer, although we could act for her now.
     await graph.tenant()
     again = await alice.schedule(f"{name} {tenant}")
     assert (again.status, again.json["id"]) == (200, made.json["id"])

@@ -1,4 +1,4 @@
-"""What no request and no intent will find is swept from the table of meetings."""
+"""The sweep removes the rows of the table of meetings that no request and no intent will find."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ SPACE = {"space": "clinic"}
 
 
 class Clock:
-    """Storage dates what is written by the true time, which this one is ahead of."""
+    """Storage dates rows by the true time, and this clock is ahead of it."""
 
     def __init__(self) -> None:
         self.ahead = timedelta(0)

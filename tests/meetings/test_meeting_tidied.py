@@ -1,4 +1,4 @@
-"""What a killed request has left of a meeting, and nobody repeats, is ended by Tidy."""
+"""If nobody repeats a killed request about a meeting, Tidy ends what it has begun."""
 
 import asyncio
 

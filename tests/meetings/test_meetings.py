@@ -48,7 +48,7 @@ async def meetings(graph: Control, *external_ids: str) -> list[dict[str, Any]]:
 
 
 async def ids_in_teams(graph: Control) -> set[str]:
-    """Of all meetings: what they are like may be changed by what settles other tests' requests."""
+    """The ids of all meetings: the rest may change when requests of other tests are settled."""
     return {str(one["id"]) for one in (await graph.state())["meetings"]}
 
 

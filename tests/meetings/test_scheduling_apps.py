@@ -1,4 +1,4 @@
-"""Apps that schedule in their own name are served as people are, for what is theirs."""
+"""Apps that schedule in their own name may do with their own meetings and calls what people may."""
 
 from tests.meetings.test_meetings import SCHEDULER, meetings, schedule
 from tests.privacy.test_erasure import rows_about

@@ -82,7 +82,8 @@ async def scheduled(people: People, host: Host, all_at: Sequence[object]) -> lis
 
 async def are_as(wanted: Wanted, stack: Stack, graph: Control, visits: list[Visit]) -> None:
     """Of each visit there is one meeting in Teams, its row, a record, and one invitation for
-    everybody in the audience and nobody else; who opens it reads what Teams says."""
+    everybody in the audience and nobody else; a person who opens it gets the data that Teams
+    has."""
     calls = sorted(visit.call for visit in visits)
     teams = (await graph.state())["meetings"]
     # Intents may be left, until Tidy comes.

@@ -1,4 +1,5 @@
-"""Who asks in the authorization matrix, and what they ask for: one scene on one host."""
+"""The callers of the authorization matrix, and the things that they ask for: one scene on one
+host."""
 
 import uuid
 from collections.abc import AsyncIterator
@@ -26,7 +27,7 @@ ROLES = (BOTS_OPERATE, CALLS_MANAGE, CALLS_RECORD, MEETINGS_SCHEDULE, TOKENS_ISS
 
 NOBODY, EXPIRED, ERASED = "nobody", "expired", "erased"
 STRANGER, FRIEND, INVITED = "stranger", "friend", "invited"
-# Has every role, and nothing else to do with what is asked for.
+# Has every role, and no other relation to these things.
 MANAGER = "manager"
 # Called as the owner is, with every role, by another issuer.
 ELSEWHERE = "elsewhere"

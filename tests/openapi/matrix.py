@@ -1,7 +1,7 @@
-"""The authorization matrix: of each operation in the description, what it answers whom.
+"""The authorization matrix: the answer of each operation in the description to each caller.
 
-A row says once more which app roles its operation needs: one that a function lost would not be
-missed otherwise.
+A row repeats the app roles that its operation needs: otherwise no test would notice that a function
+has lost one.
 """
 
 import uuid
@@ -47,7 +47,7 @@ async def another_call(scene: Scene) -> Mapping[str, str]:
 
 
 async def a_participant(scene: Scene) -> Mapping[str, str]:
-    """One for all who may remove none, and one for each who may."""
+    """One row for all callers who may remove none, and one for each caller who may."""
     call = await scene.call(INVITED, FRIEND, STRANGER)
     ids = [one["id"] for one in call["participants"]]
     removers = (CALLS_MANAGE, MANAGER, OWNER)
@@ -206,7 +206,7 @@ MATRIX: Mapping[str, Row] = {
     ),
     "POST /calls/{callId}/recording": on_a_call(
         CALLS_RECORD,
-        # Who may record the calls that they see, and sees none of others'.
+        # May record the calls that they see, and sees no calls of others.
         {CALLS_RECORD: NOT_FOUND, OTHERS: "409 not-recorded"},
         body=lambda _scene: {"action": "stop"},
     ),

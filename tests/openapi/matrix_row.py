@@ -1,11 +1,12 @@
-"""A row of the authorization matrix: what an operation is asked with, and what it answers whom."""
+"""A row of the authorization matrix: the requests to an operation, and its answer to each
+caller."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from tests.openapi.callers import Scene
 
-# The key of what all others get whom the roles admit.
+# The key of the answer to all other callers whom the roles admit.
 OTHERS = "others"
 NOT_FOUND, INVALID = "404 not-found", "400 invalid-request"
 UNAUTHENTICATED, FORBIDDEN = "401 unauthenticated", "403 forbidden"
@@ -27,7 +28,7 @@ class Row:
         caller names, as `NAME of CALLER`.
     unknown: ids of the same form that lead nowhere.
     body, headers: what is sent, besides the bearer token.
-    erased: what somebody gets whose token is older than their erasure.
+    erased: the answer to a person whose token is older than their erasure.
     watch: what the owner sees at this path stays as it was, whoever else asks.
     hidden: whose id is in an answer for `told` alone.
     is_public, is_callback: needs no sign-in; is for another service, whose proof nobody here has.

@@ -1,4 +1,5 @@
-"""Who gets which answer of which operation: the routes of the description x all kinds of callers.
+"""The answer of each operation to each caller: the routes of the description x all kinds of
+callers.
 
 A route that is new needs a row in `tests.openapi.matrix`.
 """
@@ -91,7 +92,7 @@ async def test_each_caller_gets_the_answer_that_is_theirs(scene: Scene, route: s
 
 
 async def watch(scene: Scene, row: Row, ids: Any) -> object:
-    """What the owner sees."""
+    """The owner's view."""
     if row.watch is None:
         return None
     return (await scene.owner.ask(row.watch.format(**ids))).json
@@ -107,7 +108,7 @@ async def request(scene: Scene, route: str, caller: Caller, ids: Any) -> Reply:
         return await ask(
             client, scene.host, path, caller.bearer, method=method, json=body, headers=sent
         )
-    # What anybody may have need not be JSON.
+    # The answer of a public route need not be JSON.
     bearer = {"Authorization": f"Bearer {caller.bearer}"} if caller.bearer else {}
     url = f"{scene.host.api}{path}"
     async with scene.client.request(method, url, headers=bearer) as public:
@@ -119,10 +120,10 @@ def answer(reply: Reply) -> str:
 
 
 def learns_nothing(row: Row, answered: str, compared: set[str]) -> bool:
-    """Whether this answer is to be that of an id that leads nowhere.
+    """Whether this answer has to be the same as for an id that leads nowhere.
 
-    204 is, where everybody gets it; where some get a 404, it says that something was there. What is
-    refused before any id is read is compared once, since it costs a request.
+    A 204 has to be, if everybody gets it; if some callers get a 404, a 204 shows that something was
+    there. A refusal before any id is read is compared once, because it costs a request.
     """
     if answered in (UNAUTHENTICATED, FORBIDDEN):
         is_first = answered not in compared

@@ -23,7 +23,7 @@ STRICT = {
     "exactOptionalPropertyTypes": True,
     "types": [],
 }
-# What the page leaves to its reader.
+# Names that the page leaves to its reader.
 TYPESCRIPT_READER = "declare global { function yourBearerToken(): Promise<string> }\nexport {};\n"
 # Each comment is an error of the compiler's own if the line after it compiles.
 WRONG = """

@@ -1,7 +1,8 @@
 """Requests that schemathesis makes from the description, over the running stack.
 
-All its checks: no 5xx, nothing undescribed, what fits is taken and what does not is refused, no
-operation without sign-in, and what one answer names is found by the next request.
+All its checks run: there is no 5xx and nothing undescribed; a request that fits is accepted, and
+one that does not is refused; no operation works without sign-in; and the next request finds what an
+answer names.
 """
 
 import ast
@@ -29,7 +30,7 @@ CONFIG = Path(__file__).parent / "search" / "schemathesis.toml"
 
 @pytest.fixture(scope="module")
 def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Issuer]:
-    """An issuer of its own: what a search makes is in no realm of other tests."""
+    """An issuer of its own, so that a search changes no realm of other tests."""
     key_file = tmp_path_factory.mktemp("search") / "issuer.json"
     with Issuer(f"http://127.0.0.1:{free_port()}", key_file, "api://search").running() as issuer:
         yield issuer

@@ -1,4 +1,4 @@
-"""An answer of a host that no description has fails the test that got it."""
+"""If a host gives an answer that is not in the description, the test that got it fails."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def test_what_is_not_described_is_found_once_in_whole_lines(tmp_path: Path) -> N
 async def test_what_a_host_logs_of_its_answers_is_read(
     one_host: Host, client: aiohttp.ClientSession
 ) -> None:
-    """Else whatever hosts answer would be fine."""
+    """Otherwise every answer of a host would pass."""
     answers = DescribedAnswers()
     answers.watch(one_host.log)
     await ask(client, one_host, "/health/nothing", method="HEAD")

@@ -17,7 +17,7 @@ from tests.support.stack import ROOT
 
 DOCUMENT: dict[str, Any] = json.loads(DESCRIPTION.read_text("utf-8"))
 RULES = ("--extends", "recommended", "--format", "json")
-# What a client gets whatever it asks, from `serve`.
+# The answers that `serve` may give to every request.
 OF_ALL = {"internal-error", "misconfigured"}
 
 
@@ -148,7 +148,7 @@ def test_a_link_leads_to_an_operation_with_all_that_its_path_needs() -> None:
         assert {*given} == {*re.findall(r"\{(\w+)\}", paths[target])}, (source, target)
     assert links["placeCall", "hangUp"] == {"callId": "$response.body#/id"}
     assert links["getCall", "removeFromCall"]["callId"] == "$request.path.callId"
-    # Whatever needs an id of ours, or of a bot or friend, is led to.
+    # Links lead to each operation that needs an id of ours, or of a bot or friend.
     led_to = {target for _, target in links}
     assert {id_ for id_, path in paths.items() if "{" in path} - led_to == {
         *("addAgent", "addFriend", "registerBot", "applyEvents"),

@@ -1,4 +1,4 @@
-"""Every limit is on one page and in the description, of every route, and with what it refuses."""
+"""One page and the description have every limit, for every route, with the answer that refuses."""
 
 import json
 from typing import Any
@@ -19,7 +19,7 @@ DOCUMENT: dict[str, Any] = json.loads(DESCRIPTION.read_text("utf-8"))
 READ = {"parameters", "bearer-token"}
 WRITTEN = {*READ, "body", "body-values"}
 SHARED = {*WRITTEN, "in-space", "invitees", "shared", "sharings"}
-# What bounds the callers of each route: whoever adds one says it here.
+# The limits of the callers of each route. Add new limits here.
 ROUTES: dict[str, set[str]] = {
     "GET /agents": READ,
     "DELETE /agents/{objectId}": {*READ, "agent-changes"},

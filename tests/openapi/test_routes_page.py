@@ -1,4 +1,4 @@
-"""docs/api.md says of each route what the description says, in words."""
+"""docs/api.md says about each route the same as the description, in words."""
 
 import re
 

@@ -1,4 +1,5 @@
-"""What may become of rows about calls, meetings and intents, and what the check says of it."""
+"""Faults that rows about calls, meetings and intents may have, and the finding of the check for
+each."""
 
 from datetime import timedelta
 

@@ -1,4 +1,5 @@
-"""What may become of rows about people and what they share, and what the check says of it."""
+"""Faults that rows about people and shared calls may have, and the finding of the check for
+each."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -16,7 +17,7 @@ CORRUPTIONS: dict[str, tuple[Corrupt, bool]] = {}
 
 
 def corruption(kind: str, *, repaired: bool) -> Callable[[Corrupt], Corrupt]:
-    """What is found after this, as the only thing, and whether a repair mends it."""
+    """The only finding after this fault, and whether a repair mends it."""
 
     def add(corrupt: Corrupt) -> Corrupt:
         CORRUPTIONS[f"{corrupt.__name__}: {kind}"] = corrupt, repaired
@@ -143,7 +144,7 @@ async def a_request_does_not_reach_the_friend(tables: CheckedTables) -> None:
 
 @corruption("friendship-of-erased", repaired=True)
 async def the_block_of_who_was_erased(tables: CheckedTables) -> None:
-    """Removed by an erasure, had it seen it."""
+    """An erasure would have removed it if it had seen it."""
     gone, other = principal_key(user("gone for good")), principal_key(user("owen"))
     resource = (await mapping_of(tables, "owen")).row_key
     await tables.tables[IDENTITIES].put(gone, resource, {"erasedAt": START})

@@ -1,4 +1,4 @@
-"""What the tests of the check of data have in common: tables, golden rows in them, and an ACS."""
+"""Shared by the tests of the check of data: tables, golden rows in them, and an ACS."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
@@ -14,7 +14,7 @@ from tests.golden.product import ENTRA_REALM, READ, REALM
 from tests.golden.rows import TABLES, StoredRow, golden_rows
 from tests.support.memory_tables import MemoryTable
 
-# Long enough for the whole golden set: it is of one evening.
+# Long enough for the whole golden set, whose rows are all of one evening.
 RETENTION_DAYS = 30
 
 

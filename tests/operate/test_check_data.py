@@ -1,4 +1,4 @@
-"""The operator's command: what it prints, what it exits with, and what it keeps to itself."""
+"""The operator's command: its output, its exit code, and the data that it does not print."""
 
 import io
 import json
@@ -105,7 +105,8 @@ async def store_call_that_acs_has_not(stack: Stack, creator: str, like: str) -> 
 
 @pytest.mark.slow
 def test_findings_are_planned_and_then_repaired_and_nobody_is_named(tables: Stack) -> None:
-    """Its clock is the true one: of the golden rows it finds what does not depend on the time."""
+    """Its clock is the true one, so for the golden rows it finds only faults that do not depend on
+    the time."""
     with golden_tables(tables.values["tablesConnectionString"]) as golden:
         before = {name: golden.now(name) for name in TABLES}
         planned = check_data(tables.settings, "--repair", "--examples", "1000", "--rate", "2000")

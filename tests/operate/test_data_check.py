@@ -1,6 +1,6 @@
-"""The check of data finds what is wrong, names it, and repairs what the service itself would.
+"""The check of data finds faults, names them, and repairs those that the service would repair.
 
-Golden rows are the ground: what earlier versions stored, whole and cut off at every step.
+It runs on golden rows: those that earlier versions stored, whole and cut off at every step.
 """
 
 import asyncio
@@ -41,8 +41,8 @@ from tests.support.pages import page
 
 pytestmark = pytest.mark.usefixtures("no_pauses")
 
-# What the scenes that were cut off have left, for which nobody but Tidy came again. Their intents
-# are not golden, so that nothing explains it.
+# The rows that cut-off scenes have left, and that only Tidy would end. Their intents are not golden
+# rows, so no intent explains them.
 GOLDEN = {
     "reverse-without-mapping": 1,
     "spare-left": 3,

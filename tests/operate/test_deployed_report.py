@@ -1,4 +1,5 @@
-"""What an operator pastes into an issue holds nothing of the deployment, however it is set."""
+"""The text that an operator pastes into an issue has nothing of the deployment, with any
+settings."""
 
 import json
 
@@ -10,7 +11,7 @@ from shared.settings_reader import SettingsError
 from tests.project.settings_world import GOOD
 
 CANARY = "k4n4ry"
-# What somebody may have put into a setting, right or wrong.
+# Values that somebody may have set, right or wrong.
 SHAPES = {
     "a text": CANARY,
     "several": f"{CANARY}, other-{CANARY}",
@@ -25,7 +26,7 @@ SHAPES = {
 
 
 def lines(environment: dict[str, str]) -> list[str]:
-    """What the doctor says of settings, as it may be published."""
+    """The doctor's report about settings, in the form that may be published."""
     try:
         load(environment)
     except SettingsError as error:

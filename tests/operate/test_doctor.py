@@ -1,4 +1,5 @@
-"""What operators run: the doctor names what is wrong and how to mend it; provision makes tables."""
+"""The commands of operators: the doctor names faults and how to mend them; provision makes
+tables."""
 
 import os
 import subprocess

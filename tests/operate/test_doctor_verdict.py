@@ -1,4 +1,4 @@
-"""The doctor's last line: whether all is well, and if not, what is to be mended."""
+"""The doctor's last line: whether all is well, and if not, what to mend."""
 
 import pytest
 

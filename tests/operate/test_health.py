@@ -1,4 +1,4 @@
-"""Readiness: what is down is named, and of several issuers one is enough."""
+"""Readiness: the answer names the services that are down; one of several issuers is enough."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What counts as repaired: what is as it must be afterwards, or is Tidy's now; and nothing else."""
+"""A row counts as repaired only if it is right afterwards, or if Tidy will end it."""
 
 import pytest
 

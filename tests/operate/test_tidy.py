@@ -1,4 +1,5 @@
-"""Tidy ends what requests left, whatever fails, and costs next to nothing when all have ended."""
+"""Tidy ends the changes that requests left unfinished, whatever fails, and costs next to nothing if
+there are none."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""What the tests of Tidy have in common: a clock, and finishers and sweepers that may fail."""
+"""Shared by the tests of Tidy: a clock, and finishers and sweepers that may fail."""
 
 import asyncio
 from collections.abc import Callable

@@ -62,7 +62,8 @@ async def test_an_erasure_killed_anywhere_is_finished_by_its_retry(
         granted.append(await ask(client, counted_host, "/token", bearers[-1]))
         exported.append(await ask(client, counted_host, "/user/export", bearers[-1]))
         named.append((user, name, granted[-1].user_id))
-        # The mapping, and whose identity it is: of whom others tell, see test_every_table.
+        # The mapping, and its reverse row. See test_every_table for people about whom other rows
+        # tell.
         found = {table: rows for table, rows in rows_by_table(stack, *named[-1]).items() if rows}
         assert {table: len(rows) for table, rows in found.items()} == {IDENTITIES: 2}
         stored.append(found[IDENTITIES])
@@ -79,7 +80,7 @@ async def test_an_erasure_killed_anywhere_is_finished_by_its_retry(
     assert not living & {one.user_id for one in granted}
     for one, export, rows in zip(granted, exported, stored, strict=True):
         assert not (await acs.introspect(one.json["token"]))["active"]
-        # Whatever was stored about the person, in any row of any table, had been in the export.
+        # The export had everything that was stored about the person, in any row of any table.
         told = json.dumps(export.json, ensure_ascii=False)
         for row in rows:
             for column in row.keys() & {"id", "realm", "kind", "displayName"}:

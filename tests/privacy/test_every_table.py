@@ -1,4 +1,5 @@
-"""Somebody of whom every table tells: all of it is in the export, and nothing of it left behind."""
+"""A person about whom every table has rows: all of it is in the export, and an erasure leaves
+nothing of it."""
 
 import uuid
 from datetime import UTC, datetime
@@ -37,7 +38,7 @@ STORED = {
     "invitations": 7,
     "meetings": 2,
     "calls": 7,
-    "agents": 0,  # tests.teams_phone.test_agents: only who has an id of Entra can be one
+    "agents": 0,  # tests.teams_phone.test_agents: only people with an id of Entra can be agents
     "intents": 0,
 }
 

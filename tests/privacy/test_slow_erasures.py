@@ -25,7 +25,7 @@ from tests.support.world import World
 ANN, BEN = 0, 1
 # The requests to storage before an erasure is marked: its intent, reading the mapping, the mark.
 _BEFORE_MARK = 3
-# Where A is held: behind so many of its requests. `--soak` tries each of them.
+# Where A is held: after so many of its requests. `--soak` tries each of them.
 _ALL = range(60)
 _HOLDS = _ALL if sampling.soak else sorted(random.Random(16).sample(_ALL, 16))
 
@@ -59,7 +59,7 @@ async def stage() -> Stage:
 
 
 async def all_rows(world: World, *callers: int) -> dict[tuple[str, str, str], Row]:
-    """Every row that is about somebody here, but for intents."""
+    """Every row about the people of this test, except intents."""
     partitions = [world.key_of(who) for who in callers]
     calls = [world.call_of(who) for who in callers]
     found = {}

@@ -1,4 +1,4 @@
-"""Who may use Call Automation, what is refused, and faults on demand."""
+"""The clients that may use Call Automation, the requests that are refused, and faults on demand."""
 
 import asyncio
 import json
@@ -191,7 +191,7 @@ class TestFaults:
 
         after = await calls.state()
         assert (refused.status, refused.headers["retry-after"]) == (429, "2")
-        # Calls of the tests before may still change; there is none more.
+        # Calls of earlier tests may still change, but no call is added.
         assert connections(after) == connections(before)
         assert after["requests"]["createCall"] == before["requests"]["createCall"] + 1
 

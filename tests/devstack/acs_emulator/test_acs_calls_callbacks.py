@@ -1,4 +1,4 @@
-"""How callbacks are delivered: well, badly on demand, and again until they are taken."""
+"""The delivery of callbacks: in order, badly on demand, and again until they are accepted."""
 
 import asyncio
 import time

@@ -122,7 +122,7 @@ async def prepare(calls: CallsCaller) -> None:
 
 
 async def talk(calls: CallsCaller, connection: str, sockets: AppSocketServer) -> None:
-    """What the person does while both streams are open, until the app has seen it."""
+    """The person acts while both streams are open, until the app has seen it."""
     await calls.does(connection, "say", participant=PHONE, text="thank you very much")
     await calls.does(connection, "press", participant=PHONE, tones="5")
     await sockets.message("TranscriptionData", 2)

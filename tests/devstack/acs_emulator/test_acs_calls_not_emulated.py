@@ -1,4 +1,4 @@
-"""What is not emulated is refused by its name: it is never left out in silence."""
+"""A request for something that is not emulated is refused by name, and never ignored in silence."""
 
 import pytest
 

@@ -1,4 +1,5 @@
-"""Recordings in the emulator: their states, their events, their files, and who may have these."""
+"""Recordings in the emulator: their states, events and files, and the clients that may get the
+files."""
 
 import io
 import json
@@ -183,7 +184,7 @@ async def test_a_call_is_named_in_three_ways(calls: CallsCaller, receiver: Recei
 async def test_channels_may_be_for_somebody_who_is_not_in_the_call(
     calls: CallsCaller, receiver: Receiver
 ) -> None:
-    """As Microsoft's own tests, of which there are sessions, have it."""
+    """As in Microsoft's own tests, whose sessions are recorded."""
     nobody = {"channel": 0, "participant": {"rawId": "testId", "kind": "unknown"}}
 
     await started(calls, receiver, recordingChannelType="unmixed", channelAffinity=[nobody])

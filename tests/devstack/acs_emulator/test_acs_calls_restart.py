@@ -1,4 +1,4 @@
-"""What is left of calls when the emulator ends, however it ends."""
+"""The calls that remain after the emulator has ended, in any way."""
 
 import signal
 from pathlib import Path
@@ -28,7 +28,7 @@ async def test_a_restart_ends_calls_and_tells_their_apps(
         async with receiving(emulator) as receiver:
             async with calling(emulator) as calls:
                 connection = await calls.connected(receiver, PHONE, operationContext="mine")
-                # Taken and not noted as such, an event would be sent once more.
+                # An event that was accepted, and not noted as accepted, would be sent once more.
                 await calls.until_seen(
                     connection, lambda call: {e["state"] for e in call["callbacks"]} == {"taken"}
                 )

@@ -1,4 +1,4 @@
-"""Speech that an app recognizes: what is said comes from the test."""
+"""Speech that an app recognizes; the test sets what people say."""
 
 from typing import Any
 

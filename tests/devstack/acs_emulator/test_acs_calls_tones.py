@@ -1,4 +1,4 @@
-"""Tones: those that an app collects, hears all the time, or sends."""
+"""The tones that an app collects, those that it hears all the time, and those that it sends."""
 
 from typing import Any
 

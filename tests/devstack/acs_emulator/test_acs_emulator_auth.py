@@ -1,4 +1,5 @@
-"""Who the emulator lets in: access keys verified to the byte, and bearer tokens of its issuer."""
+"""The credentials that the emulator accepts: signatures verified to the byte, and bearer tokens of
+its issuer."""
 
 import base64
 import hmac

@@ -1,4 +1,4 @@
-"""What the emulator remembers, counts and limits, and how it starts and stops."""
+"""The emulator's memory, counts and limits, and its start and stop."""
 
 import asyncio
 import signal

@@ -1,4 +1,4 @@
-"""Exchanging a Teams user's token, by the emulator: the checks, their order and their words."""
+"""The emulator exchanges a Teams user's token: the checks, their order and their texts."""
 
 import time
 import uuid

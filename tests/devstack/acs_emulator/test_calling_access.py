@@ -1,4 +1,4 @@
-"""Who may open a window at the calling plane, and for how long."""
+"""The tokens with which a window may connect to the calling plane, and for how long."""
 
 import json
 import time

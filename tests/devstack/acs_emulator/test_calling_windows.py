@@ -1,4 +1,4 @@
-"""Windows that call each other: no app has a part in it."""
+"""Windows that call each other, without an app."""
 
 import uuid
 from collections.abc import Callable

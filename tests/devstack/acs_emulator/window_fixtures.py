@@ -21,7 +21,7 @@ PATH = "/_emulator/calling"
 
 
 class Window:
-    """One window. What comes is kept, so that a test may wait for it in any order."""
+    """One window. It keeps its messages, so that a test may wait for them in any order."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse, user: str = "") -> None:
         self.socket = socket
@@ -74,7 +74,7 @@ class Window:
         return str([one["state"] for one in self.came if one["type"] == "call"][-1])
 
     async def settled(self) -> None:
-        """All that was caused by what this window sent before has come."""
+        """Wait until everything has come that this window's earlier messages caused."""
         await self.refusal("nothing")
 
     async def closed(self) -> tuple[int, str]:

@@ -1,5 +1,5 @@
-"""Copies of the repository, or of as much of it as dev.py needs before it has a Python 3.13, and
-the ways in which somebody may start it there."""
+"""Copies of the repository, or of the files that dev.py needs before it has a Python 3.13, and the
+ways in which somebody may start dev.py there."""
 
 import ctypes
 import hashlib
@@ -36,7 +36,7 @@ _PR_CAPBSET_DROP, _CAP_DAC_OVERRIDE = 24, 1
 
 
 def bootstrap_alone(root: Path) -> Path:
-    """A folder with what dev.py reads before it installs."""
+    """A folder with the files that dev.py reads before it installs."""
     for name in (*BOOTSTRAP, *REQUIREMENTS):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, root / name)
@@ -96,7 +96,8 @@ def somebodys_environment(folder: Path) -> Path:
 
 
 def pin_a_small_package(root: Path, wheels: Path) -> dict[str, str]:
-    """Make one small package all that has to be installed there; returns what makes pip find it."""
+    """Reduce the requirements there to one small package; returns the settings by which pip finds
+    it."""
     wheels.mkdir()
     wheel = wheels / "tiny-1.0-py3-none-any.whl"
     about = "tiny-1.0.dist-info"
@@ -112,7 +113,7 @@ def pin_a_small_package(root: Path, wheels: Path) -> dict[str, str]:
 
 
 def only_line(said: str) -> str:
-    """What dev.py has said, which has to be one line."""
+    """The text that dev.py printed, which has to be one line."""
     assert len(said.splitlines()) == 1, said
     assert said.startswith("dev.py: ")
     return said

@@ -20,7 +20,7 @@ START_SECONDS = 60
 STOP_SECONDS = 20  # what dev.py promises
 AUTO = ("--ports", "auto")  # a test must not depend on which ports are free on this machine
 
-# What somebody may have exported who starts a stack.
+# Variables that the person who starts a stack may have exported.
 EXPORTED = {
     "AUTH_ISSUER": "https://elsewhere.example",
     "COMMUNICATION_ENDPOINT": "https://elsewhere.example",  # the app wants one of the two
@@ -57,8 +57,9 @@ def left(parts: Mapping[str, int]) -> list[str]:
 
 @contextlib.contextmanager
 def default_signals() -> Iterator[None]:
-    """Who is started meanwhile obeys SIGINT and SIGHUP, even where nohup or a shell's `&` has them
-    ignored: a new program inherits that, while it begins with the default of what is handled."""
+    """A program that is started meanwhile obeys SIGINT and SIGHUP, even if nohup or a shell's `&`
+    has them ignored. A new program inherits ignored signals, but begins with the default for
+    signals that its parent handles."""
     ignored = [
         number
         for number in (signal.SIGINT, signal.SIGHUP)

@@ -1,4 +1,5 @@
-"""What is no command is said in one sentence, with the way out, before anything is installed."""
+"""If a word is not a command, one sentence says so, and what to type instead, before anything is
+installed."""
 
 import pytest
 

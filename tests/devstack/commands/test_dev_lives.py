@@ -70,7 +70,7 @@ class Life:
 def lives(running: DevRun, tmp_path_factory: pytest.TempPathFactory) -> list[Life]:
     """Stopped, killed, stopped while a part hangs, and begun afresh where there are files that are
     not the stack's, to be stopped in a hurry while a part hangs. In the second one the bot gets
-    another name. In the last one a setting is exported because of which nobody has a role."""
+    another name. In the last one an exported setting takes away everybody's roles."""
     state = tmp_path_factory.mktemp("lives") / "state"
     with dev_runs() as start:
         return [
@@ -162,7 +162,7 @@ def test_the_parts_of_a_killed_dev_py_stop_by_themselves_and_lose_nothing(
     before, killed, after = lives[:3]
 
     assert (killed.end, killed.left) == (-signal.SIGKILL, [])
-    # The dead one's stack.json was still there, and in nobody's way.
+    # The killed stack's stack.json was still there, and did no harm.
     assert killed.is_described
     assert after.alice == killed.alice == before.alice
 

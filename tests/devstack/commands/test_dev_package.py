@@ -1,4 +1,4 @@
-"""dev.py package: what is deployed, compiled, and nothing else."""
+"""dev.py package: the files that are deployed, compiled, and no others."""
 
 import ast
 import os
@@ -13,7 +13,7 @@ from devstack.commands.package import MARKER
 from tests.devstack.commands.dev_process import dev
 from tests.support.stack import ROOT
 
-# What operators start with `python -m`, and no function imports.
+# Modules that operators start with `python -m`, and that no function imports.
 FOR_OPERATORS = {"doctor", "provision", "check_data", "teams_phone"}
 
 
@@ -88,7 +88,7 @@ def imported(file: Path) -> set[str]:
 
 
 def test_it_holds_no_module_that_nothing_imports(package: Path) -> None:
-    """But for what operators start with `python -m`."""
+    """Except modules that operators start with `python -m`."""
     files = {
         ".".join(path.relative_to(package).with_suffix("").parts).removesuffix(".__init__"): path
         for path in (package / "shared").rglob("*.py")

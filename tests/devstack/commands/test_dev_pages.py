@@ -1,4 +1,4 @@
-"""What the pages have people paste into a terminal works, one block after the other."""
+"""The commands on the pages work in a terminal, one block after the other."""
 
 import re
 import shlex

@@ -1,4 +1,4 @@
-"""What pip and npm write is told as how far it is, and as why it failed."""
+"""From the output of pip and npm, dev.py tells how far they are, and why they failed."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""`dev.py token` and `dev.py doctor`: what a person asks a running stack for."""
+"""`dev.py token` and `dev.py doctor` with a running stack."""
 
 import json
 import os
@@ -165,7 +165,7 @@ def test_an_app_signs_in_as_itself(running: DevRun, dev: Dev) -> None:
     assert claims["roles"] == ["Tokens.Issue"]
     assert not {"name", "scope"} & claims.keys()
     assert printed.stderr == ""
-    # The service takes it for no person, not even for the one of the same name.
+    # The service takes the app for no person, not even for the one with the same name.
     url, person = f"{running.stack['api']}/token", dev("token", "alice", *state)
     as_app = _post(url, f"Bearer {printed.stdout.strip()}")
     assert as_app["user"] != _post(url, f"Bearer {person.stdout.strip()}")["user"]
@@ -328,7 +328,7 @@ def _without_times(claims: dict[str, Any]) -> dict[str, Any]:
 
 
 def _exchanged(run: DevRun, teams_token: str, user_id: str) -> dict[str, Any]:
-    """What is in the token that ACS gives for a Teams user's."""
+    """The claims of the token that ACS gives for a Teams user's token."""
     acs, app_id = run.stack["acs"], run.stack["teams"]["appId"]
     client = CommunicationIdentityClient(acs, AzureKeyCredential(ACS_ACCESS_KEY))
     token = client.get_token_for_teams_user(teams_token, app_id, user_id).token

@@ -1,4 +1,5 @@
-"""What is wrong with a machine or a clone is said in a sentence, and nobody loses anything."""
+"""If something is wrong with a machine or a clone, a sentence says so, and nobody loses
+anything."""
 
 import os
 from collections.abc import Callable
@@ -69,7 +70,7 @@ def somebodys_folder(venv: Path) -> Path:
 
 
 def somebodys_after_a_kill(venv: Path) -> Path:
-    """As pip leaves it that is killed in an environment which dev.py did not make."""
+    """The state that a killed pip leaves in an environment which dev.py did not make."""
     kept = somebodys_folder(venv)
     for name in (".half-made", ".not-made-by-dev-py", "install.log"):
         (venv / name).touch()
@@ -103,7 +104,7 @@ def test_what_stands_in_the_place_of_the_environment_is_named_and_left(
 
 
 def test_somebodys_own_environment_is_used_and_never_removed(tmp_path: Path) -> None:
-    """And a disk that is full at the last moment, when the stamp is written, is said to be."""
+    """If the disk is full at the last moment, when the stamp is written, a sentence says so."""
     root = bootstrap_alone(tmp_path / "clone")
     kept = somebodys_environment(root / ".venv") / "mine"
     kept.write_text("mine")

@@ -1,4 +1,4 @@
-"""Whom the emulator lets in, and how it tells the others."""
+"""The tokens that the emulator accepts, and its answers to all others."""
 
 import re
 import uuid

@@ -1,4 +1,4 @@
-"""Meetings changed: what PATCH changes, and what it leaves alone or refuses."""
+"""PATCH of a meeting: the fields that it changes, leaves alone or refuses."""
 
 from typing import Any
 

@@ -1,4 +1,5 @@
-"""What Microsoft's tests have around a service: a dispatcher, its queues, and a file to play.
+"""The servers that Microsoft's tests need around a service: a dispatcher, its queues, and a file to
+play.
 
 The dispatcher takes the events of calls and of Event Grid and puts each into the queue of the test
 that waits for it. The queues are Service Bus in Azure.

@@ -1,7 +1,7 @@
 """Microsoft's own end-to-end tests of the Call Automation SDK, unmodified, against the emulator.
 
-They get what they would get for Azure: a connection string, and the addresses of what they have
-around it. Nothing is set for a single one of them.
+They get the same settings as for Azure: a connection string, and the addresses of the servers
+around the service. No test has a setting of its own.
 """
 
 import os
@@ -38,7 +38,7 @@ def archive_or_skip(cache: Path = CACHE) -> Path:
 
 
 def environment_of(emulator: AcsEmulator, dispatcher: Dispatcher) -> dict[str, str]:
-    """What Microsoft's tests read, and who signs the emulator's certificate."""
+    """The settings that Microsoft's tests read, and the authority of the emulator's certificate."""
     return {
         "COMMUNICATION_LIVETEST_STATIC_CONNECTION_STRING": emulator.tls_connection_string,
         "SERVICEBUS_STRING": dispatcher.host,
@@ -59,7 +59,7 @@ async def test_microsofts_own_tests_of_the_sdk_pass(tmp_path: Path) -> None:
     tests = unpack_tests(archive_or_skip(), tmp_path)
     assert version(PACKAGE) == VERSION, "the pinned distribution is that of the installed SDK"
     async with dispatching() as dispatcher:
-        # The internet, as far as files come from there, is a proxy that reaches nobody.
+        # Files of the internet come through a proxy that reaches nobody.
         proxies = {"https_proxy": dispatcher.url, "no_proxy": "127.0.0.1"}
         webhook = ["--event-webhook", dispatcher.events_url]
         with running_emulator(

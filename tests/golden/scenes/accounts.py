@@ -9,7 +9,7 @@ from tests.golden.stage import Stage, Step
 
 ACCOUNT = "acde0000-0000-4000-8000-000000acc021"
 PHONE = "+14255550121"
-# Who is to answer for the account, and what settings say of it.
+# The bot that answers for the account, and the account's settings.
 SETTINGS = {
     "TEAMS_RESOURCE_ACCOUNTS": json.dumps(
         [{"id": ACCOUNT, "tenant": "acde0000-0000-4000-8000-000000007ea5", "bot": "front desk"}]
@@ -19,7 +19,7 @@ SETTINGS = {
 
 
 async def call_as_accounts(stage: Stage) -> None:
-    """Needs no consent for the account: nobody gets to ask ACS for it."""
+    """The account needs no consent here, because nobody comes as far as asking ACS."""
     inka = await stage.enrol("inka", "Inka", "Calls.Manage", OPERATE_BOTS)
     await stage.app.bots.register(inka, "front desk", "Front desk")
     await stage.app.bots.register(inka, "back office", "Back office")

@@ -58,7 +58,7 @@ class Line:
         await self.done(call, "RecognizeCompleted", dtmfResult={"tones": [tone]})
 
     async def done(self, call: str, kind: str, **data: object) -> None:
-        """ACS tells how what the bot does just now has ended."""
+        """ACS reports how the bot's current action has ended."""
         await self._stage.tell(call, kind, operationContext=await self.action(call), **data)
 
     async def action(self, call: str) -> str:

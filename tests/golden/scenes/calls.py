@@ -51,7 +51,8 @@ async def _place_and_die(stage: Stage) -> None:
         ("asked for", Step("acs", "createCall", "before"), (NOAH, SUPPORT, PHONED), None),
         ("group asked for", Step("acs", "connectCall", "before"), (), GROUP),
     ):
-        # Each is somebody else: whoever places another call has the first one's record made.
+        # Each is another person: when a person places another call, the record of their first one
+        # is made.
         caller = await stage.enrol(f"kit, who died: {key}", None, MANAGE_CALLS)
         await stage.killed(step, stage.app.call_placing.place(caller, key, targets, None, group))
         stage.wait(minutes=1)

@@ -39,7 +39,7 @@ async def _rename(stage: Stage) -> None:
     stage.wait(hours=1)
     await stage.enrol("cleo", "Cleo Clark")
     await stage.enrol("dot", "Dot Dale")
-    # Who dies here has noted the name, and told no friend of it.
+    # The host that dies here has noted the name, and told no friend of it.
     await stage.killed(Step("acs", "issue", "before"), stage.enrol("dan", "Dan Davis"))
     stage.wait(hours=1)
     await stage.killed(Step("acs", "issue", "before"), stage.enrol("dot", "Dot Dunn"))

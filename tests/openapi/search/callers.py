@@ -1,4 +1,5 @@
-"""Who sends which request of the search: callers of every role and none, and the other services."""
+"""The senders of the requests of the search: callers of every role and none, and the other
+services."""
 
 import itertools
 import time
@@ -40,7 +41,7 @@ _leavers = itertools.count(1)
 
 @cache
 def _bearers() -> list[str | None]:
-    """Of those among whom requests are shared; some more often than others."""
+    """The tokens of the callers who share the requests; some send more than others."""
 
     def app(*roles: str) -> str:
         return ISSUER.token(APP, roles=roles, lifetime=LIFETIME, idtyp="app")
@@ -53,7 +54,7 @@ def _bearers() -> list[str | None]:
 
 
 def headers_of(case: Case[Any]) -> dict[str, str]:
-    """What proves who sends this request: the same for the same request."""
+    """The proof of this request's sender: the same for the same request."""
     if case.path == "/incomingCalls":
         return {KEY_HEADER: SETUP.event_key}
     if case.path.startswith("/callEvents/"):
@@ -66,11 +67,11 @@ def headers_of(case: Case[Any]) -> dict[str, str]:
 
 def _bearer_of(case: Case[Any]) -> str | None:
     if (case.method.upper(), case.path) == ("DELETE", "/user"):
-        # Whoever is erased is refused from then on.
+        # A person who was erased is refused from then on.
         return ISSUER.token(f"search: leaver {next(_leavers)}")
     bearers = _bearers()
     if case.meta is None or case.meta.phase.name is TestPhase.STATEFUL:
-        return bearers[0]  # what one request makes, the next one finds
+        return bearers[0]  # the next request finds what this one makes
     if not case.path_parameters and not case.query and isinstance(case.body, NotSet):
         return bearers[0]  # no two of these differ
     parts = (case.operation.label, case.path_parameters, case.query, repr(case.body))

@@ -1,4 +1,4 @@
-"""What schemathesis is told about the service that no description can say.
+"""Tells schemathesis the facts about the service that no description can express.
 
 It loads this module by the variable SCHEMATHESIS_HOOKS.
 """
@@ -25,7 +25,8 @@ from tests.openapi.search.refusals import REFUSED_BY_AZURE, REFUSED_BY_STATE
 _NO_ID = "is not an id of 1 to 256 characters"
 # Stands for those that the answer has no room for.
 _REST = re.compile(r"\d+ more faults")
-# They read of an event what they can, so that the others of its delivery are handled.
+# These operations pass over a malformed event, so that the other events of its delivery are
+# handled.
 _OF_OTHER_SERVICES = {"/callEvents/{callId}", "/incomingCalls"}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]|%[01][0-9a-f]|%7f", re.IGNORECASE)
 _LETTERS = "abcXYZ019 .-_äßøλжक한字🙂"
@@ -54,7 +55,7 @@ schemathesis.openapi.format(
 
 @schemathesis.auth(refresh_interval=None)
 class Callers:
-    """Whoever sends a request."""
+    """The sender of a request."""
 
     def get(self, case: Case[Any], _context: Any) -> dict[str, str]:
         return headers_of(case)
@@ -65,7 +66,8 @@ class Callers:
 
 @schemathesis.hook
 def before_call(_context: Any, case: Case[Any], _kwargs: dict[str, Any]) -> None:
-    """Let more of what is well formed be taken: what depends on the clock, or on another part."""
+    """Make more of the well-formed requests acceptable: set values that depend on the clock, or on
+    another part."""
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return
     if TEAMS_USER_HEADER.name in case.headers:

@@ -1,5 +1,5 @@
-"""Refusals of requests that fit the description: by what is stored, by the settings, and by what
-Azure takes. By code, or by what is wrong with a part.
+"""Refusals of requests that fit the description, because of stored rows, of the settings, or of
+Azure. By code, or by the fault of a part.
 """
 
 REFUSED_BY_AZURE = {"call-refused", "meeting-refused", "teams-token-refused"}
@@ -13,7 +13,7 @@ REFUSED_BY_STATE = {
     "can be invited only to a call of a Teams resource account",
     "cannot be invited to a call of a Teams resource account: agents and phones can",
     "is not an agent of the tenant of the call's Teams resource account",
-    # Whom the caller names.
+    # People whom the caller names.
     "is you; a friend is somebody else",
     "has no identity here",
     "is not an accepted friend of yours",

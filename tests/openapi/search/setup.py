@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 VARIABLE = "CONTRACT_SEARCH_SETUP"
-# Who sends most requests: an id that no request makes up, and no example has.
+# The sender of most requests: an id that no request makes up, and no example has.
 MANAGER = "search: manager"
 # Those of the examples in the description.
 KNOWN = ("bob", "carol")
