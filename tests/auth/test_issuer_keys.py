@@ -83,7 +83,7 @@ async def test_an_id_that_was_looked_for_just_now_is_absent_without_a_request(
     assert await find(keys, "forged") is not None
 
 
-async def test_who_would_not_come_again_is_not_refused_for_an_absence_that_is_only_believed(
+async def test_a_sender_that_would_not_come_again_is_not_refused_for_a_key_that_may_exist(
     provider: Provider, clock: Clock
 ) -> None:
     async with aiohttp.ClientSession() as session:

@@ -193,7 +193,7 @@ async def test_without_a_setting_nobody_knows_who_event_grid_is() -> None:
         )
 
 
-async def test_keys_of_entra_that_cannot_be_had_make_event_grid_come_again() -> None:
+async def test_event_grid_comes_again_if_the_keys_of_entra_cannot_be_fetched() -> None:
     for keys in (Keys(reachable=False), Keys(misconfigured=True)):
         verifier = EventGridVerifier([], keys, TENANT, [AUDIENCE])
         with pytest.raises(KeysUnavailable):

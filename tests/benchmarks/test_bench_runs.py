@@ -62,7 +62,7 @@ def test_every_load_is_answered(app: App, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_what_is_far_is_answered_late_and_over_tls(tmp_path: Path) -> None:
+def test_the_stub_answers_after_its_latency_and_over_tls(tmp_path: Path) -> None:
     bench = bench_of(tmp_path)
     setting = Setting(rows=rows.identities(1), tls=True, latency=0.001)
     [known] = [case for case in LOADS if case.name == "known, c1" and not case.setting.latency]

@@ -51,7 +51,7 @@ async def test_the_keys_of_a_bot_are_those_of_its_own_menu(world: World) -> None
     assert world.asked == ["play", "listen", "listen"]
 
 
-async def test_an_agent_is_connected_to_who_calls_an_account(world: World) -> None:
+async def test_an_agent_is_connected_to_the_caller_of_an_account(world: World) -> None:
     await world.answered(ACCOUNT, "helpdesk")
     world.agents[(world.realm, AGENT, ACCOUNT)] = AGENT_RAW_ID
 
@@ -112,7 +112,7 @@ async def test_who_cannot_be_in_the_call_is_not_connected_and_the_menu_comes_aga
     assert failed.reason.words == why
 
 
-async def test_a_bot_of_many_connects_people_to_who_calls_it_without_teams(world: World) -> None:
+async def test_a_bot_of_many_connects_callers_without_teams_to_people(world: World) -> None:
     await world.answered(bot_id="helpdesk")
 
     await presses(world, "one")

@@ -70,7 +70,7 @@ async def test_events_that_come_at_once_and_again_to_two_hosts_lead_to_each_turn
     assert world.asked == ["play", "listen"]
 
 
-async def test_what_a_dead_host_was_about_to_ask_is_asked_by_who_is_told_again(
+async def test_the_host_that_is_told_again_asks_what_a_dead_host_was_about_to_ask(
     world: World,
 ) -> None:
     world.acs.held = asyncio.Event()
@@ -120,7 +120,7 @@ async def test_whom_a_dead_host_may_have_rung_is_rung_by_the_same_request(world:
     assert first.repeatability is not None
 
 
-async def test_who_could_not_ask_leaves_it_to_the_next_at_once(world: World) -> None:
+async def test_a_host_that_could_not_ask_leaves_the_turn_to_the_next_at_once(world: World) -> None:
     world.acs.failures = [CommunicationUnavailable()] * 3
     told = world.event("CallConnected")
 
@@ -167,7 +167,7 @@ async def test_tidy_takes_the_turn_that_all_requests_failed_at(world: World) -> 
     assert await world.is_asked()
 
 
-async def test_a_host_that_is_back_too_late_changes_nothing_of_who_took_over(
+async def test_a_host_that_is_back_too_late_changes_nothing_of_the_host_that_took_over(
     world: World,
 ) -> None:
     told = world.event("CallConnected")
@@ -257,7 +257,9 @@ async def test_a_greeting_that_was_taken_away_meanwhile_ends_the_call(world: Wor
     assert world.asked == ["hang up"]
 
 
-async def test_a_refusal_that_comes_too_late_is_not_that_of_who_took_over(world: World) -> None:
+async def test_a_late_refusal_is_not_taken_for_that_of_the_host_that_took_over(
+    world: World,
+) -> None:
     await world.tell(world.host(), world.event("CallConnected"))
     await world.tell(world.host(), world.done("PlayCompleted"))
     told = world.pressed("one")

@@ -44,7 +44,7 @@ __all__ = ["alice", "carol", "line"]
         ),
     ],
 )
-async def test_who_calls_a_bot_is_greeted_presses_a_key_and_is_connected(
+async def test_a_caller_of_a_bot_is_greeted_presses_a_key_and_is_connected(
     line: Line, one_host: Host, alice: Person, carol: Person, mode: dict[str, object]
 ) -> None:
     await line.acs.put("callbacks", mode)
@@ -113,7 +113,7 @@ async def test_a_bot_hangs_up_on_who_chooses_nothing(
 
 
 @pytest.mark.parametrize("answer", ["busy", "decline", "none", "unreachable"])
-async def test_who_does_not_answer_leads_to_the_menu_again(
+async def test_the_menu_comes_again_if_a_guest_does_not_answer(
     line: Line, one_host: Host, alice: Person, carol: Person, answer: str
 ) -> None:
     raw_id = (await carol.token()).user_id
@@ -145,7 +145,7 @@ async def test_who_was_never_here_or_calls_themselves_leads_to_the_menu_again(
 
 
 @pytest.mark.parametrize("leaving", ["alice", "carol"])
-async def test_who_leaves_ends_it_for_who_is_left(
+async def test_a_person_who_leaves_ends_the_call_for_the_other(
     line: Line, one_host: Host, alice: Person, carol: Person, leaving: str
 ) -> None:
     await subscribe(line.acs, one_host)
@@ -274,7 +274,7 @@ async def test_a_bot_that_is_removed_hangs_up_and_leaves_nothing(
     assert rows_about(stack, line.bot, line.bot_id, call) == []
 
 
-async def test_the_calls_of_who_has_called_bots_are_theirs_to_export_and_to_erase(
+async def test_people_export_and_erase_their_own_calls_to_bots(
     line: Line, one_host: Host, stack: Stack, alice: Person
 ) -> None:
     await line.acs.put("farEnds", {**QUICK, "playMs": 60_000})

@@ -97,7 +97,7 @@ async def test_a_call_without_an_account_names_none(api: CallAutomationApi, acs:
         ({"rawId": "8:acs:r_u", "communicationUser": {"id": "8:acs:r_u"}}, "8:acs:r_u"),
     ],
 )
-async def test_whatever_acs_says_of_who_calls_is_taken(
+async def test_every_way_in_which_acs_names_the_caller_is_accepted(
     api: CallAutomationApi, acs: Acs, source: dict[str, Any] | None, own_id: str | None
 ) -> None:
     acs.source = source

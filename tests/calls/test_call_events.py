@@ -155,7 +155,7 @@ def test_350_people_with_the_longest_ids_of_acs_are_stored() -> None:
     assert Call.of(Row(call.call_id, "call", call.values(), "etag")).participants == people
 
 
-def test_whoever_does_not_fit_is_left_out_and_the_record_can_be_written() -> None:
+def test_participants_that_do_not_fit_are_left_out_and_the_record_can_be_written() -> None:
     told = event("ParticipantsUpdated", 1, sequenceNumber=1,
                  participants=there(*(f"8:acs:{n:0250}" for n in range(350))))  # fmt: skip
     call = after([told])

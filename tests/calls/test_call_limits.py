@@ -101,7 +101,7 @@ async def test_refused_calls_do_not_get_past_the_ceiling(
     assert again == [201] * 5 + [429] * 2
 
 
-async def test_of_who_is_being_erased_a_caller_learns_nothing(
+async def test_a_caller_learns_nothing_about_a_person_who_is_being_erased(
     manager: Person, people: People, one_host: Host, start_host: StartHost, acs: Control
 ) -> None:
     [bob] = people(one_host, "bob")

@@ -153,7 +153,7 @@ async def test_an_event_that_lands_during_an_erasure_leaves_nothing(
     await upstream.close()
 
 
-async def test_calls_to_a_bot_go_with_who_called_and_with_the_bot(
+async def test_calls_to_a_bot_are_erased_with_the_caller_and_with_the_bot(
     records: CallRecords, alice: Principal, table: Table
 ) -> None:
     bots = [Principal(Kind.BOT, "realm", uuid.uuid4().hex) for _ in range(2)]

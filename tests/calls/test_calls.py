@@ -204,7 +204,7 @@ async def test_only_managers_place_calls_and_only_who_may_sees_them(
 @pytest.mark.parametrize(
     ("answer", "code"), [("busy", 486), ("decline", 200), ("none", 487), ("unreachable", 480)]
 )
-async def test_who_does_not_answer_ends_the_call(
+async def test_a_call_that_nobody_answers_ends(
     manager: Person, acs: Control, answer: str, code: int
 ) -> None:
     await acs.put("farEnds", {"farEnds": {PHONE: {"answer": answer}}})
@@ -316,7 +316,7 @@ async def test_a_request_again_in_another_order_is_the_same_call(
     await watched(manager, again.json["id"], is_connected)
 
 
-async def test_a_call_whose_answer_was_lost_ends_with_who_placed_it(
+async def test_a_call_whose_answer_was_lost_ends_when_its_caller_is_erased(
     manager: Person, stack: Stack, acs: Control
 ) -> None:
     await acs.put("callbacks", {"hold": True})

@@ -48,7 +48,7 @@ async def test_a_call_that_was_placed_after_an_erasure_is_ended_and_forgotten() 
     assert cut_short > 20
 
 
-async def test_a_call_of_who_came_back_since_goes_on() -> None:
+async def test_a_call_of_a_person_who_came_back_goes_on() -> None:
     world = await world_with()
     await world.erase()
     world.wait(minutes=1)

@@ -96,7 +96,7 @@ async def test_a_user_assigned_identity_is_asked_for_by_its_client_id(
 @pytest.mark.parametrize(
     "headers", [{}, {"X-IDENTITY-HEADER": ""}, {"X-IDENTITY-HEADER": "guessed"}]
 )
-async def test_who_does_not_know_the_header_gets_nothing(
+async def test_a_client_without_the_header_gets_nothing(
     stack: Stack, client: aiohttp.ClientSession, headers: dict[str, str]
 ) -> None:
     status, answer = await ask(client, stack, GOOD, headers)

@@ -165,7 +165,7 @@ def test_over_tls_everything_is_https_and_the_api_gets_the_issuer_that_it_knows(
     assert issuer.verified(issuer.sign_in("bob")["access_token"], API_AUDIENCE)
 
 
-def test_who_connects_and_says_nothing_keeps_nobody_out(issuer: TlsIssuer) -> None:
+def test_a_client_that_connects_and_says_nothing_keeps_nobody_out(issuer: TlsIssuer) -> None:
     with socket.create_connection(("127.0.0.1", urlsplit(issuer.tls_url).port or 0)):
         assert issuer.get("/jwks")[1]
 

@@ -74,7 +74,7 @@ async def test_an_erasure_that_overtakes_a_request_leaves_nothing_of_it(
     assert rows_about(stack, alice.id, bob.id) == []
 
 
-async def test_asking_for_somebody_who_is_erased_meanwhile_is_asking_for_who_comes_after(
+async def test_a_request_for_a_person_who_is_erased_meanwhile_is_for_the_next_one(
     stack: Stack,
     one_host: Host,
     counted_host: Host,

@@ -155,7 +155,7 @@ async def test_at_the_limit_who_asks_is_declined_and_neither_accepted_nor_blocke
     assert (await world.alone(Wish("remove", ANN, CAT))).refused is None
 
 
-async def test_who_counts_already_is_decided_about_at_the_limit() -> None:
+async def test_decisions_about_people_who_count_already_are_possible_at_the_limit() -> None:
     """A repetition, a new request after one withdrawn just now, a block, and its end."""
     world = await new_world(FEW - 1, [])
 

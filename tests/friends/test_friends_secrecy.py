@@ -66,7 +66,7 @@ async def test_who_asks_gets_an_identity_and_who_is_asked_does_not(
     assert (await bob.add(alice.id)).json["communicationUserId"] == user_id
 
 
-async def test_a_block_outlives_the_erasure_of_who_was_blocked_but_not_their_id(
+async def test_a_block_outlives_the_erasure_of_the_blocked_person_but_not_their_id(
     stack: Stack, one_host: Host, people: People
 ) -> None:
     alice, bob = people(one_host, "alice", "bob")

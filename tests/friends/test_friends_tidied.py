@@ -71,7 +71,7 @@ async def test_what_is_said_after_ones_erasure_is_taken_back(kind: str, comes_ba
     assert cut_short > 2
 
 
-async def test_what_the_living_say_stands() -> None:
+async def test_decisions_of_people_who_are_not_erased_stay() -> None:
     world = World(memory_clients(), Schedule())
     await world.alone(Wish("add", BEN, ANN))
     intent_and_own_row = 2

@@ -204,7 +204,7 @@ async def test_an_intent_that_comes_too_early_waits_on() -> None:
     assert len(await rows(world)) == 2
 
 
-async def test_who_asks_again_is_shown_as_if_nothing_had_been() -> None:
+async def test_a_person_who_asks_again_is_shown_like_one_who_asks_for_the_first_time() -> None:
     world = new_world()
     await world.alone(Wish("add", 0, 1))
     await world.alone(Wish("remove", 0, 1))

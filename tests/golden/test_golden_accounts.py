@@ -27,7 +27,7 @@ async def test_a_call_that_rings_at_an_account_goes_on_with_its_bot(app: App) ->
     assert (call.bot_state.bot, call.bot_state.guests) == ("front desk", (f"4:{PHONE}",))
 
 
-async def test_who_answered_is_told_by_the_record(app: App, sign_in: SignIn) -> None:
+async def test_the_record_tells_who_answered(app: App, sign_in: SignIn) -> None:
     call = await app.call_records.find(ANSWERED)
 
     assert call is not None

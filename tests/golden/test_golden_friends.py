@@ -114,7 +114,7 @@ async def test_an_export_tells_what_was_said_about_whom(sign_in: SignIn) -> None
     ]
 
 
-async def test_a_block_outlives_the_erasure_of_who_was_blocked(
+async def test_a_block_outlives_the_erasure_of_the_blocked_person(
     app: App, sign_in: SignIn, changing: Changing
 ) -> None:
     """Blocked people ask again: amy learns nothing of hugo's request, nor of that of iris, who was

@@ -57,14 +57,14 @@ def test_json_is_the_answer_otherwise(accept: str) -> None:
     assert not prefers_calendar(accept=accept)
 
 
-def test_json_is_the_answer_to_who_sends_no_accept() -> None:
+def test_a_client_that_sends_no_accept_gets_json() -> None:
     assert not prefers_calendar()
 
 
 @pytest.mark.parametrize(
     "weight", ["1.9", "2", "1.001", "0.1234", "-1", ".5", "", "x", "nan", "1e0"]
 )
-def test_what_is_no_weight_counts_as_none(weight: str) -> None:
+def test_a_weight_that_is_not_valid_counts_as_no_weight(weight: str) -> None:
     assert prefers_calendar(accept=f"text/calendar;q={weight}")
     assert not prefers_calendar(accept=f"text/calendar;q={weight}, application/json")
     assert prefers_calendar(accept=f"text/calendar;q={weight}, application/json;q=0.999")

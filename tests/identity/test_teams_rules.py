@@ -45,7 +45,7 @@ async def test_who_entra_signed_in_may_exchange_their_own_token_only() -> None:
     assert acs.asked == [("app", "olga")]
 
 
-async def test_who_another_issuer_signed_in_has_no_object_id_to_compare() -> None:
+async def test_a_person_of_another_issuer_has_no_object_id_to_compare() -> None:
     acs = FakeAcs()
 
     await Teams(acs, Everybody(), "app").exchange(caller("https://issuer.example", "u-1"), TOKEN)

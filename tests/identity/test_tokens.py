@@ -258,7 +258,7 @@ async def test_who_joins_late_has_their_own_time(clock: Clock) -> None:
     assert acs.issued == 2
 
 
-async def test_who_comes_in_the_instant_that_a_flight_ends_starts_the_next() -> None:
+async def test_a_request_that_comes_when_a_flight_ends_starts_the_next_one() -> None:
     flight = SingleFlight[str, int](0.05)
     late: list[asyncio.Task[int]] = []
 

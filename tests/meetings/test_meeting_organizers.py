@@ -105,7 +105,7 @@ async def test_where_teams_does_not_let_us_act_for_them_the_services_organizer_d
     assert len(await meetings(graph, made.json["id"])) == 1
 
 
-async def test_somebody_of_whom_the_tenant_knows_nothing_is_held_for(
+async def test_a_meeting_is_held_for_a_person_whom_the_tenant_does_not_know(
     alice: Employee, graph: Control
 ) -> None:
     alice.oid = str(uuid.uuid4())

@@ -129,7 +129,7 @@ async def made_without_an_answer(graph: Control, doctor: Person) -> str:
     return str(external_id).partition(".")[0]
 
 
-async def test_who_cancels_late_does_not_meet_what_was_made_anew(
+async def test_a_late_cancellation_does_not_touch_a_meeting_that_was_made_anew(
     one_host: Host, start_host: StartHost, people: People, graph: Control
 ) -> None:
     [doctor] = people(one_host, "doctor")
@@ -152,7 +152,7 @@ async def test_who_cancels_late_does_not_meet_what_was_made_anew(
     assert opened.json["locator"] == {"meetingLink": left["joinWebUrl"]}
 
 
-async def test_who_cancels_late_and_has_not_said_so_yet_does_not_meet_it_either(
+async def test_a_late_cancellation_that_is_not_noted_yet_does_not_touch_it_either(
     stack: Stack,
     counted_host: Host,
     one_host: Host,
@@ -181,7 +181,7 @@ async def test_who_cancels_late_and_has_not_said_so_yet_does_not_meet_it_either(
     assert rows_about(stack, call) == []
 
 
-async def test_a_late_request_of_who_was_erased_leaves_the_meeting_of_who_came_after(
+async def test_a_late_request_of_an_erased_person_leaves_the_meeting_of_the_next_one(
     one_host: Host, start_host: StartHost, people: People, graph: Control
 ) -> None:
     [before] = people(one_host, "doctor")

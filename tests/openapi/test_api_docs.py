@@ -95,7 +95,7 @@ async def test_caches_keep_what_the_page_loads_for_as_long_as_it_is_the_same(
         assert other.headers["Cache-Control"] == "public, no-cache"
 
 
-async def test_the_page_is_there_for_who_asks_for_it_in_the_settings_alone(
+async def test_the_page_is_there_only_if_the_settings_ask_for_it(
     start_host: StartHost, client: aiohttp.ClientSession
 ) -> None:
     host = await start_host(API_DOCS="")

@@ -124,7 +124,7 @@ def test_the_page_is_found_from_the_readme() -> None:
 
 
 @pytest.mark.parametrize("name", MET_ELSEWHERE)
-def test_what_is_met_elsewhere_is_there(name: str) -> None:
+def test_the_tests_of_limits_that_are_met_elsewhere_exist(name: str) -> None:
     path, test = MET_ELSEWHERE[name]
 
     assert f"def {test}(" in (ROOT / path).read_text("utf-8")

@@ -124,7 +124,7 @@ async def test_a_slow_erasure_leaves_a_new_person_alone(stage: Stage, had_identi
     assert hold > (30 if had_identity else 10), "it was never held"
 
 
-async def test_a_slow_erasure_leaves_the_intent_of_an_erasure_of_who_came_after(
+async def test_a_slow_erasure_leaves_the_intent_of_the_next_persons_erasure(
     stage: Stage,
 ) -> None:
     world = stage.world
@@ -148,7 +148,7 @@ async def test_a_slow_erasure_leaves_the_intent_of_an_erasure_of_who_came_after(
     assert hold > 30, "it was never held"
 
 
-async def test_whoever_is_enrolled_while_nobody_is_erased_is_erased_too(stage: Stage) -> None:
+async def test_a_person_who_is_enrolled_while_nobody_is_erased_is_erased_too(stage: Stage) -> None:
     world = stage.world
     for hold in _ALL:
         erasing = await stage.hold(world.people_of_another_host().erase(world.caller(ANN)), hold)

@@ -89,7 +89,7 @@ async def test_what_was_read_before_costs_no_read_and_what_is_left_no_write(
     assert (none.before, none.now, none.written) == (None, None, False)
 
 
-async def test_who_is_too_late_each_time_is_told(table: Table) -> None:
+async def test_a_change_that_is_too_late_each_time_fails(table: Table) -> None:
     await table.insert_if_absent(PARTITION, "busy", noted("0"))
     rests = []
 

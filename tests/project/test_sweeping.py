@@ -60,7 +60,7 @@ REQUESTS: dict[str, Callable[[SweptTable], Awaitable[object]]] = {
 
 
 @pytest.mark.parametrize("what", REQUESTS)
-async def test_what_is_read_after_the_reason_has_ended_is_given_to_no_sweep(
+async def test_rows_that_are_read_after_the_reason_has_ended_are_given_to_no_sweep(
     stage: Stage, what: str
 ) -> None:
     await stage.table.put("p", "r", NEW)
@@ -91,7 +91,7 @@ async def test_what_was_read_before_is_not_written_over_somebody_news(stage: Sta
     assert row.values == NEW
 
 
-async def test_what_is_inserted_while_the_reason_ends_goes_again(stage: Stage) -> None:
+async def test_rows_that_are_inserted_while_the_reason_ends_are_removed_again(stage: Stage) -> None:
     stage.checks_left = 1  # that before the insert
 
     with pytest.raises(SweepEnded):

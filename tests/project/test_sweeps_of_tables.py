@@ -102,7 +102,7 @@ async def test_a_small_table_is_asked_once_for_each_kind() -> None:
     assert table.asked == 2
 
 
-async def test_what_is_through_is_not_looked_at_again_by_the_run_that_goes_on() -> None:
+async def test_the_run_that_goes_on_does_not_read_again_what_an_earlier_one_finished() -> None:
     table = await meetings({owner(n): NOW + timedelta(days=2) for n in range(LOOKED_AT)})
     places: dict[str, str] = {}
 

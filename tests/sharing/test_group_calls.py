@@ -166,7 +166,7 @@ async def test_a_manager_may_name_anyone_of_the_realm_who_has_an_identity(
     assert (await carol.open(shared.json["id"])).status == 404
 
 
-async def test_who_is_no_friend_any_more_sees_the_call_no_more(
+async def test_a_former_friend_does_not_see_the_call_any_more(
     one_host: Host, people: People
 ) -> None:
     alice, bob, carol, dave = people(one_host, "alice", "bob", "carol", "dave")

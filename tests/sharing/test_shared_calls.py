@@ -54,7 +54,7 @@ async def test_who_was_erased_while_sharing_repeats_it_and_nothing_is_left(world
     assert await _stored(world, GROUP) == []
 
 
-async def test_who_comes_after_an_erasure_keeps_what_they_share(world: World) -> None:
+async def test_the_next_person_after_an_erasure_keeps_what_they_share(world: World) -> None:
     erased = world.caller(ANN)
     await world.alone(Wish("forget", ANN))
     await world.alone(Wish("add", ANN, BEN))
@@ -127,7 +127,7 @@ async def test_who_was_erased_leaves_neither_a_beginning_nor_a_row_without_a_rec
         assert await world.quietly(listings.find(partition, record.call_id)) is None
 
 
-async def test_a_late_request_of_who_was_erased_does_not_touch_who_came_after(
+async def test_a_late_request_of_an_erased_person_does_not_touch_the_next_one(
     world: World,
 ) -> None:
     erased = world.caller(ANN)

@@ -100,7 +100,7 @@ async def test_a_failure_inside_tells_what_it_told_alone() -> None:
         (b"\xff\x00" + answered(FIRST, SECOND).replace(b"HTTP/1.1 204", b"\xff\xfe"), KIND),
     ],
 )
-async def test_what_is_no_answer_to_all_does_not_tell_whether_they_are_done(
+async def test_an_answer_that_is_not_for_all_operations_leaves_it_open_whether_they_are_done(
     content: bytes, kind: str
 ) -> None:
     with pytest.raises(DecodeError):

@@ -21,7 +21,7 @@ __all__ = ["tls_tables"]
 NO_KEYS = {"COMMUNICATION_CONNECTION_STRING": "", "TABLES_CONNECTION_STRING": ""}
 
 
-async def test_a_token_is_had_without_any_key(
+async def test_an_app_without_any_key_gets_a_token(
     stack: Stack,
     tls_tables: dict[str, str],
     start_host: StartHost,
@@ -65,7 +65,7 @@ async def test_a_meeting_is_scheduled_over_tls(
     assert len(await meetings(graph, made.json["id"])) == 1
 
 
-async def test_who_does_not_prove_to_be_the_app_is_no_managed_identity(
+async def test_a_caller_that_does_not_prove_to_be_the_app_gets_no_token(
     stack: Stack, start_host: StartHost, client: aiohttp.ClientSession, acs: Control
 ) -> None:
     settings = {**NO_KEYS, **stack.values["managedIdentitySettings"], "IDENTITY_HEADER": "guessed"}

@@ -43,7 +43,7 @@ def test_two_people_become_friends_ring_and_see_and_hear_each_other(
     expect(bob.page.get_by_text("You left the call.")).to_be_visible()
 
 
-def test_who_declines_is_not_called_any_more(page_stack: DevRun, window: Open) -> None:
+def test_a_person_who_declines_is_not_called_any_more(page_stack: DevRun, window: Open) -> None:
     befriend(page_stack, "alice", "bob")
     alice, bob = window(ALICE), window(BOB)
 

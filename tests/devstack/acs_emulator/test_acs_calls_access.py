@@ -244,7 +244,9 @@ async def test_wrong_far_ends_are_refused(
     assert any(error["field"].startswith(field) for error in refused.json["errors"])
 
 
-async def test_nothing_happens_to_who_is_not_there(calls: CallsCaller, receiver: Receiver) -> None:
+async def test_nothing_happens_to_somebody_who_is_not_there(
+    calls: CallsCaller, receiver: Receiver
+) -> None:
     connection = await calls.connected(receiver, PHONE)
     somebody = {"participant": f"4:{ACS_CALLER_ID}"}
 

@@ -63,7 +63,7 @@ async def test_a_file_in_another_format_is_not_played(
 
 
 @pytest.mark.parametrize("is_there", [False, True])
-async def test_a_file_that_cannot_be_had_is_not_played(
+async def test_a_file_that_cannot_be_fetched_is_not_played(
     calls: CallsCaller, receiver: Receiver, files: FileServer, *, is_there: bool
 ) -> None:
     connection = await calls.connected(receiver, PHONE)
@@ -103,7 +103,7 @@ async def test_a_file_that_is_being_fetched_can_be_canceled(
     assert "PlayStarted" not in receiver.names
 
 
-async def test_a_prompt_that_cannot_be_had_ends_a_recognition(
+async def test_a_prompt_that_cannot_be_fetched_ends_a_recognition(
     calls: CallsCaller, receiver: Receiver
 ) -> None:
     connection = await calls.connected(receiver, PHONE)
@@ -115,7 +115,7 @@ async def test_a_prompt_that_cannot_be_had_ends_a_recognition(
     assert failed["data"]["resultInformation"]["subCode"] == 8511
 
 
-async def test_nothing_fails_any_more_for_who_has_left_while_their_music_is_fetched(
+async def test_nothing_fails_for_a_participant_who_leaves_while_their_music_is_fetched(
     calls: CallsCaller, receiver: Receiver, files: FileServer
 ) -> None:
     connection = await calls.connected(receiver, PHONE)

@@ -44,7 +44,7 @@ async def test_a_participant_waits_until_they_need_not(
     assert shown.json["isOnHold"] is True
 
 
-async def test_who_should_hear_what_cannot_be_played_does_not_wait(
+async def test_participants_do_not_wait_for_music_that_cannot_be_played(
     calls: CallsCaller, receiver: Receiver
 ) -> None:
     connection = await calls.connected(receiver, PHONE)

@@ -44,7 +44,9 @@ async def test_a_file_is_played_to_all_or_to_some(
     assert completed["data"]["resultInformation"] == {"code": 200, "subCode": 0, "message": ""}
 
 
-async def test_nothing_is_played_to_who_is_not_there(calls: CallsCaller, connection: str) -> None:
+async def test_nothing_is_played_to_somebody_who_is_not_there(
+    calls: CallsCaller, connection: str
+) -> None:
     refused = await calls.play(connection, playTo=[phone(OTHER_PHONE)])
 
     assert refused.status == 404

@@ -19,7 +19,9 @@ from tests.devstack.acs_emulator.call_fixtures import (
 __all__ = ["calls", "emulator", "issuer", "receiver"]
 
 
-async def test_who_is_added_is_called_and_comes(calls: CallsCaller, receiver: Receiver) -> None:
+async def test_a_person_who_is_added_is_called_and_comes(
+    calls: CallsCaller, receiver: Receiver
+) -> None:
     connection = await calls.connected(receiver, PHONE)
     alice = await calls.create()
 
@@ -44,7 +46,7 @@ async def test_who_is_added_is_called_and_comes(calls: CallsCaller, receiver: Re
 @pytest.mark.parametrize(
     ("answer", "code"), [("busy", 486), ("decline", 487), ("none", 487), ("unreachable", 480)]
 )
-async def test_who_does_not_come_is_told(
+async def test_a_failed_addition_is_reported(
     calls: CallsCaller, receiver: Receiver, answer: str, code: int
 ) -> None:
     connection = await calls.connected(receiver, PHONE)
@@ -134,7 +136,7 @@ async def test_an_invitation_is_canceled_while_it_rings(
     assert "AddParticipantFailed" not in receiver.names
 
 
-async def test_who_is_removed_goes(calls: CallsCaller, receiver: Receiver) -> None:
+async def test_a_participant_who_is_removed_leaves(calls: CallsCaller, receiver: Receiver) -> None:
     alice = await calls.create()
     connection = await calls.connected(receiver, PHONE, alice)
     path = f"/{connection}/participants:remove"

@@ -42,7 +42,9 @@ async def test_a_call_is_created_once_however_often_it_is_asked_for(
     assert receiver.names == ["CallConnected", "ParticipantsUpdated"]
 
 
-async def test_a_lost_answer_is_had_by_asking_again(calls: CallsCaller, receiver: Receiver) -> None:
+async def test_a_repetition_gets_the_answer_that_was_lost(
+    calls: CallsCaller, receiver: Receiver
+) -> None:
     before = await number_of_calls(calls)
     body, headers = new_call(receiver, PHONE), repeatable()
     await calls.add_fault(operation="createCall", drop="after", times=1)

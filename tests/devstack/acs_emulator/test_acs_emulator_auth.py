@@ -118,7 +118,9 @@ def test_a_changed_body_is_told_apart() -> None:
         ),
     ],
 )
-def test_what_was_signed_is_needed_whole(header: str, value: str, why: str) -> None:
+def test_a_request_needs_all_of_the_headers_that_were_signed(
+    header: str, value: str, why: str
+) -> None:
     headers = example_headers(EXAMPLE_SIGNATURES["/"])
     headers[header] = value
 

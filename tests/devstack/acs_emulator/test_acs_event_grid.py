@@ -205,7 +205,9 @@ async def test_who_inspects_a_subscription_is_not_told_its_headers(
     assert SECRET not in subscribed.text + shown.text + calls.emulator.log
 
 
-async def test_a_subscription_ends_with_what_is_on_its_way(grid: Grid, webhook: Webhook) -> None:
+async def test_a_subscription_ends_with_the_events_on_their_way(
+    grid: Grid, webhook: Webhook
+) -> None:
     await grid.subscribed(webhook, retryMs=0)
     webhook.opened.clear()
     webhook.answers = [503]

@@ -29,7 +29,7 @@ async def heard(windows: Windows, receiver: Receiver, *people: Window) -> str:
     return connection
 
 
-async def test_a_file_is_had_from_the_emulator_and_lasts_as_long_as_it_is(
+async def test_a_file_comes_from_the_emulator_and_is_played_in_its_whole_length(
     windows: Windows, receiver: Receiver, files: FileServer
 ) -> None:
     alice = await windows.open()
@@ -52,7 +52,7 @@ async def test_a_file_is_had_from_the_emulator_and_lasts_as_long_as_it_is(
     await receiver.event("PlayCompleted")
 
 
-async def test_a_file_that_cannot_be_had_fails_and_is_not_heard(
+async def test_a_file_that_cannot_be_fetched_fails_and_is_not_heard(
     windows: Windows, receiver: Receiver, files: FileServer
 ) -> None:
     alice = await windows.open()

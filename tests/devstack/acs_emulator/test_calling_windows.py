@@ -61,7 +61,7 @@ async def test_all_windows_of_a_person_ring_and_the_first_to_answer_wins(
     assert {one["window"] for one in call["participants"]} == {alice.id, second.id}
 
 
-async def test_who_declines_declines_for_all_windows(windows: Windows) -> None:
+async def test_a_window_that_declines_declines_for_all_windows(windows: Windows) -> None:
     alice, bob = await windows.open(), await windows.open()
     second = await windows.open(bob.user)
     await alice.send("call", to=bob.user)

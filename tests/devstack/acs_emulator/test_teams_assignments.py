@@ -118,7 +118,7 @@ async def test_consent_of_the_start_can_be_withdrawn_and_the_rest_outlives_a_kil
     assert sorted(one["objectId"] for one in after) == sorted([agent, ACCOUNT])
 
 
-async def test_a_fault_is_had_by_its_name(acs: AcsCaller) -> None:
+async def test_a_fault_is_found_by_its_operation(acs: AcsCaller) -> None:
     """So a test can have the documented word refused."""
     await acs.add_fault(operation="putAssignment", status=400, times=1)
 

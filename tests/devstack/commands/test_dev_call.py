@@ -80,7 +80,7 @@ async def test_a_call_that_nobody_answers_is_said_to_be_one(running: DevRun, dev
     assert said in missed.stdout
 
 
-async def test_who_has_had_enough_hangs_up(running: DevRun) -> None:
+async def test_a_caller_hangs_up(running: DevRun) -> None:
     options = ("--talk", "60", "--state", str(running.state))
     with default_signals():
         process = Popen([*DEV, "call", "endless", *options], stdout=PIPE, text=True)

@@ -161,7 +161,9 @@ asyncio.run(requests())
 
 @pytest.mark.installation
 @pytest.mark.timeout(600)
-def test_it_starts_with_what_azure_installs(package: Path, tmp_path: Path) -> None:
+def test_it_starts_with_only_the_packages_that_azure_installs(
+    package: Path, tmp_path: Path
+) -> None:
     """Every function, from that folder, with requirements.txt and nothing else."""
     python = str(tmp_path / "venv" / "bin" / "python")
     subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)

@@ -59,7 +59,7 @@ class TestGet:
         assert wrong.error[:2] == (400, "BadRequest")
 
     @pytest.mark.parametrize("scope", ["invited", "organizationExcludingGuests"])
-    async def test_late_lobby_scopes_are_shown_to_who_asks_for_them(
+    async def test_late_lobby_scopes_are_shown_to_clients_that_ask_for_them(
         self, graph: GraphCaller, scope: str
     ) -> None:
         meeting = await graph.create(lobbyBypassSettings={"scope": scope})
