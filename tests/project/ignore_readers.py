@@ -1,5 +1,5 @@
-"""How azd and the Core Tools read .funcignore. Neither can be had here, so that what matters of
-their readers is written down again, as their sources have it.
+"""How azd and the Core Tools read .funcignore. Neither can be installed here, so the parts of their
+readers that matter are written again, after their sources.
 """
 
 import os

@@ -1,4 +1,5 @@
-"""Each limit of `shared.bounds`, met by the rules: what it allows passes, and one more is refused.
+"""Each limit of `shared.bounds`, met by the rules: as many as it allows pass, and one more is
+refused.
 
 Rows that are there before are stored, and what is counted by the minute is asked for on a clock
 that stands.
@@ -55,7 +56,7 @@ class Met:
 
 type Meet = Callable[[Limit], Awaitable[Met]]
 MET: dict[str, tuple[Limit, Meet]] = {}
-# Of calls that go on in ACS: the file, and the test.
+# Limits of calls that go on in ACS are met in this file, by this test.
 MET_ELSEWHERE: Mapping[str, tuple[str, str]] = {
     "actions": (
         "tests/calls/test_call_actions.py",

@@ -1,4 +1,4 @@
-"""Settings that work, and what is wrong with them once some are changed."""
+"""Settings that work, and their faults once some are changed."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The same as `limits_met`, of what is stored: friends, shared calls and calls."""
+"""The same as `limits_met`, for stored things: friends, shared calls and calls."""
 
 import itertools
 import json
@@ -62,7 +62,8 @@ async def unanswered_requests(limit: Limit) -> Met:
 
 @meets(bounds.FRIENDS)
 async def friends(limit: Limit) -> Met:
-    """Also what was withdrawn just now; a block of one more is refused like a request."""
+    """Requests that were withdrawn just now count too; a block of one more person is refused like a
+    request."""
     world = StoredWorld()
     await store_friends(world, limit.number - 1, Decision.NO, Decision.NONE)
     add = asks_others(world)
@@ -90,7 +91,7 @@ async def decisions(limit: Limit) -> Met:
 
 @meets(bounds.BOTS)
 async def bots(limit: Limit) -> Met:
-    """One that is there is renewed, and of one that is refused nothing is left."""
+    """A registration that is there is renewed, and one that is refused leaves nothing."""
     world = Identified()
     for n in range(limit.number - 1):
         another = Principal(Kind.BOT, "realm", f"{n}")
@@ -119,7 +120,8 @@ async def store_agents(world: AgentsWorld, number: int) -> None:
 
 @meets(bounds.AGENTS)
 async def agents(limit: Limit) -> Met:
-    """One who is an agent already is added again, and of one who is refused nothing is left."""
+    """A person who is an agent already can be added again, and an addition that is refused leaves
+    nothing."""
     world = AgentsWorld()
     await store_agents(world, limit.number - 1)
     service, operator, names = world.agents(), world.operator(), iter((AVA, BO))

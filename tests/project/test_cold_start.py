@@ -10,8 +10,8 @@ from tests.support.stack import ROOT
 
 pytestmark = pytest.mark.whole_stack
 
-# Each is dear, and needed by few apps or few requests, which load it when they come to it. Where a
-# package is named, so is whatever is in it.
+# Each is expensive to load, and few apps or requests need it: they load it when they need it. A
+# package stands for everything in it.
 LAZY = {
     "azure.communication.callautomation": "what places, steers or answers calls",
     "azure.communication.identity": "revocation, deletion, and what Teams users exchange",

@@ -1,4 +1,5 @@
-"""What each request asks of Table Storage, ACS and Graph: exactly as its page has it."""
+"""The requests to Table Storage, ACS and Graph that each request causes, exactly as the page of
+costs has them."""
 
 import uuid
 

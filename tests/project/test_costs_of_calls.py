@@ -1,4 +1,4 @@
-"""What requests about calls, bots and erasures cost: exactly as its page has it.
+"""The costs of requests about calls, bots and erasures, exactly as the page of costs has them.
 
 Requests about people and what they share are in test_costs.
 """
@@ -22,7 +22,7 @@ from tests.support.stack import Host, Stack
 
 @pytest.fixture
 async def known(people: People, counted_host: Host) -> list[Person]:
-    """Some who were here, the first of whom may do everything."""
+    """People with an identity. The first of them may do everything."""
     found = people(counted_host, "ann", "ben", "carol", "dora")
     found[0].sign_in("Calls.Manage", "Calls.Record", "Bots.Operate")
     for person in found:

@@ -1,4 +1,4 @@
-"""Of a clone the app is deployed, and no file that somebody has left there."""
+"""From a clone, only the app is deployed, and no file that somebody has left there."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

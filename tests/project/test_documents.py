@@ -1,4 +1,4 @@
-"""What people read and copy says what the code does."""
+"""The texts that people read and copy agree with the code."""
 
 import ast
 import json
@@ -61,7 +61,7 @@ def test_every_setting_that_is_read_is_on_its_page_and_in_the_example() -> None:
     prefixes = "COMMUNICATION|TABLES|AUTH|TOKEN|TEAMS|UPSTREAM|GRAPH|MEETING"
     prefixes += "|CALL|CALLBACK|CALLER|COGNITIVE|DIAL|MAX|PLAY|BOT|EVENT|RECORDING"
     names = set(re.findall(rf'"((?:{prefixes})_[A-Z_]*[A-Z])"', source))
-    # One of two ways each, and what is there only for more than one issuer or in Azure.
+    # The other of two ways, and settings for more than one issuer or for Azure only.
     elsewhere = {"COMMUNICATION_ENDPOINT", "TABLES_ENDPOINT", "AUTH_ISSUERS", "AUTH_EASY_AUTH"}
     elsewhere |= {"EVENT_GRID_AUDIENCE", "EVENT_GRID_TENANT", "EVENT_GRID_JWKS_URL"}
 
@@ -71,7 +71,7 @@ def test_every_setting_that_is_read_is_on_its_page_and_in_the_example() -> None:
     assert settings_in_tables() - names == {"BOTS", *OF_OTHERS}
 
 
-# What other modules read, or the platform.
+# Settings that other modules read, or the platform.
 OF_OTHERS = {"API_DOCS", "STANDALONE_CALLS", "TEAMS_RESOURCE_ACCOUNTS", "TIDY_SCHEDULE"}
 OF_OTHERS |= {"MAX_CALLS_PER_CALLER", "MAX_LEGS_PER_MINUTE", "BOT_GREETING", "BOT_MENU"}
 

@@ -1,4 +1,5 @@
-"""A function folder is its HTTP contract, and nothing else; one is what a timer runs."""
+"""A function folder is its HTTP contract, and nothing else; one folder is the function of a
+timer."""
 
 import ast
 import json
@@ -11,8 +12,8 @@ from tests.support.stack import ROOT
 
 FOLDERS = sorted(path.parent for path in ROOT.glob("*/function.json"))
 
-# What every folder may import: the HTTP edge, the base classes, the app roles, contracts, what it
-# refuses with, and what bounds its callers.
+# The modules that every folder may import: the HTTP edge, the base classes, the app roles,
+# contracts, problems, and limits of its callers.
 USUAL = {
     "azure.functions",
     "shared.http",
@@ -23,7 +24,7 @@ USUAL = {
     "shared.unavailable",
 }
 
-# What some folders need besides, each with the reason.
+# Further modules that some folders need, each with the reason.
 EXTRA = {
     "ApiDocs": {"pathlib"},  # where the page and its files are
     "CallEvents": {"shared.calls.events"},  # reads the body of another service, not a contract

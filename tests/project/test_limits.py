@@ -1,4 +1,5 @@
-"""Each limit is met: what it allows passes, and one more is refused with the code of the page."""
+"""Each limit is met: as many as it allows pass, and one more is refused with the code of the
+page."""
 
 import pytest
 

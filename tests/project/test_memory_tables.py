@@ -1,4 +1,4 @@
-"""Tables in memory answer as Azurite does, as far as `shared.tables` asks them."""
+"""Tables in memory answer the requests of `shared.tables` as Azurite does."""
 
 import random
 from collections.abc import Awaitable, Callable, Mapping

@@ -1,4 +1,4 @@
-"""The setting of Teams resource accounts: what each needs, and every fault named."""
+"""The setting of Teams resource accounts: the fields that each needs, and every fault is named."""
 
 import json
 

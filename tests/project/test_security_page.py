@@ -1,4 +1,4 @@
-"""The pages about security name what is there, and the rotations of keys sign nobody out."""
+"""The pages about security agree with the code, and the rotations of keys sign nobody out."""
 
 import json
 import os
@@ -23,7 +23,7 @@ from tests.support.stack import ROOT, Stack, StartHost, wait_until_open
 
 MODEL, ROTATIONS = page("security-model.md"), page("rotate-keys.md")
 SETTINGS = page("settings.md")
-# What a setting of the service holds that somebody may have to replace.
+# The settings with a secret that somebody may have to replace.
 SECRETS = re.compile("CONNECTION_STRING$|_KEY$|^AUTH_ISSUERS?$|JWKS_URL$")
 OLD, NEW = "old-" * 10, "new-" * 10
 
@@ -96,7 +96,7 @@ async def test_event_grid_is_taken_through_all_steps_of_a_new_key(
 
 
 def handshake() -> dict[str, object]:
-    """What Event Grid asks first, and after each change of a subscription."""
+    """The handshake that Event Grid makes first, and after each change of a subscription."""
     return {
         "id": str(uuid.uuid4()),
         "topic": "/subscriptions/x",
@@ -133,7 +133,7 @@ def two_keys(stack: Stack) -> Iterator[tuple[Stack, Stack]]:
 async def test_people_stay_who_they_are_while_the_storage_key_is_replaced(
     two_keys: tuple[Stack, Stack], start_host: StartHost, client: aiohttp.ClientSession
 ) -> None:
-    """Instances with the first key and with the second serve beside each other."""
+    """Instances with the first key and instances with the second serve at the same time."""
     bearer, ids = two_keys[0].token("alice, whose service gets a new key"), set()
     await provision(load(two_keys[0].settings).upstream)
     tables = [one.settings["TABLES_CONNECTION_STRING"] for one in two_keys]

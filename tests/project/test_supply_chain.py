@@ -1,4 +1,5 @@
-"""What the service is made of: which licences, which document tells it, and no key in it."""
+"""The packages of the service: their licences, their bill of materials, and no key in the
+repository."""
 
 import ast
 import json
@@ -97,7 +98,8 @@ def test_every_package_has_a_hash() -> None:
 
 
 def test_all_that_the_stack_and_the_commands_import_is_installed_for_them() -> None:
-    """But for the commands that `WITH_DEV_PACKAGES` of dev.py names, and what they import."""
+    """Except the commands that `WITH_DEV_PACKAGES` of dev.py names, and the modules that they
+    import."""
     run, of_module = pinned("requirements-run.txt"), metadata.packages_distributions()
     checks = {"devstack/commands/secret_scan.py"}  # of `dev.py check`
     files = [
@@ -122,7 +124,7 @@ def test_all_that_the_stack_and_the_commands_import_is_installed_for_them() -> N
 
 
 def imported(path: Path) -> set[str]:
-    """The first names of the modules that it imports, but for those that only types need."""
+    """The first names of the modules that it imports, except those that only types need."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):

@@ -40,12 +40,12 @@ pytestmark = pytest.mark.emulators
 
 type Step = tuple[str, str, Mapping[str, Value]]
 
-# What may be done to a row; `old`: as if it were still of the version before.
+# The operations on a row; `old`: with the version that the row had before.
 KINDS = ("insert", "replace", "delete", "replace old", "delete old")
 TRANSACTIONS = 30
-# The share of operations that do not look at what is stored.
+# The share of operations that do not depend on the stored row.
 FAILING = 0.3
-# What a failed operation alone means to callers; all others are one class to them.
+# The failures of a single operation that callers tell apart; all others are one class to them.
 MEANINGS = {409: ResourceExistsError, 412: ResourceModifiedError, 404: ResourceNotFoundError}
 TAKEN = (ResourceExistsError, 409, "EntityAlreadyExists")
 CHANGED = (ResourceModifiedError, 412, "UpdateConditionNotSatisfied")

@@ -1,4 +1,5 @@
-"""One table over the wire and by Microsoft's SDK, which is the judge of what both do."""
+"""One table, used by our own requests and by Microsoft's SDK; the SDK's results are the right
+ones."""
 
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
@@ -19,7 +20,7 @@ from tests.support.stack import Stack
 from tests.support.storage import sdk_row
 
 PARTITION = "wire and SDK"
-# What the SDK writes alone.
+# Values that only the SDK writes.
 SDKS = f"{PARTITION}, the SDK's"
 # Whatever a key may hold; "/", "\", "#", "?" and control characters are refused by storage.
 KEYS = (

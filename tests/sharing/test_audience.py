@@ -1,4 +1,4 @@
-"""Whom a call may be shared with, as the body says it."""
+"""The audiences that the body of a request may name."""
 
 import pytest
 from pydantic import ValidationError

@@ -1,4 +1,5 @@
-"""One person's calls are counted before a call is shared: what is refused was never in force."""
+"""A person's calls are counted before a call is shared: a sharing that is refused was never in
+force."""
 
 import asyncio
 import uuid
@@ -31,7 +32,7 @@ async def world() -> World:
 
 
 async def fill_space(world: World, number: int) -> None:
-    """So many calls of Ann's in the space, besides the one that wishes are about."""
+    """So many calls of Ann in the space, in addition to the call of the test."""
     for n in range(number):
         await world.quietly(share_another(world, n))
 
@@ -43,7 +44,7 @@ async def share_another(world: World, n: int) -> None:
 
 
 async def titles(world: World, audience: str) -> list[str | None]:
-    """What Ben is shown, in the space or as a friend; of the call that wishes are about."""
+    """The listings of the test's call that Ben sees, in the space or as a friend."""
     listed = (await world.alone(Wish("list", BEN, audience=audience))).listed or []
     return [one.content.title for one in listed if one.call_id == world.call_of(ANN)]
 

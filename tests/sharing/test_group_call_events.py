@@ -1,4 +1,4 @@
-"""Group calls with a time: what is refused, how they are listed, and what a calendar reads."""
+"""Group calls with a time: the refusals, the listings, and the calendar file."""
 
 import uuid
 from datetime import UTC, datetime, timedelta

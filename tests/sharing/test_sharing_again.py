@@ -1,4 +1,5 @@
-"""Sharing again what is shared already: what all rows show is not written again, nor is it old."""
+"""A shared call is shared again: rows that are right already are not written again, and are never
+out of date."""
 
 from collections.abc import Mapping
 

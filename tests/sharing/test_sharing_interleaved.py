@@ -1,4 +1,5 @@
-"""Shared calls are seen by whom their record says, in every interleaving, wherever one is cut off.
+"""Exactly the people whom the record names see a shared call, in every interleaving of requests,
+wherever one is cut off.
 
 As test_friends_interleaved. `--soak` searches for longer.
 """
@@ -129,12 +130,12 @@ async def _check_call(world: World, owner: int) -> None:
 
 
 def _last_titles(world: World, owner: int) -> set[str | None]:
-    """What the call may be called in the end; None where it may not be shared."""
+    """The titles that the call may have in the end; None is among them if it need not be shared."""
     deeds = _deeds_about(world, owner)
     latest = max((deed.began for deed in deeds if deed.ended), default=0)
     last = [deed for deed in deeds if not deed.ended or deed.ended > latest]
     titles = {deed.wish.title if deed.wish.kind == "share" else None for deed in last}
-    # Of one that was cut off, and whose repetition was refused, nobody knows how far it came.
+    # Nobody knows how far a request came that was cut off, and whose repetition was refused.
     return titles if any(deed.ended for deed in deeds) else titles | {None}
 
 
@@ -149,7 +150,7 @@ def _deeds_about(world: World, owner: int) -> list[Deed]:
 
 
 def _check_nobody_is_left_out(world: World, owner: int, invited: set[str]) -> None:
-    """Where nothing went on beside the last sharing or after it, its whole audience is invited."""
+    """If no other request ran during or after the last sharing, its whole audience is invited."""
     shares = [deed for deed in _deeds_about(world, owner) if deed.wish.kind == "share"]
     last = max(shares, key=lambda deed: deed.began)
     others = [deed for deed in world.deeds if deed is not last and deed.listed is None]

@@ -1,4 +1,4 @@
-"""What sharing a call asks of storage, with one friend and with as many as a call holds."""
+"""The requests to storage of sharing a call, with one friend and with as many as a call holds."""
 
 import math
 import uuid
@@ -87,6 +87,6 @@ async def test_a_listing_costs_one_query_a_thousand_and_an_opening_three_reads_o
         pages = math.ceil(number / MOST_LISTED)
         assert tables.requests == {**cost_of(LIST), "query": pages}
         assert await cost(tables, person.open(calls[0]), 200) == cost_of(OPENING_OF_FRIENDS)
-        # One that a row shows and no record bears out.
+        # A call that a row lists, and that has no record.
         if number > 1:
             assert await cost(tables, person.open(calls[-1]), 404) == cost_of(NOT_SHARED)

@@ -1,4 +1,4 @@
-"""What a killed request leaves, and nobody repeats, is ended by Tidy: withdrawn, or as the record
+"""If nobody repeats a killed request, Tidy ends it: the call is withdrawn, or shared as the record
 says. Until then no listing says how to join."""
 
 import pytest
@@ -25,7 +25,7 @@ async def world() -> World:
 
 
 async def stored(world: World) -> tuple[SharedCallRecord | None, dict[int, object]]:
-    """The record of Ann's call, and under which title it is listed for whom."""
+    """The record of Ann's call, and the title under which each person has it listed."""
     call = world.call_of(ANN)
     row = await world.quietly(world.table(SHARED_CALLS).find(call, RECORD_ROW))
     listed = dict[int, object]()
@@ -87,7 +87,7 @@ async def test_a_killed_change_of_the_audience_is_as_its_record_says(
     else:
         assert listed == {ANN: "Ben", BEN: "Ben"}
         assert world.key_of(CAT) not in record.other_partitions
-    # What was dropped is not kept when who was dropped is erased.
+    # When a person who was dropped is erased, nothing of them is kept.
     await world.alone(Wish("forget", CAT))
     record, _ = await stored(world)
     assert record is not None

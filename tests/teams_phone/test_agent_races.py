@@ -1,7 +1,7 @@
-"""In every order of requests, wherever some are cut off, ACS serves whom the rows say, in the end.
+"""In every order of requests, wherever some are cut off, ACS and our rows agree in the end.
 
-Hypothesis chooses requests of two realms about one agent, the order of their steps, after which
-write (a row, or what ACS is told) a host dies, and the answer to which is lost.
+Hypothesis chooses requests of two realms about one agent, the order of their steps, the write (of a
+row, or to ACS) after which a host dies, and the write whose answer is lost.
 """
 
 import asyncio
@@ -127,7 +127,7 @@ async def test_a_kill_while_an_agent_is_removed_keeps_nobody(stop_after: int) ->
                 assert await world.quietly(fulfil(world, Wish(kind, REALMS[0])))
                 assert (world.rows(), world.acs.assigned) == ([], {})
             await check(world)
-            # Who dies behind the intent alone has removed nobody.
+            # A host that dies after the intent alone has removed nobody.
             assert bool(world.rows()) == (stop_after == 1 and not is_repeated)
 
 

@@ -1,4 +1,4 @@
-"""Agents: who may be added, what ACS is told, and who is found."""
+"""Agents: the people who may be added, the assignments in ACS, and the agents who are found."""
 
 import pytest
 

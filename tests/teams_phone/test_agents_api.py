@@ -63,7 +63,7 @@ async def test_agents_are_added_listed_and_removed_and_acs_follows(
     assert await assignments.find(tenant, agent) == Assignment("user", (app,))
     assert agent in await agents(operator)
 
-    # Who may not, and what is no agent.
+    # Callers without the right, and ids that cannot be agents.
     for method, where in (("PUT", path), ("DELETE", path), ("GET", "/agents")):
         assert (await user.ask(where, method)).status == 403
     assert await assignments.find(tenant, agent) is not None
@@ -106,7 +106,7 @@ async def test_agents_are_added_listed_and_removed_and_acs_follows(
             }
         ]
     }
-    # Whoever was erased is refused, with a role, too.
+    # A person who was erased is refused, also if they have the role.
     for person in (user, operator):
         await person.forget()
     assert (await user.ask("/voiceApps")).status == 401

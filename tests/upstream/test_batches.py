@@ -1,4 +1,5 @@
-"""What is made of the answer to a batch, whatever the service sends, or a gateway in its place."""
+"""How the answer to a batch is understood, whatever the service, or a gateway in its place,
+sends."""
 
 from collections.abc import Mapping
 
@@ -108,7 +109,7 @@ async def test_an_answer_that_is_not_for_all_operations_leaves_it_open_whether_t
 
 
 async def test_what_is_sent_can_be_told_apart_from_its_boundary() -> None:
-    """Boundaries are as no text of a client can be."""
+    """No text of a client can be like a boundary."""
     requests = [Request("POST", "/t", {}, b"--batch_1--\r\n--changeset_1--\r\n")]
     wire = Answering(answered(FIRST))
     await send_together(wire, "/$batch", {}, requests)

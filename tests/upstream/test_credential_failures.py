@@ -31,7 +31,7 @@ from tests.support.stack import ROOT, Host, Stack, StartHost
 
 NO_ACS_KEY = {"COMMUNICATION_CONNECTION_STRING": ""}
 GIVE_IDENTITY = "az functionapp identity assign"
-# Nobody is asked there: without a token there is nothing to ask with.
+# No request goes there, because there is no token for it.
 NO_TABLES = {
     "TABLES_CONNECTION_STRING": "",
     "TABLES_ENDPOINT": "https://127.0.0.1:1/devstoreaccount1",

@@ -58,7 +58,7 @@ async def test_many_requests_ask_for_one_token(issuer: Issuer, bearer: BearerTok
     issuer.may_answer.clear()
     waiting = [asyncio.create_task(signed(bearer)) for _ in range(64)]
     await settle()
-    waiting[0].cancel()  # whoever gives up does not take the token from the others
+    waiting[0].cancel()  # a request that gives up does not take the token from the others
     await settle()
     issuer.may_answer.set()
 

@@ -53,7 +53,7 @@ async def table_of(storage: Storage) -> AsyncIterator[Table]:
 
 
 async def asked(ask: Callable[[Table], Awaitable[object]]) -> list[str]:
-    """The methods of what storage is asked within the time of a request of ours."""
+    """The methods of the requests to storage within the time of one request to us."""
     storage = Storage()
     async with table_of(storage) as table:
         with contextlib.suppress(TimeoutError):

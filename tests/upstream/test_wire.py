@@ -1,4 +1,4 @@
-"""What is read of an answer's JSON."""
+"""How the JSON of an answer is read."""
 
 import pytest
 from azure.core.exceptions import DecodeError
@@ -22,8 +22,8 @@ def answer(content: bytes) -> Answer:
     ],
 )
 def test_whatever_may_be_stored_is_read(text: str, value: object) -> None:
-    """Halves of surrogate pairs, too, which one of two parsers refuses: else a list that has one
-    would be an outage."""
+    """Lone surrogates are read too, although one of two parsers refuses them: otherwise a list with
+    one would fail as an outage."""
     entity = f'{{"PartitionKey": "p", "RowKey": "r", "odata.etag": "e", "name": {text}}}'
 
     assert answer(entity.encode()).read(row_of).values == {"name": value}

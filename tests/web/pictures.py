@@ -5,8 +5,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
-# In place of Chromium's fake camera, which shows the same green disc for everybody: somebody who is
-# drawn, and nods. From now on the page's camera shows them.
+# In place of Chromium's fake camera, which shows the same green disc for everybody: a drawn person
+# who nods. From now on the page's camera shows them.
 _DRAWN_CAMERA = """({ wall, hair, skin, shirt }) => {
   const canvas = Object.assign(document.createElement("canvas"), { width: 640, height: 360 });
   const context = canvas.getContext("2d");

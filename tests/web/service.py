@@ -1,4 +1,4 @@
-"""What the service and the emulators are asked for directly, beside the windows of a test."""
+"""Requests of a test to the service and the emulators, without a window."""
 
 import json
 import uuid

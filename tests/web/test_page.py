@@ -1,4 +1,4 @@
-"""What the stack serves, and what a browser lets it do."""
+"""The page that the stack serves, and the policy that a browser enforces for it."""
 
 from pathlib import Path
 from urllib.request import urlopen
@@ -73,4 +73,4 @@ def test_the_calling_sdk_is_loaded_only_on_demand_and_runs_under_the_policy(
     assert connection == {"state": "ready"}
     stopped = [line for line in alice.told if "Content Security Policy" in line]
     assert not any("script-src" in line or "eval" in line for line in stopped)
-    alice.told.clear()  # what is left is Azure, which the policy of this page keeps it from
+    alice.told.clear()  # the remaining requests are to Azure; the policy of this page blocks them

@@ -1,5 +1,4 @@
-"""What else happens to a window in a call: it hears what an app plays, finds the call full, and
-waits in a lobby."""
+"""A window hears the sounds that an app plays, finds a call full, and waits in a lobby."""
 
 import uuid
 from datetime import UTC, datetime, timedelta

@@ -81,7 +81,7 @@ _RECEIVED = """async (wanted) => {
 
 @dataclass(frozen=True)
 class Window:
-    """One tab with a sign-in of its own. `told`: what its console said that is no good news."""
+    """One tab with a sign-in of its own. `told`: the warnings and errors on its console."""
 
     name: str
     page: Page
