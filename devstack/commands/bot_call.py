@@ -96,7 +96,7 @@ class StackClient:
         return answer.status, told
 
     def known_users(self) -> list[str]:
-        """Those of the login page, and whom the menu of the bots connects to."""
+        """The users of the login page, and those to whom the bots' menu connects."""
         return [
             *self._content["users"],
             *_CONNECTED.findall(self._content["settings"].get("BOT_MENU", "")),
@@ -291,7 +291,7 @@ class _Call:
         return news
 
     async def _name_of(self, raw_id: str) -> str:
-        """The user who has that identity, if it is one whom the stack or its menu names."""
+        """The user with that identity, if it is a user of the stack or of the bots' menu."""
         if raw_id not in self._names:
             for user in self._client.known_users():
                 _, identity = await self._client.request(user, "/user")

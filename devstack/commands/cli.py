@@ -1,4 +1,4 @@
-"""What dev.py does when it runs inside the virtual environment: one function per command."""
+"""The commands of dev.py inside the virtual environment: one function for each."""
 
 import argparse
 import asyncio

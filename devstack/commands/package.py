@@ -1,4 +1,4 @@
-"""What is deployed: the app's files and no others, with compiled bytecode.
+"""The files that are deployed: the app's and no others, with compiled bytecode.
 
 An app in Azure is mounted read-only, so that it would compile itself anew at each start. What is
 compiled here is not compared with its source any more when it is loaded, so it is made in a folder

@@ -1,4 +1,4 @@
-"""The bill of materials: what is deployed with the service, as CycloneDX JSON."""
+"""The bill of materials: the packages that are deployed with the service, as CycloneDX JSON."""
 
 import json
 import re

@@ -38,5 +38,5 @@ class BackgroundTasks:
 
 
 def report_failure(what: object, error: BaseException | None = None) -> None:
-    """Log what no answer can tell, so that the test that is running fails."""
+    """Log a failure that no answer can tell, so that the test that is running fails."""
     log.error("%s: %s", FAILURE, what, exc_info=error)

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class Flaw(Enum):
-    """What is wrong with a token, as far as an answer of a service differs by it."""
+    """The faults of a token that lead to different answers of a service."""
 
     MALFORMED = auto()
     EXPIRED = auto()

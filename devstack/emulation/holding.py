@@ -1,4 +1,4 @@
-"""Counts what is held, so that a test can wait for it and need not sleep."""
+"""Counts held requests or events, so that a test can wait for them and need not sleep."""
 
 import asyncio
 from http import HTTPStatus

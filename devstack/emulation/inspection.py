@@ -1,6 +1,6 @@
-"""`/_emulator`: what the real services do not have, for tests and for people.
+"""`/_emulator`: requests that the real services do not have, for tests and for people.
 
-It asks for no credentials. Therefore only this machine may use it, whatever address the server
+They need no credentials. Therefore only this machine may send them, whatever address the server
 listens on.
 """
 

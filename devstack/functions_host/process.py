@@ -1,4 +1,4 @@
-"""What a host's process does once its app is loaded: log, serve, stop when told to."""
+"""The process of a host after its app is loaded: it logs, serves, and stops when told to."""
 
 import asyncio
 import logging

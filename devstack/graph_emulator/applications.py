@@ -1,6 +1,6 @@
 """Registrations of Entra, as far as a deployment makes them: applications and service principals.
 
-[assumed] throughout, but for the shapes and what is refused, which are documented.
+Everything is [assumed], except the shapes and the refusals, which are documented.
 """
 
 import json
@@ -16,7 +16,8 @@ from devstack.emulation.database import Database
 from devstack.graph_emulator.answers import GraphError, bad_body
 from devstack.graph_emulator.gate import Gate
 
-# What an app needs for them. An operator's own token has a scope, which the emulator does not know.
+# The role that an app needs for registrations. An operator's own token has a scope, which the
+# emulator does not know.
 APPLICATIONS_READ_WRITE = "Application.ReadWrite.All"
 
 # For counts and faults.
@@ -147,9 +148,9 @@ class ApplicationsApi:
 def _changed(content: _Content, body: _Content) -> _Content:
     """What the application is after a change.
 
-    Documented: a complex value that is given replaces the old one, but for what it does not name;
-    what is enabled cannot be dropped; with the tenant's usual policy an identifier `api://…` has
-    to be the application's own.
+    Documented: a complex value in the request changes only the fields that it names; a role or
+    permission that is enabled cannot be dropped; with the tenant's usual policy an identifier
+    `api://…` has to be the application's own.
     """
     if unknown := set(body) - _SETTABLE:
         raise _refused(f"{min(unknown)} cannot be set.")

@@ -45,7 +45,7 @@ class Part(BaseModel):
 
 
 class User(BaseModel):
-    """Who a participant is; other properties of Entra are not kept."""
+    """The identity of a participant; other properties of Entra are not kept."""
 
     model_config = ConfigDict(strict=True, frozen=True)
 

@@ -1,4 +1,4 @@
-"""Who may call the API: every request passes this gate on its way to its operation."""
+"""The gate of the API: every request passes it on its way to its operation."""
 
 import logging
 from collections.abc import Collection
@@ -67,7 +67,7 @@ class Gate:
 
 @web.middleware
 async def identify_requests(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Give each request its id, and answer in Graph's shape what no route answers."""
+    """Give each request its id, and answer requests without a route in Graph's shape."""
     name_request(request)
     try:
         return await handler(request)

@@ -14,7 +14,7 @@ from devstack.installation.virtual_environment import SITE_PACKAGES
 _INPUTS = ("package.json", "package-lock.json")
 
 # Milliseconds. By default npm waits for 10 and then for 60 seconds before it asks a registry again
-# that it cannot reach: somebody who is offline should know sooner.
+# that it cannot reach: a person who is offline should know sooner.
 _RETRIES = ("--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=10000")
 
 

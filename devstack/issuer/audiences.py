@@ -2,10 +2,11 @@
 
 # The app, for its clients: the setting AUTH_AUDIENCE.
 API_AUDIENCE = "api://trusted-service"
-# What a client may ask for when its user signs in. Every token is for the API, with it or without.
+# The scope that a client may ask for when its user signs in. Every token is for the API, with this
+# scope or without.
 API_SCOPE = f"{API_AUDIENCE}/access"
 
-# ACS, for a managed identity. What SDKs ask for is this, plus "/.default".
+# ACS, for a managed identity. SDKs ask for this, plus "/.default".
 ACS_AUDIENCE = "https://communication.azure.com/"
 
 # Microsoft Graph, and what an admin of the tenant can allow an app to do there.

@@ -1,7 +1,7 @@
 """What client libraries in browsers, such as MSAL and oidc-client-ts, need of an issuer, and the
 mock lacks.
 
-There is no session: every sign-in asks who it is, so that two windows of one browser can be two
+There is no session: every sign-in asks for the user, so that two windows of one browser can be two
 people. Therefore a silent sign-in is refused at once, and signing out only leads back to the page.
 """
 

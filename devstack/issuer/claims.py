@@ -1,4 +1,4 @@
-"""The claims of users: what the running issuer has of them, and what of it a token says."""
+"""The claims of users: those that the running issuer has, and those in a token."""
 
 import http.client
 import json
@@ -10,13 +10,13 @@ ANSWER_SECONDS = 5
 
 
 def name_in(claims: Mapping[str, object]) -> str | None:
-    """The name that a token says."""
+    """The name in a token."""
     name = claims.get("name")
     return name if isinstance(name, str) else None
 
 
 def roles_in(claims: Mapping[str, object]) -> list[str]:
-    """The roles that a token says."""
+    """The roles in a token."""
     roles = claims.get("roles", [])
     return [str(role) for role in roles] if isinstance(roles, list) else []
 

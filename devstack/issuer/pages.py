@@ -17,7 +17,7 @@ POLICY = (
 
 
 def add_pages(app: flask.Flask) -> None:
-    """Show the pages in `templates`; what is not there is the mock's own."""
+    """Show the pages in `templates`; the other pages are the mock's own."""
     loaders = [jinja2.FileSystemLoader(TEMPLATES), jinja2.PackageLoader("oidc_provider_mock")]
     app.jinja_loader = jinja2.ChoiceLoader(loaders)
 

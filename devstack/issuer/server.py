@@ -79,7 +79,8 @@ def make_app(key: RSAKey, issuer: str, redirect_schemes: Collection[str] = ()) -
 
     @app.before_request
     def keep_to_this_machine() -> None:
-        """Otherwise any page in the browser could sign in as alice, or give itself a role."""
+        """Refuse pages from elsewhere: otherwise any page in the browser could sign in as alice, or
+        give itself a role."""
         targets = [
             target for name in REDIRECTS for target in flask.request.values.getlist(name) if target
         ]

@@ -48,7 +48,7 @@ async def enrol(plan: Plan, seconds: float = ENROLMENT_SECONDS) -> None:
 
 
 class _App:
-    """The stack's app, as a user asks it."""
+    """A client of the stack's app, for one user."""
 
     def __init__(self, port: int, issuer: str, key: RSAKey) -> None:
         self._port = port
@@ -77,7 +77,7 @@ async def _sign_in(app: _App, user: str) -> None:
 
 async def _register(app: _App) -> None:
     path = f"/bots/{BOT_ID}"
-    # One that is there may have been given another name.
+    # A bot that is there may have been given another name.
     method, status = "GET", await app.ask(OPERATOR, "GET", path)
     if status == HTTPStatus.NOT_FOUND:
         named = {"displayName": BOT_NAME}

@@ -1,4 +1,4 @@
-"""Who listens on a port of this machine, as far as it can be told."""
+"""The program that listens on a port of this machine, as far as the system tells."""
 
 import shutil
 import subprocess

@@ -22,13 +22,13 @@ LEFTOVER_SECONDS = 20
 # `dev.py token` holds the lock for an instant, to check whether a stack holds it.
 INSTANT_SECONDS = 0.5
 
-# Less than the logs and data of one part need.
+# Less room than the logs and data of one part need.
 _NO_ROOM_BYTES = 256 * 1024
 
 LOGS = ("issuer", "tables", "blobs", "acs", "graph", "web", "provision", "host")
 
 
-# What every version of stack.json has that these commands can work with.
+# The fields of every version of stack.json that these commands can work with.
 _NEEDED = {"issuer": str, "acs": str, "users": dict, "settings": dict}
 
 
@@ -181,7 +181,7 @@ class StateFolder:
         return not (has_room and has_names)
 
     def no_room(self) -> str:
-        """The beginning of what is said then."""
+        """The beginning of the message then."""
         return f"the disk of {self.path} is full"
 
     def publish(self, stack: Mapping[str, object]) -> None:
@@ -213,7 +213,8 @@ class StateFolder:
         _remove_folders(self._folders())
 
     def _known(self) -> set[Path]:
-        """What a stack may have made here, but for the page: the rest is somebody's own."""
+        """The files that a stack may have made here, except the page; all others are somebody's
+        own."""
         known = {self.stack_file, self.ports_file, self.lock_file, self.parts_lock_file}
         known |= {self.issuer_key, self.acs_key, self.acs_callback_key, *self._certificates()}
         known |= {
@@ -227,7 +228,7 @@ class StateFolder:
         return known
 
     def _folders(self) -> list[Path]:
-        """Those in it, the inner ones first."""
+        """The folders in it, the inner ones first."""
         return [self.tables, self.blobs / "__blobstorage__", self.blobs, self.logs]
 
     def _certificates(self) -> list[Path]:

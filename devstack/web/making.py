@@ -1,4 +1,4 @@
-"""Whether there is a page, and if not, how far it is."""
+"""Whether there is a page, and if not, how far the making of it is."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""What a page is made from, and whether the built page is made from it."""
+"""The files that a page is made from, and whether the built page is made from them."""
 
 import hashlib
 import json

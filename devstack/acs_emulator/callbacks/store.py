@@ -1,4 +1,4 @@
-"""The events that wait for their delivery, and what became of the others, in SQLite."""
+"""The events that wait for their delivery, and the results of the others, in SQLite."""
 
 import json
 from collections.abc import Iterable

@@ -1,6 +1,6 @@
-"""The calling plane: what ACS's media service is to a client, in small (CALLING.md).
+"""The calling plane, a small substitute for ACS's media service (CALLING.md).
 
 `plane` puts the parts together and is all that `server` uses. `sockets` are the connections of
-windows, `messages` what they send, `seats` which window is in which call, `rings` and `outgoing`
-how calls begin, `meetings` Teams meetings, `sounds` what is heard.
+windows, `messages` their messages. `seats` knows which window is in which call. With `rings` and
+`outgoing`, calls begin. `meetings` are Teams meetings, and `sounds` what windows hear.
 """

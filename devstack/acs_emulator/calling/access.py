@@ -12,7 +12,7 @@ CALL_SCOPE = "voip"
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
-    """What a token says: whose it is, what it may do, and until when, in seconds since 1970."""
+    """The content of a token: its user, its scopes, and its expiry in seconds since 1970."""
 
     user: str
     scopes: tuple[str, ...]
@@ -35,7 +35,7 @@ class AccessTokens:
         self._key = key
 
     def access_of(self, unverified_token: str) -> Access:
-        """What a token opens.
+        """The content of a token that opens the plane.
 
         Raises:
             AccessError: it is not of this resource, or expired, or revoked, or not for calls.

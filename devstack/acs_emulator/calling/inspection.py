@@ -21,7 +21,7 @@ class MeetingEventSpec(Spec):
 
     Args:
         name: of the Teams user who joins or leaves: a user of the stack, or anybody.
-        participant: the one who is admitted or denied; None: everybody who waits.
+        participant: the person who is admitted or denied; None: everybody who waits.
     """
 
     meeting_link: str
@@ -61,7 +61,7 @@ class PlaneInspection:
             raise web.HTTPNotFound
         kind = "audio/wav" if content.startswith(b"RIFF") else "audio/mpeg"
         headers = {"Content-Type": kind, "Cache-Control": "no-store"}
-        # Pages from elsewhere do not come as far as here.
+        # Requests of pages from elsewhere are refused before.
         headers["Access-Control-Allow-Origin"] = request.headers.get("Origin", "*")
         return web.Response(body=content, headers=headers)
 

@@ -21,7 +21,7 @@ ANSWER_SECONDS = 5
 
 @dataclass(eq=False)
 class Room:
-    """A meeting in which somebody is, or waits.
+    """A meeting in which somebody is or waits.
 
     Args:
         lets_everyone_in: nobody waits as soon as a Teams user is there.
@@ -135,7 +135,7 @@ class Meetings:
         self.forget_empty()
 
     def forget_empty(self) -> None:
-        """The next one who joins an empty meeting begins it anew."""
+        """When somebody joins an empty meeting, it begins anew."""
         for link, room in list(self._rooms.items()):
             if not self._seats.of(room.call) and not room.call.participants:
                 self._seats.forget_meeting(room.call)

@@ -1,4 +1,4 @@
-"""What windows send, and what is refused."""
+"""The messages of windows, and their refusals."""
 
 import json
 from typing import Annotated, Literal
@@ -104,7 +104,7 @@ _MESSAGE: TypeAdapter[WindowMessage] = TypeAdapter(WindowMessage)
 
 
 class RefusedError(Exception):
-    """What a window asked for is not done.
+    """The message of a window is refused.
 
     Args:
         code: one of those in CALLING.md.

@@ -1,5 +1,5 @@
-"""What rings at the windows of people. All windows of a person ring; the first one that answers
-wins, whether it accepts or declines.
+"""The calls that ring at the windows of people. All windows of a person ring; the first one that
+answers wins, whether it accepts or declines.
 """
 
 import asyncio
@@ -114,7 +114,7 @@ class Rings:
 
 
 def _reason(invitation: Invitation) -> str:
-    """Why it does not ring any more, if no window answered."""
+    """The reason why the call does not ring any more, if no window answered."""
     if not invitation.reaction.done():
         return "noAnswer"
     # Inspection answered in the person's place.

@@ -60,7 +60,7 @@ class WindowSockets:
             max_msg_size=MAX_FRAME_BYTES, heartbeat=HEARTBEAT_SECONDS, timeout=CLOSE_SECONDS
         )
         await socket.prepare(request)
-        # A page sees how a WebSocket is closed, and never why its request was refused.
+        # A page can read the close code of a WebSocket, but never why its request was refused.
         if not is_from_here(request):
             await _close(socket, Closing(ORIGIN, "Only pages of this machine may connect."))
             return socket
@@ -125,7 +125,8 @@ class WindowSockets:
 
 
 async def _send_all(socket: web.WebSocketResponse, window: Window) -> None:
-    """Send what waits until the window is closed, at the latest when its token expires."""
+    """Send the waiting messages until the window is closed, at the latest when its token
+    expires."""
     while True:
         try:
             async with asyncio.timeout(window.access.expires_at - time.time()):

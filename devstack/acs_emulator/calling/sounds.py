@@ -1,4 +1,5 @@
-"""What apps play to windows: files, which pages get from here, and text, which browsers speak."""
+"""The sounds that apps play to windows: files, which pages get from here, and text, which browsers
+speak."""
 
 import io
 import re
@@ -19,7 +20,7 @@ from devstack.acs_emulator.streams.audio import FRAME_SECONDS, voices
 
 FILES_PATH = "/_emulator/calling/files"
 MAX_FILES = 20
-# What is heard of a file that is not fetched: the emulator fetches none without --fetch-files.
+# The sound in place of a file that is not fetched: the emulator fetches none without --fetch-files.
 TONE_SECONDS = 1.0
 
 
@@ -37,7 +38,7 @@ class Sounds:
     async def playing(
         self, call: Call, listeners: Sequence[str], source: PlaySource
     ) -> AsyncIterator[float | None]:
-        """Let the windows in a call hear it; see `Clients.playing`."""
+        """Play a source to the windows in a call; see `Clients.playing`."""
         hearing = self._hearing(call, listeners)
         if not hearing:
             yield None

@@ -28,7 +28,7 @@ OVERLOADED, STOPPING = 1008, 1012
 
 @dataclass(eq=False)
 class Window:
-    """A window, and what waits to be sent to it.
+    """A window, and the messages that wait to be sent to it.
 
     Args:
         access: by its newest token.
@@ -64,7 +64,7 @@ class Window:
         )
 
     def close(self, code: int, text: str) -> None:
-        """Close it after what waits; nothing more is sent."""
+        """Close it after the waiting messages; nothing more is sent."""
         if self.is_open:
             self.is_open = False
             self.outbox.put_nowait(Closing(code, text))

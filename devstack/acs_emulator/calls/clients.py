@@ -1,5 +1,5 @@
-"""What calls need to know of the clients of people: the windows of the calling plane, which is
-above this package.
+"""The interface by which calls use the clients of people: the windows of the calling plane, which
+is above this package.
 """
 
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -16,7 +16,7 @@ from devstack.acs_emulator.calls.connections import Call, Invitation
 
 
 class Ringing(Protocol):
-    """What rings at the clients of one person."""
+    """A call that rings at the clients of one person."""
 
     @property
     def is_given_up(self) -> bool:
@@ -68,7 +68,7 @@ class ClientCall(Protocol):
 
 
 class NoClients(Clients):
-    """There are none: everybody is an emulated far end."""
+    """No clients: everybody is an emulated far end."""
 
     @override
     def has(self, raw_id: str) -> bool:

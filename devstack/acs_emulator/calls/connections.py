@@ -23,7 +23,7 @@ from devstack.acs_emulator.calls.subscriptions import (
 from devstack.acs_emulator.wire.identifiers import identifier_json
 from devstack.acs_emulator.wire.times import millisecond_time
 
-# How much of what happened inspection shows: a bot plays at most a text for each key.
+# How many entries of the history inspection shows: a bot plays at most one text for each key.
 MOST_REMEMBERED = 100
 
 
@@ -107,8 +107,9 @@ class Call:
 
     @property
     def is_over(self) -> bool:
-        """Whether nobody is left to talk to, and nobody is being called. The app talks to itself
-        where it is both legs; connections that were only added to a call do not count as legs.
+        """Whether nobody is left for the app to talk to, and nobody is being called. The app talks
+        to itself where it is both legs; connections that were only added to a call do not count as
+        legs.
 
         A group call is never over: people may still join it.
         """
@@ -127,7 +128,7 @@ class Call:
 
 @dataclass
 class Invitation:
-    """Somebody who is being called.
+    """A person or app that is being called.
 
     Args:
         addition: the request that adds them to a connected call, or that transfers somebody to

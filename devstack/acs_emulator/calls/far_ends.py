@@ -211,8 +211,8 @@ class FarEnds:
         return spec.answer
 
     def _only_apps_answer(self, invitation: Invitation) -> bool:
-        """Whether nobody is there but an app that Event Grid tells: without a token, an identity
-        has no client, and for people who call, nobody is emulated."""
+        """Whether only an app that Event Grid tells can answer: an identity without a token has no
+        client, and there is no emulated person for people who call."""
         if not invitation.is_announced:
             return False
         return invitation.is_made_by_client or not self._identities.can_call(invitation.target)

@@ -1,4 +1,4 @@
-"""`/_emulator/farEnds`, `/calls` and `/incomingCalls`: what the people at the far end do."""
+"""`/_emulator/farEnds`, `/calls` and `/incomingCalls`: the actions of the people at the far end."""
 
 from http import HTTPStatus
 from typing import Annotated

@@ -26,7 +26,7 @@ class MediaOperation(Protocol):
 
     @property
     def sources(self) -> Sequence[PlaySource]:
-        """What it plays, or asks people with."""
+        """The sources that it plays, or the prompts of its question."""
 
     async def perform(self) -> None:
         """Do it, and send the events about it."""
@@ -39,7 +39,7 @@ class MediaOperation(Protocol):
 
 
 def content_of(source: PlaySource) -> str:
-    """What is said, or where the sound is."""
+    """The text that is spoken, or the address of the sound."""
     said = source.text.text if source.text else source.ssml.ssml_text if source.ssml else ""
     return said or (source.file.uri if source.file else "")
 

@@ -1,4 +1,4 @@
-"""What media streaming sends to an app, and what it takes from it. The messages are documented."""
+"""The messages that media streaming sends to an app, and receives from it. They are documented."""
 
 import asyncio
 import base64

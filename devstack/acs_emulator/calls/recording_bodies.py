@@ -23,7 +23,8 @@ COMBINATIONS: tuple[tuple[ContentType, ChannelType, FormatType], ...] = (
 
 
 class ChannelAffinity(Part):
-    """Microsoft's own tests name a participant who is not in the call, by an id that is none."""
+    """Microsoft's own tests name a participant who is not in the call, by an id that is not
+    valid."""
 
     channel: Annotated[int, Field(ge=0, le=4)] | None = None
     participant: dict[str, JsonValue]

@@ -15,7 +15,7 @@ from devstack.acs_emulator.wire.gate import CALL_VERSIONS
 from devstack.acs_emulator.wire.times import dotnet_time
 
 # Microsoft's SDKs send their credentials to no other hosts than Microsoft's own, so the locations
-# are there, as recorded. Clients have to be led to the emulator (CALLS.md).
+# are there, as recorded. Clients have to send these requests to the emulator (CALLS.md).
 STORAGE = "https://storage.asm.skype.com/v1/objects"
 KIND = "azureCommunicationServices"
 # Recorded: the first event tells that nothing is recorded yet, with .NET's earliest time.

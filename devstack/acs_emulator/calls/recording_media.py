@@ -1,4 +1,4 @@
-"""What the files of recordings hold: silence, as long as was recorded, and the metadata.
+"""The content of the files of recordings: silence, as long as the recording, and the metadata.
 
 Nobody speaks in the emulator, so the media are silent; each is valid in its format.
 """

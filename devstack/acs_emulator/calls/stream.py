@@ -54,12 +54,12 @@ class StreamContent(Protocol):
         """The first message on each connection."""
 
     async def send_all(self, socket: AppSocket) -> None:
-        """Send what there is to send, and never end."""
+        """Send messages as they come, and never end."""
 
     def receive(self, message: str | bytes, /) -> None: ...
 
     def forget(self) -> None:
-        """Drop what waits to be sent."""
+        """Drop the messages that wait to be sent."""
 
 
 class Stream:

@@ -1,4 +1,4 @@
-"""What a new connection says about its streams: the sound of the call, and what is said in it."""
+"""The options of a new connection for its streams: the sound of the call, and its transcription."""
 
 import re
 from typing import Annotated, Literal
@@ -30,8 +30,8 @@ class MediaStreamingOptions(Part):
 
 
 class TranscriptionOptions(Part):
-    """Without `transport_url`, nothing can be started. A model of one's own changes nothing here:
-    what is understood is what the test says."""
+    """Without `transport_url`, nothing can be started. A custom model changes nothing here: the
+    test sets the recognized text."""
 
     transport_type: Literal["websocket"]
     locale: str

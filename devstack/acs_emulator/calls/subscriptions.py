@@ -74,8 +74,8 @@ class TranscriptionSubscription:
 
 
 def without_streams(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of a connection's stored properties that say that something streams, when it has ended.
-    A process before this field was there has stored none."""
+    """The stored properties of an ended connection that say that something still streams. Processes
+    from before this field have stored none."""
     return {
         name: {**properties[name], "state": SubscriptionState.INACTIVE.value}
         for name in ("mediaStreamingSubscription", "transcriptionSubscription")

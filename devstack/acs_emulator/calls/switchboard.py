@@ -288,7 +288,7 @@ class Switchboard:
         self._events.send(connection, "CallDisconnected", result)
         self.save(connection)
 
-    # What inspection sees and does
+    # For inspection
 
     def for_inspection(self) -> list[dict[str, JsonValue]]:
         """All connections, oldest first, also those that have ended."""

@@ -1,4 +1,5 @@
-"""The resource accounts of Teams whose calls the resource has, and who may be in these."""
+"""The resource accounts of Teams whose calls the resource has, and the people who may be in these
+calls."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -45,7 +46,7 @@ class TeamsAccounts:
         self._caller_id = caller_id
 
     def callee_of(self, raw_id: str) -> str:
-        """Who is called by dialling that: the account, if it is the number of one."""
+        """The target of a dialled number: the account, if the number is an account's."""
         account = self.numbers.get(raw_id.removeprefix(PHONE))
         return raw_id if account is None else TEAMS_APP + account
 

@@ -53,7 +53,7 @@ log = logging.getLogger(__name__)
 
 
 class HandshakeError(Exception):
-    """The webhook did not answer with the validation code; the message says what it did."""
+    """The webhook did not answer with the validation code; the message says how it answered."""
 
 
 class EventGrid:

@@ -1,4 +1,4 @@
-"""What the bodies of the Identity API have in common."""
+"""How the bodies of the Identity API are read."""
 
 import json
 

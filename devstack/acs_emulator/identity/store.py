@@ -21,7 +21,8 @@ CREATE INDEX IF NOT EXISTS tokens_of_identity ON tokens (identity);
 
 @dataclass(frozen=True, kw_only=True)
 class TokenRecord:
-    """What is stored of a token: never the token itself, only what decides whether it is active."""
+    """The stored part of a token: never the token itself, only the data that decide whether it is
+    active."""
 
     jti: str
     identity: str

@@ -2,7 +2,7 @@
 the tokens of agents.
 
 Paths, fields and statuses of success are those of the specification, 2025-06-30 and later; it has
-no PATCH. The answers to what is wrong are [assumed].
+no PATCH. The answers to wrong requests are [assumed].
 """
 
 import logging

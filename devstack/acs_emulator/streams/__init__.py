@@ -1,1 +1,1 @@
-"""The WebSockets by which apps get the sound of their calls, and what is said in them."""
+"""The WebSockets by which apps get the sound and the transcription of their calls."""

@@ -1,4 +1,4 @@
-"""Who may call the API: every request passes this gate on its way to its operation."""
+"""The gate of the API: every request passes it on its way to its operation."""
 
 import logging
 import time
@@ -79,7 +79,7 @@ class Gate:
         return self._front_door.before(operation, answer)
 
     def guard_client(self, operation: str, handler: Handler) -> Handler:
-        """The same for what people's clients ask for: they have no credential of the resource, and
+        """The same for requests of people's clients. They have no credential of the resource;
         `handler` verifies the token of the person.
         """
 
@@ -187,7 +187,7 @@ def _check_api_version(request: web.Request) -> None:
 
 @web.middleware
 async def time_requests(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Note when a request came, and answer in the service's shape what no route answers."""
+    """Note when a request came, and answer requests without a route in the service's shape."""
     request["arrived"] = time.monotonic()
     try:
         return await handler(request)
