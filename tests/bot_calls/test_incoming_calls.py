@@ -96,7 +96,7 @@ async def test_a_bot_hangs_up_when_it_is_asked_to(
 
 
 @pytest.mark.parametrize("presses", [(), (WRONG,) * 5], ids=["silence", "wrong keys"])
-async def test_a_bot_hangs_up_on_who_chooses_nothing(
+async def test_a_bot_hangs_up_on_a_caller_who_chooses_nothing(
     line: Line, one_host: Host, alice: Person, presses: tuple[str, ...]
 ) -> None:
     await line.acs.put("callbacks", {"hold": ["CallConnected"]})
@@ -339,8 +339,7 @@ async def test_what_an_answer_and_a_turn_cost(
 async def test_a_bot_that_the_service_calls_is_not_answered_by_it(
     line: Line, acs: Control, one_host: Host, manager: Person
 ) -> None:
-    """The caller is then an identity that ACS has made up for the call: it belongs to nobody of the
-    realm."""
+    """The caller is then an identity that ACS has made up for the call: nobody of the realm."""
     placed = await place(manager, {"bot": line.bot})
     [connection] = [
         one
