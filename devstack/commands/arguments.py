@@ -127,11 +127,7 @@ def parser(
     run.add_argument(
         "--fresh", action="store_true", help="first remove what earlier stacks left in the folder"
     )
-    run.add_argument(
-        "--without-host",
-        action="store_true",
-        help="all but the app itself, to be started by hand (func start)",
-    )
+    run.add_argument("--without-host", action="store_true", help="all but the app: run func start")
     run.add_argument(
         "--redirect-scheme",
         action="append",

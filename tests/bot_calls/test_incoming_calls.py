@@ -341,11 +341,7 @@ async def test_a_bot_that_the_service_calls_is_not_answered_by_it(
 ) -> None:
     """The caller is then an identity that ACS has made up for the call: nobody of the realm."""
     placed = await place(manager, {"bot": line.bot})
-    [connection] = [
-        one
-        for one in (await acs.state())["calls"]
-        if one["callbackUri"].endswith(placed.json["id"])
-    ]
+    [connection] = await acs.calls(callbackEnd=placed.json["id"])
 
     told = await line.deliver(await line.ring(connection["ownId"]))
 

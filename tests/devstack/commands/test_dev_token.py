@@ -332,8 +332,7 @@ def _exchanged(run: DevRun, teams_token: str, user_id: str) -> dict[str, Any]:
     acs, app_id = run.stack["acs"], run.stack["teams"]["appId"]
     client = CommunicationIdentityClient(acs, AzureKeyCredential(ACS_ACCESS_KEY))
     token = client.get_token_for_teams_user(teams_token, app_id, user_id).token
-    claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
-    return claims
+    return dict(jwt.decode(token, options={"verify_signature": False}))
 
 
 def _run(command: list[str]) -> "CompletedProcess[str]":
@@ -344,9 +343,7 @@ def _post(url: str, bearer: str) -> dict[str, object]:
     request = Request(url, method="POST", headers={"Authorization": bearer})
     with urlopen(request, timeout=30) as answer:
         assert answer.status == 200
-        content = json.load(answer)
-    assert isinstance(content, dict)
-    return content
+        return dict(json.load(answer))
 
 
 def _without(settings: dict[str, str]) -> dict[str, str]:
