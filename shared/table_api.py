@@ -305,14 +305,17 @@ async def _told[T](request: Awaitable[T]) -> T:
     except NoAccessToken:
         raise
     except HttpResponseError as error:
-        raise _table_error(error) from error
+        answer: Any = error.response
+        code = _error_code(answer)
+        if isinstance(error, ResourceExistsError) and code != _EXISTS:
+            raise _with_code(HttpResponseError(response=answer), code) from error
+        # Not `from error`: an error that is its own cause keeps the whole request in memory, until
+        # Python looks for cycles.
+        _with_code(error, code)
+        raise
 
 
-def _table_error(error: HttpResponseError) -> HttpResponseError:
-    answer: Any = error.response
-    code = _error_code(answer)
-    if isinstance(error, ResourceExistsError) and code != _EXISTS:
-        error = HttpResponseError(response=error.response)
+def _with_code(error: HttpResponseError, code: str) -> HttpResponseError:
     error.error_code = code  # type: ignore[attr-defined]  # as the SDK has it
     return error
 

@@ -335,10 +335,10 @@ async def _errors_as_problems() -> AsyncIterator[None]:
             raise CallGone from error
         if status == HTTPStatus.BAD_REQUEST and error_code(error) in _NOT_ESTABLISHED:
             raise CallGone from error
-        problem = problem_of(error, ACS)
         if is_rejected(error):
+            problem_of(error, ACS)  # for its line in the log
             raise CallRefused(reasons.refusal(error_code(error))) from error
-        raise problem from error
+        raise problem_of(error, ACS) from error
 
 
 def _established_call(properties: Any, own_identifier: Any) -> EstablishedCall:

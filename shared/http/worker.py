@@ -6,9 +6,10 @@ import os
 from shared.app import App
 from shared.settings import load
 
-# How many more objects there are when Python looks for cycles among them: with its own number of
-# 2,000 it would look several times while one list is answered.
-_UNTIL_COLLECTED = 20_000
+# How many more objects there are when Python looks for cycles among them. With its own number of
+# 2,000 it would look several times while one list is answered. With many more, the bodies of failed
+# requests would stay: aiohttp makes a cycle of an error when nobody answers at an address.
+_UNTIL_COLLECTED = 5_000
 
 _app: App | None = None
 

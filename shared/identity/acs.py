@@ -186,10 +186,10 @@ async def _errors_as_problems() -> AsyncIterator[None]:
     except AzureError as error:
         if _is_gone(error):
             raise IdentityGone from error
-        problem = problem_of(error, ACS)
         if is_rejected(error):
+            problem_of(error, ACS)  # for its line in the log
             raise _Rejected(retry_after=retry_after(error)) from error
-        raise problem from error
+        raise problem_of(error, ACS) from error
 
 
 def _is_gone(error: AzureError) -> bool:

@@ -5,6 +5,7 @@ An SDK's pipeline costs one to three times as much CPU as the HTTP request itsel
 """
 
 import json
+import math
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -126,8 +127,11 @@ class Wire:
 
 @lru_cache
 def _within(seconds: float) -> aiohttp.ClientTimeout:
-    """The time of one attempt, in place of aiohttp's own of five minutes: each is a timer."""
-    return aiohttp.ClientTimeout(total=seconds, ceil_threshold=seconds)
+    """The time of one attempt, in place of aiohttp's own of five minutes: each is a timer.
+
+    aiohttp would end times over the threshold at the next whole second, and later tries have none.
+    """
+    return aiohttp.ClientTimeout(total=seconds, ceil_threshold=math.inf)
 
 
 def failure_of(answer: Answer) -> HttpResponseError:
