@@ -119,11 +119,10 @@ def _prepare(
 ) -> tuple[dict[str, int], Certificates]:
     """The ports and the certificates; afterwards the folder has what several parts need."""
     choice = choose_ports(folder, ports, with_host=with_host, fresh=fresh)
-    folder.withdraw()  # a killed stack may have left stack.json
-    if fresh:
+    folder.make_folders()
+    if fresh:  # nothing is removed before that is known to be possible
         folder.make_fresh()
-    if choice.to_keep:
-        folder.keep_ports(choice.to_keep)
+        folder.make_folders()
     try:
         # Made now, before two processes could make it at the same time.
         issuer_key(folder.issuer_key)
@@ -131,12 +130,14 @@ def _prepare(
         raise StackError(
             f"{folder.issuer_key} is damaged: remove it (tokens then have to be fetched anew)"
         ) from error
-    for made in (folder.logs, folder.tables, folder.blobs):
-        made.mkdir(exist_ok=True)
     try:
-        return choice.ports, certificates(folder.path)
+        of_servers = certificates(folder.path)
     except ValueError as error:
         raise StackError(f"{error}: remove both, and clients have to trust the new ones") from error
+    if choice.to_keep:
+        folder.keep_ports(choice.to_keep)
+    folder.withdraw()  # a killed stack may have left stack.json
+    return choice.ports, of_servers
 
 
 async def _bring_up(

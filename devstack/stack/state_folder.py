@@ -81,15 +81,22 @@ class StateFolder:
         except OSError as error:
             _remove_folders(missing)
             raise self.unwritable(error) from error
-        before = {path for path in self._known() if path.exists()}
+        new = {self.lock_file} if is_new else set[Path]()
+        if not os.path.lexists(self.parts_lock_file):
+            new.add(self.parts_lock_file)
+        before: set[Path] | None = None
         try:
             with self._locked_by_parts(own, report) as parts:
+                # Not earlier: the parts of a killed stack have written until they ended.
+                before = {path for path in self._known() if os.path.lexists(path)}
+                if self.is_full():
+                    raise StackError(f"{self.no_room()}: make room, and start again")
                 yield parts
         except StackError:
-            for path in self._known() - before - {self.lock_file}:
+            if before is not None:
+                new |= self._known() - before
+            for path in new:
                 _remove(path)
-            if is_new:
-                self.lock_file.unlink(missing_ok=True)
             _remove_folders(missing)
             raise
         finally:
@@ -136,8 +143,6 @@ class StateFolder:
                         f"parts of a killed stack still run in {self.path}{self._leftovers()}: "
                         "end them with kill -9"
                     )
-            if self.is_full():
-                raise StackError(f"{self.no_room()}: make room, and start again")
             yield parts.fileno()
 
     def unwritable(self, error: OSError) -> StackError:
@@ -203,6 +208,15 @@ class StateFolder:
                 f"{foreign[0]} is not from a stack: give the stack a folder of its own, --state DIR"
             )
 
+    def make_folders(self) -> None:
+        """Make the folders that parts write to.
+
+        Raises:
+            OSError: something is in the way, or nothing can be written here.
+        """
+        for folder in (self.logs, self.tables, self.blobs):
+            folder.mkdir(exist_ok=True)
+
     def make_fresh(self) -> None:
         """Remove the files of earlier stacks, and the folders that are empty then."""
         kept = {self.lock_file, self.parts_lock_file, *self._folders()}
@@ -255,7 +269,8 @@ def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         _remove_folders([path])
     else:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # such as a file where one of our folders should be
+            path.unlink()
 
 
 def _remove_folders(folders: Iterable[Path]) -> None:

@@ -16,6 +16,9 @@ from multidict import CIMultiDict
 from shared.upstream.signing import Request
 from shared.upstream.wire import Answer, Wire, failure_of
 
+# An answer to a batch has one to a change set, which has those to its requests.
+_DEPTH = 2
+_STATUS = re.compile("[2-5][0-9]{2}")
 _BOUNDARY = re.compile('boundary="?([^";,]+)', re.IGNORECASE)
 
 
@@ -82,27 +85,29 @@ def _answers(answer: Answer) -> list[Answer]:
     """The answers in the answer to a batch: one for each request, or one alone, which failed."""
     kind = answer.headers.get("Content-Type", "")
     try:
-        return [_answer_of(answer.request, text) for text in _inside(kind, answer.content)]
+        inside = _inside(kind, answer.content, _DEPTH)
+        return [_answer_of(answer.request, text) for text in inside]
     except ValueError:
         raise DecodeError(response=answer) from None
 
 
-def _inside(kind: str, content: bytes) -> list[bytes]:
-    """The HTTP answers in a body of this type: in its parts, and in theirs (RFC 2046 section 5.1).
+def _inside(kind: str, content: bytes, depth: int) -> list[bytes]:
+    """The HTTP answers in a body of this type: in its parts, and so many times in theirs (RFC 2046
+    section 5.1).
 
     Python's own parser of MIME takes eight times as long.
     """
     if kind.partition(";")[0].strip().lower() == "application/http":
         return [content]
     boundary = _BOUNDARY.search(kind)
-    if boundary is None:
+    if boundary is None or depth == 0:
         return []
     _, *parts = (b"\r\n" + content).split(b"\r\n--" + boundary[1].encode())
     found = []
     for part in itertools.takewhile(lambda part: not part.startswith(b"--"), parts):
         head, _, inner = part.partition(b"\r\n\r\n")
         kind = _headers(head.decode("latin-1").split("\r\n")).get("Content-Type", "")
-        found += _inside(kind, inner)
+        found += _inside(kind, inner, depth - 1)
     return found
 
 
@@ -111,6 +116,8 @@ def _answer_of(request: Request, text: bytes) -> Answer:
     head, _, content = text.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
     _, status, reason = first.split(" ", 2)
+    if not _STATUS.fullmatch(status):
+        raise ValueError(status)
     return Answer(request, int(status), reason, _headers(lines), content)
 
 

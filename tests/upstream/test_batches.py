@@ -12,6 +12,10 @@ from shared.upstream.signing import Request
 from shared.upstream.wire import Answer, Wire
 
 KIND = "multipart/mixed; boundary=batchresponse_1"
+NESTED = "".join(
+    f"--in{n:04}\r\nContent-Type: multipart/mixed; boundary=in{n + 1:04}\r\n\r\n"
+    for n in range(2000)
+).encode()
 FIRST = "HTTP/1.1 204 No Content\r\nContent-ID: 1\r\netag: W/\"a: 'b'\"\r\n"
 SECOND = "HTTP/1.1 204 No Content\r\nContent-ID: 2\r\n"
 BUSY = 'HTTP/1.1 503 Server Busy\r\nRetry-After: 7\r\n\r\n{"odata.error":{"code":"ServerBusy"}}'
@@ -97,6 +101,10 @@ async def test_a_failure_inside_tells_what_it_told_alone() -> None:
         (answered(FIRST, "HTTP/1.1"), KIND),
         (answered(FIRST, "HTTP/1.1 many Things"), KIND),
         (answered(FIRST, "HTTP/1.1 \xe9"), KIND),
+        (answered(FIRST, "HTTP/1.1 -4 Of Course"), KIND),
+        (answered(FIRST, "HTTP/1.1 2_04 No Content"), KIND),
+        (answered(FIRST, "HTTP/1.1 100 Continue"), KIND),
+        (NESTED, "multipart/mixed; boundary=in0000"),
         (answered(FIRST, SECOND).replace(b"application/http", b"text/html"), KIND),
         (b"\xff\x00" + answered(FIRST, SECOND).replace(b"HTTP/1.1 204", b"\xff\xfe"), KIND),
     ],
