@@ -7,17 +7,17 @@
 const Loki = require("lokijs");
 
 const save = Loki.prototype.saveDatabaseInternal;
-let failed = false;
+const failed = new Set(); // databases: Azurite has several for blobs
 
 Loki.prototype.saveDatabaseInternal = function (callback) {
   save.call(this, (error) => {
     if (error) {
-      if (!failed) console.error(`${this.filename} cannot be written: ${error.message}`);
+      if (!failed.has(this)) console.error(`${this.filename} cannot be written: ${error.message}`);
       for (const collection of this.collections) collection.dirty = true;
-    } else if (failed) {
+      failed.add(this);
+    } else if (failed.delete(this)) {
       console.log(`${this.filename} is written again`);
     }
-    failed = Boolean(error);
-    callback(error);
+    callback?.(error);
   });
 };

@@ -36,7 +36,7 @@ it, else once something has ended.
 
 """
 _REST = f"""
-## What has no limit of its own
+## How some limits are counted, and what has none
 
 * **Calls that a caller places**: `MAX_LEGS_PER_MINUTE` allows so many new ones a minute, and each
   is kept for `CALL_RETENTION_DAYS` days. Their keys, events and files are removed with them.
