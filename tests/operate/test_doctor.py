@@ -26,6 +26,12 @@ from tests.support.control import Control
 from tests.support.own_tables import own_tables
 from tests.support.ports import free_port
 from tests.support.stack import ROOT, Stack, wait_until_open
+from tests.support.tidying import note_that_tidy_has_run
+
+
+@pytest.fixture(autouse=True)
+def tidy_has_run(stack: Stack) -> None:
+    note_that_tidy_has_run(stack)
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,7 @@ from tests.support.azurite_tls import environment_with, tls_tables
 from tests.support.control import Control
 from tests.support.people import People
 from tests.support.stack import ROOT, Stack, StartHost
+from tests.support.tidying import note_that_tidy_has_run
 
 __all__ = ["tls_tables"]
 
@@ -81,6 +82,7 @@ async def test_a_caller_that_does_not_prove_to_be_the_app_gets_no_token(
 def test_doctor_says_that_all_is_well(
     stack: Stack, tls_tables: dict[str, str], tmp_path: Path
 ) -> None:
+    note_that_tidy_has_run(stack)
     for settings in (stack.values["managedIdentitySettings"], tls_tables):
         file = tmp_path / "settings.json"
         file.write_text(json.dumps({"Values": settings}))
