@@ -116,7 +116,7 @@ function Unshare({ call, unshare }: { call: Invitation; unshare: () => void }) {
             <p>It disappears from the lists of your friends.</p>
             <p>
               <strong>Unsharing does not end the call.</strong> Everybody who has opened it knows
-              its group id, and can still join. To leave somebody out for good, start another call.
+              its group id and can still join. To leave somebody out for good, start another call.
             </p>
           </DialogContent>
           <DialogActions>
