@@ -23,10 +23,10 @@ _RUNS = 4
 # after somebody withdrew a request to be friends.
 _WAIT = {"place", "withdrawn"}
 # An identity in ACS that was made for somebody who has another one by now, because their request
-# came twice: who of the two was cut off while it deleted it leaves it on record.
+# came twice: if one of the two is cut off while it deletes that identity, its record is left.
 _SPARES = {"spare-left", "reverse-without-mapping"}
-# Of calls whose record a test has removed or written by hand.
-_OF_TESTS = {"call-without-index", "call-index-without-record", "call-row-without-record"}
+# Of calls whose record a test has removed by hand.
+_OF_TESTS = {"call-index-without-record", "call-row-without-record"}
 _FOUND = re.compile(r"^FOUND ([a-z-]+):", re.MULTILINE)
 _INTERNAL_ERRORS = re.compile(r"^.*: 500 (?:internal-error|misconfigured) .*$", re.MULTILINE)
 

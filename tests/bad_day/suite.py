@@ -29,7 +29,8 @@ FIXTURES: Mapping[str, str] = {
 # A test or a helper beside it that calls a method of this name makes faults of its own.
 _FAULT = "fault"
 
-# By the beginning of a test's name, with its file.
+# By the beginning of a test's name, with its file. The reasons of the first, about keys, and of the
+# third, about files, are what the tests' failures look like: nobody has proven them yet.
 TESTS: Mapping[str, str] = {
     "tests/bot_calls/test_incoming_calls.py::test_who_was_never_here_or_calls_themselves": (
         "its far end presses each key for one wait, and ACS may be asked twice for one"

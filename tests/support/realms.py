@@ -23,8 +23,8 @@ def person(realm: str, name: str) -> Principal:
 
 @cache
 def first() -> str:
-    """For who shares their tables with nobody: one in 240 names will do, so that looking for
-    another takes twenty milliseconds of CPU."""
+    """The realm of a world that shares its tables with no other. Only one name in 240 will do, so
+    each search for another realm takes twenty milliseconds of CPU."""
     return next(_realms())
 
 
