@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from pydantic import JsonValue
 
@@ -18,6 +18,7 @@ from devstack.acs_emulator.calls.media_operations import (
     content_of,
 )
 from devstack.acs_emulator.calls.recognition import RecognizeOperation
+from devstack.acs_emulator.calls.response import Response
 from devstack.acs_emulator.calls.speech import Speech
 from devstack.emulation.background import BackgroundTasks
 
@@ -69,7 +70,7 @@ class Player:
                 request,
                 self._report(request),
                 self._far_ends,
-                lambda: self._background.spawn(self._respond(request)),
+                lambda: self._respond(request),
             ),
             interrupt=request.interrupt_call_media_operation,
         )
@@ -137,7 +138,7 @@ class Player:
             self._operations.popleft()
         self._work = None
 
-    async def _respond(self, request: Recognize) -> None:
+    def _respond(self, request: Recognize) -> Response:
         """What the far end does when it is listened to: it speaks, or else presses its keys."""
         target = request.recognize_options.target_participant
         spec = self._far_ends.of(target)
@@ -145,18 +146,17 @@ class Player:
         if participant is not None and request.hears_speech:
             speech = self._far_ends.next_speech(participant)
             if speech is not None:
-                await asyncio.sleep(spec.say_ms / 1000)
-                self._say(target, speech)
-                return
-        if request.hears_tones:
-            await self._press_keys(target)
-
-    async def _press_keys(self, target: str) -> None:
-        spec = self._far_ends.of(target)
-        participant = self._connection.call.participants.get(target)
-        tones = spec.tones
-        if participant is not None and participant.presses:
+                return self._perform(target, [speech], spec.say_ms / 1000)
+        tones = spec.tones if request.hears_tones else []
+        if request.hears_tones and participant is not None and participant.presses:
             tones = participant.presses.pop(0)
-        for tone in tones:
-            await asyncio.sleep(spec.tone_ms / 1000)
-            self._press_key(target, tone)
+        return self._perform(target, tones, spec.tone_ms / 1000)
+
+    def _perform(self, target: str, what: Sequence[str | Speech], seconds: float) -> Response:
+        def deliver(one: str | Speech) -> None:
+            if isinstance(one, Speech):
+                self._say(target, one)
+            else:
+                self._press_key(target, one)
+
+        return Response(what, seconds, deliver, self._background)

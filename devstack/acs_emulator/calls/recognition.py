@@ -9,6 +9,7 @@ from devstack.acs_emulator.calls.bodies import PlaySource, Recognize
 from devstack.acs_emulator.calls.connections import Call
 from devstack.acs_emulator.calls.far_ends import FarEnds
 from devstack.acs_emulator.calls.media_operations import OperationReport
+from devstack.acs_emulator.calls.response import Response
 from devstack.acs_emulator.calls.results import (
     CANCELED,
     CHOICE_PRESSED,
@@ -40,6 +41,7 @@ class RecognizeOperation:
 
     Args:
         respond: lets the participant do what the test has set, as soon as they are listened to.
+            What comes in time by the delays that are set is waited for, however slow the machine.
     """
 
     name = "recognize"
@@ -50,7 +52,7 @@ class RecognizeOperation:
         request: Recognize,
         report: OperationReport,
         far_ends: FarEnds,
-        respond: Callable[[], asyncio.Task[None]],
+        respond: Callable[[], Response],
     ) -> None:
         self._call = call
         self._request = request
@@ -60,6 +62,7 @@ class RecognizeOperation:
         self._respond = respond
         self.sources = request.prompts
         self._heard: asyncio.Queue[str | Speech] = asyncio.Queue(MAX_WAITING)
+        self._response: Response | None = None
         self._listens = self._options.interrupt_prompt
         self._interrupted = asyncio.Event()
 
@@ -75,11 +78,11 @@ class RecognizeOperation:
             if await self._play_prompt(source):
                 break
         self._listens = True
-        response = self._respond()
+        self._response = self._respond()
         try:
             await self._judge(await self._next(self._options.initial_silence_timeout_in_seconds))
         finally:
-            response.cancel()  # the rest is not for the next operation
+            self._response.cancel()  # the rest is not for the next operation
 
     def send_canceled(self) -> None:
         self._report.send("RecognizeCanceled", CANCELED)
@@ -115,8 +118,12 @@ class RecognizeOperation:
 
     async def _next(self, seconds: float, *, tones_only: bool = False) -> str | Speech | None:
         """What the participant does next, or None if nothing comes in time."""
+        limit = self._far_ends.seconds(seconds)
+        comes = self._response is not None and self._response.comes_within(
+            limit, tones_only=tones_only
+        )
         try:
-            async with asyncio.timeout(self._far_ends.seconds(seconds)):
+            async with asyncio.timeout(None if comes else limit):
                 while True:
                     heard = await self._heard.get()
                     if isinstance(heard, str) or not tones_only:

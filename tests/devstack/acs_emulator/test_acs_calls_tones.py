@@ -67,6 +67,23 @@ async def test_the_far_end_presses_what_it_was_told_to(
     assert {event["data"]["operationContext"] for event in receiver.events} == {"menu"}
 
 
+@pytest.mark.parametrize(
+    ("tone_ms", "event"),
+    [(0, "RecognizeCompleted"), (1, "RecognizeFailed")],
+    ids=["in time", "late"],
+)
+async def test_a_key_comes_in_time_by_what_is_set_and_not_by_the_clock(
+    calls: CallsCaller, receiver: Receiver, connection: str, tone_ms: int, event: str
+) -> None:
+    """A second takes no time here, so the timers of silence and of the key are over at once."""
+    await calls.far_ends({PHONE: {"afterMs": 0, "toneMs": tone_ms, "tones": "12"}}, secondMs=0)
+
+    await calls.recognize(connection, dtmf={"maxTonesToCollect": 2})
+
+    ended = (await receiver.event(event))["data"]
+    assert ended.get("dtmfResult") == ({"tones": ["one", "two"]} if tone_ms == 0 else None)
+
+
 async def test_silence_fails_a_recognition(
     calls: CallsCaller, receiver: Receiver, connection: str
 ) -> None:
