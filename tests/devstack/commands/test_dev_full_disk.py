@@ -26,6 +26,7 @@ pytest_plugins = ("tests.devstack.commands.dev_fixtures",)
 FULL_FILE = "/dev/full"
 ANSWER_SECONDS = 30
 TINY_KIB = 3072
+LAST_TABLE = "intents"  # that is made at a start
 
 
 def test_a_folder_that_cannot_be_locked_for_want_of_room_is_named(tmp_path: Path) -> None:
@@ -186,7 +187,14 @@ def test_a_stack_whose_disk_is_full_says_so_and_starts_again_when_there_is_room(
 
     filling.unlink()
     filled = dev_run(tiny_disk, "--without-host").until_ready()
-    in_the_way = tiny_disk / "tables" / "__azurite_db_table__.json~"
+    data = tiny_disk / "tables" / "__azurite_db_table__.json"
+    in_the_way = data.with_name(f"{data.name}~")
+    # What it replaced while the disk is filled would be room for what comes later.
+    until(
+        lambda: _is_saved(data, LAST_TABLE) and not in_the_way.exists(),
+        ANSWER_SECONDS,
+        "Azurite has written all tables",
+    )
     _fill(filling)
     until(lambda: "is full: " in filled.output, ANSWER_SECONDS, "it says that the disk is full")
     with TableServiceClient.from_connection_string(
@@ -210,6 +218,10 @@ def _fill(file: Path) -> None:
     with contextlib.suppress(OSError), file.open("wb", buffering=0) as filling:
         while filling.write(bytes(4096)):
             pass
+
+
+def _is_saved(data: Path, text: str) -> bool:
+    return data.exists() and text in data.read_text()
 
 
 def _until_said(log: Path, text: str) -> None:
