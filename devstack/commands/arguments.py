@@ -144,7 +144,7 @@ def parser(
     run.add_argument(
         "--in-memory",
         action="store_true",
-        help="for programs: what is in tables is gone with the stack, and there are no blobs",
+        help="for programs: tables begin empty and are gone with the stack; there are no blobs",
     )
 
     test = commands.add_parser(

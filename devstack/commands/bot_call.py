@@ -128,8 +128,10 @@ async def call_bot(
     try:
         async with aiohttp.ClientSession() as session:
             return await _Call(StackClient(session, stack, key), wanted, report).run()
-    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+    except (aiohttp.ClientError, TimeoutError) as error:
         raise StackError(f"the stack does not answer ({type(error).__name__})") from error
+    except ValueError as error:
+        raise StackError("a part of the stack has answered what is not JSON") from error
 
 
 class _Call:

@@ -4,12 +4,18 @@ import asyncio
 import re
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from subprocess import PIPE, CompletedProcess, Popen
 from typing import IO
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
+from devstack.commands.bot_call import BotCall, call_bot
+from devstack.issuer.tokens import issuer_key
+from devstack.stack.state_folder import StackError
 from devstack.well_known import BOT_GREETING
 from tests.devstack.commands.dev_process import DEV, DevRun, default_signals
 from tests.support.control import Control
@@ -149,3 +155,19 @@ def test_without_an_app_nobody_is_called(stack: Stack, dev: Dev, bot: str) -> No
     why = "this stack runs without the app" if bot else "the bot's id is empty"
     assert why in printed.stderr
     assert printed.returncode == (1 if bot else 2)
+
+
+async def test_something_else_at_the_stacks_address_is_not_taken_for_silence(
+    tmp_path: Path,
+) -> None:
+    async def page(_request: web.Request) -> web.Response:
+        return web.Response(text="<html>", content_type="text/html")
+
+    app = web.Application()
+    app.router.add_get("/{any:.*}", page)
+    wanted = BotCall(caller="alice", bot="helpdesk", presses=(), talk_seconds=0)
+    async with TestServer(app) as server:
+        url = str(server.make_url("")).rstrip("/")
+        stack = {"api": url, "acs": url, "issuer": url, "users": ["alice"], "settings": {}}
+        with pytest.raises(StackError, match="not JSON"):
+            await call_bot(stack, issuer_key(tmp_path / "key.json"), wanted, print)
