@@ -79,22 +79,22 @@ class Tidy:
         sweepers: Callable[[], Iterable[Sweeps]] = tuple,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        seconds: float = _SECONDS,
         finisher_seconds: float = _FINISHER_SECONDS,
+        timer: Callable[[], asyncio.Timeout] = lambda: asyncio.timeout(_SECONDS),
     ) -> None:
         """
         Args:
             finishers: gives the finisher of each kind of intent, once something is due.
             sweepers: gives what has to be swept, once it is time for that.
-            seconds: for one run, in all.
             finisher_seconds: for one finisher; then its intent is due again later.
+            timer: begins to count the time of one run, in all.
         """
         self._intents = intents
         self._finishers = finishers
         self._sweepers = sweepers
         self._now = now
-        self._seconds = seconds
         self._finisher_seconds = finisher_seconds
+        self._timer = timer
 
     async def run(self) -> Report:
         """Work on what is due now. If nothing is, this costs 16 queries and one write.
@@ -104,7 +104,7 @@ class Tidy:
         """
         report, began = Report(), time.monotonic()
         try:
-            async with asyncio.timeout(self._seconds):
+            async with self._timer():
                 work = (self._work_on(shard, report) for shard in SHARDS)
                 for failure in filter(None, await asyncio.gather(*work, return_exceptions=True)):
                     raise failure

@@ -244,7 +244,7 @@ async def test_who_joins_late_has_their_own_time(clock: Clock) -> None:
         no_friends,
         acs,
         POLICY,
-        flight_seconds=0.05,
+        flight_seconds=0.5,
         now=clock,
     )
     acs.gate.clear()

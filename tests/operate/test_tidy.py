@@ -15,6 +15,7 @@ from tests.operate.tidy_world import (
     Clock,
     Finishers,
     MakeTidy,
+    cut_short,
     in_first_shard,
     noted,
 )
@@ -177,9 +178,8 @@ async def test_a_run_ends_when_its_time_is_over_and_what_was_under_way_comes_aga
     await intents.begin("never", "endless")
     clock.now += LATER
 
-    report = await tidy_of(intents, finishers, seconds=0.5).run()
+    report = await cut_short(tidy_of, intents, finishers, finishers.started)
 
-    assert finishers.started.is_set()
     assert report.is_cut_short
     assert (await noted(intents)).at == clock.now
     clock.now += timedelta(minutes=6)

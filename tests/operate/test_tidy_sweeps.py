@@ -7,7 +7,7 @@ import pytest
 
 from shared.intents import Intents
 from shared.unavailable import StorageUnavailable
-from tests.operate.tidy_world import Clock, Finishers, MakeTidy, Sweeper, noted
+from tests.operate.tidy_world import Clock, Finishers, MakeTidy, Sweeper, cut_short, noted
 
 pytestmark = pytest.mark.emulators
 pytest_plugins = ("tests.operate.tidy_fixtures",)
@@ -50,7 +50,7 @@ async def test_a_sweep_that_is_cut_short_is_gone_on_with_by_the_next_run(
 ) -> None:
     await intents.note_run(clock.now - timedelta(days=1))
     sweeper.is_slow = True
-    assert (await tidy_of(intents, finishers, seconds=0.5).run()).is_cut_short
+    assert (await cut_short(tidy_of, intents, finishers, sweeper.hangs)).is_cut_short
     sweeper.is_slow = False
     assert (await tidy_of(intents, finishers).run()).is_swept
     clock.now += timedelta(days=1)

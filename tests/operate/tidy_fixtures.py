@@ -55,7 +55,7 @@ def sweeper() -> Sweeper:
 
 @pytest.fixture
 def tidy_of(sweeper: Sweeper, clock: Clock) -> MakeTidy:
-    def make(intents: Intents, finishers: Any, **seconds: float) -> Tidy:
-        return Tidy(intents, finishers, lambda: [sweeper], now=clock, **seconds)
+    def make(intents: Intents, finishers: Any, **times: Any) -> Tidy:
+        return Tidy(intents, finishers, lambda: [sweeper], now=clock, **times)
 
     return make

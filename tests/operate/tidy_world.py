@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from shared.intents import SHARDS, Intent, Intents, Places, RunNote
 from shared.keys import key
-from shared.operate.tidy import Tidy
+from shared.operate.tidy import Report, Tidy
 
 LATER = timedelta(minutes=1, milliseconds=1)
 
@@ -53,6 +53,7 @@ class Sweeper:
         self.sweeps = 0
         self.began_at: list[str] = []
         self.is_slow = False
+        self.hangs = asyncio.Event()
         self.failure: Exception | None = None
 
     async def sweep(self, places: Places) -> None:
@@ -61,9 +62,21 @@ class Sweeper:
         self.began_at.append(places.get("rows", ""))
         places["rows"] = "half"
         if self.is_slow:
+            self.hangs.set()
             await asyncio.Event().wait()
         if self.failure is not None:
             raise self.failure
+
+
+async def cut_short(
+    tidy_of: "MakeTidy", intents: Intents, finishers: Finishers, when: asyncio.Event
+) -> Report:
+    """A run whose time is over once something hangs."""
+    timer = asyncio.timeout(None)
+    run = asyncio.create_task(tidy_of(intents, finishers, timer=lambda: timer).run())
+    await when.wait()
+    timer.reschedule(asyncio.get_running_loop().time())
+    return await run
 
 
 type MakeTidy = Callable[..., Tidy]
