@@ -43,6 +43,15 @@ async def hurried(
     return host
 
 
+async def settled_at(
+    client: aiohttp.ClientSession, host: Host, path: str, token: str, tries: int = 5
+) -> Reply:
+    """The answer once nothing is wrong; on a machine that stands still, the time is up again."""
+    reply = await ask(client, host, path, token)
+    is_late = reply.status == 503 and reply.json["code"] == "timed-out"
+    return await settled_at(client, host, path, token, tries - 1) if is_late and tries else reply
+
+
 def is_told(reply: Reply, where: str, status: int, spec: dict[str, object]) -> None:
     """What has gone wrong, in the words of the API, and when to come again."""
     code = "throttled" if status == 429 else UNAVAILABLE[where]
@@ -135,7 +144,7 @@ async def test_silence_is_told_when_the_time_is_up(
     await controls[where].clear()
 
     for user in users:
-        settled = await ask(client, hurried, path, stack.token(user))
+        settled = await settled_at(client, hurried, path, stack.token(user))
         assert settled.status == 200, user
         assert mappings(stack, user) == [settled.user_id], user
     if where == "tables":
@@ -165,7 +174,7 @@ async def test_an_identity_in_the_making_is_finished_after_its_request_gave_up(
     fault = await table_faults.fault("insert", hold="after")
     gave_up = await ask(client, hurried, "/token", token)
     await table_faults.release(fault)
-    settled = await ask(client, hurried, "/token", token)
+    settled = await settled_at(client, hurried, "/token", token)
 
     assert (gave_up.status, gave_up.json["code"]) == (503, "timed-out")
     assert mappings(stack, "given up") == [settled.user_id]
