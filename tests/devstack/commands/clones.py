@@ -11,7 +11,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from tests.devstack.commands.dev_process import ROOT
+from tests.devstack.commands.dev_process import ROOT, default_signals
 
 # Read by whatever Python was typed, before a 3.13 is found.
 BOOTSTRAP = (
@@ -59,13 +59,14 @@ def started(
 ) -> "subprocess.Popen[str]":
     """dev.py of that folder, with its output in pipes, and no program on the path."""
     how = {"env": {"PATH": "", "HOME": str(root)}, "stdout": subprocess.PIPE, **options}
-    return subprocess.Popen(  # type: ignore[call-overload,no-any-return]
-        [python, str(root / "dev.py"), *arguments],
-        stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        **how,
-    )
+    with default_signals():
+        return subprocess.Popen(  # type: ignore[call-overload,no-any-return]
+            [python, str(root / "dev.py"), *arguments],
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            **how,
+        )
 
 
 def told(
