@@ -104,9 +104,10 @@ class Supervisor:
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(signal.SIGINT)
         await self._wait_until_ended(alive)
+        because = ", since Ctrl-C came again" if self.stop_requested_twice.is_set() else ""
         for name, process in alive.items():
             if process.returncode is None:
-                report(f"{name} (pid {process.pid}) had to be killed")
+                report(f"{name} (pid {process.pid}) had to be killed{because}")
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
         await asyncio.gather(*(process.wait() for process in alive.values()), *self._watchers)
