@@ -140,9 +140,11 @@ class Fuzzed:
 
     def answered(self, *asked: Coroutine[Any, Any, func.HttpResponse]) -> list[int]:
         """The statuses of requests, which `ask` gives."""
+        return [answer.status_code for answer in self.answers(*asked)]
 
-        async def all_of_them() -> list[int]:
-            return [(await one).status_code for one in asked]
+    def answers(self, *asked: Coroutine[Any, Any, func.HttpResponse]) -> list[func.HttpResponse]:
+        async def all_of_them() -> list[func.HttpResponse]:
+            return [await one for one in asked]
 
         return self._runner.run(all_of_them())
 
