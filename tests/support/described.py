@@ -31,9 +31,18 @@ class DescribedAnswers:
 
     def __init__(self) -> None:
         self._read: dict[Path, int] = {}  # how many bytes, by log
+        self._growing: set[Path] = set()  # looking at a hundred logs after each test takes time
+        self._ended: set[Path] = set()
 
     def watch(self, log: Path) -> None:
+        """Read what a host writes there from now on; what it wrote before is read as well."""
         self._read.setdefault(log, 0)
+        self._growing.add(log)
+        self._ended.discard(log)
+
+    def end(self, log: Path) -> None:
+        """Its host is dead: the log is read once more, and then not until it is watched again."""
+        self._ended.add(log)
 
     def undescribed(self) -> list[str]:
         """What was answered since the last time and is not described, each once."""
@@ -42,10 +51,12 @@ class DescribedAnswers:
             for function, method, status, code in sorted(set(self.new()) - described())
         ]
 
-    def new(self) -> Iterator[Answered]:
+    def new(self) -> list[Answered]:
         """What was answered since the last time."""
-        for log in self._read:
-            yield from self._new(log)
+        answers = [answer for log in self._growing for answer in self._new(log)]
+        self._growing -= self._ended
+        self._ended.clear()
+        return answers
 
     def _new(self, log: Path) -> Iterator[Answered]:
         if not log.exists() or log.stat().st_size == self._read[log]:

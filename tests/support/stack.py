@@ -166,7 +166,6 @@ class Host:
         # ACS calls back the host that placed the call.
         self._settings = {"CALLBACK_BASE_URL": f"http://127.0.0.1:{self.port}", **settings}
         self.log = logs / f"{self.port}.log"
-        DESCRIBED_ANSWERS.watch(self.log)
         self.api = f"http://127.0.0.1:{self.port}/api"
         self._processes = processes
         self._process: HostProcess | None = None
@@ -177,6 +176,7 @@ class Host:
 
     def start_blocking(self) -> None:
         """As `start`, for where there is no event loop."""
+        DESCRIBED_ANSWERS.watch(self.log)
         process = self._process = self._processes.start(self._settings, self.port, self.log)
 
         def is_alive() -> bool:
@@ -188,6 +188,7 @@ class Host:
         """SIGKILL: nothing of the process runs any more. Fine when it has ended."""
         if self._process is not None:
             self._process.kill()
+            DESCRIBED_ANSWERS.end(self.log)
 
 
 # What the `start_host` fixture is: starts a host with settings of its own.
