@@ -40,6 +40,7 @@ from tests.support.sampling import Few, take_few
 from tests.support.stack import Host, Issuer, Stack, StartHost
 from tests.support.storage import Kill, KillEach
 from tests.support.table_proxy import TableProxy
+from tests.support.warm_stack import WarmStack
 
 if TYPE_CHECKING:
     from tests.bad_day.upstreams import FailingUpstreams
@@ -52,7 +53,7 @@ _bad_days: "list[FailingUpstreams]" = []
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Stack]:
     """One stack for the whole run, without a functions host."""
-    stack = Stack(tmp_path_factory.mktemp("stack") / "state")
+    stack = WarmStack(tmp_path_factory.mktemp("stack") / "state")
     stack.start()
     _stacks.append(stack)
     emulators = [path for path in stack.logs if path.name in ("acs.log", "graph.log")]

@@ -1,4 +1,5 @@
-"""The local stack as the tests use it: real parts, as `dev.py run` starts them."""
+"""The local stack as the tests use it: its real parts. Here `dev.py run` starts them; the stack of
+a whole test run is a `WarmStack`."""
 
 import asyncio
 import copy
@@ -30,6 +31,9 @@ START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 # Tests start hosts themselves, and no stack of theirs is started again.
 _STACK_OPTIONS = ("--without-host", "--in-memory", "--stop-with-stdin")
+# Tests say which resource accounts there are: with one, phones are called as it, also together with
+# nobody else; and with several issuers it has to be of one's tenant.
+SETTINGS_OF_TESTS = {"TEAMS_RESOURCE_ACCOUNTS": ""}
 
 
 @dataclass(frozen=True)
@@ -97,9 +101,7 @@ class Stack:
         ports = {name: free_port() for name in DEFAULT_PORTS}
         (self.folder / "ports.json").write_text(json.dumps(ports))
         command = [sys.executable, "dev.py", "run", "--ports", "auto"]
-        # Tests say which resource accounts there are: with one, phones are called as it, also
-        # together with nobody else; and with several issuers it has to be of one's tenant.
-        environment = {**os.environ, "TEAMS_RESOURCE_ACCOUNTS": ""}
+        environment = {**os.environ, **SETTINGS_OF_TESTS}
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [*command, "--state", str(self.folder), *_STACK_OPTIONS],

@@ -20,7 +20,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-PARTS = ("devstack.acs_emulator", "devstack.graph_emulator", "devstack.issuer")
+PARTS = ("devstack.acs_emulator", "devstack.graph_emulator", "devstack.issuer", "devstack.web")
 MESSAGE_BYTES = 65_536
 # Standard input, output and errors of a fork, and what stays open for as long as it lives.
 DESCRIPTORS = 4

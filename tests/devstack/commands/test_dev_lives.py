@@ -221,11 +221,16 @@ def test_two_stacks_run_beside_each_other(running: DevRun, lives: list[Life]) ->
         assert not _addresses(life.stack) & _addresses(running.stack)
 
 
-def test_a_stack_whose_standard_input_ends_stops(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("module", "kind"),
+    [("stack", "Stack"), pytest.param("warm_stack", "WarmStack", marks=pytest.mark.slow)],
+)
+def test_the_stack_of_a_killed_test_run_stops(tmp_path: Path, module: str, kind: str) -> None:
+    """The first is one of dev.py's, whose standard input ends."""
     state = tmp_path / "state"
     test_run = (
-        "import sys, time; from pathlib import Path; from tests.support.stack import Stack;"
-        "stack = Stack(Path(sys.argv[1])); stack.start(); print('started', flush=True);"
+        f"import sys, time; from pathlib import Path; from tests.support.{module} import {kind};"
+        f"stack = {kind}(Path(sys.argv[1])); stack.start(); print('started', flush=True);"
         "time.sleep(600)"
     )
     with subprocess.Popen(

@@ -16,7 +16,6 @@ from urllib.request import Request, urlopen
 import pytest
 
 from tests.devstack.commands.dev_process import EXPORTED, ROOT, DevRun, left, until
-from tests.support.stack import Stack
 
 pytest_plugins = ("tests.devstack.commands.dev_fixtures",)
 
@@ -118,11 +117,6 @@ def test_what_the_stack_sets_wins_over_the_environment_and_is_named(running: Dev
         assert answer.status == 200
 
 
-def test_without_host_there_is_no_api(stack: Stack) -> None:
-    assert "api" not in stack.values
-    assert "host" not in stack.values["pids"]
-
-
 def test_a_stop_during_the_start_leaves_nothing_behind(dev_run: Start, tmp_path: Path) -> None:
     run = dev_run(tmp_path / "state")
     until((tmp_path / "state" / "logs" / "tables.log").exists, 30, "a part is started")
@@ -134,6 +128,8 @@ def test_a_stop_during_the_start_leaves_nothing_behind(dev_run: Start, tmp_path:
 def test_a_part_that_dies_is_named_with_its_last_words(dev_run: Start, tmp_path: Path) -> None:
     run = dev_run(tmp_path / "state", "--without-host").until_ready()
     parts = run.parts
+    assert "api" not in run.stack
+    assert "host" not in parts
     # The Core Tools, which start the app then, need blobs.
     blobs = run.stack["blobsConnectionString"].partition("BlobEndpoint=")[2]
     socket.create_connection(("127.0.0.1", urlsplit(blobs).port), timeout=10).close()
