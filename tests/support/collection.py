@@ -23,6 +23,7 @@ TECHNIQUES: dict[str, tuple[str, set[str]]] = {
 # Roughly how long one takes, compared with the others.
 _WEIGHTS = {"whole_stack": 20, "emulators": 4, "rules": 1}
 _WEIGHTS_WHEN_ASKED_FOR = {"installation": 400, "slow": 80, "soak": 400}
+_ALL_WEIGHTS = _WEIGHTS | _WEIGHTS_WHEN_ASKED_FOR
 
 # By marker, which is an option too.
 ONLY_WHEN_ASKED_FOR = {
@@ -55,16 +56,16 @@ def describe_marks(config: pytest.Config) -> None:
 
 def leave_out_what_was_not_asked_for(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The default run is to take five minutes: what is marked otherwise runs with an option."""
-    for name in ONLY_WHEN_ASKED_FOR:
-        if not config.getoption(f"--{name}"):
-            left_out = [item for item in items if _is(item, name)]
-            config.hook.pytest_deselected(items=left_out)
-            items[:] = [item for item in items if item not in left_out]
+    unwanted = {name for name in ONLY_WHEN_ASKED_FOR if not config.getoption(f"--{name}")}
+    left_out = [item for item in items if unwanted & _markers(item)]
+    config.hook.pytest_deselected(items=left_out)
+    left = set(map(id, left_out))
+    items[:] = [item for item in items if id(item) not in left]
 
 
 def mark_techniques(items: list[pytest.Item]) -> None:
     for item in items:
-        if _technique(item) is None:
+        if _markers(item).isdisjoint(TECHNIQUES):
             used = set(getattr(item, "fixturenames", ()))
             fitting = (name for name, (_, fixtures) in TECHNIQUES.items() if used & fixtures)
             item.add_marker(next(fitting, "rules"))
@@ -75,8 +76,7 @@ def longest_first(items: list[pytest.Item]) -> None:
     at about the same time."""
     weights: Counter[str] = Counter()
     for item in items:
-        asked_for = [n for name, n in _WEIGHTS_WHEN_ASKED_FOR.items() if _is(item, name)]
-        weights[group_of(item.nodeid)] += max([_WEIGHTS[_technique(item) or "rules"], *asked_for])
+        weights[group_of(item.nodeid)] += max(_ALL_WEIGHTS.get(name, 1) for name in _markers(item))
     items.sort(key=lambda item: -weights[group_of(item.nodeid)])
 
 
@@ -94,9 +94,6 @@ def scheduler(*arguments: Any) -> LoadScopeScheduling:
     return shares
 
 
-def _technique(item: pytest.Item) -> str | None:
-    return next((name for name in TECHNIQUES if _is(item, name)), None)
-
-
-def _is(item: pytest.Item, marker: str) -> bool:
-    return item.get_closest_marker(marker) is not None
+def _markers(item: pytest.Item) -> set[str]:
+    """All names at once: asking an item for one after the other takes as long for each."""
+    return {marker.name for marker in item.iter_markers()}
