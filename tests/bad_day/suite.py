@@ -16,7 +16,7 @@ FAILED_REQUESTS = "failed requests"
 LONGER = 5
 
 # The fixtures that start hosts on the stack of the run.
-_HOSTS = frozenset({"one_host", "start_host"})
+_HOSTS = frozenset({"one_host", "start_host", "scene"})
 # By fixture, of those that a test uses itself or through others.
 FIXTURES: Mapping[str, str] = {
     "tables": "counts requests, which are more on a bad day, or makes faults of its own",
@@ -29,17 +29,10 @@ FIXTURES: Mapping[str, str] = {
 # A test or a helper beside it that calls a method of this name makes faults of its own.
 _FAULT = "fault"
 
-# By the beginning of a test's name, with its file. The reasons of the first, about keys, and of the
-# third, about files, are what the tests' failures look like: nobody has proven them yet.
+# By the beginning of a test's name, with its file.
 TESTS: Mapping[str, str] = {
-    "tests/bot_calls/test_incoming_calls.py::test_who_was_never_here_or_calls_themselves": (
-        "its far end presses each key for one wait, and ACS may be asked twice for one"
-    ),
     "tests/calls/test_call_limits.py::test_a_placed_call_and_an_invited_number_have_one_line": (
         "counts audit lines: none is written where storage lost the answer to the first request"
-    ),
-    "tests/calls/test_recorded_files.py::test_a_file_that_is_told_after_an_erasure": (
-        "what deletes a file is signed for the host of ACS, which is a proxy here"
     ),
     "tests/identity/test_token_faults.py": "breaks what its hosts ask in ways of its own",
     "tests/meetings/test_meeting_ids.py::test_an_id_follows_from_nothing": (

@@ -7,7 +7,7 @@ import pytest
 from tests.support import patience
 from tests.support.patience import Reply, last_answer, or_more
 
-BUSY = Reply(503, {"Retry-After": "0"}, {"code": "storage-unavailable"})
+BUSY = Reply(503, {"Retry-After": "0"}, {"code": "storage-unavailable", "detail": "Later."})
 THROTTLED = Reply(429, {"Retry-After": "0"}, {"code": "throttled"})
 CHANGED = Reply(409, {}, {"code": "conflict"})
 ERASING = Reply(409, {}, {"code": "being-erased"})
@@ -49,6 +49,14 @@ async def test_who_is_told_to_come_again_does_until_it_is_answered(first: Reply)
 )
 async def test_what_no_failure_at_random_leads_to_is_an_answer(meant: Reply) -> None:
     assert await answer([meant]) == meant
+
+
+async def test_what_is_down_for_the_same_reason_again_and_again_is_an_answer() -> None:
+    down = Reply(503, {"Retry-After": "0"}, {"code": "unavailable", "detail": "Down: storage."})
+
+    assert await answer([BUSY, *[down] * 10]) == down
+    assert await answer([*[BUSY] * 9, down, *[BUSY] * 9, GONE]) == GONE
+    assert await answer([*[THROTTLED] * 20, GONE]) == GONE
 
 
 async def test_only_a_repetition_may_find_what_it_was_to_make() -> None:

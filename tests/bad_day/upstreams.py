@@ -6,7 +6,9 @@ import random
 import threading
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
-from typing import Any
+from typing import Any, override
+
+from aiohttp import web
 
 from tests.bad_day import trouble
 from tests.bad_day.aftermath import suite_settled_and_sound
@@ -27,6 +29,19 @@ def bad_days(stack: Stack) -> Iterator["FailingUpstreams"]:
         asyncio.run(suite_settled_and_sound(stack))
 
 
+class _AcsProxy(FailingProxy):
+    """Stands in the place of ACS and of its storage of recordings."""
+
+    @override
+    def headers(self, request: web.Request) -> list[tuple[str, str]]:
+        """Microsoft's client for Python signs the host with its port, and tells storage the host
+        without: the emulator adds its own port, where the proxy's was signed."""
+        return [
+            (name, request.host if name.lower() == "x-ms-host" else value)
+            for name, value in super().headers(request)
+        ]
+
+
 class FailingUpstreams:
     """The proxies of a run. They have a thread and an event loop of their own: each test has
     another loop. What tests ask of the emulators themselves goes past them.
@@ -39,7 +54,8 @@ class FailingUpstreams:
     def __init__(self, stack: Stack) -> None:
         settings = stack.settings
         self._tables = TableProxy(settings["TABLES_CONNECTION_STRING"])
-        self._acs, self._graph = (FailingProxy(stack.values[name]) for name in ("acs", "graph"))
+        self._acs = _AcsProxy(stack.values["acs"])
+        self._graph = FailingProxy(stack.values["graph"])
         self._settings = settings
         self._controls: dict[str, Control] = {}
         self.instead: Mapping[str, str] = {}
@@ -78,6 +94,8 @@ class FailingUpstreams:
         self.instead = {
             self._settings["TABLES_CONNECTION_STRING"]: self._tables.connection_string,
             acs: acs.replace(endpoint, self._acs.url),
+            # The files of recordings: the same server has them.
+            self._settings["RECORDING_STORAGE_URL"]: self._acs.url,
             self._settings["GRAPH_ENDPOINT"]: self._graph.url,
         }
 

@@ -37,6 +37,10 @@ class FailingProxy:
         """Of a fault, as the server would write it."""
         return {"error": {"code": f"Fault{status}", "message": "A fault on demand."}}
 
+    def headers(self, request: web.Request) -> list[tuple[str, str]]:
+        """What is asked on with, besides the length."""
+        return [(k, v) for k, v in request.headers.items() if k.lower() not in _SENT_ANEW]
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Self]:
         target = LeanClient(str(self._target.host), int(self._target.port or 80))
@@ -62,9 +66,8 @@ class FailingProxy:
                 await runner.cleanup()
 
     async def _forward(self, client: LeanClient, request: web.Request) -> web.StreamResponse:
-        headers = [(k, v) for k, v in request.headers.items() if k.lower() not in _SENT_ANEW]
         answer = await client.request(
-            request.method, request.raw_path, headers, await request.read()
+            request.method, request.raw_path, self.headers(request), await request.read()
         )
         response = web.Response(status=answer.status, body=answer.body)
         response.headers.popall("Content-Type", None)

@@ -24,6 +24,9 @@ _TRY_AGAIN = frozenset({"conflict", "being-erased"})
 _MEANT = frozenset({"issuer-unavailable", "table-missing"})
 _MEANT_BEGINNING, _MEANT_END = "too-many-", "-refused"
 
+# The same refusal so often in a row is no accident: what was asked is down, as the test has it.
+_NO_ACCIDENT = 10
+
 # Whether clients of this run are patient: known before any test is imported.
 patient = False
 
@@ -104,11 +107,12 @@ async def last_answer(send: Callable[[], Awaitable[Reply]], *, makes: bool) -> R
         AssertionError: there was no such answer within five minutes.
     """
     repeated, until = False, time.monotonic() + _SECONDS
+    refusals = list[tuple[str, str]]()
     while True:
         reply = await send()
         pause = PAUSE_SECONDS * random.uniform(0.5, 1.5)
         wait = None if _is_meant(reply) else told_to_wait(reply, pause)
-        if wait is None:
+        if wait is None or _is_no_accident(refusals, reply):
             if repeated and makes and reply.status == HTTPStatus.OK:
                 # It comes with 201 only.
                 headers: dict[str, Any] = {"Location": ANY, **reply.headers}
@@ -117,6 +121,16 @@ async def last_answer(send: Callable[[], Awaitable[Reply]], *, makes: bool) -> R
         assert time.monotonic() < until, f"after minutes still {reply}"
         repeated = True
         await asyncio.sleep(wait)
+
+
+def _is_no_accident(refusals: list[tuple[str, str]], reply: Reply) -> bool:
+    """Whether this answer and those before it are the same refusal; keeps it for the next time."""
+    if reply.status != HTTPStatus.SERVICE_UNAVAILABLE:
+        refusals.clear()
+        return False
+    this = (reply.json["code"], reply.json["detail"])
+    refusals.append(this)
+    return refusals[-_NO_ACCIDENT:] == [this] * _NO_ACCIDENT
 
 
 def _is_meant(reply: Reply) -> bool:

@@ -54,6 +54,9 @@ class Player:
         self._work: asyncio.Task[None] | None = None
         self._continuous_dtmf: dict[str, ContinuousDtmf] = {}  # by raw id
         self._received = 0  # tones, by continuous recognition
+        # The keys that a person has pressed, by raw id and operationContext: who is asked the same
+        # again, because the app did not get the answer, presses the same again.
+        self._pressed: dict[tuple[str, str], list[str]] = {}
 
     # Both raise AcsError if too many operations wait.
 
@@ -147,9 +150,8 @@ class Player:
             speech = self._far_ends.next_speech(participant)
             if speech is not None:
                 return self._perform(target, [speech], spec.say_ms / 1000)
-        tones = spec.tones if request.hears_tones else []
-        if request.hears_tones and participant is not None and participant.presses:
-            tones = participant.presses.pop(0)
+        hears_tones, context = request.hears_tones, request.operation_context
+        tones = self._tones_of(target, context) if hears_tones else []
         return self._perform(target, tones, spec.tone_ms / 1000)
 
     def _perform(self, target: str, what: Sequence[str | Speech], seconds: float) -> Response:
@@ -160,3 +162,13 @@ class Player:
                 self._press_key(target, one)
 
         return Response(what, seconds, deliver, self._background)
+
+    def _tones_of(self, target: str, context: str | None) -> list[str]:
+        asked = (target, context or "")
+        if context and asked in self._pressed:
+            return self._pressed[asked]
+        participant = self._connection.call.participants.get(target)
+        if participant is None or not participant.presses:
+            return self._far_ends.of(target).tones
+        self._pressed[asked] = participant.presses.pop(0)
+        return self._pressed[asked]

@@ -38,10 +38,12 @@ async def answered(calls: CallsCaller, receiver: Receiver, *presses: str | list[
     return connection
 
 
-async def collected(calls: CallsCaller, receiver: Receiver, connection: str, who: str) -> list[str]:
+async def collected(
+    calls: CallsCaller, receiver: Receiver, connection: str, who: str, **more: object
+) -> list[str]:
     """What somebody presses when two tones are collected from them."""
     receiver.events.clear()
-    answer = await calls.recognize(connection, who, dtmf={"maxTonesToCollect": 2})
+    answer = await calls.recognize(connection, who, dtmf={"maxTonesToCollect": 2}, **more)
     assert answer.status == 202, answer
     completed = await receiver.event("RecognizeCompleted")
     tones: list[str] = completed["data"]["dtmfResult"]["tones"]
@@ -91,6 +93,21 @@ async def test_a_caller_presses_what_they_were_told_to_menu_after_menu(
 
     nine = ["nine", "nine"]
     assert menus == [["one", "two"], ["pound", "zero"], nine, nine]
+
+
+async def test_a_caller_who_is_asked_the_same_again_presses_the_same_again(
+    calls: CallsCaller, receiver: Receiver
+) -> None:
+    """The app did not get the answer, and has sent the request again."""
+    await calls.far_ends({PHONE: {"tones": "", "toneMs": 0}})
+    connection = await answered(calls, receiver, "1 2", "3 4")
+
+    menus = [
+        await collected(calls, receiver, connection, PHONE, operationContext=context)
+        for context in ("a", "a", "b")
+    ]
+
+    assert menus == [["one", "two"], ["one", "two"], ["three", "four"]]
 
 
 async def test_a_caller_presses_nothing_where_that_is_what_they_were_told(

@@ -4,6 +4,7 @@ installed."""
 import pytest
 
 from devstack.commands.arguments import read_arguments
+from devstack.commands.cli import ALL_TESTS, pytest_options
 
 
 @pytest.mark.parametrize(
@@ -43,3 +44,22 @@ def test_what_is_no_scheme_of_a_native_app_is_refused_before_anything_starts(
 
     assert ended.value.code == 2
     assert "'https' is no URL scheme of a native app" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "options"),
+    [
+        ("", ALL_TESTS),
+        ("tests/http -k x", "tests/http -k x".split()),
+        ("--bad-day", [*ALL_TESTS, "--session-timeout", "7200", "--bad-day"]),
+        ("--bad-day tests", [*ALL_TESTS, "--session-timeout", "7200", "--bad-day", "tests"]),
+        (
+            "--bad-day tests/http -n 2",
+            ["--session-timeout", "7200", *"--bad-day tests/http -n 2".split()],
+        ),
+    ],
+)
+def test_whole_runs_have_three_workers_and_bad_days_more_time(
+    given: str, options: list[str]
+) -> None:
+    assert pytest_options(given.split()) == options
