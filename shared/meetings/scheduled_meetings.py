@@ -105,9 +105,8 @@ class ScheduledMeetings:
         graph = self._graph_or_raise()
 
         async def create_or_get() -> tuple[ScheduledMeeting, OnlineMeeting]:
-            scheduled = await self.find(wanted.owner, wanted.call_id)
-            if scheduled is None:
-                scheduled = await self._insert_row(wanted)
+            found = await self.find(wanted.owner, wanted.call_id)
+            scheduled = await self._insert_row(wanted) if found is None else found
             if scheduled.cancelling:
                 await self.delete(scheduled)
                 raise RowChanged
@@ -132,18 +131,21 @@ class ScheduledMeetings:
                 )
                 raise RowChanged from None
             except OrganizerRefused as refused:
+                has_next = await self._try_next_organizer(scheduled, wanted.organizers)
                 await self._intents.end(begun.pop())
-                if not await self._try_next_organizer(scheduled, wanted.organizers):
+                if not has_next:
                     logger.error("no meeting can be made: %s", refused.remedy)
                     raise
                 raise RowChanged from None
-            except GraphRefused as refused:  # the row stays: an earlier request may have created it
+            except GraphRefused as refused:
+                if found is None:  # else the row stays: an earlier request may have created it
+                    await self._remove_never_created(scheduled)
                 await self._intents.end(begun.pop())
                 logger.error("no meeting can be made: %s", refused.remedy)
                 raise
             except MeetingRefused:
-                await self._intents.end(begun.pop())
                 await self._remove_never_created(scheduled)
+                await self._intents.end(begun.pop())
                 raise
             changed = replace(
                 scheduled,
@@ -172,8 +174,13 @@ class ScheduledMeetings:
             raise Conflict
         return current.creation_id == scheduled.creation_id
 
-    async def mark_cancelling(self, owner: str, call_id: str) -> ScheduledMeeting | None:
-        """Mark a meeting as cancelling; `delete` deletes it.
+    async def mark_cancelling(
+        self,
+        owner: str,
+        call_id: str,
+        may_go: Callable[[ScheduledMeeting], bool] = lambda _: True,
+    ) -> ScheduledMeeting | None:
+        """Mark a meeting as cancelling, unless it may not go; `delete` deletes it.
 
         Returns:
             Its row; None if this service did not schedule the meeting.
@@ -181,7 +188,7 @@ class ScheduledMeetings:
 
         def mark(row: Row | None) -> Mapping[str, Value] | None:
             found = None if row is None else ScheduledMeeting.of(row)
-            if found is None or found.cancelling:
+            if found is None or found.cancelling or not may_go(found):
                 return None
             return replace(found, cancelling=True).values()
 
@@ -229,11 +236,11 @@ class ScheduledMeetings:
         Args:
             proven_at: when the token of the erased owner was issued.
         """
-        scheduled = await self.find(owner, call_id)
-        if scheduled is not None and scheduled.proven_at <= proven_at:
-            # If the row changed, the new person has it, or the erasure is deleting the meeting.
-            with contextlib.suppress(RowChanged):
-                await self.delete(await self.write(scheduled, replace(scheduled, cancelling=True)))
+        left = await self.mark_cancelling(
+            owner, call_id, lambda found: found.proven_at <= proven_at
+        )
+        if left is not None and left.cancelling and left.proven_at <= proven_at:
+            await self.delete(left)
 
     async def erase(self, principal: Principal) -> None:
         """Delete every meeting that a person scheduled and whose row is kept; repeatable."""

@@ -15,9 +15,17 @@ from shared.meetings.scheduled_meetings import ScheduledMeetings
 from shared.problems import Problem
 from shared.sharing.invitations import Invitations
 from shared.sharing.shared_calls import SharedCalls
-from shared.tables import FRIENDS, IDENTITIES, INTENTS, INVITATIONS, MEETINGS, SHARED_CALLS
+from shared.tables import (
+    FRIENDS,
+    IDENTITIES,
+    INTENTS,
+    INVITATIONS,
+    MEETINGS,
+    SHARED_CALLS,
+    Table,
+)
 from shared.unavailable import GraphUnavailable
-from tests.support.interleaving import Schedule
+from tests.support.interleaving import Instance, Schedule
 from tests.support.memory_tables import memory_clients
 from tests.support.world import World
 
@@ -112,8 +120,13 @@ class MeetingWorld(World):
     def now(self) -> datetime:
         return self.caller(ANN).issued_at
 
-    def meeting_service(self, *, has_graph: bool = True) -> MeetingService:
-        """The service on another host."""
+    def meeting_service(self, *, has_graph: bool = True, lose_after: int = 0) -> MeetingService:
+        """The service on another host.
+
+        Args:
+            lose_after: the number of the write of a meeting's rows whose answer is lost, so that it
+                is sent twice; 0 for none.
+        """
         graph: Any = self.graph if has_graph else None
         now = self.now
         intents, listings = Intents(self.table(INTENTS), now), self.table(INVITATIONS)
@@ -121,7 +134,9 @@ class MeetingWorld(World):
         friendships = Friendships(self.table(FRIENDS), now)
         calls = SharedCalls(listings, self.table(SHARED_CALLS), friendships, identities, now)
         invitations = Invitations(listings, calls, friendships, identities, intents, now)
-        scheduled = ScheduledMeetings(self.table(MEETINGS), graph, intents, now)
+        losing = Instance(self.schedule, lose_after=lose_after)
+        rows = Table(losing.client(self._clients[MEETINGS]))
+        scheduled = ScheduledMeetings(rows, graph, intents, now)
         meetings = Meetings(
             invitations,
             calls,

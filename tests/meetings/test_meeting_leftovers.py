@@ -1,0 +1,65 @@
+"""A request to schedule that comes to nothing leaves nothing, also if the answers to its own writes
+are lost."""
+
+from contextlib import suppress
+from itertools import product
+
+import pytest
+
+from shared.meetings.rows import MAKE
+from shared.problems import Problem
+from shared.unavailable import GraphRefused, GraphTokenRefused, GraphUnavailable
+from tests.meetings.meeting_world import ANN, PLAN, VISIT, MeetingWorld
+from tests.meetings.test_meeting_giving_up import SIGNS_IN, erase, finish_all
+
+# Storage requests of a request to schedule, and writes of its meeting's rows.
+STEPS, WRITES = 20, 4
+
+
+async def world_of_ann() -> MeetingWorld:
+    world = MeetingWorld()
+    await world.alone(SIGNS_IN)
+    return world
+
+
+async def test_a_meeting_of_who_was_erased_meanwhile_goes_although_an_answer_is_lost() -> None:
+    for step, lost in product(range(STEPS), range(WRITES + 1)):
+        world = await world_of_ann()
+        service = world.meeting_service(lose_after=lost)
+        request = service.meetings.schedule(world.caller(ANN), VISIT, PLAN, world.audience("space"))
+
+        late = await world.schedule.hold(request, step, lambda world=world: erase(world))
+
+        with suppress(Problem):
+            late.result()
+        await finish_all(world)
+        assert world.graph.links == [], (step, lost)
+        assert await world.ann_meeting_rows() == [], (step, lost)
+
+
+@pytest.mark.parametrize("refusal", [GraphRefused("Role."), GraphTokenRefused("Wait.")])
+async def test_a_meeting_that_graph_refuses_leaves_no_row(refusal: Problem) -> None:
+    world = await world_of_ann()
+    world.graph.refusal = refusal
+
+    with pytest.raises(type(refusal)):
+        await world.schedules()
+
+    assert await world.ann_meeting_rows() == []
+    assert await world.intents_of(MAKE) == []
+
+
+async def test_what_an_earlier_request_may_have_made_keeps_its_row_when_graph_refuses() -> None:
+    world = await world_of_ann()
+    world.graph.is_lossy = True
+    with pytest.raises(GraphUnavailable):
+        await world.schedules()
+    world.graph.is_lossy, world.graph.refusal = False, GraphRefused("Role.")
+
+    with pytest.raises(GraphRefused):
+        await world.schedules()
+
+    assert await world.ann_meeting_rows() != []
+    world.graph.refusal = None
+    assert await finish_all(world) == 1
+    assert world.graph.links == []
