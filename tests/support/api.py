@@ -61,8 +61,8 @@ async def _ask_once(
 async def _body(answer: aiohttp.ClientResponse) -> Any:
     if not await answer.read():
         return None
-    if answer.content_type == "text/calendar":
-        return await answer.text()
+    if "json" not in answer.content_type:  # a calendar, or a page for people
+        return await answer.text(errors="replace")
     return await answer.json(content_type=None)
 
 

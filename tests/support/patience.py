@@ -128,13 +128,13 @@ def _is_no_accident(refusals: list[tuple[str, str]], reply: Reply) -> bool:
     if reply.status != HTTPStatus.SERVICE_UNAVAILABLE:
         refusals.clear()
         return False
-    this = (reply.json["code"], reply.json["detail"])
+    this = ("", "") if reply.json is None else (reply.json["code"], reply.json["detail"])
     refusals.append(this)
     return refusals[-_NO_ACCIDENT:] == [this] * _NO_ACCIDENT
 
 
 def _is_meant(reply: Reply) -> bool:
-    if reply.status not in _COME_AGAIN:
+    if reply.status not in _COME_AGAIN or reply.json is None:  # an answer to HEAD
         return False
     code = reply.json["code"]
     return code in _MEANT or code.startswith(_MEANT_BEGINNING) or code.endswith(_MEANT_END)

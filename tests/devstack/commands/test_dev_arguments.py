@@ -50,12 +50,12 @@ def test_what_is_no_scheme_of_a_native_app_is_refused_before_anything_starts(
     ("given", "options"),
     [
         ("", ALL_TESTS),
-        ("tests/http -k x", "tests/http -k x".split()),
+        ("tests/http -k x", ["tests/http", "-k", "x"]),
         ("--bad-day", [*ALL_TESTS, "--session-timeout", "7200", "--bad-day"]),
         ("--bad-day tests", [*ALL_TESTS, "--session-timeout", "7200", "--bad-day", "tests"]),
         (
             "--bad-day tests/http -n 2",
-            ["--session-timeout", "7200", *"--bad-day tests/http -n 2".split()],
+            ["--session-timeout", "7200", *["--bad-day", "tests/http", "-n", "2"]],
         ),
     ],
 )
