@@ -42,6 +42,7 @@ class FakeGraph:
         refusal: what it answers to everything; None to do what it is asked.
         refused_update: what it answers to changes only.
         is_lossy: whether it creates a meeting and does not answer.
+        asked: how often it was asked for something.
     """
 
     def __init__(self) -> None:
@@ -49,6 +50,7 @@ class FakeGraph:
         self.refusal: Problem | None = None
         self.refused_update: Problem | None = None
         self.is_lossy = False
+        self.asked = 0
         self._ids: dict[str, str] = {}
         self._serial = itertools.count(1)
 
@@ -98,6 +100,7 @@ class FakeGraph:
         self.living.pop(meeting_id, None)
 
     def _may_refuse(self) -> None:
+        self.asked += 1
         if self.refusal is not None:
             raise self.refusal
 
@@ -120,22 +123,23 @@ class MeetingWorld(World):
     def now(self) -> datetime:
         return self.caller(ANN).issued_at
 
-    def meeting_service(self, *, has_graph: bool = True, lose_after: int = 0) -> MeetingService:
+    def meeting_service(
+        self, *, has_graph: bool = True, stop_after: int = 0, lose_after: int = 0
+    ) -> MeetingService:
         """The service on another host.
 
         Args:
-            lose_after: the number of the write of a meeting's rows whose answer is lost, so that it
-                is sent twice; 0 for none.
+            stop_after, lose_after: of its writes of meetings and intents; as for `Instance`.
         """
         graph: Any = self.graph if has_graph else None
         now = self.now
-        intents, listings = Intents(self.table(INTENTS), now), self.table(INVITATIONS)
+        own = Instance(self.schedule, stop_after, lose_after)
+        rows, intent_rows = (Table(own.client(self._clients[name])) for name in (MEETINGS, INTENTS))
+        intents, listings = Intents(intent_rows, now), self.table(INVITATIONS)
         identities = Identities(self.table(IDENTITIES), "resource", now)
         friendships = Friendships(self.table(FRIENDS), now)
         calls = SharedCalls(listings, self.table(SHARED_CALLS), friendships, identities, now)
         invitations = Invitations(listings, calls, friendships, identities, intents, now)
-        losing = Instance(self.schedule, lose_after=lose_after)
-        rows = Table(losing.client(self._clients[MEETINGS]))
         scheduled = ScheduledMeetings(rows, graph, intents, now)
         meetings = Meetings(
             invitations,

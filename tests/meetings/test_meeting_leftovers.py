@@ -7,13 +7,14 @@ from itertools import product
 import pytest
 
 from shared.meetings.rows import MAKE
-from shared.problems import Problem
-from shared.unavailable import GraphRefused, GraphTokenRefused, GraphUnavailable
+from shared.problems import MeetingRefused, Problem
+from shared.unavailable import GraphRefused, GraphTokenRefused, GraphUnavailable, OrganizerRefused
 from tests.meetings.meeting_world import ANN, PLAN, VISIT, MeetingWorld
 from tests.meetings.test_meeting_giving_up import SIGNS_IN, erase, finish_all
+from tests.support.interleaving import Stopped
 
-# Storage requests of a request to schedule, and writes of its meeting's rows.
-STEPS, WRITES = 20, 4
+# Storage requests of a request to schedule, and its writes of meetings and intents.
+STEPS, WRITES = 20, 6
 
 
 async def world_of_ann() -> MeetingWorld:
@@ -47,6 +48,29 @@ async def test_a_meeting_that_graph_refuses_leaves_no_row(refusal: Problem) -> N
 
     assert await world.ann_meeting_rows() == []
     assert await world.intents_of(MAKE) == []
+
+
+@pytest.mark.parametrize(
+    "refusal", [GraphRefused("Role."), MeetingRefused("No."), OrganizerRefused("Policy.")]
+)
+async def test_a_host_that_dies_when_graph_refuses_leaves_an_intent_for_what_is_there(
+    refusal: Problem,
+) -> None:
+    for stop_after in range(1, WRITES + 1):
+        world = await world_of_ann()
+        service = world.meeting_service(stop_after=stop_after)
+        world.graph.refusal = refusal
+
+        with suppress(Problem, Stopped):
+            await world.quietly(
+                service.meetings.schedule(world.caller(ANN), VISIT, PLAN, world.audience("space"))
+            )
+
+        if world.graph.asked and await world.ann_meeting_rows() != []:
+            assert await world.intents_of(MAKE) != [], stop_after
+        world.graph.refusal = None
+        await finish_all(world)
+        assert world.graph.links == []
 
 
 async def test_what_an_earlier_request_may_have_made_keeps_its_row_when_graph_refuses() -> None:
