@@ -38,9 +38,6 @@ TESTS: Mapping[str, str] = {
     "tests/meetings/test_meeting_ids.py::test_an_id_follows_from_nothing": (
         "finds the intents that a request leaves to Tidy where it was answered 503"
     ),
-    "tests/meetings/test_meeting_retention.py::test_a_meeting_that_nobody_shares": (
-        "removes rows by hand, which the check in the end finds"
-    ),
     "tests/meetings/test_meetings.py::test_a_meeting_is_scheduled_joined": (
         "counts audit lines: a repetition writes none for what the first try had made"
     ),

@@ -1,6 +1,6 @@
 """The suite's own tests on a bad day: a part of them, which CI runs. All of them:
 
-python3 dev.py test --bad-day tests/friends tests/sharing tests/identity
+python3 dev.py test --bad-day tests
 """
 
 import os
@@ -69,6 +69,7 @@ def test_who_asks_the_stacks_hosts_runs_and_who_needs_a_good_day_does_not() -> N
     [named, *_] = TESTS
 
     assert why_not(test, hosts, asks) is None
+    assert why_not(test, {"scene", "stack"}, asks) is None
     assert why_not(test, {"stack"}, asks) == "asks no host, or one of a stack of its own"
     assert why_not("tests/bad_day/test_x.py::test_y", hosts, asks) == "has bad days of its own"
     assert why_not(named, hosts, asks) == TESTS[named]

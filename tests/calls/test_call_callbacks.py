@@ -13,15 +13,13 @@ import pytest
 
 from devstack.acs_emulator.wire.signing_key import SigningKey
 from devstack.well_known import ACS_CALLBACK_ISSUER, ACS_RESOURCE_ID
-from shared.calls.rows import RECORD_ROW
-from shared.tables import CALLS
+from tests.calls.stored_calls import remove_rows
 from tests.calls.test_calls import MANAGER, in_acs, is_connected, place, watched
 from tests.support.api import Reply, ask
 from tests.support.control import Control
 from tests.support.people import People, Person
 from tests.support.rsa_keys import rsa_key
 from tests.support.stack import Host, Stack
-from tests.support.storage import table
 
 STRANGER = rsa_key("another")
 
@@ -177,8 +175,7 @@ async def test_a_call_that_nobody_can_see_any_more_ends(
     stack: Stack, call: str, acs: Control, acs_itself: Acs
 ) -> None:
     connection = await connection_of(acs, call)
-    async with table(stack, CALLS) as rows:
-        await rows.delete_entity(call, RECORD_ROW)
+    await remove_rows(stack, call)
 
     reply = await acs_itself.tell(call, [event(connection, "PlayStarted")])
 

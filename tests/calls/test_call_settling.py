@@ -20,6 +20,7 @@ from shared.settings import load
 from shared.table_api import TableApi
 from shared.tables import CALLS, INTENTS, Table
 from shared.upstream.clients import Upstream
+from tests.calls.stored_calls import make_older
 from tests.calls.test_call_kills import callers, id_of
 from tests.calls.test_call_records import events
 from tests.calls.test_calls import has, is_connected, place, watched
@@ -27,7 +28,7 @@ from tests.support.control import Control
 from tests.support.kills import Step
 from tests.support.people import People
 from tests.support.stack import Host, Stack
-from tests.support.storage import KillEach, table
+from tests.support.storage import KillEach
 from tests.support.tidying import intents_of, make_due, tidy
 
 pytestmark = pytest.mark.emulators
@@ -232,10 +233,7 @@ async def test_tidy_of_another_host_settles_what_a_killed_one_was_placing(
     assert left >= {waiting["id"], made["id"]}  # until they have ended
     assert len((await acs.state())["calls"]) == before + 1
 
-    async with table(stack, CALLS) as rows:
-        record = await rows.get_entity(waiting["id"], "call")
-        record["createdAt"] -= timedelta(hours=1)
-        await rows.update_entity(record)
+    await make_older(stack, waiting["id"])
     await make_due(stack, PLACE)
     await tidy(client, stack, one_host)
 
