@@ -25,6 +25,7 @@ from tests.calls.test_calls import AUDIO, DONE_SECONDS, has, place
 from tests.privacy.test_erasure import rows_about
 from tests.support.control import Control
 from tests.support.costs import cost_table
+from tests.support.patience import or_more
 from tests.support.people import People, Person, coded
 from tests.support.stack import Host, Stack, StartHost
 from tests.support.storage import cost
@@ -65,8 +66,9 @@ async def test_a_caller_of_a_bot_is_greeted_presses_a_key_and_is_connected(
         "invite": "succeeded",
     }
     happened = kinds(ended)
-    for kind in ("CallConnected", "PlayCompleted", "RecognizeCompleted", "AddParticipantSucceeded"):
-        assert happened[kind] == 1, happened
+    assert happened["CallConnected"] == happened["AddParticipantSucceeded"] == 1, happened
+    assert happened["PlayCompleted"] == or_more(1), happened
+    assert happened["RecognizeCompleted"] == or_more(1), happened
     log = one_host.log.read_text()
     assert ringing["incomingCallContext"] not in log
 
@@ -80,7 +82,7 @@ async def test_a_key_that_is_not_on_the_menu_leads_to_the_menu_again(
 
     seen = await line.seen(has(2))
     assert pressed(seen) == [WRONG, HOURS, CAROL]
-    assert kinds(seen)["PlayCompleted"] == 2  # the greeting, and the opening hours
+    assert kinds(seen)["PlayCompleted"] == or_more(2)  # the greeting, and the opening hours
 
 
 async def test_a_bot_hangs_up_when_it_is_asked_to(
@@ -109,7 +111,7 @@ async def test_a_bot_hangs_up_on_a_caller_who_chooses_nothing(
 
     ended = await line.seen(has_ended)
     assert pressed(ended) == [*(presses[:3] or [None] * 3)]
-    assert kinds(ended)["PlayCompleted"] == 1
+    assert kinds(ended)["PlayCompleted"] == or_more(1)
 
 
 @pytest.mark.parametrize("answer", ["busy", "decline", "none", "unreachable"])
@@ -194,7 +196,7 @@ async def test_who_hangs_up_during_the_greeting_has_ended_the_call(
 
     await line.does(ringing, "hangUp", alice)
 
-    assert kinds(await line.seen(has_ended))["PlayCanceled"] == 1
+    assert kinds(await line.seen(has_ended))["PlayCanceled"] == or_more(1)
 
 
 async def test_a_greeting_may_be_audio_and_all_that_there_is(
