@@ -2,6 +2,7 @@
 are lost."""
 
 from contextlib import suppress
+from functools import partial
 from itertools import product
 
 import pytest
@@ -29,7 +30,7 @@ async def test_a_meeting_of_who_was_erased_meanwhile_goes_although_an_answer_is_
         service = world.meeting_service(lose_after=lost)
         request = service.meetings.schedule(world.caller(ANN), VISIT, PLAN, world.audience("space"))
 
-        late = await world.schedule.hold(request, step, lambda world=world: erase(world))
+        late = await world.schedule.hold(request, step, partial(erase, world))
 
         with suppress(Problem):
             late.result()

@@ -39,11 +39,13 @@ async def answered(calls: CallsCaller, receiver: Receiver, *presses: str | list[
 
 
 async def collected(
-    calls: CallsCaller, receiver: Receiver, connection: str, who: str, **more: object
+    calls: CallsCaller, receiver: Receiver, connection: str, who: str, context: str | None = None
 ) -> list[str]:
     """What somebody presses when two tones are collected from them."""
     receiver.events.clear()
-    answer = await calls.recognize(connection, who, dtmf={"maxTonesToCollect": 2}, **more)
+    answer = await calls.recognize(
+        connection, who, dtmf={"maxTonesToCollect": 2}, operationContext=context
+    )
     assert answer.status == 202, answer
     completed = await receiver.event("RecognizeCompleted")
     tones: list[str] = completed["data"]["dtmfResult"]["tones"]
@@ -103,8 +105,7 @@ async def test_a_caller_who_is_asked_the_same_again_presses_the_same_again(
     connection = await answered(calls, receiver, "1 2", "3 4")
 
     menus = [
-        await collected(calls, receiver, connection, PHONE, operationContext=context)
-        for context in ("a", "a", "b")
+        await collected(calls, receiver, connection, PHONE, context) for context in ("a", "a", "b")
     ]
 
     assert menus == [["one", "two"], ["one", "two"], ["three", "four"]]
