@@ -23,7 +23,7 @@ MANAGER = ["Calls.Manage"]
 PHONE = "+14255550123"
 AUDIO = "https://audio.example.com/hello.wav"
 # The longest that anything which comes by itself may take, on a busy machine too.
-DONE_SECONDS = 60.0
+DONE_SECONDS = 180.0 if patience.patient else 60.0
 # Seconds between two looks: soon at first, then seldom. A look takes 25 ms of CPU, which what is
 # looked for needs too.
 _LOOK_AGAIN, _LONGEST_PAUSE = 0.05, 0.2

@@ -6,6 +6,12 @@ from typing import Any, Self
 import aiohttp
 
 from devstack.acs_emulator.wire.limits import DOCUMENTED
+from tests.support import patience
+
+
+def _wait_ms() -> int:
+    """The longest until something is held. On a bad day one silent upstream takes ten seconds."""
+    return 60_000 if patience.patient else 20_000
 
 
 class Control:
@@ -98,7 +104,7 @@ class Control:
 
     async def events_held(self, number: int) -> None:
         """Return once ACS holds so many events about calls."""
-        wait = f"{self._base}/callbacks/wait?held={number}&timeoutMs=20000"
+        wait = f"{self._base}/callbacks/wait?held={number}&timeoutMs={_wait_ms()}"
         async with self._session.get(wait) as response:
             assert response.status == 200, await response.text()
 
@@ -118,7 +124,7 @@ class Control:
 
     async def held(self, fault: str, number: int = 1) -> None:
         """Return once so many requests are held by the fault."""
-        wait = f"{self._base}/faults/{fault}/wait?held={number}&timeoutMs=20000"
+        wait = f"{self._base}/faults/{fault}/wait?held={number}&timeoutMs={_wait_ms()}"
         async with self._session.get(wait) as response:
             assert response.status == 200, "nobody came to be held"
 
