@@ -15,6 +15,7 @@ from tests.bot_calls.incoming_fixtures import QUICK, alice, line
 from tests.calls.test_calls import DONE_SECONDS, MANAGER, has
 from tests.support.api import Reply, ask
 from tests.support.control import Control
+from tests.support.patience import or_more
 from tests.support.people import People, Person
 from tests.support.stack import Host, Issuer, Stack, StartHost
 from tests.support.table_proxy import TableProxy
@@ -276,7 +277,7 @@ async def test_a_caller_has_so_many_calls_to_bots_at_a_time(
     assert (bobs.json["results"], after.json["results"]) == (["answered"], ["answered"])
     assert await line.in_acs(calls[2]) == []
     requests = await line.asked() - before
-    assert (requests["answerCall"], requests["rejectCall"]) == (4, 1)
+    assert (requests["answerCall"], requests["rejectCall"]) == (or_more(4), or_more(1))
 
 
 async def test_a_slow_delivery_does_not_pass_the_limit(

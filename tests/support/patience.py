@@ -83,7 +83,7 @@ class _AtLeast(int):
 def or_more(number: int) -> int:
     """So many; on a bad day perhaps more. Of what a repetition makes again, as it is documented to:
     identities in ACS whose creation was answered to nobody, what is played, and waits for a
-    participant's keys; and of questions to ACS, which come again until they are answered.
+    participant's keys; and of questions to ACS and Graph, which come again until they are answered.
     """
     return _AtLeast(number) if patient else number
 
