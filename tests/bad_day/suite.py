@@ -35,6 +35,9 @@ TESTS: Mapping[str, str] = {
         "counts audit lines: none is written where storage lost the answer to the first request"
     ),
     "tests/identity/test_token_faults.py": "breaks what its hosts ask in ways of its own",
+    "tests/infra/test_hooks.py::test_after_deployment_event_grid_knows": (
+        "its hook asks thirty times without a pause, and what a probe says is kept for five seconds"
+    ),
     "tests/meetings/test_meeting_ids.py::test_an_id_follows_from_nothing": (
         "finds the intents that a request leaves to Tidy where it was answered 503"
     ),
