@@ -88,6 +88,7 @@ class CallParts(TeamsPhoneParts):
             self.identities,
             self._dialling,
             self._call_limit,
+            self.call_reconciling,
             self.settings.calls.caller_id,
             self.tokens.enrolled,
             intents=self.intents,

@@ -292,15 +292,16 @@ class CallAutomationApi:
             return None
         return str(properties.callback_url)
 
-    async def exists(self, connection_id: str) -> bool:
-        """Does ACS still have the call?"""
+    async def find(self, connection_id: str) -> EstablishedCall | None:
+        """The call as ACS has it; None if it has none. If we answered it, `own_id` is its caller's."""
         try:
-            await self._send(lambda: self._connection_client(connection_id).get_call_properties())
+            return await self._establish(
+                lambda: self._connection_client(connection_id).get_call_properties()
+            )
         except NotInAcs:
-            return False
+            return None
         except CallGone:
-            return True
-        return True
+            return EstablishedCall(connection_id, None, None)
 
     async def ask[T](self, request: "Callable[[CallAutomationClient], Awaitable[T]]") -> T:
         """Send any other request, with the same retries and errors."""
@@ -343,4 +344,6 @@ async def _errors_as_problems() -> AsyncIterator[None]:
 
 def _established_call(properties: Any, own_identifier: Any) -> EstablishedCall:
     own_id = None if own_identifier is None else own_identifier.raw_id
-    return EstablishedCall(properties.call_connection_id, properties.server_call_id, own_id)
+    is_connected = properties.call_connection_state == "connected"
+    server_call_id = properties.server_call_id
+    return EstablishedCall(properties.call_connection_id, server_call_id, own_id, is_connected)

@@ -76,11 +76,13 @@ class EstablishedCall:
         id: the callConnectionId.
         server_call_id: None if ACS does not give it yet.
         own_id: raw id of the service itself in the call; None if ACS does not give it.
+        is_connected: whether ACS says that somebody is in it.
     """
 
     id: str
     server_call_id: str | None
     own_id: str | None
+    is_connected: bool = False
 
     def bind(self, call: Call) -> Call:
         """The call after ACS's response. An event may have come before it: what that set stays.
@@ -96,6 +98,24 @@ class EstablishedCall:
             connection_id=self.id,
             server_call_id=call.server_call_id or self.server_call_id,
             own_id=self.own_id or call.own_id,
+        )
+
+    def complete(self, call: Call) -> Call:
+        """The call with what a look at ACS shows and its record lacks, because an answer or an
+        event was lost.
+
+        The record of a call to a bot always has the bot's id; here ACS names the caller of it.
+        """
+        if call.connection_id != self.id or not call.is_ongoing:
+            return call
+        state = CallState.CONNECTED if self.is_connected else CallState.CONNECTING
+        return replace(
+            call,
+            state=max(call.state, state, key=lambda one: one.rank),
+            # An event that comes after all has the true time, which is earlier.
+            connected_at=call.connected_at or (call.reconciled_at if self.is_connected else None),
+            server_call_id=call.server_call_id or self.server_call_id,
+            own_id=call.own_id or (self.own_id if call.bot_state is None else None),
         )
 
 

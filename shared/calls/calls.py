@@ -221,6 +221,7 @@ class Calls:
                 foreign = refused
         if not applied:
             raise foreign or NotFound(_NO_CALL)
+        await self._reconciling.complete_if_due(applied[-1].call)
         return AppliedEvents(applied[-1].call, any(one.has_new_events for one in applied))
 
     async def erase(self, principal: Principal) -> None:

@@ -122,7 +122,7 @@ class CallChecks:
         if not call.is_ongoing or call.connection_id is None or is_young:
             return False
         try:
-            return not await self._acs.exists(call.connection_id)
+            return await self._acs.find(call.connection_id) is None
         except CallRefused:  # ACS does not say
             return False
 

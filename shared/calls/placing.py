@@ -16,7 +16,7 @@ from shared.calls.calls import Calls, CallView
 from shared.calls.dialling import Dialling, Source, Target
 from shared.calls.limits import CallLimit
 from shared.calls.participants import Participant
-from shared.calls.reconciling import FIRST_LOOK
+from shared.calls.reconciling import FIRST_LOOK, CallReconciling
 from shared.calls.records import CallRecords
 from shared.calls.rows import REPEATABLE, TOO_OLD, Call, CallState
 from shared.calls.settling import PLACE
@@ -98,6 +98,7 @@ class CallPlacing:
         identities: Identities,
         dialling: Dialling,
         limit: CallLimit,
+        reconciling: CallReconciling,
         caller_id: str,
         ensure_identity: Callable[[Caller], Awaitable[object]],
         *,
@@ -115,6 +116,7 @@ class CallPlacing:
         self._identities = identities
         self._dialling = dialling
         self._limit = limit
+        self._reconciling = reconciling
         self._caller_id = caller_id
         self._ensure_identity = ensure_identity
         self._intents = intents
@@ -177,7 +179,9 @@ class CallPlacing:
         begun = [intent for intent in begun if intent.subject == call.call_id]
         await self._end(needless)
         if call.state is not CallState.PLACING and not self._is_missed(call):
-            view = CallView(await self._with_own_id(creator, call))
+            # If the answer to the request that placed it was lost, only ACS knows who the service is
+            # in the call, who would be shown as a participant.
+            view = CallView(await self._reconciling.complete_if_possible(call))
         else:
             is_new = bool(begun)
             if not is_new:
@@ -253,18 +257,6 @@ class CallPlacing:
         if is_first:
             audit.record("call-placed", creator, creator, call=call.call_id)
         return bound
-
-    async def _with_own_id(self, creator: Principal, call: Call) -> Call:
-        """Ask ACS once more if its answer was lost: only that says who the service is in the call.
-        A repetition gets the same answer; without it, the service would be shown as a participant.
-        If ACS does not answer now, the call goes on all the same."""
-        if call.own_id is not None or not call.is_ongoing or not self._is_repeatable(call):
-            return call
-        try:
-            connection = await self._request(call)
-            return await self._bind(creator, call, connection)
-        except (CallRefused, CallGone, NotFound, Unavailable, Throttled):
-            return call
 
     async def _connect(self, call: Call) -> EstablishedCall:
         """Ask ACS to make the call.

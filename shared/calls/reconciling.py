@@ -1,4 +1,5 @@
-"""Reconciling the record of a call with ACS: if its last event was lost, only ACS knows the end.
+"""Reconciling the record of a call with ACS: what an answer or an event said that was lost, only ACS
+knows. It is who the service is in the call, whether somebody is in it, and that it has ended.
 
 ACS is asked for the call itself, and only a 404 of that means that it has ended: an action may also
 be refused because somebody is not in the call, or because the call is not connected yet.
@@ -14,6 +15,7 @@ from http import HTTPStatus
 from typing import Protocol
 
 from shared.calls import reasons
+from shared.calls.acs_types import EstablishedCall
 from shared.calls.reasons import Reason
 from shared.calls.records import CallRecords
 from shared.calls.rows import Call, CallState, LoggedEvent
@@ -33,6 +35,9 @@ _MOST_OF_A_RUN, _RUN = 50, timedelta(minutes=4)
 # How often a claim is tried if events change the record meanwhile; they show that the call is
 # ongoing.
 _TRIES = 3
+# Requests that place calls have ended by then, or their time is over: `UPSTREAM_TIMEOUT_SECONDS` is
+# 10 unless it is set. Asking earlier does no harm, and is mostly needless.
+_PLACED = timedelta(seconds=15)
 # While events come, the record is up to date.
 _QUIET = timedelta(seconds=10)
 # A request that reads a call gets it as recorded if ACS does not answer in so many seconds.
@@ -46,11 +51,11 @@ type Reconcile = Callable[[Call], Awaitable[Call]]
 class Acs(Protocol):
     """The method of `CallAutomationApi` that is used here."""
 
-    async def exists(self, connection_id: str) -> bool: ...
+    async def find(self, connection_id: str) -> EstablishedCall | None: ...
 
 
 class CallReconciling:
-    """Asks ACS whether calls go on, and records those that have ended."""
+    """Asks ACS whether calls go on, and records those that have ended, and what was missed."""
 
     def __init__(
         self,
@@ -73,30 +78,48 @@ class CallReconciling:
         claimed = await self._claim(call)
         if claimed is None:
             return await self._records.find(call.call_id) or call
+        return await self._ask(claimed)
+
+    async def _ask(self, call: Call) -> Call:
+        """Ask ACS about a call, and record what it says. Raises as `reconcile`."""
+        if call.connection_id is None:
+            return call
         try:
-            exists = claimed.connection_id is None or await self._acs.exists(claimed.connection_id)
+            found = await self._acs.find(call.connection_id)
         except CallRefused:  # ACS does not say, so it may exist
-            return claimed
-        if exists:
-            return claimed
-        logger.info("a call had ended, and its last event is lost")
-        return await self._records.change(call.call_id, self._ended) or claimed
+            return call
+        if found is None and self._now() - call.created_at < _MINUTE:
+            return call
+        if found is None:
+            logger.info("a call had ended, and its last event is lost")
+            return await self._records.change(call.call_id, self._ended) or call
+        if found.complete(call) == call:
+            return call
+        return await self._records.change(call.call_id, found.complete) or call
 
     async def reconcile_if_possible(self, call: Call) -> Call:
         """The same; if ACS or storage fails, or is slow, the call as it was."""
-        with contextlib.suppress(Unavailable, Throttled, Conflict, TimeoutError):
-            async with asyncio.timeout(_READING_SECONDS):
-                return await self.reconcile(call)
+        return await _in_time(self.reconcile, call)
+
+    async def complete_if_possible(self, call: Call) -> Call:
+        """The call with what the answer of ACS said that placed it, if that was lost; ACS is asked
+        at once. If ACS or storage fails, or is slow, the call as it was."""
+        return await _in_time(self._ask, call) if lacks_own_id(call) else call
+
+    async def complete_if_due(self, call: Call) -> Call:
+        """The same as the request that placed it would have recorded by now; asked once a minute."""
+        if lacks_own_id(call) and self._is_due(call):
+            return await self.reconcile_if_possible(call)
         return call
 
     async def reconcile_if_quiet(self, call: Call, events: Sequence[LoggedEvent]) -> Call:
-        """The same, unless events still come.
+        """The same, unless events still come and nothing is missed.
 
         Args:
             events: those of the call.
         """
         last = max((event.at for event in events), default=call.created_at)
-        if self._now() - last < _QUIET:
+        if self._now() - last < _QUIET and not lacks_own_id(call):
             return call
         return await self.reconcile_if_possible(call)
 
@@ -135,7 +158,8 @@ class CallReconciling:
     def _is_due(self, found: Call) -> bool:
         """May ACS be asked about it now?"""
         last = found.reconciled_at or found.created_at
-        return found.is_ongoing and self._now() - last >= _MINUTE
+        is_early = found.reconciled_at is None and lacks_own_id(found)
+        return found.is_ongoing and self._now() - last >= (_PLACED if is_early else _MINUTE)
 
     async def _claim(self, call: Call) -> Call | None:
         """Record that ACS is asked now, so that no other host asks; None if it is not time."""
@@ -156,3 +180,19 @@ class CallReconciling:
             return found
         at = self._now()
         return replace(found, state=CallState.DISCONNECTED, ended_at=at, reason=_ENDED)
+
+
+def lacks_own_id(call: Call) -> bool:
+    """Did nobody hear ACS's answer to the request that placed this call, which goes on? Only that,
+    or a look at it, says who the service is among the participants.
+
+    ACS does not say it of a group call that the service has joined.
+    """
+    return call.is_ongoing and call.own_id is None and call.group_id is None
+
+
+async def _in_time(ask: Reconcile, call: Call) -> Call:
+    with contextlib.suppress(Unavailable, Throttled, Conflict, TimeoutError):
+        async with asyncio.timeout(_READING_SECONDS):
+            return await ask(call)
+    return call

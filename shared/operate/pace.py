@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol, override
 
+from shared.calls.acs_types import EstablishedCall
 from shared.stored_rows import Row
 from shared.table_api import Continuation, Parameter, TableApi
 from shared.upstream.clients import Upstream
@@ -62,7 +63,7 @@ class PacedTableApi(TableApi):
 
 
 class _CallAutomation(Protocol):
-    async def exists(self, connection_id: str) -> bool: ...
+    async def find(self, connection_id: str) -> EstablishedCall | None: ...
 
 
 class PacedCalls:
@@ -72,9 +73,9 @@ class PacedCalls:
         self._acs = acs
         self._pace = pace
 
-    async def exists(self, connection_id: str) -> bool:
+    async def find(self, connection_id: str) -> EstablishedCall | None:
         await self._pace.turn()
-        return await self._acs.exists(connection_id)
+        return await self._acs.find(connection_id)
 
 
 class _Identities(Protocol):

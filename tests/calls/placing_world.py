@@ -67,11 +67,14 @@ class FakeAcs:
         made: the ids of its calls, which are those of ours.
         ended: those of them that go on no more.
         failing: what happens to calls of a number: "lost" (made, and the answer is lost), or
-            "refused"; to a repetition the same.
+            "refused"; to a repetition the same. "changed": a repetition is refused, as it is not
+            the same request any more.
         rung: whom it was asked to invite, and shown: with which caller id.
         asked: each request for a call: its Repeatability-Request-ID, the targets, the caller id,
             and the account that calls.
         own_id: how it lists the service.
+        is_silent: whether it does not say what it knows of calls.
+        looks: how often it was asked for a call.
         hung_up: how many calls it was asked to end.
     """
 
@@ -82,6 +85,8 @@ class FakeAcs:
     shown: list[str | None] = field(default_factory=list)
     asked: list[tuple[str, tuple[str, ...], str | None, str | None]] = field(default_factory=list)
     own_id: str | None = "8:acs:service"
+    is_silent: bool = False
+    looks: int = 0
     hung_up: int = 0
 
     @property
@@ -96,7 +101,7 @@ class FakeAcs:
     ) -> EstablishedCall:  # fmt: skip
         self.asked.append((repeatability.id, tuple(targets), caller_id, account))
         fails = self.failing.get(targets[0], "")
-        if fails == "refused" and repeatability.id not in self.made:
+        if fails == ("changed" if repeatability.id in self.made else "refused"):
             raise CallRefused
         self.made.setdefault(repeatability.id, url.rpartition("/")[2])
         if fails == "lost":
@@ -113,8 +118,13 @@ class FakeAcs:
         self.hung_up += 1
         return True
 
-    async def exists(self, connection_id: str) -> bool:
-        return True
+    async def find(self, connection_id: str) -> EstablishedCall | None:
+        self.looks += 1
+        if self.is_silent:
+            raise CommunicationUnavailable
+        if not self.going_on:
+            return None
+        return EstablishedCall(connection_id, "server", self.own_id, is_connected=True)
 
 
 @dataclass
@@ -136,6 +146,7 @@ class Host:
     limit: CallLimit
     intents: Intents
     settling: CallSettling
+    reconciling: CallReconciling
 
 
 class World:
@@ -213,8 +224,8 @@ class World:
             pass
 
         placing = CallPlacing(
-            calls, records, acs, identities, dialling, limit, SETTINGS.caller_id, is_enrolled,
-            intents=intents, now=self.clock,
+            calls, records, acs, identities, dialling, limit, reconciling, SETTINGS.caller_id,
+            is_enrolled, intents=intents, now=self.clock,
         )  # fmt: skip
         actions = CallActions(calls, acs, dialling, reconciling, limit, self.clock)
         erased = ErasedCalls(records, identities, calls.end_erased)
@@ -222,7 +233,7 @@ class World:
             records, intents, self.clock,
             reconciling=reconciling, discard_if_erased=erased.discard_if_erased,
         )  # fmt: skip
-        return Host(placing, actions, calls, records, limit, intents, settling)
+        return Host(placing, actions, calls, records, limit, intents, settling, reconciling)
 
     async def place(self, host: Host, key: str, targets: int = 1) -> Call:
         numbers = [Target(phone_number=number_of(key, n)) for n in range(targets)]

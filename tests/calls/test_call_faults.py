@@ -51,7 +51,8 @@ async def test_what_acs_did_not_answer_is_one_call_when_the_key_comes_again(
     placed = await place(manager, {"phoneNumber": PHONE}, key="again")
 
     assert placed.status == 201
-    await watched(manager, placed.json["id"], is_connected)
+    # Nor is the service itself shown as a participant.
+    await watched(manager, placed.json["id"], lambda now: is_connected(now) and has(1)(now))
     assert len((await acs.state())["calls"]) == before + 1
 
 

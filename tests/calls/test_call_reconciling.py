@@ -9,6 +9,7 @@ from datetime import timedelta
 import aiohttp
 import pytest
 
+from shared.calls.acs_types import EstablishedCall
 from shared.calls.bot_state import BotCallState
 from shared.calls.reconciling import FIRST_LOOK, CallReconciling
 from shared.calls.records import CallRecords
@@ -41,12 +42,12 @@ class FakeAcs:
     failure: Exception | None = None
     asked: list[str] = field(default_factory=list)
 
-    async def exists(self, connection_id: str) -> bool:
+    async def find(self, connection_id: str) -> EstablishedCall | None:
         self.asked.append(connection_id)
         await asyncio.sleep(0)
         if self.failure is not None:
             raise self.failure
-        return self.has_call
+        return EstablishedCall(connection_id, None, None) if self.has_call else None
 
 
 @pytest.fixture
@@ -72,7 +73,8 @@ async def settling(
 
 async def connected(records: CallRecords, alice: Principal) -> Call:
     call = await records.begin(alice, "key", "wish")
-    await records.change(call.call_id, lambda found: replace(found, targets=("8:acs:bob",)))
+    answered = {"targets": ("8:acs:bob",), "own_id": "8:acs:service"}
+    await records.change(call.call_id, lambda found: replace(found, **answered))
     await records.apply(call, events("CallConnected")[0])
     found = await records.find(call.call_id)
     assert found is not None

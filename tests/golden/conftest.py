@@ -7,6 +7,7 @@ import pytest
 
 from devstack.well_known import ACS_ACCESS_KEY
 from shared.app import App
+from shared.calls.acs_types import EstablishedCall
 from shared.calls.reconciling import CallReconciling
 from shared.principals import Principal
 from tests.golden.client import Client
@@ -24,7 +25,7 @@ type Changing = Callable[..., GoldenTables]
 class NoAcs:
     """It is never asked."""
 
-    async def exists(self, connection_id: str) -> bool:
+    async def find(self, connection_id: str) -> EstablishedCall | None:
         raise AssertionError(f"{connection_id} is asked for")
 
 

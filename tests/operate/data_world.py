@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 
 from devstack.well_known import ACS_RESOURCE_ID
+from shared.calls.acs_types import EstablishedCall
 from shared.checking import Rule
 from shared.operate.data_check import DataCheck, Report
 from shared.operate.data_parts import Deployment, rules_of
@@ -29,8 +30,9 @@ class BooksOfAcs:
         self.ended: set[str] = set()
         self.deleted: list[str] = []
 
-    async def exists(self, connection_id: str) -> bool:
-        return connection_id not in self.ended
+    async def find(self, connection_id: str) -> EstablishedCall | None:
+        has_ended = connection_id in self.ended
+        return None if has_ended else EstablishedCall(connection_id, None, None)
 
     async def delete_user(self, user_id: str) -> None:
         self.deleted.append(user_id)
