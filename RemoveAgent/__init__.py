@@ -18,7 +18,7 @@ async def main(req: func.HttpRequest, context: func.Context) -> func.HttpRespons
 
 
 async def remove_agent(request: Request[Query, Body]) -> None:
-    await request.app.agents.remove(request.caller, request.find_route_id("objectId"))
+    await request.app.agents.remove(request.caller, request.route_id("objectId"))
 
 
 OPERATION = Operation(

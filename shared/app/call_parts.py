@@ -88,9 +88,9 @@ class CallParts(TeamsPhoneParts):
             self.identities,
             self._dialling,
             self._call_limit,
-            self.call_reconciling,
             self.settings.calls.caller_id,
             self.tokens.enrolled,
+            reconciling=self.call_reconciling,
             intents=self.intents,
             now=self._now,
         )

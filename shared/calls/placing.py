@@ -31,11 +31,10 @@ from shared.problems import (
     Conflict,
     NotConfigured,
     NotFound,
-    Throttled,
     Unauthenticated,
 )
 from shared.tables import Row, Value
-from shared.unavailable import StorageUnavailable, Unavailable
+from shared.unavailable import StorageUnavailable
 
 
 @dataclass(frozen=True)
@@ -98,10 +97,10 @@ class CallPlacing:
         identities: Identities,
         dialling: Dialling,
         limit: CallLimit,
-        reconciling: CallReconciling,
         caller_id: str,
         ensure_identity: Callable[[Caller], Awaitable[object]],
         *,
+        reconciling: CallReconciling,
         intents: Intents,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -179,8 +178,8 @@ class CallPlacing:
         begun = [intent for intent in begun if intent.subject == call.call_id]
         await self._end(needless)
         if call.state is not CallState.PLACING and not self._is_missed(call):
-            # If the answer to the request that placed it was lost, only ACS knows who the service is
-            # in the call, who would be shown as a participant.
+            # If the answer to the request that placed it was lost, only ACS knows who the service
+            # is in the call; else it would be shown as a participant.
             view = CallView(await self._reconciling.complete_if_possible(call))
         else:
             is_new = bool(begun)

@@ -127,19 +127,18 @@ class Agents:
         audit.record("agent-added", caller.principal, _principal(agent))
         return Agent.of(added.now), adding.written
 
-    async def remove(self, caller: Caller, object_id: str | None) -> None:
+    async def remove(self, caller: Caller, object_id: str) -> None:
         """Remove an agent from the caller's realm, in each tenant. It is no error if there is none.
 
         ACS serves them on while another realm has them.
 
         Raises:
-            Throttled: as for `add`.
+            InvalidRequest, Throttled: as for `add`.
         """
         await self._identities.admit(caller)
         self._changes.spend(caller.principal)
-        if object_id is None or not is_guid(object_id):
-            return
-        partition, prefix = agents_key(caller.principal.realm), object_prefix(object_id.lower())
+        partition = agents_key(caller.principal.realm)
+        prefix = object_prefix(_object_id(object_id))
         span = {"first": prefix, "behind": f"{prefix}~"}
         for row in await self._table.list_for(
             partition, "RowKey ge @first and RowKey lt @behind", span

@@ -101,12 +101,11 @@ def internal_errors(logs: Iterable[Path]) -> list[str]:
 
 async def calls_that_go_on(cast: Cast) -> list[dict[str, Any]]:
     """In ACS, of those that these hosts have placed or answered: all journeys have hung up."""
-    own = tuple(f":{host.port}/" for host in cast.hosts.all)
     return [
         call
         for call in await cast.acs.calls()
         if call["callConnectionState"] != "disconnected"
-        and any(port in call["callbackUri"] for port in own)
+        and call["callbackUri"].startswith(f"{cast.address}/")
     ]
 
 

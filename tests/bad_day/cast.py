@@ -20,6 +20,7 @@ class Cast:
     Attributes:
         acs, graph: to look at, past all faults.
         chance: from which all follows that is not said.
+        address: where ACS and Event Grid reach the hosts.
         meetings: the ids of all that were scheduled.
     """
 
@@ -29,6 +30,7 @@ class Cast:
     acs: Control
     graph: Control
     chance: random.Random
+    address: str
     meetings: set[str] = field(default_factory=set)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 

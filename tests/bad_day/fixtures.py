@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator, Iterator
 import aiohttp
 import pytest
 
+from tests.bad_day.balancer import balanced
 from tests.bad_day.cast import Cast
 from tests.bad_day.patience import Hosts
-from tests.bot_calls.incoming import subscribe
+from tests.bot_calls.incoming import PROOF
 from tests.bot_calls.incoming_fixtures import QUICK
 from tests.support.control import Control
 from tests.support.own_tables import own_tables
+from tests.support.ports import free_port
 from tests.support.stack import Stack, StartHost
 from tests.support.table_proxy import TableProxy
 
@@ -53,16 +55,21 @@ async def cast(
     client: aiohttp.ClientSession,
     chance: random.Random,
 ) -> AsyncIterator[Cast]:
-    """Two hosts on which nothing fails yet. Event Grid tells the first one of calls that ring."""
-    tables = failing_tables.connection_string
-    both = await asyncio.gather(*(start_host(TABLES_CONNECTION_STRING=tables) for _ in range(2)))
-    acs = upstreams["acs"]
+    """Two hosts behind one address, on which nothing fails yet."""
+    port, acs = free_port(), upstreams["acs"]
+    address = f"http://127.0.0.1:{port}"
+    settings = {
+        "TABLES_CONNECTION_STRING": failing_tables.connection_string,
+        "CALLBACK_BASE_URL": address,
+    }
+    both = await asyncio.gather(*(start_host(**settings) for _ in range(2)))
     await acs.put("farEnds", QUICK)
     # Whatever is told is told twice, and in any order.
     told = {"order": "shuffled", "repeat": 2, "seed": chance.getrandbits(32)}
     await acs.put("callbacks", told)
     # Event Grid's pauses, ten times as fast: a call rings for 30 seconds.
-    await subscribe(acs, both[0], retryMs=1000, attempts=6, repeat=2)
-    hosts = Hosts(both, chance)
-    yield Cast(own_stack, client, hosts, acs, upstreams["graph"], chance)
-    await acs.unsubscribe()
+    grid = {"headers": PROOF, "retryMs": 1000, "attempts": 6, "repeat": 2}
+    async with balanced(both, port, random.Random(chance.getrandbits(32))):
+        await acs.put("eventSubscription", {"url": f"{address}/api/incomingCalls", **grid})
+        yield Cast(own_stack, client, Hosts(both, chance), acs, upstreams["graph"], chance, address)
+        await acs.unsubscribe()

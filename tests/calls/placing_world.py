@@ -224,8 +224,8 @@ class World:
             pass
 
         placing = CallPlacing(
-            calls, records, acs, identities, dialling, limit, reconciling, SETTINGS.caller_id,
-            is_enrolled, intents=intents, now=self.clock,
+            calls, records, acs, identities, dialling, limit, SETTINGS.caller_id, is_enrolled,
+            reconciling=reconciling, intents=intents, now=self.clock,
         )  # fmt: skip
         actions = CallActions(calls, acs, dialling, reconciling, limit, self.clock)
         erased = ErasedCalls(records, identities, calls.end_erased)

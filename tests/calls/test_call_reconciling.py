@@ -73,8 +73,11 @@ async def settling(
 
 async def connected(records: CallRecords, alice: Principal) -> Call:
     call = await records.begin(alice, "key", "wish")
-    answered = {"targets": ("8:acs:bob",), "own_id": "8:acs:service"}
-    await records.change(call.call_id, lambda found: replace(found, **answered))
+
+    def asked_and_answered(found: Call) -> Call:
+        return replace(found, targets=("8:acs:bob",), own_id="8:acs:service")
+
+    await records.change(call.call_id, asked_and_answered)
     await records.apply(call, events("CallConnected")[0])
     found = await records.find(call.call_id)
     assert found is not None
