@@ -26,7 +26,7 @@ from shared.calls import reasons
 from shared.calls.acs import CallGone
 from shared.calls.acs_types import PlaySource, RepeatabilityHeaders, ToneRecognition
 from shared.calls.bot_state import BotCallState, BotTurn, Step
-from shared.calls.calls import AppliedEvents
+from shared.calls.events import AppliedEvents
 from shared.calls.reconciling import Reconcile
 from shared.calls.records import CallRecords
 from shared.calls.rows import Action, Call, CallState

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from shared import audit
 from shared.bot_calls.event_grid import GridEvent, IncomingCallResult, RingingCall
 from shared.bot_calls.places import Places, RecordedCall
 from shared.bot_calls.routing import Route, Routing
@@ -19,6 +18,7 @@ from shared.calls import reasons
 from shared.calls.acs import CallAutomationApi, CallGone
 from shared.calls.acs_types import RepeatabilityHeaders
 from shared.calls.bot_state import BotCallState
+from shared.calls.call_audit import note_answered
 from shared.calls.calls import Calls
 from shared.calls.limits import CallLimit
 from shared.calls.reasons import Reason
@@ -30,7 +30,6 @@ from shared.calls.settling import PLACE
 from shared.intents import Intent, Intents
 from shared.keys import key
 from shared.limits import Budget
-from shared.principals import Kind
 from shared.problems import CallRefused, NotConfigured, NotFound, Problem, Throttled
 
 logger = logging.getLogger(__name__)
@@ -235,13 +234,14 @@ class IncomingCalls:
         except (CallGone, CallRefused) as refused:
             reason = _NOT_RINGING if isinstance(refused, CallGone) else _REFUSED
             return await self._record_missed(call, reason)
-        # The key of a phone number is not logged: somebody could try all numbers to find it.
-        is_outsider = route.caller.kind is Kind.OUTSIDER
-        who = route.bot if is_outsider else route.caller
-        audit.record("call-answered", who, route.bot, call=call.call_id)
+
+        def note() -> None:
+            note_answered(call.call_id, route.bot, route.caller)
+
         try:
-            await self._calls.bind(call, connection)
+            await self._calls.bind(call, connection, note)
         except NotFound:
+            note()
             await self._hang_up(connection.id)
             raise
         return IncomingCallResult.ANSWERED

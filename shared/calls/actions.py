@@ -76,10 +76,13 @@ class CallActions:
         requested = self._action(INVITE, id_, invitee.name or raw_id)
         if id_ not in call.actions:
             await self._count_leg(caller, id_)
-        action = await self._record(call, requested, earlier)
-        if action == requested and not invitee.name:  # a phone: it costs, and is no repetition
+
+        def note(_: Call) -> None:
             who = caller.principal
             audit.record("number-invited", who, who, call=call_id, invitation=id_)
+
+        # A phone costs.
+        action = await self._record(call, requested, earlier, None if invitee.name else note)
         if action.state is not ActionState.REQUESTED:
             return action
         if self._now() - action.asked_at >= REPEATABLE:
@@ -169,11 +172,18 @@ class CallActions:
     def _action(self, kind: str, id_: str, whom: str) -> Action:
         return Action(id=id_, kind=kind, fingerprint=key("wish", kind, whom), asked_at=self._now())
 
-    async def _record(self, call: Call, action: Action, earlier_fingerprint: str = "") -> Action:
+    async def _record(
+        self,
+        call: Call,
+        action: Action,
+        earlier_fingerprint: str = "",
+        note: Callable[[Call], None] | None = None,
+    ) -> Action:
         """Record an action before ACS is asked.
 
         Args:
             earlier_fingerprint: what an earlier version has stored for the same request.
+            note: writes the audit line of a new action.
 
         Returns:
             The recorded action: that of an earlier request if its id came before.
@@ -190,7 +200,7 @@ class CallActions:
                 raise TooManyActions
             return with_room.with_action(action)
 
-        recorded = (await self._calls.change(call, add_action)).actions[action.id]
+        recorded = (await self._calls.change(call, add_action, note)).actions[action.id]
         if recorded.fingerprint not in (action.fingerprint, earlier_fingerprint):
             raise KeyReused
         return recorded

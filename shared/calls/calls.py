@@ -13,7 +13,9 @@ from urllib.parse import urlsplit
 from shared.auth.roles import CALLS_MANAGE, CALLS_RECORD
 from shared.calls.acs import CallAutomationApi
 from shared.calls.acs_types import EstablishedCall
-from shared.calls.events import RECORDING_STATE, CallEvent, apply_event
+from shared.calls.call_audit import note_established
+from shared.calls.events import RECORDING_STATE, AppliedEvents, CallEvent, apply_event
+from shared.calls.export import exported
 from shared.calls.live_calls import Counted
 from shared.calls.participants import Participant
 from shared.calls.reconciling import CallReconciling
@@ -58,19 +60,6 @@ class CallView:
     def id_of(self, raw_id: str | None) -> str | None:
         """The id of a participant of the realm, as its issuer or operator names it."""
         return self.names.get(raw_id or "", "").partition(":")[2] or None
-
-
-@dataclass(frozen=True)
-class AppliedEvents:
-    """The result of a callback.
-
-    Attributes:
-        call: the call before the last of the events was applied.
-        has_new_events: whether any of the events came for the first time.
-    """
-
-    call: Call
-    has_new_events: bool
 
 
 class Calls:
@@ -212,6 +201,8 @@ class Calls:
         applied, foreign = list[AppliedEvents](), None
         for event in events:
             call = await self._call_of(call_id, event)
+            if call.connection_id is None and event.kind != RECORDING_STATE:
+                await note_established(call, self._identities)
             try:
                 applied.append(AppliedEvents(call, await self._records.apply(call, event)))
                 await self._end_intents_if_ended(call, apply_event(call, event))
@@ -248,7 +239,7 @@ class Calls:
 
     async def export(self, principal: Principal) -> list[dict[str, Any]]:
         """The calls that a person placed, and those that they made to bots."""
-        return await self._records.export(principal)
+        return exported(await self._records.all_of(principal))
 
     async def find_for(self, caller: Caller, call_id: str) -> Call:
         """A call that the caller placed, or that the caller may see as a manager of its realm.
@@ -286,28 +277,31 @@ class Calls:
             raise NotFound(_NO_CALL)
         return call
 
-    async def bind(self, call: Call, connection: EstablishedCall) -> tuple[Call, bool]:
+    async def bind(self, call: Call, connection: EstablishedCall, note: Callable[[], None]) -> Call:
         """Record ACS's answer to a request to make or answer a call.
 
         ACS may have forgotten an earlier request for the same, and have made a second call. The
         record keeps the first, and the second is ended: nobody could steer it.
 
-        Returns:
-            The call, and whether this request was the first to record an answer.
+        Args:
+            note: writes the audit line of the call. An event that has come before has written it.
 
         Raises:
             NotFound: the record was removed.
         """
-        bound, is_first = await self._records.change_once(call.call_id, connection.bind)
-        if bound is None:
-            raise NotFound(_NO_CALL)
+
+        def note_first(found: Call) -> None:
+            if found.connection_id is None:
+                note()
+
+        bound = await self.change(call, connection.bind, note_first)
         if bound.connection_id != connection.id:
             logger.warning("ACS has made a second call for one request, which is ended")
             try:
                 await self._acs.hang_up(connection.id)
             except Problem as failed:  # its next event ends it
                 logger.warning("a second call of ACS's is not ended yet: %s", failed.code)
-        return bound, is_first
+        return bound
 
     async def _end_if_ours(self, call_id: str, connection_id: str) -> None:
         """End a call of ACS's to which no record is bound, but only if ACS confirms that its events
@@ -334,13 +328,22 @@ class Calls:
         """Where ACS sends the events of a call."""
         return f"{self._settings.callback_base}/api/callEvents/{call_id}"
 
-    async def change(self, call: Call, change: Callable[[Call], Call]) -> Call:
-        """Change the record of a call, by a function that may run several times.
+    async def change(
+        self,
+        call: Call,
+        change: Callable[[Call], Call],
+        note: Callable[[Call], None] | None = None,
+    ) -> Call:
+        """Change the record of a call, by a function that may run several times; `note` as for
+        `CallRecords.change_noted`.
 
         Raises:
             NotFound: the record was removed.
         """
-        changed = await self._records.change(call.call_id, change)
+        if note is None:
+            changed = await self._records.change(call.call_id, change)
+        else:
+            changed = await self._records.change_noted(call.call_id, change, note)
         if changed is None:
             raise NotFound(_NO_CALL)
         return changed

@@ -112,6 +112,19 @@ class CallEvent(EventPart):
         return self.type.removeprefix(_TYPE_PREFIX)
 
 
+@dataclass(frozen=True)
+class AppliedEvents:
+    """The result of a callback.
+
+    Attributes:
+        call: the call before the last of the events was applied.
+        has_new_events: whether any of the events came for the first time.
+    """
+
+    call: Call
+    has_new_events: bool
+
+
 type CallEvents = Annotated[list[CallEvent], Field(min_length=1, max_length=100)]
 
 # ACS sends one event in each request, in an array (reference D.3).

@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from shared import audit
 from shared.calls.acs import CallAutomationApi, CallGone
 from shared.calls.acs_types import EstablishedCall, RepeatabilityHeaders
+from shared.calls.call_audit import note_placed
 from shared.calls.calls import Calls, CallView
 from shared.calls.dialling import Dialling, Source, Target
 from shared.calls.limits import CallLimit
@@ -231,10 +231,12 @@ class CallPlacing:
         try:
             # Record the connection first, then look for an erasure: either the erasure sees the
             # connection and ends the call, or we see the erasure.
-            call = await self._bind(creator, call, connection)
+            call = await self._calls.bind(
+                call, connection, lambda: note_placed(call.call_id, creator)
+            )
             await self._identities.admit(caller)
         except (NotFound, Unauthenticated, BeingErased):
-            audit.record("call-placed", creator, creator, call=call.call_id)
+            note_placed(call.call_id, creator)
             await self._acs.hang_up(connection.id)
             await self._records.discard(call)
             await self._end(begun)
@@ -249,13 +251,6 @@ class CallPlacing:
     def _is_missed(self, call: Call) -> bool:
         """Was it recorded as missed because ACS had not confirmed it, and may be asked again?"""
         return call.is_refused and call.connection_id is None and self._is_repeatable(call)
-
-    async def _bind(self, creator: Principal, call: Call, connection: EstablishedCall) -> Call:
-        """Record ACS's answer. The first request that does so writes the audit line of the call."""
-        bound, is_first = await self._calls.bind(call, connection)
-        if is_first:
-            audit.record("call-placed", creator, creator, call=call.call_id)
-        return bound
 
     async def _connect(self, call: Call) -> EstablishedCall:
         """Ask ACS to make the call.

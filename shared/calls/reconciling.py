@@ -1,5 +1,5 @@
-"""Reconciling the record of a call with ACS: what an answer or an event said that was lost, only ACS
-knows. It is who the service is in the call, whether somebody is in it, and that it has ended.
+"""Reconciling the record of a call with ACS: what a lost answer or event said, only ACS knows. It
+says who the service is in the call, that somebody is in it, and that it has ended.
 
 ACS is asked for the call itself, and only a 404 of that means that it has ended: an action may also
 be refused because somebody is not in the call, or because the call is not connected yet.
@@ -107,7 +107,8 @@ class CallReconciling:
         return await _in_time(self._ask, call) if lacks_own_id(call) else call
 
     async def complete_if_due(self, call: Call) -> Call:
-        """The same as the request that placed it would have recorded by now; asked once a minute."""
+        """The same if the request that placed it should have recorded the answer by now; once a
+        minute at most."""
         if lacks_own_id(call) and self._is_due(call):
             return await self.reconcile_if_possible(call)
         return call

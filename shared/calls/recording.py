@@ -12,7 +12,8 @@ from http import HTTPStatus
 
 from shared import audit
 from shared.calls import reasons
-from shared.calls.calls import AppliedEvents, Calls
+from shared.calls.calls import Calls
+from shared.calls.events import AppliedEvents
 from shared.calls.reasons import Reason
 from shared.calls.recorded_files import FileEvent, RecordedFiles
 from shared.calls.recording_steps import RecordingSteps
@@ -86,11 +87,9 @@ class CallRecording:
                 raise TooManyActions(f"A call has at most {MOST_RECORDINGS} recordings.")
             return replace(found, recordings=found.recordings.added(asked))
 
-        changed, is_first = await self._records.change_once(call_id, add)
-        if changed is None:
-            raise NotFound
-        if is_first:
-            _audit("recording-started", caller, changed, asked)
+        changed = await self._calls.change(
+            call, add, lambda found: _audit("recording-started", caller, found, asked)
+        )
         recording = changed.recordings.find(asked.id)
         assert recording is not None  # noqa: S101  it was added
         if recording.ended_at is not None or recording.is_noted:
@@ -223,14 +222,15 @@ class CallRecording:
                 raise NotRecorded
             return replace(found, recordings=found.recordings.added(recording.wanting(wanted, at)))
 
-        changed, is_first = await self._records.change_once(call_id, change)
+        names = {Wanted.PAUSE: "paused", Wanted.RECORD: "resumed", Wanted.STOP: "stopped"}
+        line = f"recording-{names[wanted]}"
+        changed = await self._records.change_noted(
+            call_id, change, lambda found: _audit(line, caller, found, meant)
+        )
         if changed is None:
             raise NotFound
         recording = changed.recordings.find(meant.id)
         assert recording is not None  # noqa: S101  it was found
-        if is_first:
-            names = {Wanted.PAUSE: "paused", Wanted.RECORD: "resumed", Wanted.STOP: "stopped"}
-            _audit(f"recording-{names[wanted]}", caller, changed, recording)
         return changed, recording
 
 

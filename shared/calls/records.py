@@ -8,10 +8,8 @@ from collections.abc import Awaitable, Callable, Collection, Container, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 
 from shared.calls.events import CallEvent, apply_event, is_about
-from shared.calls.export import exported
 from shared.calls.live_calls import LIVE_ROW, Counted, account_key
 from shared.calls.removal import (
     BOT_CALLER_INDEX,
@@ -185,24 +183,30 @@ class CallRecords(CallRemoval):
         except RowChanged:
             return None
 
-    async def change_once(
-        self, call_id: str, change: Callable[[Call], Call]
-    ) -> tuple[Call | None, bool]:
-        """Change a record as `change` does, and tell whether this request has done it.
+    async def change_noted(
+        self, call_id: str, change: Callable[[Call], Call], note: Callable[[Call], None]
+    ) -> Call | None:
+        """Change a record as `change` does, and have its audit line written before.
 
-        If several requests make the same change at the same time, one of them has done it; or none,
-        as far as they can tell, if storage has lost the answer to that one.
+        So neither a kill nor an answer that storage lost leaves a change without its line. Requests
+        that make the same change at the same time may each write it.
+
+        Args:
+            note: takes the call as it was. Called once, if anything changes.
         """
+        is_noted = False
         for attempt in range(_TRIES):
             found = await self.find(call_id)
-            changed = None if found is None else change(found)
-            if found is None or changed is None or changed == found:
-                return found, False
+            if found is None or (changed := change(found)) == found:
+                return found
+            if not is_noted:
+                note(found)
+                is_noted = True
             replaced = await self.replace_unchanged(found, changed)
             if replaced is not None:
                 if found.is_refused and replaced.is_ongoing:
                     await self._count_again(replaced)
-                return replaced, True
+                return replaced
             await self._rest(attempt)
         raise Conflict
 
@@ -344,7 +348,3 @@ class CallRecords(CallRemoval):
         rows = await self._table.list_for(owner, ROWS_BETWEEN, index)
         to_bots = [await self.find(str(row.values["callId"])) for row in rows]
         return [*calls, *filter(None, to_bots)]
-
-    async def export(self, principal: Principal) -> list[dict[str, Any]]:
-        """As `exported` says it."""
-        return exported(await self.all_of(principal))

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 from shared import audit
 from shared.changes import TRIES
@@ -21,7 +22,7 @@ from shared.meetings.rows import CANCEL
 from shared.meetings.scheduled_meetings import ScheduledMeetings, WantedMeeting
 from shared.meetings.teams_updates import TeamsUpdates, join_details
 from shared.meetings.unfinished import UnfinishedMeetings
-from shared.principals import Caller, Kind
+from shared.principals import Caller, Kind, Principal
 from shared.problems import BeingErased, Conflict, MeetingRefused, NotConfigured, Unauthenticated
 from shared.sharing.audiences import Audience
 from shared.sharing.drafts import Draft
@@ -192,7 +193,13 @@ class Meetings:
         for _ in range(TRIES):
             call_id = await self._scheduled.find_or_make_id(owner, external_id, former_id)
             wanted = WantedMeeting(
-                owner, call_id, external_id, plan, caller.issued_at, self._organizers(caller)
+                owner,
+                call_id,
+                external_id,
+                plan,
+                caller.issued_at,
+                self._organizers(caller),
+                partial(_note_made, caller.principal, call_id),
             )
             begun = list[Intent]()
             try:
@@ -209,9 +216,6 @@ class Meetings:
                 await self._end(begun)  # Teams and the record are as they were, or as others said
                 raise
             await self._end(begun)
-            _, _, is_new = made
-            if is_new:
-                audit.record("meeting-scheduled", caller.principal, caller.principal, call=call_id)
             return made
         raise Conflict
 
@@ -284,6 +288,10 @@ class Meetings:
             shared_at=self._now(),
             host=Host(caller.principal.id, caller.display_name),
         )
+
+
+def _note_made(who: Principal, call_id: str) -> None:
+    audit.record("meeting-scheduled", who, who, call=call_id)
 
 
 def _object_id_of_user(caller: Caller) -> str | None:

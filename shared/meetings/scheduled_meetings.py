@@ -40,6 +40,7 @@ class WantedMeeting:
         proven_at: when the token was issued with which the owner schedules it.
         organizers: object ids of Entra users, the preferred one first. The first whom Graph lets us
             act for becomes the organizer, and stays it.
+        note: writes the audit line of a meeting that Teams has made.
     """
 
     owner: str
@@ -48,6 +49,12 @@ class WantedMeeting:
     plan: MeetingPlan
     proven_at: datetime
     organizers: Sequence[str]
+    note: Callable[[], None]
+
+    def note_if_new(self, scheduled: ScheduledMeeting) -> None:
+        """Write the line before the row says so: so no kill and no lost answer leaves it out."""
+        if scheduled.graph_id is None:
+            self.note()
 
 
 class ScheduledMeetings:
@@ -125,10 +132,8 @@ class ScheduledMeetings:
                     else await graph.get(scheduled.organizer, scheduled.graph_id)
                 )
             except MeetingGone:  # somebody deleted it in Teams, or another request cancels it
-                creation_id = uuid.uuid4().hex
-                await self.write(
-                    scheduled, replace(scheduled, graph_id=None, creation_id=creation_id)
-                )
+                renewed = replace(scheduled, graph_id=None, creation_id=uuid.uuid4().hex)
+                await self.write(scheduled, renewed)
                 raise RowChanged from None
             except OrganizerRefused as refused:
                 has_next = await self._try_next_organizer(scheduled, wanted.organizers)
@@ -155,6 +160,7 @@ class ScheduledMeetings:
                 proven_at=max(scheduled.proven_at, wanted.proven_at),
                 ends_at=max(scheduled.ends_at, wanted.plan.ends_at),
             )
+            wanted.note_if_new(scheduled)
             try:
                 return await self.write(scheduled, changed), meeting
             except RowChanged:

@@ -120,11 +120,12 @@ class Agents:
                 )
             await self._assigned.end(intent)
             raise
+        # Before the row says so, so that no kill and no lost answer leaves the line out.
+        audit.record("agent-added", caller.principal, _principal(agent))
         added = await change_row(self._table, partition, agent.row_key, _confirmed)
         if added.now is None or Agent.of(added.now).state is not State.ADDED:
             raise Conflict  # the intent stays, so Tidy asks ACS again for what the rows say
         await self._assigned.end(intent)
-        audit.record("agent-added", caller.principal, _principal(agent))
         return Agent.of(added.now), adding.written
 
     async def remove(self, caller: Caller, object_id: str) -> None:
@@ -144,8 +145,8 @@ class Agents:
             partition, "RowKey ge @first and RowKey lt @behind", span
         ):
             found = Agent.of(row)
+            audit.record("agent-removed", caller.principal, _principal(found.id))  # as above
             await self._assigned.remove(partition, found.id)
-            audit.record("agent-removed", caller.principal, _principal(found.id))
 
     async def list_for(self, caller: Caller, after: str) -> tuple[list[Agent], str | None]:
         """The agents of the caller's realm, up to 1,000, and what the next page begins behind."""

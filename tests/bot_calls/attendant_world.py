@@ -18,8 +18,7 @@ from shared.bot_calls.menus import BotScript, Connect, HangUp, Menu, Say
 from shared.bot_calls.settings import BotCallSettings
 from shared.calls.acs_types import PlaySource, RepeatabilityHeaders, ToneRecognition
 from shared.calls.bot_state import BotCallState
-from shared.calls.calls import AppliedEvents
-from shared.calls.events import CallEvent, read_events
+from shared.calls.events import AppliedEvents, CallEvent, read_events
 from shared.calls.records import CallRecords
 from shared.calls.rows import Call
 from shared.identity.acs import Grant

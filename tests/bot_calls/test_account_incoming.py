@@ -9,6 +9,7 @@ import pytest
 from shared.bot_calls.event_grid import IncomingCallResult
 from shared.bot_calls.menus import BotScript, Menu
 from shared.calls import reasons
+from shared.calls.export import exported
 from shared.calls.rows import Call, CallState
 from shared.keys import principal_key
 from shared.principals import Kind, Principal
@@ -297,10 +298,10 @@ async def test_nothing_is_left_of_a_person_of_whatever_realm_who_was_erased(real
     await world.enrol_in(realm)
     assert await world.rings("context", ALICE_RAW_ID) is ANSWERED
     records = world.host().records
-    [exported] = await world.quietly(records.export(world.alice))
+    [shown] = exported(await world.quietly(records.all_of(world.alice)))
 
-    assert exported["callId"] == (await world.answered_call()).call_id
-    assert exported["toBot"]
+    assert shown["callId"] == (await world.answered_call()).call_id
+    assert shown["toBot"]
     await world.quietly(records.erase(world.alice))
     rows = [row for row in world.rows() if row.partition_key != principal_key(BOT)]
     assert rows == []

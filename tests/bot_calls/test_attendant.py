@@ -13,7 +13,7 @@ import pytest
 
 from shared.bot_calls.menus import BotScript, HangUp, Menu
 from shared.calls.acs import CallGone
-from shared.calls.calls import AppliedEvents
+from shared.calls.events import AppliedEvents
 from shared.calls.records import CallRecords
 from shared.calls.rows import ActionState, Call
 from shared.problems import CallRefused, Problem, Throttled

@@ -11,6 +11,7 @@ import pytest
 
 from shared.calls.bot_state import BotCallState
 from shared.calls.events import CallEvent, read_events
+from shared.calls.export import exported
 from shared.calls.live_calls import Counted
 from shared.calls.reasons import Reason
 from shared.calls.records import CallRecords
@@ -161,7 +162,10 @@ async def test_calls_to_a_bot_are_erased_with_the_caller_and_with_the_bot(
     live = await records.live_calls(alice, Counted.TO_BOTS)
     assert {one.call_id for one in live} == {first.call_id, second.call_id}
     assert await records.live_calls(alice) == []
-    assert [row["toBot"] for row in await records.export(alice)] == [False, False]  # not noted yet
+    assert [row["toBot"] for row in exported(await records.all_of(alice))] == [
+        False,
+        False,
+    ]  # not noted yet
 
     await records.erase(bots[0])
     assert [one.call_id for one in await records.live_calls(alice, Counted.TO_BOTS)] == [

@@ -159,7 +159,7 @@ async def test_a_call_is_connected_if_acs_says_so_although_the_event_was_lost() 
 
 
 async def test_who_called_a_bot_is_not_the_bot() -> None:
-    world, call = await placed_unheard("CallConnected")
+    _, call = await placed_unheard("CallConnected")
     to_bot = replace(call, bot_state=BotCallState((PHONE,)))
 
     assert EstablishedCall("x", "server", PHONE).complete(to_bot).own_id is None

@@ -10,8 +10,8 @@ from typing import Any, override
 import pytest
 
 from shared.auth.roles import CALLS_MANAGE, CALLS_RECORD
-from shared.calls.calls import AppliedEvents, Calls
-from shared.calls.events import read_events
+from shared.calls.calls import Calls
+from shared.calls.events import AppliedEvents, read_events
 from shared.calls.recorded_files import FileEvent, RecordedFile, RecordedFiles
 from shared.calls.recording import CallRecording
 from shared.calls.recording_steps import RecordingSteps
