@@ -12,6 +12,7 @@ from shared.table_api import TableApi
 from shared.tables import INTENTS, Table
 from shared.upstream.clients import Upstream
 from tests.support.stack import Stack
+from tests.support.tidying import make_due
 
 pytestmark = pytest.mark.emulators
 
@@ -99,3 +100,16 @@ def test_each_failure_doubles_the_rest_up_to_a_day() -> None:
 
     assert rests == [5, 10, 20, 40, 80, 160, 320, 640, 1280, LONGEST_BACKOFF / MINUTE]
     assert backoff(10_000) == LONGEST_BACKOFF
+
+
+async def test_a_test_makes_those_of_one_subject_due_that_are_due_at_two_times(
+    intents: Intents, clock: Clock, stack: Stack
+) -> None:
+    for hours in (1, 2):
+        await intents.expect("withdrawn", "twice", clock.now + timedelta(hours=hours))
+
+    await make_due(stack, "withdrawn", subject="twice")
+
+    due = [one for one in await all_due(intents) if one.subject == "twice"]
+    assert [one.begun_at for one in due] == [clock.now - timedelta(hours=1)] * 2
+    await intents.end_all("withdrawn", "twice")

@@ -15,7 +15,8 @@ from tests.support.stack import Host, Stack
 from tests.support.storage import table
 
 NOTE = {"partition_key": "0", "row_key": "!last run"}
-LONG_DUE = "00000000000001"
+# Times at which nothing begins, in milliseconds since 1970.
+LONG_DUE = [f"{at:014}" for at in range(1, 100)]
 SECONDS = 60.0
 
 
@@ -41,17 +42,18 @@ async def make_due(stack: Stack, *kinds: str, subject: str | None = None) -> Non
     Args:
         subject: of which; None for all, also those that other tests have left.
     """
+    found = await intents_of(stack, *kinds)
+    taken = {(row["PartitionKey"], row["RowKey"]) for row in found}
     async with table(stack, INTENTS) as rows:
-        for row in await intents_of(stack, *kinds):
-            if subject not in (None, row["subject"]):
+        for row in found:
+            shard, (due, name) = row["PartitionKey"], row["RowKey"].split("-", 1)
+            if subject not in (None, row["subject"]) or due in LONG_DUE:
                 continue
-            earlier = {
-                **row,
-                "RowKey": LONG_DUE + row["RowKey"][len(LONG_DUE) :],
-                "begunAt": row["begunAt"] - timedelta(hours=1),
-            }
-            if earlier["RowKey"] != row["RowKey"]:
-                await rows.submit_transaction([("create", earlier), ("delete", row)])
+            # Those that all requests for a subject share are of one name at every time.
+            key = next(f"{at}-{name}" for at in LONG_DUE if (shard, f"{at}-{name}") not in taken)
+            taken.add((shard, key))
+            earlier = {**row, "RowKey": key, "begunAt": row["begunAt"] - timedelta(hours=1)}
+            await rows.submit_transaction([("create", earlier), ("delete", row)])
 
 
 async def tidy(client: aiohttp.ClientSession, stack: Stack, host: Host) -> None:

@@ -32,6 +32,11 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]|%[01][0-9a-f]|%7f", re.IGNORECASE)
 _LETTERS = "abcXYZ019 .-_äßøλжक한字🙂"
 
 
+# Ids of people and bots in a path, and how they look there.
+_IDS = {"friendId", "botId"}
+_IN_PATH = re.compile(r"~[A-Za-z0-9_-]+={0,2}|[A-Za-z0-9._|@-]+")
+
+
 def _coded(text: str) -> str:
     return "~" + base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
 
@@ -72,6 +77,7 @@ def before_call(_context: Any, case: Case[Any], _kwargs: dict[str, Any]) -> None
         return
     if TEAMS_USER_HEADER.name in case.headers:
         case.headers[TEAMS_USER_HEADER.name] = SETUP.teams_token
+    _code_ids(case.path_parameters or {})
     body: Any = case.body
     for event in body if isinstance(body, list) else ():
         for name in {"time", "eventTime"} & event.keys():
@@ -84,6 +90,13 @@ def before_call(_context: Any, case: Case[Any], _kwargs: dict[str, Any]) -> None
         for name, hours in (("startsAt", 0), ("endsAt", 1)):
             if isinstance(body.get(name), str):
                 body[name] = (begins + timedelta(hours=hours)).isoformat()
+
+
+def _code_ids(path_parameters: dict[str, Any]) -> None:
+    """Write ids that the search has taken from answers as a client does, which has read how."""
+    for name in _IDS & path_parameters.keys():
+        if not _IN_PATH.fullmatch(str(path_parameters[name])):
+            path_parameters[name] = _coded(str(path_parameters[name]))
 
 
 @schemathesis.hook
