@@ -86,6 +86,9 @@ class Everybody:
     async def reconcile_if_possible(self, call: Call) -> Call:
         return call
 
+    async def complete_if_due(self, call: Call) -> Call:
+        return call
+
 
 class Settings:
     callback_base = "https://app.example"

@@ -124,23 +124,34 @@ class MeetingWorld(World):
         return self.caller(ANN).issued_at
 
     def meeting_service(
-        self, *, has_graph: bool = True, stop_after: int = 0, lose_after: int = 0
+        self,
+        *,
+        has_graph: bool = True,
+        instance: Instance | None = None,
+        stop_after: int = 0,
+        lose_after: int = 0,
     ) -> MeetingService:
         """The service on another host.
 
         Args:
-            stop_after, lose_after: of its writes of meetings and intents; as for `Instance`.
+            instance: with which it writes every table.
+            stop_after, lose_after: without `instance`, of its writes of meetings and intents; as
+                for `Instance`.
         """
         graph: Any = self.graph if has_graph else None
         now = self.now
-        own = Instance(self.schedule, stop_after, lose_after)
-        rows, intent_rows = (Table(own.client(self._clients[name])) for name in (MEETINGS, INTENTS))
-        intents, listings = Intents(intent_rows, now), self.table(INVITATIONS)
-        identities = Identities(self.table(IDENTITIES), "resource", now)
-        friendships = Friendships(self.table(FRIENDS), now)
-        calls = SharedCalls(listings, self.table(SHARED_CALLS), friendships, identities, now)
+        on = instance or Instance(self.schedule, stop_after, lose_after)
+
+        def table(name: str) -> Table:
+            is_own = instance is not None or name in (MEETINGS, INTENTS)
+            return Table(on.client(self._clients[name])) if is_own else self.table(name)
+
+        intents, listings = Intents(table(INTENTS), now), table(INVITATIONS)
+        identities = Identities(table(IDENTITIES), "resource", now)
+        friendships = Friendships(table(FRIENDS), now)
+        calls = SharedCalls(listings, table(SHARED_CALLS), friendships, identities, now)
         invitations = Invitations(listings, calls, friendships, identities, intents, now)
-        scheduled = ScheduledMeetings(rows, graph, intents, now)
+        scheduled = ScheduledMeetings(table(MEETINGS), graph, intents, now)
         meetings = Meetings(
             invitations,
             calls,
@@ -154,9 +165,11 @@ class MeetingWorld(World):
         )
         return MeetingService(meetings, scheduled, calls, intents)
 
-    async def schedules(self, audience: str = "space", plan: MeetingPlan = PLAN) -> str:
-        """Ann schedules her meeting; the id of its call."""
-        service = self.meeting_service()
+    async def schedules(
+        self, audience: str = "space", plan: MeetingPlan = PLAN, *, stop_after: int = 0
+    ) -> str:
+        """Ann schedules her meeting; the id of its call. `stop_after` as for `Instance`."""
+        service = self.meeting_service(instance=Instance(self.schedule, stop_after))
         shared, _, _ = await self.quietly(
             service.meetings.schedule(self.caller(ANN), VISIT, plan, self.audience(audience))
         )

@@ -1,6 +1,8 @@
 """Agents: the people who may be added, the assignments in ACS, and the agents who are found."""
 
+import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import pytest
 
@@ -10,6 +12,7 @@ from shared.problems import AssignmentRefused, InvalidRequest, NotConfigured
 from shared.tables import AGENTS
 from shared.teams_phone.checks import AgentChecks
 from shared.teams_phone.rows import State
+from tests.support.interleaving import Instance, Stopped
 from tests.teams_phone.agents_world import (
     ACCOUNT,
     APP,
@@ -229,3 +232,22 @@ async def test_who_has_the_same_id_elsewhere_is_no_agent(
 
     assert await world.quietly(world.agents().export(somebody)) == []
     assert world.acs.assigned
+
+
+async def test_who_was_added_or_removed_has_a_line_wherever_the_request_was_killed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, logger="audit")
+    for write in range(1, 8):
+        caplog.clear()
+        world = AgentsWorld()
+        dying = world.agents(instance=Instance(world.schedule, stop_after=write))
+        with suppress(Stopped):
+            await world.quietly(dying.add(world.operator(), AVA, None))
+        assert ("agent-added" in caplog.text) >= (await found(world) is not None)
+
+        await add(world)
+        dying = world.agents(instance=Instance(world.schedule, stop_after=write))
+        with suppress(Stopped):
+            await world.quietly(dying.remove(world.operator(), AVA))
+        assert ("agent-removed" in caplog.text) >= (await found(world) is None)
