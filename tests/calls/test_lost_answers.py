@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from shared.calls.acs_types import EstablishedCall
 from shared.calls.bot_state import BotCallState
 from shared.calls.rows import Call, CallState
+from shared.calls.settling import CallSettling
 from shared.operate.tidy import Tidy
 from shared.unavailable import CommunicationUnavailable
 from tests.calls.placing_world import Host, Orders, World, number_of
@@ -158,11 +158,24 @@ async def test_a_call_is_connected_if_acs_says_so_although_the_event_was_lost() 
     assert (await recorded(world, call)).connected_at == connected.time
 
 
-async def test_who_called_a_bot_is_not_the_bot() -> None:
-    _, call = await placed_unheard("CallConnected")
-    to_bot = replace(call, bot_state=BotCallState((PHONE,)))
+async def test_a_bot_takes_its_turn_after_the_event_was_lost_and_is_not_who_called_it() -> None:
+    world, call = await placed_unheard("CallConnected")
+    to_bot = replace(call, bot_state=BotCallState((PHONE,)), state=CallState.CONNECTING)
+    resumed = list[Call]()
 
-    assert EstablishedCall("x", "server", PHONE).complete(to_bot).own_id is None
+    async def resume(found: Call) -> None:
+        resumed.append(found)
+
+    host = world.host()
+    await world.quietly(host.records.change(call.call_id, lambda _: to_bot))
+    world.acs.own_id = PHONE
+    world.wait(minutes=5)
+    settling = CallSettling(
+        host.records, host.intents, world.clock, reconciling=host.reconciling, resume=resume
+    )
+    await world.quietly(Tidy(host.intents, lambda: settling.finishers, now=world.clock).run())
+
+    assert [(one.state, one.own_id) for one in resumed] == [(CallState.CONNECTED, None)]
 
 
 async def test_a_call_that_acs_does_not_have_yet_has_not_ended() -> None:
