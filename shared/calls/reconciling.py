@@ -107,21 +107,21 @@ class CallReconciling:
         return await _in_time(self._ask, call) if lacks_own_id(call) else call
 
     async def complete_if_due(self, call: Call) -> Call:
-        """The same if the request that placed it should have recorded the answer by now; once a
+        """The same, if the request that placed it should have recorded the answer by now; once a
         minute at most."""
         if lacks_own_id(call) and self._is_due(call):
             return await self.reconcile_if_possible(call)
         return call
 
     async def reconcile_if_quiet(self, call: Call, events: Sequence[LoggedEvent]) -> Call:
-        """The same, unless events still come and nothing is missed.
+        """As `reconcile_if_possible`; while events still come, as `complete_if_due`.
 
         Args:
             events: those of the call.
         """
         last = max((event.at for event in events), default=call.created_at)
-        if self._now() - last < _QUIET and not lacks_own_id(call):
-            return call
+        if self._now() - last < _QUIET:
+            return await self.complete_if_due(call)
         return await self.reconcile_if_possible(call)
 
     async def sweep(self, places: Places | None = None) -> None:
