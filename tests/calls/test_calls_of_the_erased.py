@@ -59,4 +59,4 @@ async def test_a_call_of_a_person_who_came_back_goes_on() -> None:
 
     found = await world.quietly(world.host().records.find(placed.call_id))
     assert found is not None
-    assert (found.state, world.acs.hung_up) == (CallState.CONNECTING, 0)
+    assert (found.state, world.acs.hung_up) == (CallState.CONNECTED, 0)  # as ACS says
