@@ -23,6 +23,7 @@ REFUSED_BY_STATE = {
     "is not https of a host in PLAY_SOURCE_HOSTS",
     # Would be said with `contains`, for which Redocly's linter refuses the right examples.
     "has a callerId, which is for phone numbers only",
+    "has a from, which is for phone numbers only",
     # The clock.
     "is long over",
     "is over five years away",
