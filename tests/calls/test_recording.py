@@ -76,8 +76,8 @@ async def test_a_recording_from_its_start_to_its_file(
     listed = (await recorder.ask("/calls")).json["calls"][0]
     assert listed["recording"]["state"] == "stopped"
     log = [line for line in one_host.log.read_text().splitlines() if f"call={call}" in line]
-    # On a bad day a repetition writes no line for what the first try had done.
-    written = (0, 1) if patience.patient else (1,)
+    # On a bad day an event and a request may both be the first to record it.
+    written = (1, 2) if patience.patient else (1,)
     for action in ("started", "paused", "resumed", "stopped"):
         assert len([line for line in log if f"recording-{action} by " in line]) in written
     assert kept["recordingId"] not in one_host.log.read_text()
