@@ -7,11 +7,11 @@ param dataLocation = readEnvironmentVariable('COMMUNICATION_DATA_LOCATION', 'Uni
 param pageLocation = readEnvironmentVariable('PAGE_LOCATION', 'eastus2')
 param principalId = readEnvironmentVariable('AZURE_PRINCIPAL_ID', '')
 param principalType = readEnvironmentVariable('AZURE_PRINCIPAL_TYPE', 'User')
-// These four are set by the hook preprovision.
+// These are set by the hook preprovision, the start if there is an email for the budget.
 param authClientId = readEnvironmentVariable('AUTH_CLIENT_ID')
 param authTenantId = readEnvironmentVariable('AUTH_TENANT_ID')
 param eventGridKey = readEnvironmentVariable('EVENT_GRID_KEY')
-param budgetStart = readEnvironmentVariable('BUDGET_START')
+param budgetStart = readEnvironmentVariable('BUDGET_START', '')
 param budgetEmail = readEnvironmentVariable('BUDGET_EMAIL', '')
 param budgetAmount = int(readEnvironmentVariable('BUDGET_AMOUNT', '50'))
 param allowedOrigins = json(readEnvironmentVariable('ALLOWED_ORIGINS', '[]'))

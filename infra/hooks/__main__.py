@@ -19,7 +19,7 @@ import aiohttp
 import jwt
 from yarl import URL
 
-from infra.hooks import deployed, registration
+from infra.hooks import azure_state, deployed, registration
 from infra.hooks.rest import GetToken, HookError, Rest
 
 GRAPH = "https://graph.microsoft.com"
@@ -33,6 +33,7 @@ _TABLES_PAUSE = 20.0
 FOLDER_PREFIX = "trusted-service-hook-"
 # The characters that a line of an azd environment holds unchanged between two apostrophes.
 _PLAIN = re.compile(r"[^'\x00-\x1f\x7f]*")
+_ENVIRONMENT = "AZURE_ENV_NAME"
 _HOOKS = ("preprovision", "postprovision", "postdeploy", "postdown")
 
 type Keep = Callable[[str, str], None]
@@ -69,7 +70,7 @@ def address(values: Mapping[str, str], name: str) -> str:
 
 def environment_of(values: Mapping[str, str]) -> str:
     """Names the azd environment in the tenant: two people may both have one called dev."""
-    return f"{needed(values, 'AZURE_SUBSCRIPTION_ID')}:{needed(values, 'AZURE_ENV_NAME')}"
+    return f"{needed(values, 'AZURE_SUBSCRIPTION_ID')}:{needed(values, _ENVIRONMENT)}"
 
 
 def is_somebody_elses(values: Mapping[str, str]) -> bool:
@@ -78,7 +79,7 @@ def is_somebody_elses(values: Mapping[str, str]) -> bool:
 
 
 async def preprovision(
-    graph: Rest, values: Mapping[str, str], keep: Keep, today: Callable[[], datetime]
+    graph: Rest, arm: Rest, values: Mapping[str, str], keep: Keep, today: Callable[[], datetime]
 ) -> None:
     if is_somebody_elses(values):
         print(f"Entra: the registration {values['AUTH_CLIENT_ID']} is used as it is")
@@ -91,8 +92,9 @@ async def preprovision(
         keep("AUTH_TENANT_ID", values.get("AZURE_TENANT_ID") or await tenant_of(graph.token))
     if not values.get("EVENT_GRID_KEY"):
         keep("EVENT_GRID_KEY", secrets.token_urlsafe(_KEY_BYTES))
-    if not values.get("BUDGET_START"):
-        keep("BUDGET_START", f"{today():%Y-%m-01}")
+    if values.get("BUDGET_EMAIL", "").strip():
+        subscription, name = needed(values, "AZURE_SUBSCRIPTION_ID"), needed(values, _ENVIRONMENT)
+        keep("BUDGET_START", await azure_state.budget_start(arm, subscription, name, today()))
 
 
 async def postprovision(
@@ -118,6 +120,7 @@ async def postdeploy(arm: Rest, session: aiohttp.ClientSession, values: Mapping[
         raise HookError("COMMUNICATION_ARM_ID in the azd environment is no id of a resource")
     await deployed.wait_until_ready(session, app, arm.pause)
     await deployed.check_that_strangers_are_refused(session, app)
+    await azure_state.register_event_grid(arm, communication.split("/")[2])
     await deployed.subscribe(arm, communication, app, key)
     print(f"{app} is ready, refuses requests without a token, and gets Event Grid's events")
 
@@ -186,7 +189,8 @@ async def _run(name: str) -> None:
 
         match name:
             case "preprovision":
-                await preprovision(api(GRAPH), os.environ, keep, lambda: datetime.now(UTC))
+                graph, arm = api(GRAPH), api(ARM)
+                await preprovision(graph, arm, os.environ, keep, lambda: datetime.now(UTC))
             case "postprovision":
                 await postprovision(api(GRAPH), os.environ, _make_tables)
             case "postdeploy":

@@ -1,5 +1,6 @@
 """Steps after the deployment: subscribe the app to Event Grid, and check that it works."""
 
+import json
 from http import HTTPStatus
 from typing import Any
 
@@ -12,10 +13,14 @@ _VERSION = {"api-version": "2025-02-15"}
 # A new role may take some minutes to apply, and a new app some to start.
 _READY_TRIES = 30
 _READY_PAUSE = 20.0
+# Wrong settings do not heal. The first such answers may be of an instance that Azure is about to
+# stop, and has the settings or the code of before.
+_MISCONFIGURED_TRIES = 3
 _STATE_TRIES = 60
 _STATE_PAUSE = 5.0
 _SECONDS = 30.0
-# Bytes of an answer that are shown to the operator.
+# Bytes of an answer that are read, and characters that are shown to the operator.
+_READ = 10_000
 _SHOWN = 300
 
 # The events that Event Grid delivers, by the subscription's name. The event of a ringing call is
@@ -94,14 +99,38 @@ async def wait_until_ready(session: aiohttp.ClientSession, app_url: str, pause: 
     Raises:
         HookError: the app does not become ready; it names what is down.
     """
-    answer = ""
+    said, misconfigured = "", 0
     for number in range(_READY_TRIES):
         if number:
+            print(f"The app is not ready yet: {said}", flush=True)
             await pause(_READY_PAUSE)
-        status, answer = await _get(session, f"{app_url}/api/health/ready")
+        status, text = await _get(session, f"{app_url}/api/health/ready")
         if status == HTTPStatus.OK:
             return
-    raise HookError(f"{app_url}/api/health/ready: {answer}; the app's log says why")
+        said = f"{status or 'no answer:'} {_shown(text)}"
+        misconfigured = misconfigured + 1 if _is_misconfigured(status, text) else 0
+        if misconfigured == _MISCONFIGURED_TRIES:
+            break
+    raise HookError(f"{app_url}/api/health/ready: {said}; the app's log says why")
+
+
+def _is_misconfigured(status: int, text: str) -> bool:
+    """Are settings wrong that stay wrong? EVENT_GRID_KEY is a reference to the vault, which may be
+    read only some minutes after the app has got its role there."""
+    is_wrong = status == HTTPStatus.INTERNAL_SERVER_ERROR and ":misconfigured" in text
+    return is_wrong and "EVENT_GRID_KEY" not in text
+
+
+def _shown(text: str) -> str:
+    """The `detail` of a problem, else the beginning of the text; on one line, and without what a
+    terminal would obey."""
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        content = None
+    detail = content.get("detail") if isinstance(content, dict) else None
+    shown = (detail if isinstance(detail, str) else text)[:_SHOWN]
+    return "".join(one if one.isprintable() else " " for one in shown)
 
 
 async def check_that_strangers_are_refused(session: aiohttp.ClientSession, app_url: str) -> None:
@@ -115,11 +144,11 @@ async def check_that_strangers_are_refused(session: aiohttp.ClientSession, app_u
 
 
 async def _get(session: aiohttp.ClientSession, url: str) -> tuple[int, str]:
-    """Status and the beginning of the text; 0 and the reason if nobody answers."""
+    """Status and the beginning of the text; 0 and the kind of failure if nobody answers."""
     timeout = aiohttp.ClientTimeout(total=_SECONDS)
     try:
         async with session.get(url, timeout=timeout, allow_redirects=False) as answer:
-            text = (await answer.content.read(_SHOWN)).decode("utf-8", "replace")
-            return answer.status, f"{answer.status} {text}"
+            text = (await answer.content.read(_READ)).decode("utf-8", "replace")
+            return answer.status, text
     except (aiohttp.ClientError, TimeoutError) as error:
         return 0, type(error).__name__

@@ -95,7 +95,7 @@ async def run(
 ) -> None:
     match name:
         case "preprovision":
-            await hooks.preprovision(rest, values, keep_nothing, today)
+            await hooks.preprovision(rest, rest, values, keep_nothing, today)
         case "postprovision":
             await hooks.postprovision(rest, values, make_no_tables)
         case "postdeploy":
@@ -177,6 +177,8 @@ def test_a_malformed_answer_about_event_grid_is_told(
             return web.Response()
         if request.path == "/api/user":
             return web.Response(status=401)
+        if request.path.endswith("/Microsoft.EventGrid"):
+            return web.json_response({"registrationState": "Registered"})
         return answered(*malformed)
 
     assert exit_code("postdeploy", handler) == 1

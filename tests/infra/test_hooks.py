@@ -55,7 +55,7 @@ class Azd(dict[str, str]):
 
 
 async def registered(entra: Rest, azd: Azd) -> dict[str, Any]:
-    await hooks.preprovision(entra, azd, azd.keep, today)
+    await hooks.preprovision(entra, entra, azd, azd.keep, today)
     _, content = await entra.ask("GET", f"{registration.APPLICATIONS}/{azd['ENTRA_APP_OBJECT_ID']}")
     found: dict[str, Any] = content
     return found
@@ -96,7 +96,8 @@ async def test_what_provisioning_needs_is_kept_and_not_made_anew(entra: Rest) ->
     await registered(entra, azd)
 
     assert azd == first
-    assert (azd["AUTH_TENANT_ID"], azd["BUDGET_START"]) == ("a tenant", "2026-11-01")
+    assert azd["AUTH_TENANT_ID"] == "a tenant"
+    assert "BUDGET_START" not in azd  # nobody has asked for a budget
     assert len(azd["EVENT_GRID_KEY"]) >= 32
     assert "," not in azd["EVENT_GRID_KEY"]
 
@@ -105,7 +106,7 @@ async def test_a_registration_of_somebody_else_is_never_touched(entra: Rest) -> 
     theirs = await registered(entra, Azd(AZURE_TENANT_ID="x"))
     azd = Azd(AUTH_CLIENT_ID=theirs["appId"], PAGE_URL=PAGE)
 
-    await hooks.preprovision(entra, azd, azd.keep, today)
+    await hooks.preprovision(entra, entra, azd, azd.keep, today)
     await hooks.postprovision(entra, azd, made)
     await hooks.postdown(entra, azd)
 
@@ -154,7 +155,7 @@ async def test_a_run_that_dies_is_finished_by_the_next(
     azd = Azd()
     await graph.add_fault(operation=operation, drop=moment, times=50)
     with pytest.raises(HookError):
-        await hooks.preprovision(entra, azd, azd.keep, today)
+        await hooks.preprovision(entra, entra, azd, azd.keep, today)
     await graph.inspect("DELETE", "faults")
 
     found = await registered(entra, azd)
@@ -197,6 +198,9 @@ async def test_tables_are_tried_until_the_role_applies(entra: Rest) -> None:
 COMMUNICATION = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Communication/x"
 
 
+PROVIDER = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.EventGrid"
+
+
 class Arm:
     """The part of Azure Resource Manager for Event Grid: it lets the emulated Event Grid make its
     handshake with the app, and reports the result a moment later."""
@@ -220,6 +224,9 @@ class Arm:
             self.states[name] = "Succeeded" if taken.status == 200 else "Failed"
         return web.json_response({"properties": {"provisioningState": "Creating"}}, status=201)
 
+    async def provider(self, _request: web.Request) -> web.Response:
+        return web.json_response({"registrationState": "Registered"})
+
     async def get(self, request: web.Request) -> web.Response:
         state = self.states[request.match_info["name"]]
         return web.json_response({"properties": {"provisioningState": state}})
@@ -236,6 +243,7 @@ async def arm(stack: Stack) -> AsyncIterator[tuple[Arm, Rest]]:
     async with aiohttp.ClientSession() as session:
         manager = Arm(stack.values["acs"], session)
         app.add_routes([web.put(path, manager.put), web.get(path, manager.get)])
+        app.add_routes([web.get(PROVIDER, manager.provider)])
         async with TestServer(app) as server:
             yield manager, Rest(session, str(server.make_url("")).rstrip("/"), token, no_pause)
         await session.delete(manager.inspection)
