@@ -48,11 +48,13 @@ class Refused(Unavailable):
 
     Attributes:
         remedy: what the operator has to do; for logs and the doctor, not for clients.
+        is_without_token: whether the service was not even asked, for want of an access token.
     """
 
-    def __init__(self, remedy: str) -> None:
+    def __init__(self, remedy: str, *, is_without_token: bool = False) -> None:
         super().__init__(retry_after=OPERATOR_RETRY_AFTER)
         self.remedy = remedy
+        self.is_without_token = is_without_token
 
 
 class StorageUnavailable(Unavailable):

@@ -23,6 +23,7 @@ param siteUpdateStrategy string
 
 var blobs = 'https://${storageName}.blob.${environment().suffixes.storage}'
 var issuer = '${environment().authentication.loginEndpoint}${authTenantId}/v2.0'
+var tidySchedule = '0 */5 * * * *'
 var tables = 'https://${storageName}.table.${environment().suffixes.storage}'
 
 // Settings for the Functions host and Microsoft's credential: the app never reads them.
@@ -36,7 +37,7 @@ var platformSettings = {
   AzureWebJobsStorage__clientId: identityClientId
   AZURE_CLIENT_ID: identityClientId
   AZURE_TOKEN_CREDENTIALS: 'ManagedIdentityCredential'
-  TIDY_SCHEDULE: '0 */5 * * * *'
+  TIDY_SCHEDULE: tidySchedule
 }
 
 var ownSettings = {
@@ -146,5 +147,6 @@ resource passwords 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-
 ]
 
 output issuer string = issuer
+output tidySchedule string = tidySchedule
 output name string = app.name
 output url string = 'https://${app.properties.defaultHostName}'

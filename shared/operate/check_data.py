@@ -19,6 +19,7 @@ from shared.operate.data_check import DataCheck, KindReport, Report
 from shared.operate.data_parts import Deployment, rules_of
 from shared.operate.pace import Pace, PacedCalls, PacedIdentities, PacedTableApi
 from shared.operate.progress import Progress
+from shared.operate.sign_in import remedy_here
 from shared.problems import Problem
 from shared.settings import Settings, load
 from shared.settings_reader import SettingsError
@@ -183,7 +184,7 @@ def main(argv: Sequence[str] | None = None, environment: Mapping[str, str] | Non
 
 def _reason(problem: Problem) -> str:
     if isinstance(problem, Refused):
-        return f"{problem.title} -> {problem.remedy}"
+        return f"{problem.title} -> {remedy_here(problem, os.environ)}"
     if isinstance(problem, TableMissing):
         return f"{problem.title} -> python -m shared.operate.provision"
     return problem.title

@@ -24,6 +24,7 @@ from shared.meetings.settings import MeetingSettings
 from shared.operate.deployed_report import heading, without_names
 from shared.operate.health import Check
 from shared.operate.overdue import TIDY_FIX, overdue_for
+from shared.operate.sign_in import remedy_here
 from shared.operate.teams_notes import GRANT, ConsentMissing, consent_checks, teams_notes
 from shared.problems import IssuerMisconfigured, Problem, Throttled
 from shared.settings import Settings, load
@@ -176,8 +177,10 @@ async def _run(subject: str, check: Check) -> Finding:
     try:
         async with asyncio.timeout(_CHECK_SECONDS):
             await check()
-    except (Refused, IssuerMisconfigured) as refused:
-        return Finding(subject, f"{refused.title} -> {refused.remedy}")
+    except Refused as refused:
+        return Finding(subject, f"{refused.title} -> {remedy_here(refused, os.environ)}")
+    except IssuerMisconfigured as wrong:
+        return Finding(subject, f"{wrong.title} -> {wrong.remedy}")
     except Problem as problem:
         fix = _FIXES.get(type(problem), _FIX_UNREACHABLE)
         return Finding(subject, f"{problem.title} -> {fix}")

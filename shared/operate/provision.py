@@ -15,10 +15,11 @@ from collections.abc import Mapping
 from azure.core.exceptions import AzureError, ResourceExistsError
 
 from shared import tables
+from shared.operate.sign_in import remedy_here
 from shared.settings_reader import SettingsError, SettingsReader
 from shared.table_api import TableApi
 from shared.upstream.clients import Upstream
-from shared.upstream.errors import NoAccessToken, refusal_of
+from shared.upstream.errors import refusal_of
 from shared.upstream.retries import with_retries
 from shared.upstream.services import STORAGE
 from shared.upstream.settings import UpstreamSettings, read_storage_settings
@@ -76,11 +77,7 @@ def _settings(environment: Mapping[str, str]) -> UpstreamSettings:
 
 def _reason(error: AzureError | TimeoutError) -> str:
     refusal = None if isinstance(error, TimeoutError) else refusal_of(error, STORAGE)
-    if refusal is None:
-        return type(error).__name__
-    if isinstance(error, NoAccessToken):  # most often an operator's machine
-        return f"sign in here with az login or azd auth login; an app: {refusal.remedy}"
-    return refusal.remedy
+    return type(error).__name__ if refusal is None else remedy_here(refusal, os.environ)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 
 from shared.identity.resource_accounts import SETTING, ResourceAccount
+from shared.operate.sign_in import remedy_here
 from shared.problems import AssignmentRefused, Problem
 from shared.settings import Settings, load
 from shared.settings_reader import SettingsError
@@ -85,7 +86,7 @@ async def _done(act: Act, assignments: Assignments, account: ResourceAccount) ->
             False,
         )
     except Refused as refused:
-        return f"{refused.title} -> {refused.remedy}", False
+        return f"{refused.title} -> {remedy_here(refused, os.environ)}", False
     except Problem as problem:
         return problem.title, False
     except TimeoutError:

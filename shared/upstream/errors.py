@@ -47,7 +47,7 @@ def refusal_of(error: AzureError, service: Service) -> Refused | None:
     """The problem if our credential is what failed; None for every other failure. Logs it."""
     if isinstance(error, NoAccessToken):
         logger.error("no access token for %s: %s", service.name, service.if_no_token)
-        return service.refused(service.if_no_token)
+        return service.refused(service.if_no_token, is_without_token=True)
     is_refused = isinstance(error, HttpResponseError) and error.status_code in _REFUSED
     if is_refused or isinstance(error, ClientAuthenticationError):
         code, remedy = error_code(error), service.if_refused
