@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _ROOT = Path(__file__).parents[1]
-_COMMANDS = ("doctor", "check_data", "teams_phone", "provision")
+_COMMANDS = ("doctor", "check_data", "teams_phone", "provision", "tables_copy")
 _AZD = ["azd", "env", "get-values", "--output", "json"]
 
 

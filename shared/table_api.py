@@ -150,19 +150,25 @@ class TableApi:
         target = f"{self._path}()?$top={most}&$filter={wanted}"
         if only:
             target += f"&$select={','.join((*_KEYS, *only))}"
-        if continuation is not None:
-            partition_key, row_key = continuation
-            target += f"&NextPartitionKey={quote(partition_key, safe='')}"
-            target += f"&NextRowKey={quote(row_key, safe='')}" if row_key else ""
+        target += _from_there(continuation)
         # A query over several partitions may take five seconds, and find nothing.
         is_quick = row_filter.startswith(_ONE_PARTITION)
         answer = await self._send("GET", target, _VERSION, tries=_TRIES if is_quick else 1)
         read = _part_of_row if only else row_of
-        rows = answer.read(lambda page: list(map(read, page["value"])))
-        next_partition = answer.headers.get("x-ms-continuation-NextPartitionKey")
-        if next_partition is None:
-            return rows, None
-        return rows, (next_partition, answer.headers.get("x-ms-continuation-NextRowKey"))
+        return answer.read(lambda page: list(map(read, page["value"]))), _continuation(answer)
+
+    async def read_entities(
+        self, most: int, continuation: Continuation | None
+    ) -> tuple[list[dict[str, Any]], Continuation | None]:
+        """Rows as the service has them: JSON of minimal metadata, with every type."""
+        target = f"{self._path}()?$top={most}{_from_there(continuation)}"
+        answer = await self._send("GET", target, _VERSION, tries=1)
+        return answer.read(lambda page: [dict(one) for one in page["value"]]), _continuation(answer)
+
+    async def put_entity(self, entity: Mapping[str, Any]) -> None:
+        """Store such a row in place of any other."""
+        path = self._row_path(entity["PartitionKey"], entity["RowKey"])
+        await self._send("PUT", path, _WRITE, _json(entity))
 
     async def transact(self, partition_key: str, operations: Sequence[Operation]) -> list[str]:
         """Do all the operations on rows of one partition, or none.
@@ -257,6 +263,20 @@ class TableApi:
 
     def _row_path(self, partition_key: str, row_key: str) -> str:
         return f"{self._path}(PartitionKey={_literal(partition_key)},RowKey={_literal(row_key)})"
+
+
+def _from_there(continuation: Continuation | None) -> str:
+    if continuation is None:
+        return ""
+    partition_key, row_key = continuation
+    there = f"&NextPartitionKey={quote(partition_key, safe='')}"
+    return f"{there}&NextRowKey={quote(row_key, safe='')}" if row_key else there
+
+
+def _continuation(answer: Answer) -> Continuation | None:
+    partition_key = answer.headers.get("x-ms-continuation-NextPartitionKey")
+    row_key = answer.headers.get("x-ms-continuation-NextRowKey")
+    return None if partition_key is None else (partition_key, row_key)
 
 
 def filled(row_filter: str, parameters: Mapping[str, Parameter]) -> str:
