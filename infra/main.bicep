@@ -55,6 +55,10 @@ param maximumInstances int
 @allowed(['Recreate', 'RollingUpdate'])
 param siteUpdateStrategy string
 
+@description('GB of logs that are kept of a day, after which the rest of the day is lost; -1: all.')
+@minValue(-1)
+param logsGigabytes int
+
 @description('Who is told when the month gets dear. Empty: there is no budget.')
 param budgetEmail string
 
@@ -119,6 +123,7 @@ module monitoring 'modules/monitoring.bicep' = {
     location: location
     tags: tags
     appPrincipalId: identity.outputs.principalId
+    gigabytes: logsGigabytes
   }
 }
 

@@ -81,6 +81,13 @@ def is_somebody_elses(values: Mapping[str, str]) -> bool:
 async def preprovision(
     graph: Rest, arm: Rest, values: Mapping[str, str], keep: Keep, today: Callable[[], datetime]
 ) -> None:
+    subscription, name = needed(values, "AZURE_SUBSCRIPTION_ID"), needed(values, _ENVIRONMENT)
+    is_new = not values.get("EVENT_GRID_KEY")
+    if is_new and await azure_state.is_group_there(arm, subscription, name):
+        raise HookError(
+            f"Azure has rg-{name} already, and this azd environment does not know its values: going"
+            " on would undo its settings. docs/deploy.md, Another machine, says how to get them"
+        )
     if is_somebody_elses(values):
         print(f"Entra: the registration {values['AUTH_CLIENT_ID']} is used as it is")
     else:
@@ -90,10 +97,9 @@ async def preprovision(
         print(f"Entra: the registration {client_id} is up to date")
     if not values.get("AUTH_TENANT_ID"):
         keep("AUTH_TENANT_ID", values.get("AZURE_TENANT_ID") or await tenant_of(graph.token))
-    if not values.get("EVENT_GRID_KEY"):
+    if is_new:
         keep("EVENT_GRID_KEY", secrets.token_urlsafe(_KEY_BYTES))
     if values.get("BUDGET_EMAIL", "").strip():
-        subscription, name = needed(values, "AZURE_SUBSCRIPTION_ID"), needed(values, _ENVIRONMENT)
         keep("BUDGET_START", await azure_state.budget_start(arm, subscription, name, today()))
 
 

@@ -9,6 +9,7 @@ from infra.hooks.rest import HookError, Rest, Shape, checked
 
 _BUDGETS = {"api-version": "2023-11-01"}
 _PROVIDERS = {"api-version": "2021-04-01"}
+_SUBSCRIPTIONS = "/subscriptions"
 # infra/main.bicep names them so; the 13 characters are of its uniqueString.
 _GROUP = "rg-{}"
 _BUDGET = re.compile(r"budget-[a-z0-9]{13}")
@@ -21,6 +22,14 @@ _REGISTERED_TRIES = 60
 _REGISTERED_PAUSE = 10.0
 
 
+async def is_group_there(arm: Rest, subscription: str, environment: str) -> bool:
+    """Does Azure have the resources of an azd environment of this name?"""
+    path = f"{_SUBSCRIPTIONS}/{subscription}/resourceGroups/{_GROUP.format(environment)}"
+    none = frozenset((HTTPStatus.NOT_FOUND,))
+    status, _ = await arm.ask("GET", path, query=_PROVIDERS, also=none)
+    return status not in none
+
+
 async def budget_start(arm: Rest, subscription: str, environment: str, today: datetime) -> str:
     """The first day of the budget, yyyy-MM-dd: of the one that there is, because it cannot be
     changed; else of this month, because Azure refuses a new budget that begins earlier.
@@ -28,7 +37,7 @@ async def budget_start(arm: Rest, subscription: str, environment: str, today: da
     Raises:
         HookError: Azure refuses, or does not answer as it should.
     """
-    group = f"/subscriptions/{subscription}/resourceGroups/{_GROUP.format(environment)}"
+    group = f"{_SUBSCRIPTIONS}/{subscription}/resourceGroups/{_GROUP.format(environment)}"
     path = f"{group}/providers/Microsoft.Consumption/budgets"
     status, content = await arm.ask("GET", path, query=_BUDGETS, also=_NONE_YET)
     if status not in _NONE_YET:
@@ -55,7 +64,7 @@ async def register_event_grid(arm: Rest, subscription: str) -> None:
     Raises:
         HookError: the person who deploys may not register it, or it takes too long.
     """
-    path = f"/subscriptions/{subscription}/providers/{EVENT_GRID}"
+    path = f"{_SUBSCRIPTIONS}/{subscription}/providers/{EVENT_GRID}"
     by_hand = f"az provider register --namespace {EVENT_GRID} --wait"
     for number in range(_REGISTERED_TRIES):
         _, content = await arm.ask("GET", path, query=_PROVIDERS)

@@ -13,6 +13,10 @@ resource communication 'Microsoft.Communication/communicationServices@2025-09-01
   name: name
   location: 'global'
   tags: tags
+  // With it ACS asks an Azure AI services resource for speech, once it has a role there.
+  identity: {
+    type: 'SystemAssigned'
+  }
   properties: {
     dataLocation: dataLocation
     disableLocalAuth: true

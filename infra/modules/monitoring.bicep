@@ -4,6 +4,9 @@ param location string
 param tags object
 param appPrincipalId string
 
+@description('GB a day; -1 is no limit.')
+param gigabytes int
+
 var monitoringMetricsPublisher = '3913510d-42f4-4e42-8a64-420c390055eb'
 
 resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {
@@ -18,9 +21,9 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {
     features: {
       disableLocalAuth: true
     }
-    // GB a day: a flood of logs costs no more than this.
+    // A flood of logs costs no more than this. What comes later on that day is lost.
     workspaceCapping: {
-      dailyQuotaGb: 1
+      dailyQuotaGb: gigabytes
     }
   }
 }

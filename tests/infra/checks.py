@@ -33,7 +33,10 @@ POLICY: dict[tuple[str, str], dict[str, Value]] = {
         "properties.dataLocation": Expression("dataLocation"),
     },
     ("modules/monitoring.bicep", "insights"): {"properties.DisableLocalAuth": True},
-    ("modules/monitoring.bicep", "workspace"): {"properties.features.disableLocalAuth": True},
+    ("modules/monitoring.bicep", "workspace"): {
+        "properties.features.disableLocalAuth": True,
+        "properties.workspaceCapping.dailyQuotaGb": Expression("gigabytes"),
+    },
     ("modules/vault.bicep", "vault"): {"properties.enableRbacAuthorization": True},
     ("modules/vault.bicep", "key"): {"properties.value": Expression("eventGridKey")},
     (APP, "plan"): {"sku.name": "FC1", "sku.tier": "FlexConsumption", "properties.reserved": True},

@@ -141,6 +141,25 @@ def test_the_hook_knows_the_names_of_the_group_and_the_budget() -> None:
     assert "name: 'budget-${token}'" in main
 
 
+GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-dev"
+
+
+async def test_a_second_environment_for_an_app_that_is_there_is_stopped(
+    azure: Azure, arm: Rest
+) -> None:
+    """A lost or a colleague's folder: it would unset what was chosen, and make another key."""
+    azure.answers["GET", GROUP] = [(200, {})]
+
+    with pytest.raises(HookError, match="Azure has rg-dev already"):
+        await start_kept(arm, EVENT_GRID_KEY="")
+
+
+async def test_a_first_environment_is_made(azure: Azure, arm: Rest) -> None:
+    azure.answers["GET", GROUP] = [(404, {})]
+
+    assert await start_kept(arm, EVENT_GRID_KEY="") is None
+
+
 def state(word: str) -> tuple[int, dict[str, str]]:
     return 200, {"registrationState": word}
 

@@ -1,5 +1,6 @@
 """Checks of infra/ that need no Azure, and the faults that they find."""
 
+import json
 import re
 import uuid
 
@@ -10,6 +11,7 @@ from shared.operate.deployed_report import known_settings
 from shared.settings import _OF_THE_PLATFORM, load
 from tests.infra.bicep import BicepFile, read
 from tests.infra.checks import APP, PARAMETERS, STORAGE, faults, infra
+from tests.support.stack import ROOT
 
 HOLDS_A_KEY = "holds a key"
 # Settings of the app that infra/ leaves out, and why.
@@ -167,6 +169,13 @@ def test_what_an_operator_chooses_is_named_like_its_setting() -> None:
     assert re.findall(r"(\w+): readEnvironmentVariable\('(\w+)', ''\)", block) == [
         (name, name) for name in re.findall(r"^  (\w+):", block, flags=re.M)
     ]
+
+
+def test_no_line_of_the_log_is_left_out_by_sampling() -> None:
+    """A line of `audit` that is missing would be an erasure of which nobody can tell."""
+    host = json.loads((ROOT / "host.json").read_text("utf-8"))
+
+    assert host["logging"]["applicationInsights"]["samplingSettings"]["excludedTypes"] == "Trace"
 
 
 def test_what_azd_keeps_is_what_an_operators_commands_need(files: dict[str, BicepFile]) -> None:

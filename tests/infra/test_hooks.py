@@ -36,6 +36,16 @@ async def entra(
         yield Rest(session, emulator.url, token, no_pause)
 
 
+class NothingThere(Rest):
+    """Azure Resource Manager, for a subscription without resources."""
+
+    def __init__(self) -> None:
+        pass
+
+    async def ask(self, *_asked: object, **_options: object) -> tuple[int, Any]:
+        return 404, None
+
+
 async def no_pause(_seconds: float) -> None:
     pass
 
@@ -55,7 +65,7 @@ class Azd(dict[str, str]):
 
 
 async def registered(entra: Rest, azd: Azd) -> dict[str, Any]:
-    await hooks.preprovision(entra, entra, azd, azd.keep, today)
+    await hooks.preprovision(entra, NothingThere(), azd, azd.keep, today)
     _, content = await entra.ask("GET", f"{registration.APPLICATIONS}/{azd['ENTRA_APP_OBJECT_ID']}")
     found: dict[str, Any] = content
     return found
@@ -106,7 +116,7 @@ async def test_a_registration_of_somebody_else_is_never_touched(entra: Rest) -> 
     theirs = await registered(entra, Azd(AZURE_TENANT_ID="x"))
     azd = Azd(AUTH_CLIENT_ID=theirs["appId"], PAGE_URL=PAGE)
 
-    await hooks.preprovision(entra, entra, azd, azd.keep, today)
+    await hooks.preprovision(entra, NothingThere(), azd, azd.keep, today)
     await hooks.postprovision(entra, azd, made)
     await hooks.postdown(entra, azd)
 
@@ -155,7 +165,7 @@ async def test_a_run_that_dies_is_finished_by_the_next(
     azd = Azd()
     await graph.add_fault(operation=operation, drop=moment, times=50)
     with pytest.raises(HookError):
-        await hooks.preprovision(entra, entra, azd, azd.keep, today)
+        await hooks.preprovision(entra, NothingThere(), azd, azd.keep, today)
     await graph.inspect("DELETE", "faults")
 
     found = await registered(entra, azd)
