@@ -35,6 +35,7 @@ _VARIABLES = {
     "WHO": _ID,
     "ACS_ID": _RESOURCE,
     "KEYS": ".",
+    "AI": "speech",
 }
 # The other programs do not exist here, and their lines do nothing. `-u`: a variable nobody sets is
 # a fault.

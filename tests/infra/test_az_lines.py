@@ -158,6 +158,7 @@ def test_the_lines_of_azd_and_func_are_known_ones() -> None:
         "azd env get-value": set(),
         "azd env get-values": set(),
         "azd env new": set(),
+        "azd env select": set(),
         "azd env set": {"--file"},
         "azd provision": set(),
         "azd up": set(),
