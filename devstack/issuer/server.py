@@ -3,7 +3,7 @@
 It is oidc-provider-mock with these changes: access tokens are JWTs for our API instead of opaque
 strings, the key is kept in a file, the issuer's name does not depend on the Host header, debug mode
 is off, client libraries of browsers find what they need (`browser_clients`), apps sign in as
-themselves (`app_clients`), and it also serves the identity endpoint of `managed_identity`. The mock
+themselves (`app_clients`), and it also serves `identity_endpoint`. The mock
 does not check PKCE verifiers, and asks nobody for a password: it is for loopback only.
 """
 
@@ -20,7 +20,7 @@ from devstack.issuer.app_clients import add_client_credentials
 from devstack.issuer.audiences import API_AUDIENCE
 from devstack.issuer.browser_clients import accept_more_scopes, add_answers_for_browsers
 from devstack.issuer.claims import name_in, roles_in
-from devstack.issuer.managed_identity import add_identity_endpoint
+from devstack.issuer.identity_endpoint import add_identity_endpoint
 from devstack.issuer.pages import add_pages
 from devstack.issuer.stored_users import add_user_endpoint
 from devstack.issuer.tokens import ACCESS_TOKEN_LIFETIME, mint

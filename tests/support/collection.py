@@ -11,7 +11,7 @@ from xdist.scheduler import LoadScopeScheduling
 TECHNIQUES: dict[str, tuple[str, set[str]]] = {
     "whole_stack": (
         "needs the app in a process of its own, or dev.py",
-        {"start_host", "one_host", "dev_run", "running", "dev", "clone", "page_stack"},
+        {"start_host", "one_host", "dev_run", "running", "dev", "warm_dev", "clone", "page_stack"},
     ),
     "emulators": (
         "needs the stack, or a part of it, as a process",

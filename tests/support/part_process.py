@@ -26,9 +26,10 @@ class PartProcess:
     """What of `subprocess.Popen` tests of parts use, for a part that is forked.
 
     Args:
-        part: such as "devstack.issuer"; one of those in `warm_parts`.
+        part: such as "devstack.issuer"; one of those in `warm_parts`, or its `DEV`.
         log: where its standard error goes, and its standard output unless that is wanted.
         stdout: whether its standard output is to be read, as text.
+        output: where its standard output goes, if not to the log.
         environment: variables that count when they are used. What is read at an import is not.
     """
 
@@ -39,12 +40,13 @@ class PartProcess:
         log: IO[Any],
         *,
         stdout: bool = False,
+        output: IO[Any] | None = None,
         environment: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.returncode: int | None = None
         their_input, our_input = os.pipe()
         our_life, their_life = os.pipe()  # nothing is written: it ends with the process
-        our_output, their_output = os.pipe() if stdout else (None, os.dup(log.fileno()))
+        our_output, their_output = os.pipe() if stdout else (None, os.dup((output or log).fileno()))
         theirs = [their_input, their_output, log.fileno(), their_life]
         try:
             self._warm = _warm_parts()

@@ -1,9 +1,9 @@
-"""python -m tests.support.warm_parts: loads the parts of a stack once, and forks one for each that
-is wanted.
+"""python -m tests.support.warm_parts: loads the parts of a stack and the commands of dev.py once,
+and forks one for each that is wanted.
 
 A part takes more than a second of CPU to import what it needs, and most tests want one for less
-than that. What a fork runs is the part's own `main`, in a process of its own; standard input,
-output and errors are those that come with the request.
+than that. What a fork runs is the part's own `main`, or dev.py's `start`, in a process of its own;
+standard input, output and errors are those that come with the request.
 
 Reads one JSON object a message from the socket that is its standard input, and answers each with
 one. A fork is its child, so it alone can say how one has ended; until it is asked for that, the id
@@ -17,10 +17,20 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 PARTS = ("devstack.acs_emulator", "devstack.graph_emulator", "devstack.issuer", "devstack.web")
+# dev.py, and what its commands import when they run.
+DEV = "dev"
+_COMMANDS = (
+    "benchmarks.names",
+    "devstack.commands.bearer_token",
+    "devstack.commands.bot_call",
+    "devstack.commands.cli",
+    "devstack.commands.ready_report",
+    "devstack.stack.run",
+)
 MESSAGE_BYTES = 65_536
 # Standard input, output and errors of a fork, and what stays open for as long as it lives.
 DESCRIPTORS = 4
@@ -30,6 +40,7 @@ def main() -> None:
     # Not as standard input, which each fork replaces by its own.
     requests = socket.socket(fileno=os.dup(0))
     mains = {part: importlib.import_module(f"{part}.__main__").main for part in PARTS}
+    mains[DEV] = _loaded_dev()
     assert threading.active_count() == 1, "a fork has one thread; what others hold is lost"
     gc.collect()
     gc.freeze()  # a fork's collections neither look at nor copy what all have in common
@@ -48,6 +59,13 @@ def main() -> None:
             _, status = os.waitpid(command["pid"], 0)
             answer = {"exitCode": os.waitstatus_to_exitcode(status)}
         requests.sendall(json.dumps(answer).encode())
+
+
+def _loaded_dev() -> Callable[[], NoReturn]:
+    start = importlib.import_module(DEV).start
+    for module in _COMMANDS:
+        importlib.import_module(module)
+    return lambda: sys.exit(start(sys.argv[1:]))
 
 
 def _receive(requests: socket.socket) -> tuple[dict[str, Any], Sequence[int]] | None:

@@ -9,9 +9,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import pytest
+
+from tests.support.part_process import PartProcess
+from tests.support.warm_parts import DEV as DEV_PART
 
 ROOT = Path(__file__).resolve().parents[3]
 DEV = [sys.executable, str(ROOT / "dev.py")]
@@ -85,6 +89,20 @@ def dev(*arguments: str, env: dict[str, str] | None = None) -> "subprocess.Compl
         check=False,
         env=env,
     )
+
+
+def warm_dev(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run a dev.py command to its end, forked from a process that has loaded dev.py."""
+    with TemporaryFile("w+") as output, TemporaryFile("w+") as errors:
+        process = PartProcess(DEV_PART, arguments, errors, output=output)
+        try:
+            code = process.wait(START_SECONDS)
+        finally:
+            process.kill()
+            process.close()
+        for file in (output, errors):
+            file.seek(0)
+        return subprocess.CompletedProcess(arguments, code, output.read(), errors.read())
 
 
 class DevRun:

@@ -51,11 +51,11 @@ async def test_a_call_is_told_from_the_first_ring_to_the_last(running: DevRun, d
     assert [line for line in lines if line in wanted] == wanted
 
 
-async def test_a_call_that_reaches_nobody_fails(running: DevRun, dev: Dev) -> None:
+async def test_a_call_that_reaches_nobody_fails(running: DevRun, warm_dev: Dev) -> None:
     async with Control(running.stack["acs"]) as acs:
         await acs.fault("addParticipant", status=400, times=1)
         options = ("--press", "1", "--press", "0", "--state", str(running.state))
-        printed = await asyncio.to_thread(dev, "call", "lonely", *options)
+        printed = await asyncio.to_thread(warm_dev, "call", "lonely", *options)
 
     lines = happened(printed.stdout)
     assert printed.returncode == 1
@@ -64,9 +64,9 @@ async def test_a_call_that_reaches_nobody_fails(running: DevRun, dev: Dev) -> No
 
 
 def test_the_bot_of_the_stack_is_there_and_ends_the_call_when_it_hangs_up(
-    running: DevRun, dev: Dev
+    running: DevRun, warm_dev: Dev
 ) -> None:
-    printed = dev("call", "helpdesk", "--press", "0", "--state", str(running.state))
+    printed = warm_dev("call", "helpdesk", "--press", "0", "--state", str(running.state))
 
     assert printed.returncode == 0
     lines = happened(printed.stdout)
@@ -76,10 +76,10 @@ def test_the_bot_of_the_stack_is_there_and_ends_the_call_when_it_hangs_up(
     assert "alice hangs up" not in lines
 
 
-async def test_a_call_that_nobody_answers_is_said_to_be_one(running: DevRun, dev: Dev) -> None:
+async def test_a_call_that_nobody_answers_is_said_to_be_one(running: DevRun, warm_dev: Dev) -> None:
     async with Control(running.stack["acs"]) as acs:
         await acs.fault("answerCall", status=404, times=1)
-        missed = await asyncio.to_thread(dev, "call", "deaf", "--state", str(running.state))
+        missed = await asyncio.to_thread(warm_dev, "call", "deaf", "--state", str(running.state))
 
     assert missed.returncode == 1
     said = 'nobody answers: the app was told of it, and said {"results":["missed"]}'
@@ -109,7 +109,7 @@ def until_said(output: IO[str], wanted: str) -> None:
     raise AssertionError(wanted)
 
 
-async def test_a_phone_calls_the_number_of_a_teams_account(running: DevRun, dev: Dev) -> None:
+async def test_a_phone_calls_the_number_of_a_teams_account(running: DevRun, warm_dev: Dev) -> None:
     """The account's bot answers, unless consent was withdrawn: then nobody is told of it."""
     account = running.stack["teams"]["account"]
     silence = "nobody answers: no app is told of it, as in Azure without consent"
@@ -118,9 +118,9 @@ async def test_a_phone_calls_the_number_of_a_teams_account(running: DevRun, dev:
     url = f"{running.stack['acs']}/access/teamsExtension{assignment}?api-version=2025-06-30"
     headers = {"Authorization": f"Bearer {running.stack['acsBearer']}"}
     async with aiohttp.ClientSession(headers=headers, raise_for_status=True) as session:
-        heard = await asyncio.to_thread(dev, *called, "--press", "0")
+        heard = await asyncio.to_thread(warm_dev, *called, "--press", "0")
         await session.delete(url)
-        unheard = await asyncio.to_thread(dev, *called)
+        unheard = await asyncio.to_thread(warm_dev, *called)
         await session.put(url, json={"principalType": "teamsResourceAccount"})
 
     lines = happened(heard.stdout)
@@ -141,16 +141,16 @@ def test_what_nobody_can_do_is_refused_at_once(dev: Dev, wrong: tuple[str, ...])
     assert wrong[0] in printed.stderr
 
 
-def test_a_number_that_is_none_is_called_by_nobody(running: DevRun, dev: Dev) -> None:
-    printed = dev("call", "+1", "--state", str(running.state))
+def test_a_number_that_is_none_is_called_by_nobody(running: DevRun, warm_dev: Dev) -> None:
+    printed = warm_dev("call", "+1", "--state", str(running.state))
 
     assert printed.returncode == 2
     assert "no phone number" in printed.stderr
 
 
 @pytest.mark.parametrize("bot", ["x", ""])
-def test_without_an_app_nobody_is_called(stack: Stack, dev: Dev, bot: str) -> None:
-    printed = dev("call", bot, "--state", str(stack.folder))
+def test_without_an_app_nobody_is_called(stack: Stack, warm_dev: Dev, bot: str) -> None:
+    printed = warm_dev("call", bot, "--state", str(stack.folder))
 
     why = "this stack runs without the app" if bot else "the bot's id is empty"
     assert why in printed.stderr

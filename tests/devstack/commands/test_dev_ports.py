@@ -27,13 +27,15 @@ type Dev = Callable[..., CompletedProcess[str]]
 DEFAULT_PORT_TAKEN = re.compile(r"dev.py: port (707\d|1000[02]) \(\w+\) is taken( by .+)?: ")
 
 
-def test_ports_default_means_the_default_ports_whatever_is_kept(dev: Dev, tmp_path: Path) -> None:
+def test_ports_default_means_the_default_ports_whatever_is_kept(
+    warm_dev: Dev, tmp_path: Path
+) -> None:
     """And a start that is refused removes nothing, not even with --fresh."""
     state = tmp_path / "state"
     state.mkdir()
     (state / "ports.json").write_text('{"issuer": 1}')
     with _listening_on(7072):  # no test may count on it to be free
-        refused = dev("run", "--fresh", "--ports", "default", "--state", str(state))
+        refused = warm_dev("run", "--fresh", "--ports", "default", "--state", str(state))
 
     assert refused.returncode == 1
     assert DEFAULT_PORT_TAKEN.match(refused.stderr)
@@ -59,9 +61,11 @@ def test_a_kept_port_that_is_taken_is_told_in_one_line(
         assert json.loads((state / "ports.json").read_text()) == {"issuer": port}
 
 
-def test_a_default_port_that_is_taken_is_told_with_the_way_out(dev: Dev, tmp_path: Path) -> None:
+def test_a_default_port_that_is_taken_is_told_with_the_way_out(
+    warm_dev: Dev, tmp_path: Path
+) -> None:
     with _listening_on(7072):
-        refused = dev("run", "--state", str(tmp_path / "new" / "state"))
+        refused = warm_dev("run", "--state", str(tmp_path / "new" / "state"))
 
     assert refused.returncode == 1
     assert DEFAULT_PORT_TAKEN.match(refused.stderr)

@@ -76,14 +76,14 @@ def test_ready_means_that_the_app_answers(running: DevRun) -> None:
         assert answer.status == 200
 
 
-def test_the_fault_that_the_readme_shows_is_noticed_once(running: DevRun, dev: Dev) -> None:
+def test_the_fault_that_the_readme_shows_is_noticed_once(running: DevRun, warm_dev: Dev) -> None:
     readme = (ROOT / "devstack" / "README.md").read_text()
     (fault,) = re.findall(r"/_emulator/faults -d '(.+)'", readme)
     (query,) = re.findall(r"/api/token(\?expiresInMinutes=\d+)", readme)
-    _sign_in(running, dev)  # alice has an identity, and a token that would hide the fault
+    _sign_in(running, warm_dev)  # alice has an identity, and a token that would hide the fault
     _send("POST", f"{running.stack['acs']}/_emulator/faults", fault.encode())
 
-    statuses = [_token_status(running, dev, query) for _ in range(2)]
+    statuses = [_token_status(running, warm_dev, query) for _ in range(2)]
 
     _send("DELETE", f"{running.stack['acs']}/_emulator/faults")
     assert statuses == [503, 200]
@@ -158,37 +158,37 @@ def test_a_part_that_dies_while_starting_is_named_too(dev_run: Start, tmp_path: 
 
 
 def test_a_folder_with_files_of_those_names_that_are_not_ours_is_left_alone(
-    dev: Dev, tmp_path: Path
+    warm_dev: Dev, tmp_path: Path
 ) -> None:
     (tmp_path / "ca.pem").write_text("somebody's own")
 
-    refused = dev("run", "--ports", "auto", "--fresh", "--state", str(tmp_path))
+    refused = warm_dev("run", "--ports", "auto", "--fresh", "--state", str(tmp_path))
 
     assert refused.returncode == 1
     assert "ca.pem is not from a stack" in refused.stderr
     assert (tmp_path / "ca.pem").read_text() == "somebody's own"
 
 
-def test_a_state_folder_that_cannot_be_is_told_in_one_line(dev: Dev, tmp_path: Path) -> None:
+def test_a_state_folder_that_cannot_be_is_told_in_one_line(warm_dev: Dev, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
 
-    refused = dev("run", "--state", str(tmp_path / "file" / "state"))
+    refused = warm_dev("run", "--state", str(tmp_path / "file" / "state"))
 
     assert refused.returncode == 1
     assert f"cannot write to {tmp_path}" in refused.stderr
     assert len(refused.stderr.splitlines()) == 1
 
 
-def _sign_in(run: DevRun, dev: Dev) -> object:
+def _sign_in(run: DevRun, warm_dev: Dev) -> object:
     """Alice's ACS identity."""
-    bearer = dev("token", "alice", "--state", str(run.state)).stdout.strip()
+    bearer = warm_dev("token", "alice", "--state", str(run.state)).stdout.strip()
     headers = {"Authorization": f"Bearer {bearer}"}
     with urlopen(Request(f"{run.stack['api']}/token", method="POST", headers=headers)) as answer:
         return json.load(answer)["user"]
 
 
-def _token_status(run: DevRun, dev: Dev, query: str) -> int:
-    bearer = dev("token", "alice", "--state", str(run.state)).stdout.strip()
+def _token_status(run: DevRun, warm_dev: Dev, query: str) -> int:
+    bearer = warm_dev("token", "alice", "--state", str(run.state)).stdout.strip()
     headers = {"Authorization": f"Bearer {bearer}"}
     try:
         return _send("POST", f"{run.stack['api']}/token{query}", headers=headers)

@@ -112,21 +112,21 @@ def test_an_issuer_that_does_not_answer_gives_no_token(tmp_path: Path) -> None:
         bearer_token(wanted, issuer_key(tmp_path / "key.json"), "http://127.0.0.1:1", print)
 
 
-def test_roles_are_in_the_token(running: DevRun, dev: Dev) -> None:
+def test_roles_are_in_the_token(running: DevRun, warm_dev: Dev) -> None:
     state = str(running.state)
-    printed = dev("token", "bob", "--role", "Calls.Manage", "--role", "Bots", "--state", state)
+    printed = warm_dev("token", "bob", "--role", "Calls.Manage", "--role", "Bots", "--state", state)
 
     assert _verified(printed.stdout.strip(), running)["roles"] == ["Calls.Manage", "Bots"]
 
 
-def test_what_a_put_has_set_is_in_the_token_too(running: DevRun, dev: Dev) -> None:
+def test_what_a_put_has_set_is_in_the_token_too(running: DevRun, warm_dev: Dev) -> None:
     claims = {"name": "Frank", "roles": ["Bots.Operate"]}
     url, kind = f"{running.stack['issuer']}/users/frank", {"Content-Type": "application/json"}
     urlopen(Request(url, json.dumps(claims).encode(), kind, method="PUT")).close()
     state = str(running.state)
 
-    person = dev("token", "frank", "--role", "Calls.Manage", "--state", state)
-    app = dev("token", "frank", "--app", "--state", state)
+    person = warm_dev("token", "frank", "--role", "Calls.Manage", "--state", state)
+    app = warm_dev("token", "frank", "--app", "--state", state)
 
     verified = _verified(person.stdout.strip(), running)
     assert (verified["name"], verified["roles"]) == ("Frank", ["Bots.Operate", "Calls.Manage"])
@@ -134,16 +134,18 @@ def test_what_a_put_has_set_is_in_the_token_too(running: DevRun, dev: Dev) -> No
 
 
 @pytest.mark.parametrize("user", ["eve", "a/b?c#d%'\"", "\u2603 \U0001f600", "\x07\n", "x" * 256])
-def test_any_user_gets_a_token_and_a_stranger_a_note(running: DevRun, dev: Dev, user: str) -> None:
-    printed = dev("token", user, "--state", str(running.state))
+def test_any_user_gets_a_token_and_a_stranger_a_note(
+    running: DevRun, warm_dev: Dev, user: str
+) -> None:
+    printed = warm_dev("token", user, "--state", str(running.state))
 
     assert _verified(printed.stdout.strip(), running)["sub"] == user
     assert len(printed.stdout.splitlines()) == 1
     assert "not one of the test users" in printed.stderr
 
 
-def test_an_id_that_the_app_will_refuse_is_noted(running: DevRun, dev: Dev) -> None:
-    printed = dev("token", "x" * 257, "--state", str(running.state))
+def test_an_id_that_the_app_will_refuse_is_noted(running: DevRun, warm_dev: Dev) -> None:
+    printed = warm_dev("token", "x" * 257, "--state", str(running.state))
 
     assert _verified(printed.stdout.strip(), running)["sub"] == "x" * 257
     assert "more than 256 characters" in printed.stderr
@@ -156,9 +158,9 @@ def test_an_empty_user_id_is_refused_in_one_line(running: DevRun, dev: Dev) -> N
     assert refused.stderr == "dev.py: the user id is empty\n"
 
 
-def test_an_app_signs_in_as_itself(running: DevRun, dev: Dev) -> None:
+def test_an_app_signs_in_as_itself(running: DevRun, warm_dev: Dev) -> None:
     state = ("--state", str(running.state))
-    printed = dev("token", "alice", "--app", "--role", "Tokens.Issue", *state)
+    printed = warm_dev("token", "alice", "--app", "--role", "Tokens.Issue", *state)
 
     claims = _verified(printed.stdout.strip(), running)
     assert claims["sub"] == claims["azp"] == claims["client_id"] == "alice"
@@ -166,7 +168,7 @@ def test_an_app_signs_in_as_itself(running: DevRun, dev: Dev) -> None:
     assert not {"name", "scope"} & claims.keys()
     assert printed.stderr == ""
     # The service takes the app for no person, not even for the one with the same name.
-    url, person = f"{running.stack['api']}/token", dev("token", "alice", *state)
+    url, person = f"{running.stack['api']}/token", warm_dev("token", "alice", *state)
     as_app = _post(url, f"Bearer {printed.stdout.strip()}")
     assert as_app["user"] != _post(url, f"Bearer {person.stdout.strip()}")["user"]
 
@@ -174,9 +176,9 @@ def test_an_app_signs_in_as_itself(running: DevRun, dev: Dev) -> None:
 @pytest.mark.parametrize(
     "user", ["alice", *(pytest.param(user, marks=pytest.mark.slow) for user in ("carol", "eve"))]
 )
-def test_a_teams_token_is_what_acs_exchanges(running: DevRun, dev: Dev, user: str) -> None:
+def test_a_teams_token_is_what_acs_exchanges(running: DevRun, warm_dev: Dev, user: str) -> None:
     first, second = (
-        dev("token", user, "--teams", "--state", str(running.state)).stdout.splitlines()[-1]
+        warm_dev("token", user, "--teams", "--state", str(running.state)).stdout.splitlines()[-1]
         for _ in range(2)
     )
 
@@ -196,9 +198,9 @@ def test_the_teams_token_of_stack_json_is_alices_and_lasts(running: DevRun) -> N
     assert _exchanged(running, teams["token"], teams["userId"])["exp"] == claims["exp"]
 
 
-def test_a_teams_token_has_no_roles(running: DevRun, dev: Dev) -> None:
+def test_a_teams_token_has_no_roles(running: DevRun, warm_dev: Dev) -> None:
     state = str(running.state)
-    refused = dev("token", "alice", "--teams", "--role", "Bots", "--state", state)
+    refused = warm_dev("token", "alice", "--teams", "--role", "Bots", "--state", state)
 
     assert (refused.returncode, refused.stdout) == (2, "")
     assert len(refused.stderr.splitlines()) == 1
@@ -214,12 +216,12 @@ def test_without_a_stack_it_says_how_to_start_one(dev: Dev, tmp_path: Path) -> N
 
 
 def test_the_stack_json_of_a_killed_stack_is_no_running_stack(
-    running: DevRun, dev: Dev, tmp_path: Path
+    running: DevRun, warm_dev: Dev, tmp_path: Path
 ) -> None:
     (tmp_path / "stack.json").write_text((running.state / "stack.json").read_text())
     (tmp_path / "stack.lock").write_text(str(running.process.pid))
 
-    assert dev("token", "alice", "--state", str(tmp_path)).returncode == 1
+    assert warm_dev("token", "alice", "--state", str(tmp_path)).returncode == 1
 
 
 def test_the_acs_bearer_is_signed_by_the_stacks_issuer_for_acs(running: DevRun) -> None:
