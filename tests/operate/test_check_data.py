@@ -1,19 +1,25 @@
 """The operator's command: its output, its exit code, and the data that it does not print."""
 
+import asyncio
 import io
 import json
+import logging
 import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
 from devstack.stack import azurite
 from shared.calls.row_keys import index_row
 from shared.calls.rows import RECORD_ROW
+from shared.operate import check_data as command
+from shared.operate import data_check, progress
 from shared.operate.check_data import read_arguments
 from shared.operate.pace import Pace
 from shared.operate.progress import Progress
@@ -57,6 +63,23 @@ def check_data(settings: dict[str, str], *arguments: str) -> "subprocess.Complet
     )
 
 
+def check_data_here(
+    settings: dict[str, str], *arguments: str
+) -> "subprocess.CompletedProcess[str]":
+    """The same in this process, which has loaded the command already."""
+    with (
+        patch.object(data_check, "PAUSE_SECONDS", 0),
+        patch.object(progress, "_QUIET_SECONDS", 600),
+        redirect_stdout(io.StringIO()) as output,
+        redirect_stderr(io.StringIO()) as errors,
+    ):
+        try:
+            code = command.main(arguments, settings)
+        finally:
+            logging.disable(logging.NOTSET)  # it logs nothing as long as it runs
+    return subprocess.CompletedProcess(arguments, code, output.getvalue(), errors.getvalue())
+
+
 def test_tables_in_which_nothing_is_are_in_order(tables: Stack) -> None:
     done = check_data(tables.settings)
 
@@ -80,10 +103,10 @@ async def test_what_the_product_stores_is_in_order_and_acs_is_asked_about_calls(
     await watched(alice, placed, is_connected)
     await carol.forget()
 
-    done = check_data(tables.settings)
+    done = await asyncio.to_thread(check_data_here, tables.settings)
     await store_call_that_acs_has_not(tables, mapping_key(tables, alice.id), placed)
-    lost = check_data(tables.settings)
-    repaired = check_data(tables.settings, "--repair", "--yes")
+    lost = await asyncio.to_thread(check_data_here, tables.settings)
+    repaired = await asyncio.to_thread(check_data_here, tables.settings, "--repair", "--yes")
 
     assert (done.returncode, done.stderr) == (0, "")
     assert (lost.returncode, lost.stderr) == (1, "")
@@ -158,11 +181,11 @@ def test_it_says_why_it_cannot_look(stack: Stack, changed: dict[str, str], told:
         "{bare}": azurite.connection_string(port),
     }
     settings = {name: values.get(value, value) for name, value in changed.items()}
-    command = azurite.command(port=port, folder=None)
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE) as process:
+    bare = azurite.command(port=port, folder=None)
+    with subprocess.Popen(bare, cwd=ROOT, stdin=subprocess.PIPE) as process:
         try:
             wait_until_open(port)
-            done = check_data({**stack.settings, **settings})
+            done = check_data_here({**stack.settings, **settings})
         finally:
             process.kill()
 
