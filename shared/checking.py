@@ -12,6 +12,8 @@ from shared.tables import Row
 # What reading a stored row raises if neither this version nor an earlier one has written it.
 UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, AssertionError)
 NOT_READ = "Neither this version nor an earlier one has written it: find out who else writes here."
+# Rows that `ReadOnce` keeps: more than are looked at at a time (`shared.upstream.concurrency`).
+_KEPT = 64
 
 
 class NotSafe(Exception):
@@ -71,6 +73,27 @@ class ChecksRows(Protocol):
     @property
     def rules(self) -> Sequence[Rule]:
         """All rules; those of one table in any order."""
+
+
+class ReadOnce[T]:
+    """Reads a row once for all rules, which are asked about the same row one after the other.
+
+    Args:
+        read: as for `readable`; what it gives is not changed by anybody.
+    """
+
+    def __init__(self, read: Callable[[Row], T]) -> None:
+        self._read = read
+        # By the row's identity, which is nobody else's as long as the row is kept.
+        self._latest: dict[int, tuple[Row, T]] = {}
+
+    def __call__(self, row: Row) -> T:
+        known = self._latest.get(id(row))
+        if known is None:
+            known = self._latest[id(row)] = row, self._read(row)
+            if len(self._latest) > _KEPT:
+                del self._latest[next(iter(self._latest))]
+        return known[1]
 
 
 def readable(kind: str, table: str, read: Callable[[Row], object]) -> Rule:

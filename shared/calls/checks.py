@@ -12,7 +12,7 @@ from shared.calls.removal import BOT_CALLER_INDEX, CREATOR_INDEX, moment
 from shared.calls.row_keys import index_row
 from shared.calls.rows import RECORD_ROW, Call, CallState, LoggedEvent
 from shared.calls.settling import PLACE
-from shared.checking import NotSafe, Rule, no_subjects, readable
+from shared.checking import NotSafe, ReadOnce, Rule, no_subjects, readable
 from shared.identity.identities import Identities
 from shared.intents import Intents
 from shared.problems import CallRefused
@@ -51,11 +51,12 @@ class CallChecks:
         self._identities = identities
         self._retention = timedelta(days=retention_days)
         self._now = now
+        self._call = ReadOnce(Call.of)
 
     @property
     def rules(self) -> Sequence[Rule]:
         return (
-            readable("call-unreadable", CALLS, _read),
+            readable("call-unreadable", CALLS, self._read),
             Rule(
                 "call-without-index",
                 CALLS,
@@ -103,13 +104,30 @@ class CallChecks:
             ),
         )
 
+    def _read(self, row: Row) -> None:
+        if row.row_key == RECORD_ROW:
+            self._call(row)
+        elif row.row_key == LIVE_ROW:
+            LiveCalls.of(row)
+        elif row.row_key == FILE_ROW:
+            moment(row, "createdAt")
+        elif row.row_key.startswith(_EVENT):
+            LoggedEvent.of(row)
+        elif row.row_key.startswith((_INDEX, _RANG)):
+            _call_id(row)
+        elif row.row_key.startswith(_REQUEST):
+            _call_id(row)
+            moment(row, "createdAt")
+        else:
+            raise LookupError(row.row_key)
+
     async def _lacks_index(self, row: Row) -> bool:
         if row.row_key != RECORD_ROW:
             return False
-        return await self._index_of(Call.of(row)) is None
+        return await self._index_of(self._call(row)) is None
 
     async def _remove_unlisted(self, row: Row) -> None:
-        call = Call.of(row)
+        call = self._call(row)
         if call.state is not CallState.DISCONNECTED and call.may_have_reached_acs:
             raise NotSafe  # its end has to be recorded first
         await self._records.remove_unlisted(call)
@@ -117,7 +135,7 @@ class CallChecks:
     async def _has_ended(self, row: Row) -> bool:
         if row.row_key != RECORD_ROW:
             return False
-        call = Call.of(row)
+        call = self._call(row)
         is_young = self._now() - call.created_at < FIRST_LOOK
         if not call.is_ongoing or call.connection_id is None or is_young:
             return False
@@ -127,11 +145,11 @@ class CallChecks:
             return False
 
     async def _record_end(self, row: Row) -> None:
-        await self._reconciling.reconcile(Call.of(row))
+        await self._reconciling.reconcile(self._call(row))
 
     async def _is_open(self, row: Row) -> bool:
         """Whether no end of it is recorded: with an intent it is no finding."""
-        return row.row_key == RECORD_ROW and Call.of(row).state is not CallState.DISCONNECTED
+        return row.row_key == RECORD_ROW and self._call(row).state is not CallState.DISCONNECTED
 
     async def _watch(self, row: Row) -> None:
         await self._intents.begin(PLACE, row.partition_key, due_at=self._now() + FIRST_LOOK)
@@ -196,21 +214,3 @@ class CallChecks:
 
 def _call_id(row: Row) -> str:
     return str(row.values["callId"])
-
-
-def _read(row: Row) -> None:
-    if row.row_key == RECORD_ROW:
-        Call.of(row)
-    elif row.row_key == LIVE_ROW:
-        LiveCalls.of(row)
-    elif row.row_key == FILE_ROW:
-        moment(row, "createdAt")
-    elif row.row_key.startswith(_EVENT):
-        LoggedEvent.of(row)
-    elif row.row_key.startswith((_INDEX, _RANG)):
-        _call_id(row)
-    elif row.row_key.startswith(_REQUEST):
-        _call_id(row)
-        moment(row, "createdAt")
-    else:
-        raise LookupError(row.row_key)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from shared.checking import Rule, readable
+from shared.checking import ReadOnce, Rule, readable
 from shared.friends.friendships import Friendships
 from shared.friends.rows import Decision, Friendship
 from shared.friends.withdrawn import WithdrawnRequests
@@ -29,11 +29,12 @@ class FriendshipChecks:
         self._withdrawn = withdrawn
         self._identities = identities
         self._friendships = friendships
+        self._friendship = ReadOnce(Friendship.of)
 
     @property
     def rules(self) -> Sequence[Rule]:
         return (
-            readable("friendship-unreadable", FRIENDS, Friendship.of),
+            readable("friendship-unreadable", FRIENDS, self._friendship),
             Rule(
                 "friendship-state-wrong",
                 FRIENDS,
@@ -72,13 +73,13 @@ class FriendshipChecks:
         )
 
     async def _has_wrong_state(self, row: Row) -> bool:
-        return row.values.get("state") != Friendship.of(row).state
+        return row.values.get("state") != self._friendship(row).state
 
     async def _write_state(self, row: Row) -> None:
-        await self._table.replace(row, Friendship.of(row).values())
+        await self._table.replace(row, self._friendship(row).values())
 
     async def _copies_no_yes(self, row: Row) -> bool:
-        own = Friendship.of(row)
+        own = self._friendship(row)
         if own.theirs is not Decision.YES:
             return False
         return not await self._friendships.has_accepted(own.friend, own.owner)
@@ -87,7 +88,7 @@ class FriendshipChecks:
         await self._friendships.settle(row.row_key, row.partition_key)
 
     async def _is_not_copied(self, row: Row) -> bool:
-        own = Friendship.of(row)
+        own = self._friendship(row)
         if own.mine is not Decision.YES:
             return False
         other = await self._table.find(own.friend, own.owner)
@@ -101,7 +102,7 @@ class FriendshipChecks:
 
         Sequence numbers are milliseconds since 1970, or a little higher.
         """
-        own = Friendship.of(row)
+        own = self._friendship(row)
         if own.mine is Decision.NONE:
             return False  # the owner decided nothing: the friend did
         erased = [

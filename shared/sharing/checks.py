@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from shared.checking import Rule, readable
+from shared.checking import ReadOnce, Rule, readable
 from shared.identity.identities import Identities
 from shared.identity.rows import is_erased_since, is_erasing
 from shared.sharing.consent import ConsentChecks
@@ -36,12 +36,13 @@ class SharingChecks:
         self._identities = identities
         self._retention = retention
         self._now = now
+        self._invitation, self._record = ReadOnce(Invitation.of), ReadOnce(SharedCallRecord.of)
 
     @property
     def rules(self) -> Sequence[Rule]:
         in_line = "all listings of the call are brought in line with its record"
         return (
-            readable("listing-unreadable", INVITATIONS, Invitation.of),
+            readable("listing-unreadable", INVITATIONS, self._invitation),
             Rule(
                 "listing-without-record",
                 INVITATIONS,
@@ -50,7 +51,7 @@ class SharingChecks:
                 self._listings.remove_unchanged,
             ),
             Rule("listing-outdated", INVITATIONS, in_line, self._is_outdated, self._settle_listing),
-            readable("shared-call-unreadable", SHARED_CALLS, SharedCallRecord.of),
+            readable("shared-call-unreadable", SHARED_CALLS, self._record),
             Rule(
                 "unshared-call-left",
                 SHARED_CALLS,
@@ -89,7 +90,7 @@ class SharingChecks:
         )
 
     async def _lacks_record(self, row: Row) -> bool:
-        listed = Invitation.of(row)
+        listed = self._invitation(row)
         record = await self._calls.find(listed.call_id)
         if record is None:
             return not standing(listed.places, self._now())  # else it is being shared just now
@@ -100,7 +101,7 @@ class SharingChecks:
 
         A row that holds only places belongs to a request that has not written the record.
         """
-        listed = Invitation.of(row)
+        listed = self._invitation(row)
         record = await self._calls.find(listed.call_id)
         if record is None or record.content is None or listed.content is None:
             return False
@@ -114,24 +115,24 @@ class SharingChecks:
         await self._calls.settle(str(row.values["owner"]), row.row_key)
 
     async def _is_unshared(self, row: Row) -> bool:
-        return SharedCallRecord.of(row).content is None
+        return self._record(row).content is None
 
     async def _is_over(self, row: Row) -> bool:
-        return self._retention.is_over(SharedCallRecord.of(row), _SWEPT_WITHIN)
+        return self._retention.is_over(self._record(row), _SWEPT_WITHIN)
 
     async def _is_of_erased(self, row: Row) -> bool:
-        record = SharedCallRecord.of(row)
+        record = self._record(row)
         mapping = await self._identities.row_under(record.owner)
         return mapping is not None and (
             is_erasing(mapping) or is_erased_since(mapping, record.proven_at)
         )
 
     async def _unshare(self, row: Row) -> None:
-        record = SharedCallRecord.of(row)
+        record = self._record(row)
         await self._calls.end_change(record.call_id, record.change_id)
 
     async def _lacks_listing(self, row: Row) -> bool:
-        record = SharedCallRecord.of(row)
+        record = self._record(row)
         if not record.is_live(self._now()):
             return False
         roles = dict.fromkeys(record.invitees, Role.INVITEE)
@@ -143,7 +144,7 @@ class SharingChecks:
         return False
 
     async def _lacks_consent(self, row: Row) -> bool:
-        record = SharedCallRecord.of(row)
+        record = self._record(row)
         if not record.is_live(self._now()):
             return False
         return bool(
@@ -151,5 +152,5 @@ class SharingChecks:
         )
 
     async def _settle_record(self, row: Row) -> None:
-        record = SharedCallRecord.of(row)
+        record = self._record(row)
         await self._calls.settle(record.owner, record.call_id)

@@ -11,6 +11,7 @@ from typing import override
 import pytest
 from azure.core.exceptions import ServiceRequestError
 
+from shared.checking import ReadOnce
 from shared.identity.rows import is_spare
 from shared.intents import Intents
 from shared.stored_rows import Row
@@ -35,7 +36,7 @@ from tests.operate.corruptions import (
     is_titled,
     one_of,
 )
-from tests.operate.data_world import CheckedTables, golden_in_memory, in_memory
+from tests.operate.data_world import CheckedTables, golden_in_memory, in_memory, stored
 from tests.support.memory_tables import MemoryTable, memory_clients
 from tests.support.pages import page
 
@@ -160,6 +161,21 @@ async def test_each_corruption_is_found_and_named_and_repaired_or_said_not_to_be
     assert found.repaired == (found.found if repaired else 0)
     assert (kind in after.kinds) != repaired
     assert after.is_clean == (after.kinds == {})
+
+
+def test_rules_that_look_at_one_row_read_it_once() -> None:
+    reads, rows = list[Row](), [stored(one) for one in golden_rows(CALLS)]
+
+    def read(row: Row) -> str:
+        reads.append(row)
+        return row.row_key
+
+    once = ReadOnce(read)
+
+    assert [once(row) for row in rows for _ in range(4)] == [
+        r.row_key for r in rows for _ in "1234"
+    ]
+    assert [*map(id, reads)] == [*map(id, rows)]
 
 
 def test_each_rule_has_a_corruption_and_each_table_a_rule() -> None:
