@@ -6,6 +6,7 @@ that stands.
 """
 
 import itertools
+import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -253,7 +254,7 @@ async def changes_of_agents(limit: Limit) -> Met:
     world = AgentsWorld()
     agents, operator = world.agents(), world.operator()
     await world.quietly(agents.remove(operator, AVA))
-    await world.quietly(agents.remove(operator, "nobody"))
+    await world.quietly(agents.remove(operator, str(uuid.uuid4())))
     return Met(lambda: world.quietly(agents.add(operator, AVA, None)), limit.number - 2)
 
 
