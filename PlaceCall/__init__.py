@@ -1,8 +1,9 @@
 """POST /api/calls: call users, bots and phone numbers, or join a group call.
 
 At most 50 targets. If the realm has Teams resource accounts (Teams accounts with a phone number),
-one of them calls the phone numbers: `from` names it if there are several. Other people are invited
-once that call is connected.
+one of them calls the phone numbers: `from` names it if there are several. It can call nobody else;
+phone numbers and agents can be invited once that call is connected. With `callerId`, the number of
+the service itself, phone numbers, users and bots are called together.
 
 The same key again is the same call: 201 again, and nothing is placed a second time, even when
 that call has ended. If the request dies and ACS has not confirmed the call after some minutes, it

@@ -70,17 +70,20 @@ class Invitee:
     caller_id: str | None
 
 
+# By the field of a target: where the fault is, and what it is. The prefixes are not named, because
+# an operator may have listed whole phone numbers.
 _FAULTS = {
-    "user": "has no identity here",
-    "bot": "has no identity here",
-    "phoneNumber": "may not be called from here",
-    "agent": "is not an agent of the tenant of the call's Teams resource account",
+    "user": ("body", "has no identity here"),
+    "bot": ("body", "has no identity here"),
+    "phoneNumber": ("policy", "does not begin with a prefix in DIAL_PREFIXES"),
+    "agent": ("body", "is not an agent of the tenant of the call's Teams resource account"),
 }
-_OTHERS_LATER = "invite the others once it is connected"
 _HINTS = {
     "user": "A person gets an identity with their first GET /token.",
     "bot": "A bot gets an identity with PUT /bots/{botId}.",
+    "phoneNumber": "The setting DIAL_PREFIXES says which phone numbers may be called.",
 }
+_NO_PREFIXES = "The setting DIAL_PREFIXES is empty, so no phone number may be called."
 
 
 class Dialling:
@@ -125,13 +128,14 @@ class Dialling:
 
         await for_each(numbered, look_up)
         faults = [
-            Fault("body", f"{field_prefix.format(n)}{target.field}", _FAULTS[target.field])
+            _fault(target.field, field_prefix.format(n))
             for n, target in numbered
             if resolved[n] is None
         ]
         if faults:
             lacking = {target.field for n, target in numbered if resolved[n] is None}
-            hints = [hint for field, hint in _HINTS.items() if field in lacking]
+            no_prefixes = {} if self._settings.dial_prefixes else {"phoneNumber": _NO_PREFIXES}
+            hints = [hint for field, hint in (_HINTS | no_prefixes).items() if field in lacking]
             raise InvalidRequest(" ".join(["Not everybody can be called.", *hints]), faults=faults)
         return dict(pair for n, _ in numbered if (pair := resolved[n]) is not None)
 
@@ -170,7 +174,8 @@ class Dialling:
         if target.agent is not None:
             raw_id = await self.agent(realm, target.agent, account_id) or ""
             if not raw_id:
-                raise _invalid(_FAULTS["agent"], target.field)
+                fault = _fault(target.field)
+                raise _invalid(fault.message, fault.field)
             return Invitee(raw_id, f"agent:{target.agent.lower()}", None)
         [raw_id] = await self.resolve(realm, [target], "")
         return Invitee(raw_id, "", None)
@@ -204,16 +209,11 @@ class Dialling:
             NotConfigured: a setting is missing, or does not let calls without an account be placed.
         """
         has_phones = any(target.phone_number is not None for target in targets)
+        if has_phones and self._is_for_account(realm, caller_id):
+            # Before an account has to be named: no account can call the others.
+            self._check_only_phones(targets)
         account = self._account(realm, caller_id, account_name) if has_phones else None
         if account is not None:
-            others = [
-                Fault("body", f"to.{n}.{target.field}", _OTHERS_LATER)
-                for n, target in enumerate(targets)
-                if target.phone_number is None
-            ]
-            if others:
-                message = f"A Teams resource account calls phone numbers only: {_OTHERS_LATER}."
-                raise InvalidRequest(message, faults=others)
             return Source(account=account.id)
         if not self._settings.standalone:
             raise NotConfigured(
@@ -221,6 +221,37 @@ class Dialling:
                 " call, and they call phone numbers."
             )
         return Source(caller_id=self._caller_id(caller_id) if has_phones else None)
+
+    def _is_for_account(self, realm: str, caller_id: str | None) -> bool:
+        """Whether an account is to call phones, whichever it is."""
+        accounts = self._accounts.get(realm, ())
+        if caller_id is None:
+            return bool(accounts)
+        return any(one.number == caller_id for one in accounts)
+
+    def _check_only_phones(self, targets: Sequence[Target]) -> None:
+        """Check the targets of an account.
+
+        Raises:
+            InvalidRequest: others are among them; it says what this service would do instead.
+        """
+        others = [
+            Fault("body", f"to.{n}.{target.field}", "cannot be called by a Teams resource account")
+            for n, target in enumerate(targets)
+            if target.phone_number is None
+        ]
+        if not others:
+            return
+        message = (
+            "A Teams resource account calls phone numbers only. Call them alone, and invite phone"
+            " numbers or agents once the call is connected."
+        )
+        if self._settings.standalone and self._settings.caller_id:
+            message += (
+                " Or call all together without an account: give callerId, the number of this"
+                " service (CALLER_ID_NUMBER), and no from."
+            )
+        raise InvalidRequest(message, faults=others)
 
     def _account(
         self, realm: str, caller_id: str | None, name: str | None
@@ -232,19 +263,24 @@ class Dialling:
                 raise NotConfigured("TEAMS_RESOURCE_ACCOUNTS has no account of the caller's realm.")
             named = next((one for one in accounts if one.name == name), None)
             if named is None:
-                fault = "is not the name of a Teams resource account of the caller's realm"
-                raise _invalid(fault, "from")
+                fault = (
+                    "is not the name of a Teams resource account of the caller's realm"
+                    " (TEAMS_RESOURCE_ACCOUNTS)"
+                )
+                raise _invalid(fault, "from", "policy")
             return named
         if caller_id is not None:
             return next((one for one in accounts if one.number == caller_id), None)
         if len(accounts) > 1:
-            raise _invalid("has to name one of the Teams resource accounts", "from")
+            fault = "has to name one of the Teams resource accounts (TEAMS_RESOURCE_ACCOUNTS)"
+            raise _invalid(fault, "from", "policy")
         return accounts[0] if accounts else None
 
     def _caller_id(self, requested: str | None) -> str:
         """The number of the resource that the called phones show."""
         if requested is not None and requested != self._settings.caller_id:
-            raise _invalid("is not a number of this service", "callerId")
+            fault = "is not a number of this service (CALLER_ID_NUMBER, TEAMS_RESOURCE_ACCOUNTS)"
+            raise _invalid(fault, "callerId", "policy")
         if not self._settings.caller_id:
             raise NotConfigured("CALLER_ID_NUMBER is not set.")
         return self._settings.caller_id
@@ -267,9 +303,14 @@ class Dialling:
             or parts.netloc.lower() not in self._settings.play_hosts
         ):
             message = "is not https of a host in PLAY_SOURCE_HOSTS"
-            fault = Fault("body", f"{field_prefix}url", message)
+            fault = Fault("policy", f"{field_prefix}url", message)
             raise InvalidRequest(f"url {message}.", faults=[fault])
 
 
-def _invalid(fault: str, field: str) -> InvalidRequest:
-    return InvalidRequest(f"{field} {fault}.", faults=[Fault("body", field, fault)])
+def _fault(field: str, prefix: str = "") -> Fault:
+    where, message = _FAULTS[field]
+    return Fault(where, f"{prefix}{field}", message)
+
+
+def _invalid(fault: str, field: str, where: str = "body") -> InvalidRequest:
+    return InvalidRequest(f"{field} {fault}.", faults=[Fault(where, field, fault)])

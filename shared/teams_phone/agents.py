@@ -221,10 +221,14 @@ class Agents:
         if named is None and len(tenants) == 1:
             return tenants[0]
         if named is None:
-            raise _invalid("body", "tenant", "is needed: the realm's accounts have several tenants")
+            fault = f"is needed: the realm's accounts ({RESOURCE_ACCOUNTS}) have several tenants"
+            raise _invalid("policy", "tenant", fault)
         if named.lower() not in tenants:
-            fault = "is the tenant of none of the resource accounts of the caller's realm"
-            raise _invalid("body", "tenant", fault)
+            fault = (
+                f"is the tenant of none of the resource accounts ({RESOURCE_ACCOUNTS}) of the"
+                " caller's realm"
+            )
+            raise _invalid("policy", "tenant", fault)
         return named.lower()
 
 

@@ -116,15 +116,6 @@ async def test_what_no_account_can_do_is_refused_before_anything_is_stored(
     assert await world.rows_of_alice() == await world.intents() == []
 
 
-async def test_others_are_to_be_invited_once_the_call_of_an_account_is_connected() -> None:
-    world = await world_of(DESK)
-
-    with pytest.raises(InvalidRequest) as refused:
-        await placed(world, PHONE, ALICE)
-
-    assert "invite the others once it is connected" in refused.value.detail
-
-
 async def test_an_account_is_asked_for_where_there_is_none() -> None:
     world = await world_of()
 

@@ -50,6 +50,24 @@ async def test_phones_and_agents_are_added_to_the_call_of_an_account() -> None:
     assert sum(one.number for one in row.legs) == 3
 
 
+async def test_what_is_advised_where_an_account_cannot_call_everybody_is_then_done() -> None:
+    world = await world_of(DESK)
+    world.settings = SETTINGS
+    world.agents.added[("realm", TENANT, AGENT)] = AGENT_RAW_ID
+
+    with pytest.raises(InvalidRequest) as refused:
+        await placed(world, PHONE, ALICE)
+
+    assert "invite phone numbers or agents once the call is connected" in refused.value.detail
+    assert "give callerId, the number of this service" in refused.value.detail
+    together = await placed(world, PHONE, ALICE, key="together", caller_id=SETTINGS.caller_id)
+    assert together.account is None
+    call = await connected(world)
+    await invited(world, call, OTHER_PHONE, "phone")
+    await invited(world, call, Target(agent=AGENT), "agent")
+    assert world.acs.rung == ["4:+14255550124", AGENT_RAW_ID]
+
+
 async def test_an_invitation_of_an_agent_is_one_however_often_it_is_repeated() -> None:
     world = await world_of(DESK)
     world.agents.added[("realm", TENANT, AGENT)] = AGENT_RAW_ID

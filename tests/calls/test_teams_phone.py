@@ -73,7 +73,8 @@ async def test_what_ends_in_2028_is_refused_where_the_settings_say_so(manager: P
 
     assert (people.status, mixed.status) == (501, 400)
     assert "STANDALONE_CALLS" in people.json["detail"]
-    assert "invite the others once it is connected" in mixed.json["detail"]
+    assert "invite phone numbers or agents once the call is connected" in mixed.json["detail"]
+    assert "callerId" not in mixed.json["detail"]
 
 
 async def test_a_phone_that_calls_the_account_is_connected_to_an_agent(

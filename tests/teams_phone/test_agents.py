@@ -111,7 +111,9 @@ async def test_a_tenant_is_needed_where_the_accounts_have_several(world: AgentsW
         await world.quietly(agents.add(operator, AVA, BO))
     await world.quietly(agents.add(operator, AVA, OTHER_TENANT.upper()))
 
-    assert {fault.field for one in (several, foreign) for fault in one.value.faults} == {"tenant"}
+    faults = [fault for one in (several, foreign) for fault in one.value.faults]
+    assert {fault[:2] for fault in faults} == {("policy", "tenant")}
+    assert all("TEAMS_RESOURCE_ACCOUNTS" in fault.message for fault in faults)
     assert [*world.acs.assigned] == [(OTHER_TENANT, AVA)]
     await remove(world)
     assert world.rows() == []
