@@ -5,7 +5,9 @@ reports all faults of a request at once. It builds a class when it is first used
 functions when it starts, and its first request needs three classes of sixty.
 """
 
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Self
 
@@ -26,7 +28,7 @@ from shared.principals import MAX_ID_LENGTH
 from shared.texts import is_plain, visible
 
 if TYPE_CHECKING:  # only the description needs them
-    from pydantic import GetJsonSchemaHandler
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
     from pydantic_core.core_schema import CoreSchema
 
 
@@ -74,7 +76,7 @@ class Body(BaseModel):
         given = [name for name in self.alternatives if getattr(self, to_snake(name)) is not None]
         if self.alternatives and len(given) != 1:
             *others, last = self.alternatives
-            raise ValueError(f"has to have one of {', '.join(others)} and {last}")
+            raise ValueError(f"has to have exactly one of {', '.join(others)} and {last}")
         return self
 
 
@@ -115,6 +117,39 @@ def _as_int(number: object) -> object:
 
 # Accepts 60.0 for 60: JSON has one kind of number, and a client may write it so.
 WHOLE_NUMBER = BeforeValidator(_as_int)
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A check of a text by a regular expression, which the description has.
+
+    Attributes:
+        regex: for the whole text, in the dialect that JSON Schema and Python share.
+        fault: what people read instead of the expression: mostly an example.
+    """
+
+    regex: str
+    fault: str
+
+    def _check(self, text: str) -> str:
+        if not re.fullmatch(self.regex, text):
+            raise ValueError(self.fault)
+        return text
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: "GetCoreSchemaHandler"
+    ) -> "CoreSchema":
+        return AfterValidator(self._check).__get_pydantic_core_schema__(source, handler)
+
+    def __get_pydantic_json_schema__(
+        self, core_schema: "CoreSchema", handler: "GetJsonSchemaHandler"
+    ) -> dict[str, Any]:
+        return {**handler(core_schema), "pattern": f"^{self.regex}$"}
+
+
+def page_pattern(regex: str) -> Pattern:
+    """That of the `page` of a list, which only this service makes."""
+    return Pattern(regex, "is not the page of a nextLink")
 
 
 class Checked(AfterValidator):

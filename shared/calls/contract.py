@@ -9,7 +9,17 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from shared.bodies import WHOLE_NUMBER, Answer, Body, PersonId, Query, Timestamp, is_absent
+from shared.bodies import (
+    WHOLE_NUMBER,
+    Answer,
+    Body,
+    Pattern,
+    PersonId,
+    Query,
+    Timestamp,
+    is_absent,
+    page_pattern,
+)
 from shared.calls.acs_types import PlaySource, ToneRecognition
 from shared.calls.participants import Participant, masked, participant_id
 from shared.calls.reasons import Reason
@@ -23,9 +33,14 @@ if TYPE_CHECKING:  # so that loading the functions does not load the rules
     from shared.calls.dialling import Target
     from shared.calls.recorded_files import RecordedFile
 
-type PhoneNumber = Annotated[str, Field(pattern=f"^{E164.pattern}$")]
+_PHONE_NUMBER = Pattern(E164.pattern, "is not a phone number such as +14255550123")
+_TONES = Pattern("[0-9*#a-d]*", "is not keys such as 12# (0 to 9, *, # and a to d)")
+_AGENT = Pattern(GUID.pattern, "is not an object id of Entra, which is a GUID")
+_PARTICIPANT = Pattern("[0-9a-f]{32}", "is not the id of a participant in an answer about the call")
+
+type PhoneNumber = Annotated[str, _PHONE_NUMBER]
 type AccountName = Annotated[str, Field(min_length=1, max_length=MAX_NAME_LENGTH)]
-type Tones = Annotated[str, Field(pattern="^[0-9*#a-d]*$", max_length=16)]
+type Tones = Annotated[str, Field(max_length=16), _TONES]
 # ACS allows 0 to 300 s until the first tone, 1 to 60 s between two (reference D.2, limits).
 type InitialSilenceTimeout = Annotated[int, Field(ge=1, le=300), WHOLE_NUMBER]
 type InterToneTimeout = Annotated[int, Field(ge=1, le=60), WHOLE_NUMBER]
@@ -51,7 +66,7 @@ class InviteeBody(TargetBody):
 
     alternatives = ("user", "bot", "phoneNumber", "agent")
 
-    agent: Annotated[str, Field(pattern=f"^{GUID.pattern}$")] | None = None
+    agent: Annotated[str, _AGENT] | None = None
 
     @override
     def read(self) -> "Target":
@@ -107,7 +122,7 @@ class PlaySourceBody(Body):
 class PlayBody(PlaySourceBody):
     """What to play, and to whom: `to` is a participant's id from an answer; without it, to all."""
 
-    to: Annotated[str, Field(pattern="^[0-9a-f]{32}$")] | None = None
+    to: Annotated[str, _PARTICIPANT] | None = None
     loop: bool = False
 
 
@@ -138,7 +153,7 @@ class CallsQuery(Query):
     """The query of the list; `page` comes from a `nextLink`."""
 
     bot: PersonId | None = None
-    page: Annotated[str, Field(pattern="^call-[0-9]{16}-[0-9a-f]{32}$")] | None = None
+    page: Annotated[str, page_pattern("call-[0-9]{16}-[0-9a-f]{32}")] | None = None
 
 
 class ReasonAnswer(Answer):

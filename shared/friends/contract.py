@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from pydantic import Field
 
-from shared.bodies import Answer, Query, is_absent
+from shared.bodies import Answer, Query, is_absent, page_pattern
 from shared.friends.rows import Friend, State
 
 type FriendState = Literal["accepted", "requested", "incoming"]
@@ -15,7 +15,7 @@ class FriendsQuery(Query):
     """Without `state` the list has friends in all states. `page` comes from a `nextLink`."""
 
     state: FriendState | None = None
-    page: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    page: Annotated[str, page_pattern("[0-9a-f]{64}")] | None = None
 
     @property
     def state_filter(self) -> State | None:

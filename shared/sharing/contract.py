@@ -26,12 +26,17 @@ if TYPE_CHECKING:  # a function folder imports this module, and must not load th
 _DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
 
 
-def _within_range(moment: datetime) -> datetime:
+# The words are the same for a time of years ago, which is refused before it is converted.
+_DAY_AGO = "is over a day ago, the most that is allowed"
+_OVER = "is over: it has to be in the future"
+
+
+def _within_range(moment: datetime, info: ValidationInfo) -> datetime:
     """Accept a time that people may plan for, in UTC; then no sum of times overflows."""
     if moment > datetime.now(UTC) + timedelta(days=5 * 366):
         raise ValueError("is over five years away")
     if moment < datetime.now(UTC) - timedelta(days=366):
-        raise ValueError("is long over")
+        raise ValueError(_OVER if info.field_name == "ends_at" else _DAY_AGO)
     return moment.astimezone(UTC)
 
 
@@ -90,7 +95,7 @@ class SharingBody(Body):
     @classmethod
     def _is_not_long_ago(cls, starts_at: datetime | None) -> datetime | None:
         if starts_at is not None and starts_at < datetime.now(UTC) - timedelta(days=1):
-            raise ValueError("is over a day ago")
+            raise ValueError(_DAY_AGO)
         return starts_at
 
     @field_validator("ends_at")
@@ -100,7 +105,7 @@ class SharingBody(Body):
         if ends_at is not None and starts_at is not None and ends_at <= starts_at:
             raise ValueError("is not after startsAt")
         if ends_at is not None and ends_at <= datetime.now(UTC):
-            raise ValueError("is over")
+            raise ValueError(_OVER)
         return ends_at
 
 

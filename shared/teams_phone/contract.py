@@ -6,26 +6,27 @@ from urllib.parse import urlencode
 
 from pydantic import Field
 
-from shared.bodies import Answer, Body, Query, Timestamp, is_absent
+from shared.bodies import Answer, Body, Pattern, Query, Timestamp, is_absent, page_pattern
+from shared.settings_reader import GUID
 from shared.teams_phone.settings import Cloud, Kind, VoiceApp
 
 if TYPE_CHECKING:  # so that loading the functions does not load the rules
     from shared.teams_phone.rows import Agent
 
-_GUID = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
-_ROW_KEY = "^[0-9a-f]{64}-[0-9a-f-]{36}$"
+_TENANT = Pattern(GUID.pattern, "is not the id of a tenant of Entra, which is a GUID")
+_PAGE = page_pattern("[0-9a-f]{64}-[0-9a-f-]{36}")
 
 
 class AgentBody(Body):
     """`tenant` is needed if the resource accounts of the realm have several."""
 
-    tenant: Annotated[str, Field(pattern=_GUID)] | None = None
+    tenant: Annotated[str, _TENANT] | None = None
 
 
 class AgentsQuery(Query):
     """`page` comes from a `nextLink`."""
 
-    page: Annotated[str, Field(pattern=_ROW_KEY)] | None = None
+    page: Annotated[str, _PAGE] | None = None
 
 
 class AgentAnswer(Answer):

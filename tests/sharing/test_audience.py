@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from shared.sharing.audiences import Audience
 from shared.sharing.contract import AudienceBody
 
-ONE = "has to have one of friends, users and space"
+ONE = "has to have exactly one of friends, users and space"
 BOOLEAN = "should be a valid boolean"
 
 

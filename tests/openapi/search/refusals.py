@@ -18,8 +18,7 @@ REFUSED_BY_STATE = {
     "has a callerId, which is for phone numbers only",
     "has a from, which is for phone numbers only",
     # The clock.
-    "is long over",
     "is over five years away",
-    "is over a day ago",
-    "is over",
+    "is over a day ago, the most that is allowed",
+    "is over: it has to be in the future",
 }
