@@ -119,9 +119,9 @@ def parser(
         "--ports",
         type=ports,
         metavar="PORTS",
-        help="8070, say: that port and the next {}. auto: free ones. default: 7070 to 7077 and "
-        "10002, this time only. Without the option: the ports of the last start, which the state "
-        "folder keeps".format(NUMBER_OF_PORTS - 1),
+        help="a number such as 8070 (that port and the next {}), the word auto (free ports), or "
+        "the word default (7070 to 7077 and 10002, for this start only). Without the option: the "
+        "ports of the last start, which the state folder keeps".format(NUMBER_OF_PORTS - 1),
     )
     run.add_argument("--state", metavar="DIR", help=STATE_HELP)
     run.add_argument(
@@ -184,9 +184,8 @@ def parser(
     call = commands.add_parser(
         "call",
         help="let a user of the stack call a bot, or a phone call a number; print what happens",
-        description="Lets a user of the running stack call a bot, which is registered if there is "
-        "none of that id, and press keys; says what happens, what the bot says and whom it calls, "
-        "and hangs up in the end. Or lets a phone call the number of a resource account of Teams. "
+        description="Lets a user of the running stack call a bot, or a phone the number of a Teams "
+        "resource account, and press keys; says what happens, what the bot says and whom it calls. "
         "Exit code 0: the bot has answered, and has reached the person it called last; else 1.",
     )
     call.add_argument("bot", metavar="BOT", help="the bot's id, or a number such as +14255550177")
@@ -198,6 +197,7 @@ def parser(
         metavar="KEY",
         help="what the caller presses: 0-9, * or #; again for the next time that the bot listens",
     )
+    call.add_argument("--register", action="store_true", help="register the bot first if need be")
     call.add_argument(
         "--from",
         dest="caller",

@@ -20,9 +20,11 @@ from urllib.parse import urlencode
 import aiohttp
 from joserfc.jwk import RSAKey
 
+from devstack.commands.unanswered import no_such_bot, why_unanswered
 from devstack.issuer.sign_ins import user_token
 from devstack.stack.enrolment import OPERATE_BOTS, OPERATOR
 from devstack.stack.state_folder import StackError
+from devstack.well_known import BOT_ID
 
 RINGING_SECONDS = 30  # documented
 END_SECONDS = 10  # for the call to end after the caller has hung up
@@ -46,12 +48,14 @@ class BotCall:
         bot: a bot's id, or such a number.
         presses: keys, one text for each time that the bot collects tones.
         talk_seconds: how long they talk to the person to whom the bot connects them.
+        registers: whether a bot that is not there is registered first.
     """
 
     caller: str
     bot: str
     presses: Sequence[str]
     talk_seconds: float
+    registers: bool = False
 
 
 class StackClient:
@@ -67,12 +71,11 @@ class StackClient:
         self._content = stack
         self._key = key
 
-    def bot_of(self, number: str) -> str:
-        """The bot that answers for the Teams resource account of a number; "" if none does."""
+    def account_bots(self) -> dict[str, str]:
+        """The bots that answer for Teams resource accounts, by the number of the account."""
         settings: Json = self._content["settings"]
         accounts = json.loads(settings.get("TEAMS_RESOURCE_ACCOUNTS") or "[]")
-        bots = [one.get("bot", "") for one in accounts if one.get("number") == number]
-        return next(iter(bots), "")
+        return {one.get("number", ""): one["bot"] for one in accounts if one.get("bot")}
 
     async def request(
         self, user: str, path: str, method: str = "GET", body: object = None
@@ -177,18 +180,28 @@ class _Call:
 
     async def _callee(self) -> str:
         if not is_number(self._wanted.bot):
-            return await self._registered(self._wanted.bot)
-        bot = self._client.bot_of(self._wanted.bot)
-        if bot:
-            await self._registered(bot)
+            return await self._bot(self._wanted.bot, registers=self._wanted.registers)
+        bot = self._client.account_bots().get(self._wanted.bot)
+        if bot:  # the settings say that there is one
+            await self._bot(bot, registers=True)
         return f"4:{self._wanted.bot}"
 
-    async def _registered(self, bot_id: str) -> str:
-        """The ACS id of a bot, which is registered if it is not there."""
+    async def _bot(self, bot_id: str, *, registers: bool) -> str:
+        """The ACS id of a bot.
+
+        Args:
+            registers: whether it is registered if it is not there.
+
+        Raises:
+            StackError: it is not there, and is not to be registered.
+        """
         path = f"/bots/{_path_id(bot_id)}"
         caller = OPERATOR if is_number(self._wanted.caller) else self._wanted.caller
         status, bot = await self._client.request(caller, path)
         if status == HTTPStatus.NOT_FOUND:
+            if not registers:
+                known = {BOT_ID, *self._client.account_bots().values()}
+                raise StackError(no_such_bot(bot_id, known))
             self._report(f"there is no bot {bot_id} yet: it is registered now")
             _, bot = await self._client.request(OPERATOR, path, "PUT", {"displayName": bot_id})
         return str(bot["communicationUserId"])
@@ -209,8 +222,7 @@ class _Call:
             subscription = await self._client.inspect("eventSubscription")
             for delivery in subscription["deliveries"]:
                 if delivery["id"] == ringing["eventId"] and _is_refused(delivery):
-                    answer = delivery["answer"] or ", ".join(map(str, delivery["attempts"]))
-                    self._report(f"nobody answers: the app was told of it, and said {answer}")
+                    self._report(f"nobody answers: {why_unanswered(delivery)}")
                     return None
             await asyncio.sleep(POLL_SECONDS)
         self._report(f"nobody has answered for {RINGING_SECONDS} seconds")

@@ -133,6 +133,7 @@ def _check(_arguments: argparse.Namespace) -> int:
 def _call(arguments: argparse.Namespace) -> int:
     from devstack.acs_emulator.wire.identifiers import IdentifierError, checked_number
     from devstack.commands.bot_call import BotCall, call_bot, is_number
+    from devstack.commands.unanswered import is_bare_number
     from devstack.issuer.tokens import issuer_key
 
     folder = _state_folder(arguments)
@@ -143,11 +144,15 @@ def _call(arguments: argparse.Namespace) -> int:
     except IdentifierError as reason:
         _print_error(f"dev.py: {reason}")
         return 2
+    if is_bare_number(caller):
+        _print_error(f"dev.py: {caller} is no user. A phone number begins with a plus: +{caller}")
+        return 2
     wanted = BotCall(
         caller=caller,
         bot=arguments.bot,
         presses=arguments.press,
         talk_seconds=arguments.talk,
+        registers=arguments.register,
     )
     stack = _running_stack(folder, arguments)
     answered = asyncio.run(call_bot(stack, issuer_key(folder.issuer_key), wanted, _print))

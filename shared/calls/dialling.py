@@ -174,8 +174,7 @@ class Dialling:
         if target.agent is not None:
             raw_id = await self.agent(realm, target.agent, account_id) or ""
             if not raw_id:
-                fault = _fault(target.field)
-                raise _invalid(fault.message, fault.field)
+                raise _invalid(_fault(target.field).message, target.field)
             return Invitee(raw_id, f"agent:{target.agent.lower()}", None)
         [raw_id] = await self.resolve(realm, [target], "")
         return Invitee(raw_id, "", None)

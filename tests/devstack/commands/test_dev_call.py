@@ -34,7 +34,7 @@ def happened(printed: str) -> list[str]:
 async def test_a_call_is_told_from_the_first_ring_to_the_last(running: DevRun, dev: Dev) -> None:
     options = ("--press", "9", "--press", "1", "--talk", "0", "--state", str(running.state))
 
-    printed = await asyncio.to_thread(dev, "call", "told", "--from", "dave", *options)
+    printed = await asyncio.to_thread(dev, "call", "told", "--register", "--from", "dave", *options)
 
     lines = happened(printed.stdout)
     assert (printed.returncode, printed.stderr) == (0, "")
@@ -51,11 +51,25 @@ async def test_a_call_is_told_from_the_first_ring_to_the_last(running: DevRun, d
     assert [line for line in lines if line in wanted] == wanted
 
 
+async def test_a_bot_that_is_not_there_is_not_made_by_a_typing_error(
+    running: DevRun, warm_dev: Dev
+) -> None:
+    printed = await asyncio.to_thread(warm_dev, "call", "helpdesc", "--state", str(running.state))
+
+    assert (printed.returncode, printed.stdout) == (1, "")
+    assert "there is no bot helpdesc. Did you mean helpdesk?" in printed.stderr
+    bearer = await asyncio.to_thread(warm_dev, "token", "alice", "--state", str(running.state))
+    headers = {"Authorization": f"Bearer {bearer.stdout.split()[-1]}"}
+    url = f"{running.stack['api']}/bots/helpdesc"
+    async with aiohttp.ClientSession(headers=headers) as session, session.get(url) as found:
+        assert found.status == 404
+
+
 async def test_a_call_that_reaches_nobody_fails(running: DevRun, warm_dev: Dev) -> None:
     async with Control(running.stack["acs"]) as acs:
         await acs.fault("addParticipant", status=400, times=1)
         options = ("--press", "1", "--press", "0", "--state", str(running.state))
-        printed = await asyncio.to_thread(warm_dev, "call", "lonely", *options)
+        printed = await asyncio.to_thread(warm_dev, "call", "lonely", "--register", *options)
 
     lines = happened(printed.stdout)
     assert printed.returncode == 1
@@ -79,17 +93,18 @@ def test_the_bot_of_the_stack_is_there_and_ends_the_call_when_it_hangs_up(
 async def test_a_call_that_nobody_answers_is_said_to_be_one(running: DevRun, warm_dev: Dev) -> None:
     async with Control(running.stack["acs"]) as acs:
         await acs.fault("answerCall", status=404, times=1)
-        missed = await asyncio.to_thread(warm_dev, "call", "deaf", "--state", str(running.state))
+        missed = await asyncio.to_thread(
+            warm_dev, "call", "deaf", "--register", "--state", str(running.state)
+        )
 
     assert missed.returncode == 1
-    said = 'nobody answers: the app was told of it, and said {"results":["missed"]}'
-    assert said in missed.stdout
+    assert "nobody answers: ACS did not let the app answer (missed)" in missed.stdout
 
 
 async def test_a_caller_hangs_up(running: DevRun) -> None:
     options = ("--talk", "60", "--state", str(running.state))
     with default_signals():
-        process = Popen([*DEV, "call", "endless", *options], stdout=PIPE, text=True)
+        process = Popen([*DEV, "call", "endless", "--register", *options], stdout=PIPE, text=True)
     with process:
         assert process.stdout is not None
         await asyncio.to_thread(until_said, process.stdout, "PlayStarted")
@@ -141,11 +156,20 @@ def test_what_nobody_can_do_is_refused_at_once(dev: Dev, wrong: tuple[str, ...])
     assert wrong[0] in printed.stderr
 
 
-def test_a_number_that_is_none_is_called_by_nobody(running: DevRun, warm_dev: Dev) -> None:
-    printed = warm_dev("call", "+1", "--state", str(running.state))
+@pytest.mark.parametrize(
+    ("called", "said"),
+    [
+        (("+1",), "no phone number"),
+        (("helpdesk", "--from", "14255550188"), "begins with a plus: +14255550188"),
+    ],
+)
+def test_a_number_that_is_none_is_called_by_nobody_and_calls_nobody(
+    running: DevRun, warm_dev: Dev, called: tuple[str, ...], said: str
+) -> None:
+    printed = warm_dev("call", *called, "--state", str(running.state))
 
     assert printed.returncode == 2
-    assert "no phone number" in printed.stderr
+    assert said in printed.stderr
 
 
 @pytest.mark.parametrize("bot", ["x", ""])
