@@ -13,9 +13,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from devstack.commands.bot_call import BotCall, call_bot
+from devstack.commands.bot_call import BotCall, StackClient, call_bot
 from devstack.issuer.tokens import issuer_key
-from devstack.stack.state_folder import StackError
+from devstack.stack.state_folder import StackError, StateFolder
 from devstack.well_known import BOT_GREETING
 from tests.devstack.commands.dev_process import DEV, DevRun, default_signals
 from tests.support.control import Control
@@ -58,11 +58,12 @@ async def test_a_bot_that_is_not_there_is_not_made_by_a_typing_error(
 
     assert (printed.returncode, printed.stdout) == (1, "")
     assert "there is no bot helpdesc. Did you mean helpdesk?" in printed.stderr
-    bearer = await asyncio.to_thread(warm_dev, "token", "alice", "--state", str(running.state))
-    headers = {"Authorization": f"Bearer {bearer.stdout.split()[-1]}"}
-    url = f"{running.stack['api']}/bots/helpdesc"
-    async with aiohttp.ClientSession(headers=headers) as session, session.get(url) as found:
-        assert found.status == 404
+    async with aiohttp.ClientSession() as session:
+        client = StackClient(
+            session, running.stack, issuer_key(StateFolder(running.state).issuer_key)
+        )
+        status, _ = await client.request("alice", "/bots/helpdesc")
+    assert status == 404
 
 
 async def test_a_call_that_reaches_nobody_fails(running: DevRun, warm_dev: Dev) -> None:
