@@ -61,9 +61,16 @@ async def run(
             _stop_with_stdin(supervisor)
         try:
             prepared = _prepare(folder, ports, with_host=with_host, fresh=fresh)
+            plan = Plan(folder, *prepared, with_host, redirect_schemes, in_memory)
+            last = plan.issuer if in_memory else folder.keep_issuer(plan.issuer)
         except OSError as error:
             raise folder.unwritable(error) from error
-        plan = Plan(folder, *prepared, with_host, redirect_schemes, in_memory)
+        if last not in ("", plan.issuer):
+            report(
+                f"note: with these ports the issuer is {plan.issuer}, and was {last} at the last "
+                "start here. Its address is part of every identity: all people are new until a "
+                "start with the earlier ports"
+            )
         if names := overridden(os.environ, plan.settings()):
             report(
                 "note: not taken from the environment, because the stack sets them, or another "

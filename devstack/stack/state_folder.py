@@ -45,6 +45,7 @@ class StateFolder:
         self.path = path.absolute()
         self.stack_file = self.path / "stack.json"
         self.ports_file = self.path / "ports.json"
+        self.issuer_file = self.path / "issuer.txt"
         self.lock_file = self.path / "stack.lock"
         self.parts_lock_file = self.path / "parts.lock"
         self.issuer_key = self.path / "issuer-key.json"
@@ -230,7 +231,13 @@ class StateFolder:
         """The files that a stack may have made here, except the page; all others are somebody's
         own."""
         known = {self.stack_file, self.ports_file, self.lock_file, self.parts_lock_file}
-        known |= {self.issuer_key, self.acs_key, self.acs_callback_key, *self._certificates()}
+        known |= {
+            self.issuer_file,
+            self.issuer_key,
+            self.acs_key,
+            self.acs_callback_key,
+            *self._certificates(),
+        }
         known |= {
             Path(f"{database}{end}")
             for database in (self.acs_database, self.graph_database)
@@ -251,6 +258,19 @@ class StateFolder:
     def keep_ports(self, ports: Mapping[str, int]) -> None:
         """Keep these for every later start that chooses no others."""
         write_whole(self.ports_file, json.dumps(dict(ports), indent=2) + "\n")
+
+    def keep_issuer(self, address: str) -> str:
+        """Keep the issuer's address, and return that of the last start; "" if there was none.
+
+        Raises:
+            OSError: nothing can be written here.
+        """
+        try:
+            last = self.issuer_file.read_text(encoding="utf-8").strip()
+        except (FileNotFoundError, ValueError):
+            last = ""
+        write_whole(self.issuer_file, f"{address}\n")
+        return last
 
     def kept_ports(self) -> dict[str, int]:
         """Those of an earlier start that are still known; empty if there was none."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.devstack.commands import dev_process
-from tests.devstack.commands.dev_process import EXPORTED, DevRun, dev_runs
+from tests.devstack.commands.dev_process import EARLIER_ISSUER, EXPORTED, DevRun, dev_runs
 
 
 @pytest.fixture
@@ -20,10 +20,11 @@ def dev_run() -> Iterator[Callable[..., DevRun]]:
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevRun]:
     """A whole stack that tests share and must leave running. When it started, app settings were
-    exported, and its folder's ports file was damaged."""
+    exported, its folder's ports file was damaged, and its issuer had another address before."""
     state = tmp_path_factory.mktemp("dev") / "shared"
     state.mkdir()
     (state / "ports.json").write_text('{"host": "x"}')
+    (state / "issuer.txt").write_text(EARLIER_ISSUER)
     with dev_runs() as start:
         yield start(state, env={**os.environ, **EXPORTED}).until_ready()
 

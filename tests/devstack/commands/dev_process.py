@@ -24,6 +24,8 @@ START_SECONDS = 60
 STOP_SECONDS = 20  # what dev.py promises
 AUTO = ("--ports", "auto")  # a test must not depend on which ports are free on this machine
 
+EARLIER_ISSUER = "http://127.0.0.1:7072"  # that of the default ports
+
 # Variables that the person who starts a stack may have exported.
 EXPORTED = {
     "AUTH_ISSUER": "https://elsewhere.example",

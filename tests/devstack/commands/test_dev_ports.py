@@ -17,7 +17,7 @@ from devstack.stack.listeners import who_listens
 from devstack.stack.port_choice import choose_ports
 from devstack.stack.ports import DEFAULT_PORTS, FREE_PORTS, consecutive, is_free
 from devstack.stack.state_folder import StackError, StateFolder
-from tests.devstack.commands.dev_process import DevRun
+from tests.devstack.commands.dev_process import EARLIER_ISSUER, DevRun
 
 pytest_plugins = ("tests.devstack.commands.dev_fixtures",)
 
@@ -92,6 +92,25 @@ def test_a_stack_starts_where_the_ports_file_is_damaged(running: DevRun) -> None
 
     assert len(set(kept.values())) == len(DEFAULT_PORTS)
     assert running.stack["issuer"] == f"http://127.0.0.1:{kept['issuer']}"
+
+
+def test_other_ports_are_said_to_make_everybody_a_new_person(running: DevRun) -> None:
+    issuer = running.stack["issuer"]
+
+    said = f"note: with these ports the issuer is {issuer}, and was {EARLIER_ISSUER} at the last"
+    assert said in running.output
+    assert (running.state / "issuer.txt").read_text().strip() == issuer
+
+
+def test_the_last_address_of_the_issuer_is_known_until_a_fresh_start(tmp_path: Path) -> None:
+    folder = StateFolder(tmp_path)
+    first, second = "http://127.0.0.1:7072", "http://127.0.0.1:8072"
+
+    assert [folder.keep_issuer(one) for one in (first, first, second)] == ["", first, first]
+    folder.make_fresh()
+    assert folder.keep_issuer(first) == ""
+    folder.issuer_file.write_bytes(b"\xff")  # damaged
+    assert folder.keep_issuer(second) == ""
 
 
 @pytest.mark.slow

@@ -108,7 +108,7 @@ def test_a_second_stack_in_the_same_folder_is_told_who_holds_it(running: DevRun,
 
 
 def test_what_the_stack_sets_wins_over_the_environment_and_is_named(running: DevRun) -> None:
-    (note,) = [line for line in running.output.splitlines() if line.startswith("note:")]
+    (note,) = [line for line in running.output.splitlines() if line.startswith("note: not taken")]
 
     assert set(EXPORTED) == {*OVERRIDDEN, "LOG_LEVEL"}
     assert note.endswith(f": {', '.join(OVERRIDDEN)}")
