@@ -1,5 +1,6 @@
 """PUT /api/friends/{friendId}: send a friend request, or accept the friend's request.
 
+201 if the caller had not asked for the friend before, be it a request or an accept; else 200.
 Once both have asked, each may resolve the other. The caller gets an identity if they had none. At
 most 100 requests of the caller may be unanswered. A block of the caller's own ends.
 """

@@ -47,7 +47,7 @@ type InterToneTimeout = Annotated[int, Field(ge=1, le=60), WHOLE_NUMBER]
 
 
 class TargetBody(Body):
-    """A user, a bot or a phone number: exactly one of the three."""
+    """A user, a bot or a phone number."""
 
     alternatives: ClassVar[tuple[str, ...]] = ("user", "bot", "phoneNumber")
 
@@ -62,7 +62,7 @@ class TargetBody(Body):
 
 
 class InviteeBody(TargetBody):
-    """A user, a bot, a phone number, or an agent (object id of a Teams user): exactly one."""
+    """A user, a bot, a phone number, or an agent (object id of a Teams user)."""
 
     alternatives = ("user", "bot", "phoneNumber", "agent")
 
@@ -157,7 +157,10 @@ class CallsQuery(Query):
 
 
 class ReasonAnswer(Answer):
-    """ACS's codes, and what they mean in our words: ACS's own texts may hold ids and numbers."""
+    """Why something ended. `code` and `subCode` are those of ACS, of which `code` follows HTTP and
+    SIP; `subCode` is 0 where this service gives the reason. `message` says what they mean in this
+    service's own words, because ACS's texts may hold ids and numbers. The page "Calls and bots"
+    lists them."""
 
     code: int
     sub_code: int
@@ -275,6 +278,10 @@ def _recording_state(recording: Recording, call_ended_at: datetime | None) -> di
 
 
 class EventAnswer(Answer):
+    """An event that ACS has sent about the call. `type` is its name without
+    `Microsoft.Communication.`, such as `CallConnected`. The page "Calls and bots" lists those that
+    change the call; a client has to expect others."""
+
     type: str
     at: Timestamp
 
@@ -284,7 +291,8 @@ class EventAnswer(Answer):
 
 
 class CallAnswer(Answer):
-    """A call and its state, as far as ACS has reported it."""
+    """A call and its state, as far as ACS has reported it. After the end, `participants` are those
+    of ACS's last report."""
 
     id: str
     state: CallState

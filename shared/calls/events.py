@@ -182,7 +182,7 @@ def apply_event(call: Call, event: CallEvent) -> Call:
         connection_id=call.connection_id or event.data.call_connection_id,
         server_call_id=call.server_call_id or event.data.server_call_id,
     )
-    effect = _EFFECTS.get(event.kind)
+    effect = EFFECTS.get(event.kind)
     return identified if effect is None else effect(identified, event)
 
 
@@ -299,7 +299,7 @@ def _tones(event: CallEvent) -> str | None:
 
 
 _SUCCEED, _FAIL = _ActionEffect(ActionState.SUCCEEDED), _ActionEffect(ActionState.FAILED)
-_EFFECTS: dict[str, Callable[[Call, CallEvent], Call]] = {
+EFFECTS: dict[str, Callable[[Call, CallEvent], Call]] = {
     "CallConnected": _connect,
     "CallDisconnected": _end,
     "CreateCallFailed": _end,

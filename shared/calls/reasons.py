@@ -45,7 +45,7 @@ _OURS = frozenset(
 _REFUSAL = re.compile(r"ACS does not take this \((no code|[A-Za-z]{1,64}|[0-9]{1,6})\)\.")
 
 # By ACS's subcode (documented: "Troubleshooting in Azure Communication Services").
-_BY_SUB_CODE = {
+BY_SUB_CODE = {
     5002: "The others declined, or have left.",
     5300: "A participant was removed.",
     8508: "It was canceled.",
@@ -59,7 +59,7 @@ _BY_SUB_CODE = {
     8536: "The audio could not be fetched.",
 }
 # By ACS's code, which follows HTTP and SIP.
-_BY_CODE = {
+BY_CODE = {
     200: "It ended as it should.",
     400: "Azure Communication Services could not do it.",
     401: "Azure Communication Services did not allow it.",
@@ -101,9 +101,9 @@ class Reason:
         """What clients are told: our own words, with no raw id and no number."""
         if self.is_ours:
             return self.message
-        if self.code >= HTTPStatus.INTERNAL_SERVER_ERROR and self.code not in _BY_CODE:
+        if self.code >= HTTPStatus.INTERNAL_SERVER_ERROR and self.code not in BY_CODE:
             return _FAILED
-        return _BY_SUB_CODE.get(self.sub_code) or _BY_CODE.get(self.code, _OTHER)
+        return BY_SUB_CODE.get(self.sub_code) or BY_CODE.get(self.code, _OTHER)
 
     def stored(self) -> dict[str, Any]:
         """As it is stored. The names in it stay, even if the fields are renamed."""

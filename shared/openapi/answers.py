@@ -21,7 +21,8 @@ _RETRY = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVI
 
 HEADERS: Mapping[str, Mapping[str, Any]] = {
     "Location": {
-        "description": "The path of what was created.",
+        "description": "The path of what was created: relative to the origin, so it begins with"
+        " `/api/`.",
         "schema": {"type": "string", "format": "uri-reference"},
     },
     "Retry-After": {

@@ -18,6 +18,9 @@ listed at once in `errors`. Every answer has `Cache-Control: no-store` unless it
 Errors are `application/problem+json` (RFC 9457); `code` is stable, and each operation lists those
 that it has. `Retry-After`, where a 429, 502 or 503 has it, says in how many seconds to try again.
 
+`nextLink` and `Location` are relative to the origin and begin with `/api/`: resolve them against
+the URL of the request, and do not append them to a base URL that ends in `/api`.
+
 Paths and methods that are not listed are answered by the platform: 404, no body. `x-app-roles`
 names, for users and for apps that signed in as themselves, the app roles that they need: an empty
 list is none, and a kind of caller that is not named is refused.

@@ -29,6 +29,8 @@ you can try them there. (That page is Swagger UI, and loads nothing from elsewhe
 * An error is `application/problem+json` (RFC 9457). Its `code` never changes.
   [Troubleshooting](troubleshooting.md) says what each code means and what to do.
 * `Retry-After`, where an answer with 429, 502 or 503 has it, says in how many seconds to try again.
+* `nextLink` and the header `Location` are paths that begin with `/api/`. Resolve them against the
+  service's address: do not append them to a base URL that ends in `/api`.
 * Every answer has `Cache-Control: no-store`, unless its route says otherwise.
 * Each route has limits: [Limits](limits.md) has their numbers.
 

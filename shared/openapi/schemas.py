@@ -82,6 +82,8 @@ def _refine(model: type[BaseModel], schema: JsonSchemaValue) -> None:
         schema["additionalProperties"] = True  # other services add fields; none is refused
     if issubclass(model, Body) and model.alternatives:
         schema["oneOf"] = [_alternative(model, one) for one in model.alternatives]
+        # Said too, because not every reader and generator knows what `oneOf` means here.
+        schema["description"] += f"\n\n{_alternatives_in_words(model)}"
 
 
 def _alternative(model: type[Body], one: str) -> JsonSchemaValue:
@@ -93,6 +95,16 @@ def _alternative(model: type[Body], one: str) -> JsonSchemaValue:
         others = {*model.alternatives, *partners} - {*needed}
         given |= dict.fromkeys(sorted(others), _NULL)
     return {"required": needed, "properties": given}
+
+
+def _alternatives_in_words(model: type[Body]) -> str:
+    """Such as "Exactly one of `url` and `text` has to be there, and with `text` also `voice`."."""
+    *others, last = [f"`{name}`" for name in model.alternatives]
+    words = f"Exactly one of {', '.join(others)} and {last} has to be there"
+    for name, partners in model.partners.items():
+        also = " and ".join(f"`{partner}`" for partner in partners)
+        words += f", and with `{name}`, and only then, also {also}"
+    return f"{words}."
 
 
 def _without_null(properties: dict[str, JsonSchemaValue], name: str) -> None:

@@ -65,7 +65,7 @@ _TRUE = {"type": "boolean", "const": True}
 
 
 class AudienceBody(Body):
-    """The people with whom a call is shared: exactly one of the three."""
+    """The people with whom a call is shared."""
 
     alternatives = ("friends", "users", "space")
 

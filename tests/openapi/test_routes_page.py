@@ -68,6 +68,18 @@ def test_each_heading_is_found_where_the_page_links_to_it() -> None:
     assert [anchor(heading) for heading in headings] == anchors(WRITTEN)
 
 
+def test_a_body_of_alternatives_says_which_and_what_goes_with_them() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+    with_alternatives = {name for name, schema in schemas.items() if "oneOf" in schema}
+
+    assert {"PlayBody", "AudienceBody", "CallBody"} <= with_alternatives
+    for name in with_alternatives:
+        [rule] = re.findall(r"^Exactly one of .* has to be there.*$", SECTIONS[name], re.MULTILINE)
+        needed = {field for one in schemas[name]["oneOf"] for field in one["required"]}
+        assert set(re.findall("`([A-Za-z]+)`", rule)) == needed
+    assert "one of `url` and `text` has to be there, and with `text`" in SECTIONS["PlayBody"]
+
+
 def test_each_object_of_the_contract_has_a_table_of_its_fields() -> None:
     for name, schema in DOCUMENT["components"]["schemas"].items():
         for field in schema.get("properties", {}):
