@@ -180,12 +180,31 @@ class DialInAnswer(Answer):
         return cls.model_validate(details, from_attributes=True)
 
 
-class InvitationAnswer(ListedAnswer):
-    """One call, with every way to join it. `locator`, and each of `alternatives`, is the argument
-    of the Calling SDK's `join`."""
+class GroupLocator(Answer):
+    """How to join a group call: an argument of the Calling SDK's `join`."""
 
-    locator: dict[str, str]
-    alternatives: list[dict[str, str]]
+    group_id: str
+
+
+class MeetingLinkLocator(Answer):
+    """How to join a Teams meeting by its link: an argument of the Calling SDK's `join`."""
+
+    meeting_link: str
+
+
+class MeetingIdLocator(Answer):
+    """How to join a Teams meeting by its id: an argument of the Calling SDK's `join`."""
+
+    meeting_id: str
+    passcode: str | None = Field(exclude_if=is_absent)
+
+
+class InvitationAnswer(ListedAnswer):
+    """One call, with every way to join it: `locator`, and each of `alternatives`, is the argument
+    of the Calling SDK's `join`. A group call has a `GroupLocator` and no alternatives."""
+
+    locator: GroupLocator | MeetingLinkLocator
+    alternatives: list[MeetingIdLocator]
     dial_in: DialInAnswer | None = Field(exclude_if=is_absent)
     lobby: LobbyAnswer | None = Field(exclude_if=is_absent)
 
@@ -236,8 +255,7 @@ def _listed_fields(shared: "SharedCallView") -> dict[str, Any]:
     }
 
 
-def _meeting_id_locators(details: JoinDetails) -> list[dict[str, str]]:
+def _meeting_id_locators(details: JoinDetails) -> list[dict[str, str | None]]:
     if details.meeting_id is None:
         return []
-    passcode = {} if details.passcode is None else {"passcode": details.passcode}
-    return [{"meetingId": details.meeting_id, **passcode}]
+    return [{"meeting_id": details.meeting_id, "passcode": details.passcode}]

@@ -15,6 +15,7 @@ from tests.support.people import People, Person, befriend
 from tests.support.stack import ROOT, Host
 
 PAGE = page("clients.md")
+GROUP = "29228d3e-040e-4656-a70e-890ab4e173e5"
 STRICT = {
     "strict": True,
     "target": "es2022",
@@ -29,7 +30,8 @@ TYPESCRIPT_READER = "declare global { function yourBearerToken(): Promise<string
 WRONG = """
 import createClient from "openapi-fetch";
 import type { paths } from "./api.js";
-const api = createClient<paths>({ baseUrl: "/api" });
+type Read = "application/json" | "application/problem+json";
+const api = createClient<paths, Read>({ baseUrl: "/api" });
 const params = { header: { "Idempotency-Key": "1" } };
 export async function wrong() {
   // @ts-expect-error no such route
@@ -42,6 +44,11 @@ export async function wrong() {
   await api.POST("/calls", { params, body: { to: [{}] } });
   await api.POST("/calls", { params, body: { to: [{ user: "bob" }] } });
   const { error } = await api.GET("/user");
+  const { data: invitation } = await api.GET("/invitations/{id}", { params: { path: { id: "1" } } });
+  // @ts-expect-error a Teams meeting has no groupId
+  invitation?.locator.groupId;
+  if (invitation && "meetingLink" in invitation.locator) invitation.locator.meetingLink.length;
+  invitation?.alternatives.map((one) => [one.meetingId, one.passcode]);
   // @ts-expect-error no such problem of this route
   return error?.code === "too-many-calls";
 }
@@ -73,11 +80,13 @@ async def test_the_typescript_client_compiles_in_strict_and_runs(
     one_host: Host, people: People, tmp_path: Path
 ) -> None:
     alice = await alice_with_a_friend(one_host, people)
+    shared = {"groupId": GROUP, "audience": {"friends": True}}
+    assert (await alice.ask("/groupCalls", "POST", shared)).status == 201
     (tmp_path / "node_modules").symlink_to(FOLDER / "node_modules")
     (tmp_path / "package.json").write_text('{"type": "module"}')
     (tmp_path / "tsconfig.json").write_text(json.dumps({"compilerOptions": STRICT}))
     written = block("ts").replace("http://127.0.0.1:7071/api", one_host.api)
-    (tmp_path / "client.ts").write_text(written.replace('"./api"', '"./api.js"'))
+    (tmp_path / "client.ts").write_text(written)
     (tmp_path / "reader.ts").write_text(TYPESCRIPT_READER)
     (tmp_path / "wrong.ts").write_text(WRONG)
 
@@ -89,7 +98,7 @@ async def test_the_typescript_client_compiles_in_strict_and_runs(
     )
     printed = run_node(tmp_path / "run.js", cwd=tmp_path)
 
-    assert printed.split() == [(await alice.token()).user_id, "1"]
+    assert printed.split() == [(await alice.token()).user_id, "1", GROUP]
 
 
 @pytest.mark.slow
