@@ -44,7 +44,8 @@ export async function wrong() {
   await api.POST("/calls", { params, body: { to: [{}] } });
   await api.POST("/calls", { params, body: { to: [{ user: "bob" }] } });
   const { error } = await api.GET("/user");
-  const { data: invitation } = await api.GET("/invitations/{id}", { params: { path: { id: "1" } } });
+  const path = { id: "1" };
+  const { data: invitation } = await api.GET("/invitations/{id}", { params: { path } });
   // @ts-expect-error a Teams meeting has no groupId
   invitation?.locator.groupId;
   if (invitation && "meetingLink" in invitation.locator) invitation.locator.meetingLink.length;
