@@ -9,7 +9,7 @@ import azure.functions as func
 from shared.auth.roles import CALLS_RECORD
 from shared.bodies import Query
 from shared.bounds import RECORDINGS
-from shared.calls.contract import RecordingAnswer, RecordingBody
+from shared.calls.recording_contract import RecordingAnswer, RecordingBody
 from shared.http import IDEMPOTENCY_KEY, Accepted, Operation, Request, serve
 from shared.problems import (
     CallEnded,

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from shared.calls import reasons
-from shared.calls.contract import ReasonAnswer
 from shared.calls.participants import participant_id
 from shared.calls.reasons import Reason, refusal
+from shared.calls.recording_contract import ReasonAnswer
 from shared.tables import CALLS
 from tests.calls.test_call_callbacks import Acs, acs_itself, connection_of, event
 from tests.calls.test_calls import AUDIO, PHONE, has, is_connected, place, watched

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from shared.calls import reasons
-from shared.calls.contract import RecordingAnswer
 from shared.calls.events import apply_event, is_about, read_events
 from shared.calls.reasons import Reason
 from shared.calls.recording import CallRecording
+from shared.calls.recording_contract import RecordingAnswer
 from shared.calls.recording_steps import RecordingSteps
 from shared.calls.recordings import (
     MOST_RECORDINGS,

@@ -55,7 +55,7 @@ def imported(folder: Path) -> Iterator[str]:
 
 
 def is_contract(module: str) -> bool:
-    return module.startswith("shared.") and module.endswith(".contract")
+    return module.startswith("shared.") and module.endswith("contract")
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
