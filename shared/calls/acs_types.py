@@ -108,6 +108,7 @@ class EstablishedCall:
         """
         if call.connection_id != self.id or not call.is_ongoing:
             return call
+        call = call.revived()
         state = CallState.CONNECTED if self.is_connected else CallState.CONNECTING
         return replace(
             call,

@@ -256,12 +256,14 @@ class CallPlacing:
         """Ask ACS to make the call.
 
         If ACS refuses, the record stays: ACS may have accepted an earlier request for the same
-        call, whose first event then brings the connection id.
+        call, whose first event then brings the connection id. If it has come, that is the call.
         """
         try:
             return await self._request(call)
         except (CallRefused, CallGone) as refused:
-            await self._calls.change(call, lambda found: replace(found, is_refused=True))
+            kept = await self._calls.change(call, _refused)
+            if kept.connection_id is not None:
+                return EstablishedCall(kept.connection_id, kept.server_call_id, kept.own_id)
             if isinstance(refused, CallGone):
                 raise CallRefused("ACS does not know the call that is to be joined.") from refused
             raise
@@ -315,9 +317,18 @@ class CallPlacing:
         """
         counting = await self._calls.change(call, Call.revived) if call.is_refused else call
         if not await self._limit.take_again(creator, call, was_free=call.is_refused):
-            await self._calls.change(call, lambda found: replace(found, is_refused=True))
-            raise self._limit.too_many_calls()
+            kept = await self._calls.change(call, _refused)
+            if kept.connection_id is None:
+                raise self._limit.too_many_calls()
+            # An event has told of it meanwhile, and took it for one that counts.
+            await self._records.count_again(kept)
+            return kept
         return counting
 
     def _is_repeatable(self, call: Call) -> bool:
         return self._now() - call.created_at < REPEATABLE
+
+
+def _refused(call: Call) -> Call:
+    """The call as one that does not count until ACS reports a connection; unchanged if it has."""
+    return call if call.connection_id is not None else replace(call, is_refused=True)

@@ -205,7 +205,7 @@ class CallRecords(CallRemoval):
             replaced = await self.replace_unchanged(found, changed)
             if replaced is not None:
                 if found.is_refused and replaced.is_ongoing:
-                    await self._count_again(replaced)
+                    await self.count_again(replaced)
                 return replaced
             await self._rest(attempt)
         raise Conflict
@@ -246,7 +246,7 @@ class CallRecords(CallRemoval):
                 return False  # the call was removed
             values = change(found).values()
             if found.is_refused:  # also before, in case the host dies in between
-                await self._count_again(found)
+                await self.count_again(found)
             try:
                 await self._table.insert_with(found.call_id, {row_key: row}, found.row, values)
             except RowExists:
@@ -256,11 +256,11 @@ class CallRecords(CallRemoval):
                 found = await self.find(call.call_id)
                 continue
             if found.is_refused:
-                await self._count_again(found)
+                await self.count_again(found)
             return True
         raise Conflict
 
-    async def _count_again(self, call: Call) -> None:
+    async def count_again(self, call: Call) -> None:
         """Count a call that was given up, and that ACS has all the same, whatever the limit."""
         index = await self._table.find(call.creator, index_row(call.created_at, call.call_id))
         if index is None:

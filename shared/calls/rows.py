@@ -209,6 +209,8 @@ class Call:
         """The call once ACS shows that it is there, even if it was recorded as missed."""
         if not self.is_refused:
             return self
+        if self.connection_id is not None:  # an earlier version recorded it of a call that is there
+            return replace(self, is_refused=False)
         return replace(self, state=CallState.PLACING, reason=None, ended_at=None, is_refused=False)
 
     def with_action(self, action: Action) -> "Call":
