@@ -13,6 +13,7 @@ from azure.core.exceptions import AzureError, HttpResponseError
 
 from shared.calls import reasons
 from shared.calls.acs_types import (
+    NO_IDS,
     TONE_NAMES,
     EstablishedCall,
     PlaySource,
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 # Documented codes, with status 400, for an action in a call that is not connected yet or has ended:
 # not established, terminated, not valid in this state.
 _NOT_ESTABLISHED = frozenset({"8501", "8528", "8585"})
-# No segment of a URL: the SDK raises a ValueError for the first, and the others are resolved.
-_NO_SEGMENTS = frozenset({"", ".", ".."})
 
 
 class CallGone(Exception):
@@ -277,13 +276,7 @@ class CallAutomationApi:
             return
 
     async def callback_url_of(self, connection_id: str) -> str | None:
-        """Where ACS sends the events of a call; None if there is no such call.
-
-        Args:
-            connection_id: as an event names it, so perhaps none that a URL can hold.
-        """
-        if connection_id in _NO_SEGMENTS:
-            return None
+        """Where ACS sends the events of a call; None if there is no such call."""
         try:
             properties = await self._send(
                 lambda: self._connection_client(connection_id).get_call_properties()
@@ -312,6 +305,12 @@ class CallAutomationApi:
         return self._build()
 
     def _connection_client(self, connection_id: str) -> "CallConnectionClient":
+        """
+        Args:
+            connection_id: perhaps as an event names it, so perhaps none that a URL can hold.
+        """
+        if connection_id in NO_IDS:
+            raise NotInAcs
         return self._client.get_call_connection(connection_id)
 
     async def _establish(self, request: Callable[[], Awaitable[Any]]) -> EstablishedCall:

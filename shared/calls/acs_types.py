@@ -16,6 +16,9 @@ from shared.calls.rows import Call, CallState
 # The raw id of an agent: the resource, the tenant and the user, in Azure's public cloud (reference:
 # "Agents"). Those of users and bots have two parts.
 _AGENT = re.compile("8:acs:([^_:]+)_([^_:]+)_([^_:]+)")
+# No ids of ACS's, because they are no segment of a URL: the SDK raises a ValueError for the first,
+# and the others are resolved.
+NO_IDS = frozenset({"", ".", ".."})
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import from_json
 
+from shared.calls.acs_types import NO_IDS
 from shared.calls.participants import Participant
 from shared.calls.reasons import Reason
 from shared.calls.rows import Action, ActionState, Call, CallState
@@ -193,9 +194,11 @@ def is_about(event: CallEvent, call: Call) -> bool:
     recording itself (recorded with the tests of Microsoft's SDKs).
     """
     if event.kind != RECORDING_STATE:
-        return call.connection_id in (None, event.data.call_connection_id)
-    found = call.recordings.of_acs(event.data.recording_id or "")
-    if found is None or event.data.recording_id is None:
+        named = event.data.call_connection_id
+        return named not in NO_IDS and call.connection_id in (None, named)
+    acs_id = event.data.recording_id or ""
+    found = call.recordings.of_acs(acs_id)
+    if found is None or acs_id in NO_IDS:
         return False
     if found.acs_id is not None:
         return True

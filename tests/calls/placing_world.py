@@ -118,6 +118,9 @@ class FakeAcs:
         self.hung_up += 1
         return True
 
+    async def callback_url_of(self, connection_id: str) -> str | None:
+        return None
+
     async def find(self, connection_id: str) -> EstablishedCall | None:
         self.looks += 1
         if self.is_silent:
