@@ -103,11 +103,14 @@ class EstablishedCall:
             own_id=self.own_id or call.own_id,
         )
 
-    def complete(self, call: Call) -> Call:
+    def complete(self, call: Call, at: datetime) -> Call:
         """The call with what a look at ACS shows and its record lacks, because an answer or an
         event was lost.
 
         The record of a call to a bot always has the bot's id; here ACS names the caller of it.
+
+        Args:
+            at: when ACS's answer was there, so not before anything that it says.
         """
         if call.connection_id != self.id or not call.is_ongoing:
             return call
@@ -117,7 +120,7 @@ class EstablishedCall:
             call,
             state=max(call.state, state, key=lambda one: one.rank),
             # An event that comes after all has the true time, which is earlier.
-            connected_at=call.connected_at or (call.reconciled_at if self.is_connected else None),
+            connected_at=call.connected_at or (at if self.is_connected else None),
             server_call_id=call.server_call_id or self.server_call_id,
             own_id=call.own_id or (self.own_id if call.bot_state is None else None),
         )

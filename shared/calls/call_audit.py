@@ -6,6 +6,7 @@ line; it may have two, if the answer and an event come at the same time.
 """
 
 from shared import audit
+from shared.calls.events import RECORDING_STATE, CallEvent, is_about
 from shared.calls.rows import Call
 from shared.identity.identities import Identities
 from shared.identity.rows import is_tombstone, principal_of
@@ -28,9 +29,11 @@ def note_answered(call_id: str, bot: Principal, caller: Principal | None) -> Non
     )
 
 
-async def note_established(call: Call, identities: Identities) -> None:
-    """Write the line of a call of which an event is the first to tell. No line for somebody who was
+async def note_if_established(call: Call, event: CallEvent, identities: Identities) -> None:
+    """Write the line of a call if an event is the first to tell of it. No line for somebody who was
     erased meanwhile: nothing of them says who they were, and their call is ended."""
+    if call.connection_id is not None or event.kind == RECORDING_STATE or not is_about(event, call):
+        return
     row = await identities.row_under(call.creator)
     if row is None or is_tombstone(row):
         return

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from shared.auth.roles import CALLS_MANAGE, CALLS_RECORD
 from shared.calls.acs import CallAutomationApi
 from shared.calls.acs_types import EstablishedCall
-from shared.calls.call_audit import note_established
-from shared.calls.events import RECORDING_STATE, AppliedEvents, CallEvent, apply_event, is_about
+from shared.calls.call_audit import note_if_established
+from shared.calls.events import RECORDING_STATE, AppliedEvents, CallEvent, apply_event
 from shared.calls.export import exported
 from shared.calls.live_calls import Counted
 from shared.calls.participants import Participant
@@ -201,8 +201,7 @@ class Calls:
         applied, foreign = list[AppliedEvents](), None
         for event in events:
             call = await self._call_of(call_id, event)
-            if call.connection_id is None and event.kind != RECORDING_STATE and is_about(event, call):
-                await note_established(call, self._identities)
+            await note_if_established(call, event, self._identities)
             try:
                 applied.append(AppliedEvents(call, await self._records.apply(call, event)))
                 await self._end_intents_if_ended(call, apply_event(call, event))

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http import HTTPStatus
 from typing import Protocol
 
@@ -93,9 +94,10 @@ class CallReconciling:
         if found is None:
             logger.info("a call had ended, and its last event is lost")
             return await self._records.change(call.call_id, self._ended) or call
-        if found.complete(call) == call:
+        complete = partial(found.complete, at=self._now())
+        if complete(call) == call:
             return call
-        return await self._records.change(call.call_id, found.complete) or call
+        return await self._records.change(call.call_id, complete) or call
 
     async def reconcile_if_possible(self, call: Call) -> Call:
         """The same; if ACS or storage fails, or is slow, the call as it was."""

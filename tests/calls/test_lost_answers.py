@@ -5,9 +5,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
+from typing import Any
 
 import pytest
 
+from shared.calls.acs_types import EstablishedCall
 from shared.calls.bot_state import BotCallState
 from shared.calls.rows import Call, CallState
 from shared.calls.settling import CallSettling
@@ -65,6 +68,11 @@ async def event(_world: World, host: Host, call: Call) -> object:
 async def tidy(world: World, host: Host, _call: Call) -> object:
     world.wait(minutes=5)
     return await Tidy(host.intents, lambda: host.settling.finishers, now=world.clock).run()
+
+
+def is_since(moment: datetime, call: Call) -> bool:
+    """Does the record say that somebody answered after a moment?"""
+    return call.connected_at is not None and call.connected_at > moment
 
 
 async def recorded(world: World, call: Call) -> Call:
@@ -149,13 +157,47 @@ async def test_a_call_is_connected_if_acs_says_so_although_the_event_was_lost() 
     await world.enrol()
     call = await world.quietly(world.place(world.host(), "k"))
     world.wait(minutes=1)
+    began = world.now
     found = await world.quietly(read(world, world.host(), call))
-    assert (found.state, found.connected_at) == (CallState.CONNECTED, found.reconciled_at)
+    assert (found.state, is_since(began, found)) == (CallState.CONNECTED, True)
     [connected] = events("CallConnected")
 
     await world.quietly(world.host().calls.apply(call.call_id, [connected]))
 
     assert (await recorded(world, call)).connected_at == connected.time
+
+
+async def test_a_call_that_is_answered_during_a_look_is_connected_when_the_event_says() -> None:
+    world = World()
+    await world.enrol()
+    call = await world.quietly(world.place(world.host(), "k"))
+    world.wait(minutes=1)
+    [connected] = events("CallConnected")
+    acs: Any = world.acs
+    find = world.acs.find
+
+    async def find_slowly(connection_id: str) -> EstablishedCall | None:
+        world.wait(seconds=1)
+        connected.time = world.now
+        return await find(connection_id)
+
+    acs.find = find_slowly
+    await world.quietly(read(world, world.host(), call))
+    await world.quietly(world.host().calls.apply(call.call_id, [connected]))
+
+    assert (await recorded(world, call)).connected_at == connected.time
+
+
+async def test_a_repetition_that_learns_that_the_call_is_connected_records_when() -> None:
+    world = World()
+    await world.enrol()
+    world.acs.own_id = None
+    await world.quietly(world.place(world.host(), "k"))
+    began = world.now
+
+    call = await world.quietly(world.place(world.host(), "k"))
+
+    assert (call.state, is_since(began, call)) == (CallState.CONNECTED, True)
 
 
 async def test_a_bot_takes_its_turn_after_the_event_was_lost_and_is_not_who_called_it() -> None:
