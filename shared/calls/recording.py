@@ -87,15 +87,17 @@ class CallRecording:
                 raise TooManyActions(f"A call has at most {MOST_RECORDINGS} recordings.")
             return replace(found, recordings=found.recordings.added(asked))
 
-        changed = await self._calls.change(
-            call, add, lambda found: _audit("recording-started", caller, found, asked)
-        )
+        changed = await self._calls.change(call, add)
         recording = changed.recordings.find(asked.id)
         assert recording is not None  # noqa: S101  it was added
         if recording.ended_at is not None or recording.is_noted:
             return recording
         if self._now() - recording.asked_at >= REPEATABLE:
             raise CallEnded(TOO_OLD)
+        # Whoever is about to ask ACS writes the line: others may have been faster to record, and a
+        # request that was killed before this has asked for nothing.
+        if recording.acs_id is None and recording.notice in (Notice.NONE, Notice.ASKED):
+            _audit("recording-started", caller, changed, recording)
         return await self._steps.go_on(changed, recording)
 
     async def pause(self, caller: Caller, call_id: str) -> Recording:
