@@ -89,7 +89,7 @@ class CallReconciling:
             found = await self._acs.find(call.connection_id)
         except CallRefused:  # ACS does not say, so it may exist
             return call
-        if found is None and self._now() - call.created_at < _MINUTE:
+        if found is None and await self._is_young(call):
             return call
         if found is None:
             logger.info("a call had ended, and its last event is lost")
@@ -98,6 +98,15 @@ class CallReconciling:
         if complete(call) == call:
             return call
         return await self._records.change(call.call_id, complete) or call
+
+    async def _is_young(self, call: Call) -> bool:
+        """Is it so young that ACS may have it all the same? A repetition may have had ACS make it
+        hours after it was recorded; then the first event tells."""
+        now = self._now()
+        if now - call.created_at < _MINUTE:
+            return True
+        events = await self._records.events_of(call.call_id)
+        return bool(events) and abs(now - events[0].at) < _MINUTE
 
     async def reconcile_if_possible(self, call: Call) -> Call:
         """The same; if ACS or storage fails, or is slow, the call as it was."""

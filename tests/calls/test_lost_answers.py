@@ -229,3 +229,25 @@ async def test_a_call_that_acs_does_not_have_yet_has_not_ended() -> None:
     late = await world.quietly(read(world, world.host(), call))
 
     assert (early.state, late.state) == (CallState.CONNECTED, CallState.DISCONNECTED)
+
+
+async def test_a_call_that_a_late_repetition_made_has_not_ended_when_its_first_event_comes() -> None:
+    world = World()
+    await world.enrol()
+    world.fail("k", "lost")
+    for minutes in (0, 3):
+        world.wait(minutes=minutes)
+        with pytest.raises(CommunicationUnavailable):
+            await world.quietly(world.place(world.host(), "k"))
+    [call_id] = world.acs.going_on
+    world.acs.ended.add(call_id)  # so ACS does not know it
+    happened = events("CallConnected", "ParticipantsUpdated", participants=PEOPLE)
+    for one in happened:
+        one.time = world.now
+        await world.quietly(world.host().calls.apply(call_id, [one]))
+
+    early = await world.quietly(world.host().calls.get(world.caller, call_id))
+    world.wait(minutes=1)
+    late = await world.quietly(world.host().calls.get(world.caller, call_id))
+
+    assert (early.call.state, late.call.state) == (CallState.CONNECTED, CallState.DISCONNECTED)
