@@ -73,16 +73,15 @@ class CallSettling:
         call = await self._records.find(intent.subject)
         if call is not None and await self._is_of_the_erased(call, intent):
             return
+        next_look = None
         if call is not None and call.is_ongoing and self._reconciling is not None:
             call, next_look = await self._reconciling.look_at(call)
             if next_look is not None:
                 await self._intents.postpone(intent, next_look)
-                if call.recordings.listed and self._settle_recordings is not None:
-                    await self._settle_recordings(call)
-                if call.bot_state is not None and self._resume is not None:
-                    await self._resume(call)
+        if call is None:
             return
-        if call is None or call.connection_id is not None:
+        if call.connection_id is not None:
+            await self._go_on(call, may_resume=next_look is not None)
             return
         if not call.may_have_reached_acs:
             await self._records.abandon(call)
@@ -94,6 +93,14 @@ class CallSettling:
             await self._intents.postpone(intent, confirmed_until)
             return
         await self._records.change(call.call_id, self._missed)
+
+    async def _go_on(self, call: Call, *, may_resume: bool) -> None:
+        """Take up what was left undone in a call that ACS has, or had: whoever found by a look that
+        it has ended may have left its recordings."""
+        if call.recordings.listed and self._settle_recordings is not None:
+            await self._settle_recordings(call)
+        if may_resume and call.bot_state is not None and self._resume is not None:
+            await self._resume(call)
 
     async def _is_of_the_erased(self, call: Call, intent: Intent) -> bool:
         """Whether the call is gone now, because the person who placed it was erased meanwhile.

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, override
@@ -12,13 +13,14 @@ import pytest
 from shared.auth.roles import CALLS_MANAGE, CALLS_RECORD
 from shared.calls.calls import Calls
 from shared.calls.events import AppliedEvents, read_events
+from shared.calls.reconciling import CallReconciling
 from shared.calls.recorded_files import FileEvent, RecordedFile, RecordedFiles
 from shared.calls.recording import CallRecording
 from shared.calls.recording_steps import RecordingSteps
 from shared.calls.recordings import Notice, Recordings, RecordingState
 from shared.calls.records import CallRecords
 from shared.calls.rows import Call, CallState
-from shared.calls.settling import RECORD, CallSettling
+from shared.calls.settling import PLACE, RECORD, CallSettling
 from shared.intents import SHARDS, Intents
 from shared.keys import principal_key
 from shared.principals import Caller, Kind, Principal
@@ -78,6 +80,10 @@ class Acs:
         for _turn in range(50):  # the answer comes while the erasure goes on
             await asyncio.sleep(0)
         return True
+
+
+class NoCalls:
+    async def find(self, _: str) -> None: ...
 
 
 class Everybody:
@@ -212,6 +218,37 @@ async def test_a_recording_that_a_killed_host_left_is_stopped_by_tidy() -> None:
     assert await left.tidy() == [RECORD]
 
     assert left.acs.asked == ["start", "stop acs"]
+
+
+@pytest.mark.parametrize("by_others", [False, True])
+@pytest.mark.parametrize("is_down", [False, True])
+async def test_a_recording_of_a_call_whose_end_was_lost_is_stopped_by_tidy(
+    by_others: bool, is_down: bool
+) -> None:
+    """Whoever finds the end, and if ACS fails at first."""
+    left = await stage()
+    await left.recording.start(CALLER, left.call.call_id, "key")
+    await left.intents.begin(PLACE, left.call.call_id)
+    left.now += timedelta(minutes=6)
+    reconciling = CallReconciling(left.records, NoCalls(), lambda: left.now)
+    if by_others:
+        call = await left.records.find(left.call.call_id)
+        assert call is not None
+        await reconciling.reconcile(call)
+    left.settling = CallSettling(
+        left.records, left.intents, lambda: left.now,
+        reconciling=reconciling, settle_recordings=left.recording.settle,
+    )  # fmt: skip
+
+    left.acs.is_down = is_down
+    with suppress(CommunicationUnavailable):
+        await left.tidy()
+    left.acs.is_down = False
+    await left.tidy()
+
+    assert left.acs.asked == ["start", *["stop acs"] * (1 + is_down)]
+    left.now += timedelta(hours=6)
+    assert await left.tidy() == []
 
 
 async def test_an_erasure_stops_a_recording_of_a_call_that_the_service_has_left() -> None:
