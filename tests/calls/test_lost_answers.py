@@ -231,7 +231,7 @@ async def test_a_call_that_acs_does_not_have_yet_has_not_ended() -> None:
     assert (early.state, late.state) == (CallState.CONNECTED, CallState.DISCONNECTED)
 
 
-async def test_a_call_that_a_late_repetition_made_has_not_ended_when_its_first_event_comes() -> None:
+async def test_a_call_that_a_late_repetition_made_has_not_ended_at_its_first_event() -> None:
     world = World()
     await world.enrol()
     world.fail("k", "lost")
