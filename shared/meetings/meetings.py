@@ -19,9 +19,10 @@ from shared.meetings.graph import GraphApi, MeetingPlan
 from shared.meetings.graph_answers import OnlineMeeting
 from shared.meetings.meeting_ids import MeetingIdChanged
 from shared.meetings.rows import CANCEL
-from shared.meetings.scheduled_meetings import ScheduledMeetings, WantedMeeting
+from shared.meetings.scheduled_meetings import ScheduledMeetings
 from shared.meetings.teams_updates import TeamsUpdates, join_details
 from shared.meetings.unfinished import UnfinishedMeetings
+from shared.meetings.wanted_meetings import WantedMeeting
 from shared.principals import Caller, Kind, Principal
 from shared.problems import BeingErased, Conflict, MeetingRefused, NotConfigured, Unauthenticated
 from shared.sharing.audiences import Audience

@@ -7,7 +7,7 @@ a meeting in a space without knowing the space's name.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -38,6 +38,8 @@ class ScheduledMeeting:
         proven_at: when the token was issued with which the owner scheduled it.
         ends_at: the latest end that was ever planned; the row stays for a day after it.
         cancelling: whether the meeting is being deleted.
+        tentative: whether the one who marked it as cancelling has still to look if its owner shares
+            it again. A request that shares it takes such a mark back.
     """
 
     owner: str
@@ -48,6 +50,7 @@ class ScheduledMeeting:
     proven_at: datetime
     ends_at: datetime
     cancelling: bool = False
+    tentative: bool = False
     row: Row | None = field(default=None, compare=False)
 
     @property
@@ -55,6 +58,15 @@ class ScheduledMeeting:
         """The `externalId` in Graph. Each creation has another one, so that a late deletion of a
         cancelled meeting does not delete the meeting that was created after it."""
         return f"{self.call_id}.{self.creation_id}"
+
+    @property
+    def is_going(self) -> bool:
+        """Whether it is decided that the meeting is deleted."""
+        return self.cancelling and not self.tentative
+
+    def unmarked(self) -> "ScheduledMeeting":
+        """The same without the mark that it is being deleted."""
+        return replace(self, cancelling=False, tentative=False)
 
     def is_kept(self, at: datetime) -> bool:
         """Whether its row is kept: the meeting is not long over."""
@@ -78,6 +90,7 @@ class ScheduledMeeting:
             "provenAt": self.proven_at,
             "endsAt": self.ends_at,
             "cancelling": self.cancelling,
+            **({"tentative": True} if self.tentative else {}),
         }
 
     @classmethod
@@ -92,6 +105,7 @@ class ScheduledMeeting:
             proven_at=values["provenAt"],
             ends_at=values["endsAt"],
             cancelling=values["cancelling"],
+            tentative=values.get("tentative", False),
             row=row,
         )
 

@@ -11,7 +11,7 @@ import logging
 import secrets
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from shared.changes import change_row, retry_if_changed
@@ -21,6 +21,7 @@ from shared.meetings.graph import GraphApi, MeetingGone, MeetingPlan
 from shared.meetings.graph_answers import OnlineMeeting
 from shared.meetings.meeting_ids import MeetingIds, meetings_among
 from shared.meetings.rows import CANCEL, MAKE, ScheduledMeeting, call_id_of, is_id_row
+from shared.meetings.wanted_meetings import WantedMeeting
 from shared.principals import Principal
 from shared.problems import Conflict, MeetingRefused, NotConfigured
 from shared.tables import Row, RowChanged, Table, Value
@@ -28,33 +29,6 @@ from shared.unavailable import GraphRefused, GraphTokenRefused, OrganizerRefused
 from shared.upstream.concurrency import for_each
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class WantedMeeting:
-    """A meeting that an owner wants to have.
-
-    Attributes:
-        owner: PartitionKey of the scheduling person's mapping.
-        external_id: the owner's own id of it.
-        proven_at: when the token was issued with which the owner schedules it.
-        organizers: object ids of Entra users, the preferred one first. The first whom Graph lets us
-            act for becomes the organizer, and stays it.
-        note: writes the audit line of a meeting that Teams has made.
-    """
-
-    owner: str
-    call_id: str
-    external_id: str
-    plan: MeetingPlan
-    proven_at: datetime
-    organizers: Sequence[str]
-    note: Callable[[], None]
-
-    def note_if_new(self, scheduled: ScheduledMeeting) -> None:
-        """Write the line before the row says so: so no kill and no lost answer leaves it out."""
-        if scheduled.graph_id is None:
-            self.note()
 
 
 class ScheduledMeetings:
@@ -88,7 +62,7 @@ class ScheduledMeetings:
         if known is not None:
             return known
         former = await self.find(owner, former_id)
-        if former is not None and not former.cancelling:
+        if former is not None and not former.is_going:
             return await self._ids.adopt(owner, external_id, former_id)
         if former is not None:
             await self.delete(former)
@@ -114,9 +88,10 @@ class ScheduledMeetings:
         async def create_or_get() -> tuple[ScheduledMeeting, OnlineMeeting]:
             found = await self.find(wanted.owner, wanted.call_id)
             scheduled = await self._insert_row(wanted) if found is None else found
-            if scheduled.cancelling:
+            if scheduled.is_going:
                 await self.delete(scheduled)
                 raise RowChanged
+            scheduled = await self.write(scheduled, scheduled.unmarked())
             begun.append(
                 await self._intents.begin(MAKE, scheduled.call_id, scheduled.intent_details())
             )
@@ -170,23 +145,33 @@ class ScheduledMeetings:
         return await retry_if_changed(create_or_get)
 
     async def is_current(self, scheduled: ScheduledMeeting) -> bool:
-        """Whether a meeting is still there as it was scheduled.
+        """Whether a meeting that is shared now is still there as it was scheduled.
 
         Raises:
             Conflict: it was cancelled, and not made anew.
         """
-        current = await self.find(scheduled.owner, scheduled.call_id)
-        if current is None or current.cancelling:
-            raise Conflict
-        return current.creation_id == scheduled.creation_id
+
+        async def look() -> bool:
+            current = await self.find(scheduled.owner, scheduled.call_id)
+            if current is None or current.is_going:
+                raise Conflict
+            await self.write(current, current.unmarked())
+            return current.creation_id == scheduled.creation_id
+
+        return await retry_if_changed(look)
 
     async def mark_cancelling(
         self,
         owner: str,
         call_id: str,
         may_go: Callable[[ScheduledMeeting], bool] = lambda _: True,
+        *,
+        tentative: bool = False,
     ) -> ScheduledMeeting | None:
         """Mark a meeting as cancelling, unless it may not go; `delete` deletes it.
+
+        Args:
+            tentative: the mark may be taken back; a mark that is there already stays.
 
         Returns:
             Its row; None if this service did not schedule the meeting.
@@ -194,9 +179,9 @@ class ScheduledMeetings:
 
         def mark(row: Row | None) -> Mapping[str, Value] | None:
             found = None if row is None else ScheduledMeeting.of(row)
-            if found is None or found.cancelling or not may_go(found):
+            if found is None or found.is_going or not may_go(found):
                 return None
-            return replace(found, cancelling=True).values()
+            return replace(found, cancelling=True, tentative=tentative).values()
 
         marked = await change_row(self._table, owner, call_id, mark)
         return None if marked.now is None else ScheduledMeeting.of(marked.now)
@@ -245,7 +230,7 @@ class ScheduledMeetings:
         left = await self.mark_cancelling(
             owner, call_id, lambda found: found.proven_at <= proven_at
         )
-        if left is not None and left.cancelling and left.proven_at <= proven_at:
+        if left is not None and left.is_going and left.proven_at <= proven_at:
             await self.delete(left)
 
     async def erase(self, principal: Principal) -> None:
@@ -339,7 +324,7 @@ class ScheduledMeetings:
         another organizer by now."""
         current = await self.find(scheduled.owner, scheduled.call_id)
         ours = (scheduled.creation_id, scheduled.organizer, False)
-        if current is None or (current.creation_id, current.organizer, current.cancelling) != ours:
+        if current is None or (current.creation_id, current.organizer, current.is_going) != ours:
             await self._graph_or_raise().delete(scheduled.organizer, meeting.id)
 
     async def _remove_never_created(self, scheduled: ScheduledMeeting) -> None:

@@ -1,8 +1,10 @@
 """Brings meetings in Teams in line with our records, which decide."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
+from shared.changes import retry_if_changed
 from shared.meetings.graph import GraphApi, MeetingGone, MeetingPlan
 from shared.meetings.graph_answers import OnlineMeeting
 from shared.meetings.rows import ScheduledMeeting
@@ -67,11 +69,51 @@ class TeamsUpdates:
         return join_details(meeting, self._now(), lobby)
 
     async def _delete(self, scheduled: ScheduledMeeting, change_id: str) -> None:
-        """Delete a new meeting, after ending its sharing."""
-        marked = await self._scheduled.mark_cancelling(scheduled.owner, scheduled.call_id)
+        """Delete a new meeting, after ending its sharing, unless others have shared it since."""
+        creation = scheduled.creation_id
+        marked = await self.mark_unless_shared(
+            scheduled, change_id, lambda found: found.creation_id == creation
+        )
         await self._calls.end_change(scheduled.call_id, change_id)
-        if marked is not None and marked.creation_id == scheduled.creation_id:
+        if marked is not None:
             await self._scheduled.delete(marked)
+
+    async def mark_unless_shared(
+        self,
+        scheduled: ScheduledMeeting,
+        change_id: str,
+        may_go: Callable[[ScheduledMeeting], bool],
+    ) -> ScheduledMeeting | None:
+        """Mark a meeting as cancelling, unless its owner has shared it since a change.
+
+        This writes a tentative mark and then reads the record; a request that schedules writes the
+        record and then reads the row. So one sees the other. Whoever finds a tentative mark, whose
+        writer may be dead, may go on with it, or take it back: the write that decides is on
+        condition that nobody did.
+
+        Args:
+            change_id: of the record that is to end; "" if there is none.
+            may_go: whether the row that is found is of the same meeting, and may be marked.
+
+        Returns:
+            Its row; None if the meeting stays, or is another one by now.
+        """
+
+        async def mark() -> ScheduledMeeting | None:
+            marked = await self._scheduled.mark_cancelling(
+                scheduled.owner, scheduled.call_id, may_go, tentative=True
+            )
+            if marked is None or not marked.cancelling or not may_go(marked):
+                return None
+            record = await self._calls.find(scheduled.call_id)
+            if record is None or record.content is None or record.change_id == change_id:
+                return await self._scheduled.write(marked, replace(marked, tentative=False))
+            if marked.is_going:
+                return marked
+            await self._scheduled.write(marked, marked.unmarked())
+            return None
+
+        return await retry_if_changed(mark)
 
 
 def join_details(

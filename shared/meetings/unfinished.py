@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime
 
 from shared.identity.identities import Identities
@@ -79,9 +78,10 @@ class UnfinishedMeetings:
         record = await self._calls.find(intent.subject)
         is_shared = record is not None and record.content is not None
         is_wanted = is_shared and not await self._is_of_the_erased(scheduled)
-        if scheduled.cancelling or scheduled.graph_id is None or not is_wanted:
+        if scheduled.is_going or scheduled.graph_id is None or not is_wanted:
             await self._cancel(scheduled, record)
             return
+        scheduled = await self._keep(scheduled)
         await self._calls.settle(scheduled.owner, intent.subject)
         try:
             await self._updates.settle(scheduled)
@@ -107,8 +107,10 @@ class UnfinishedMeetings:
             return
         record = await self._calls.find(intent.subject)
         change_id = "" if record is None else record.change_id
-        if scheduled.cancelling or change_id == intent.details["change"]:
+        if scheduled.is_going or change_id == intent.details["change"]:
             await self._cancel(scheduled, record)
+        else:
+            await self._keep(scheduled)
 
     async def _find(self, intent: Intent) -> ScheduledMeeting | None:
         """The meeting that an intent is about; None if its row is another meeting's by now."""
@@ -126,32 +128,31 @@ class UnfinishedMeetings:
         Raises:
             Conflict: its owner has scheduled it since, or does so now; look again later.
         """
-        if scheduled.cancelling:
+        if scheduled.is_going:
             marked = await self._scheduled.find(scheduled.owner, scheduled.call_id)
             if marked is None or marked.creation_id != scheduled.creation_id:
                 return  # others have cancelled it, or made it anew
         else:
-            marked = await self._mark(scheduled, "" if record is None else record.change_id)
+            change_id = "" if record is None else record.change_id
+            marked = await self._updates.mark_unless_shared(
+                scheduled, change_id, lambda found: found.unmarked() == scheduled.unmarked()
+            )
+            if marked is None:
+                raise Conflict
         if record is not None:
             await self._calls.end_change(scheduled.call_id, record.change_id)
         await self._scheduled.delete(marked)
 
-    async def _mark(self, scheduled: ScheduledMeeting, change_id: str) -> ScheduledMeeting:
-        """Mark a meeting as cancelling. This writes the row and then reads the record; a request
-        that schedules writes the record and then reads the row. So one sees the other.
+    async def _keep(self, scheduled: ScheduledMeeting) -> ScheduledMeeting:
+        """Take back the mark of somebody who died before they could look again.
 
         Raises:
-            Conflict: the record is another one than that of the change, so the mark is taken back.
+            Conflict: others have written the row since; look again later.
         """
         try:
-            marked = await self._scheduled.write(scheduled, replace(scheduled, cancelling=True))
-            current = await self._calls.find(scheduled.call_id)
-            if current is None or current.content is None or current.change_id == change_id:
-                return marked
-            await self._scheduled.write(marked, replace(marked, cancelling=False))
+            return await self._scheduled.write(scheduled, scheduled.unmarked())
         except RowChanged:
-            pass
-        raise Conflict
+            raise Conflict from None
 
     async def _delete_if_made(self, intent: Intent) -> None:
         details = intent.details

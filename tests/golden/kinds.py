@@ -75,6 +75,7 @@ PROPERTIES: dict[str, dict[str, str]] = {
         "provenAt": T,
         "endsAt": T,
         "cancelling": B,
+        "tentative": B,
     },
     "record of a call": {
         "creator": S,
