@@ -21,6 +21,7 @@ CHECK_UP = "6de570cd2072c3fb99b3652ca6e2d69fa8b1242f42fcc59ec330d0366bf67594"
 LOST = "50b322085a5c369da79f5fd3eb526d714584dd28a4c4af3d704e8c34e9d9093f"
 CANCELLED = "63083e7251c5fba321ab5ee7aac8f4817c600e3299d7a5c13e8a75165f95c14a"
 LOST_AND_CANCELLED = "82c866105693e3be8887afbd991133b7e59abc0e8ee2aa50cfbe03a7ab9d1e3c"
+MARKED = "93a8170c51319ac3ab04853bf9164cd0d539a5d876b13fc81fba27561e1525a9"
 
 # What Graph calls them: the visit's own id, and ours of those whose answers were lost.
 VISIT_IN_GRAPH = (
@@ -28,6 +29,7 @@ VISIT_IN_GRAPH = (
     "T1MwME9HSmtMVGt4WTJRdFpHRmlZelV5TXpWa1ltTTFAdGhyZWFkLnYy"
 )
 LOST_IN_GRAPH = f"{LOST}.666d06b3b65942018dd13edd61a015e8"
+MARKED_IN_GRAPH = f"{MARKED}.8e193100811d4b7f8ebbe6ca7df30922"
 LOST_AND_CANCELLED_IN_GRAPH = f"{LOST_AND_CANCELLED}.8a5110a897e64f57913fdfe702644dc9"
 
 EVENING = START + timedelta(hours=6)
@@ -240,6 +242,26 @@ async def test_a_meeting_whose_answer_was_lost_is_found_by_our_id_and_not_made_a
     assert await _external_ids(graph, LOST) == [LOST_IN_GRAPH]
     await app.meetings.cancel(sue, LOST)
     assert await _external_ids(graph, LOST) == []
+
+
+async def test_a_meeting_whose_mark_may_be_taken_back_is_not_deleted_when_it_is_scheduled_again(
+    app: App, graph: Control, changing: Changing
+) -> None:
+    changing("meetings", "invitations", "sharedcalls")
+    assert app.graph is not None
+    in_graph = await app.graph.create_or_get(DAVE, MARKED_IN_GRAPH, PLAN)
+    deleted = await graph.fault("delete", status=204)
+    uma = signed_in("uma", "Uma Ueda")
+
+    shared, _, _ = await app.meetings.schedule(uma, "marked", PLAN, FRIENDS)
+
+    assert shared.call_id == MARKED
+    assert shared.content.locator == {"meetingLink": in_graph.link}
+    hits = {one["id"]: one["hits"] for one in (await graph.get("faults"))["faults"]}
+    assert hits == {deleted: 0}
+    await graph.clear()
+    await app.meetings.cancel(uma, MARKED)
+    assert await _external_ids(graph, MARKED) == []
 
 
 async def test_a_meeting_that_was_being_cancelled_is_deleted_when_that_is_repeated(

@@ -19,6 +19,7 @@ from tests.golden.scenes.friends import make_friends
 from tests.golden.scenes.identities import enrol_people
 from tests.golden.scenes.interrupted import die_half_way
 from tests.golden.scenes.live_calls import take_places_of_calls
+from tests.golden.scenes.meeting_marks import mark_a_meeting_and_die
 from tests.golden.scenes.meetings import schedule_meetings
 from tests.golden.scenes.places import take_places
 from tests.golden.scenes.quiet_calls import ask_about_a_quiet_call
@@ -48,4 +49,5 @@ SCENES: dict[str, Callable[[Stage], Awaitable[None]]] = {
     "bots": register_bots,
     "crowded_accounts": crowd_an_account,
     "bot_places": keep_places_of_bots,
+    "meeting_marks": mark_a_meeting_and_die,
 }
