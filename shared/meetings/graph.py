@@ -27,7 +27,7 @@ from shared.meetings.settings import MeetingSettings, graph_scope
 from shared.problems import MeetingRefused
 from shared.unavailable import GraphRefused, GraphUnavailable, OrganizerRefused
 from shared.upstream.clients import Upstream
-from shared.upstream.errors import error_code, problem_of
+from shared.upstream.errors import error_code, is_rejected, problem_of, refusal_of
 from shared.upstream.retries import with_retries
 from shared.upstream.services import GRAPH
 from shared.urls import is_loopback
@@ -95,7 +95,10 @@ class GraphApi:
             organizer: object id of an Entra user.
 
         Raises:
-            MeetingRefused: Graph does not accept the plan.
+            GraphRefused, OrganizerRefused: this request has created no meeting.
+            MeetingRefused: Graph does not accept the plan; the same.
+            GraphUnavailable: also if Graph refuses the request when it is sent again after a
+                failure. Then it may have created the meeting before.
         """
         body = {"externalId": external_id, "subject": plan.subject, **_start_and_end(plan)}
         path = f"{_meetings_path(organizer)}/createOrGet"
@@ -176,9 +179,13 @@ class GraphApi:
 
         Raises:
             MeetingGone: Graph answered 404.
+            GraphUnavailable: Graph refused a POST that it may have carried out before.
         """
+        tries = 0
 
         async def send() -> bytes:
+            nonlocal tries
+            tries += 1
             request = HttpRequest(method, f"{self._endpoint}/v1.0{path}", json=body)
             # The access token is sent over TLS only, except to an emulator on this machine.
             response = await self._client.send_request(
@@ -192,6 +199,9 @@ class GraphApi:
         try:
             return await with_retries(send)  # each of the requests is safe to repeat
         except HttpResponseError as error:
+            may_be_done = method == "POST" and tries > 1
+            if may_be_done and (is_rejected(error) or refusal_of(error, GRAPH)):
+                raise GraphUnavailable from error
             if error.status_code == HTTPStatus.NOT_FOUND:
                 raise MeetingGone from error
             raise

@@ -13,7 +13,13 @@ from azure.core.exceptions import ClientAuthenticationError
 from devstack.issuer.tokens import issuer_key, mint
 from devstack.issuer.users import object_id
 from shared.meetings.graph import GraphApi, MeetingGone, MeetingPlan
-from shared.unavailable import GraphRefused, GraphTokenRefused, OrganizerRefused
+from shared.problems import MeetingRefused, Problem
+from shared.unavailable import (
+    GraphRefused,
+    GraphTokenRefused,
+    GraphUnavailable,
+    OrganizerRefused,
+)
 from shared.upstream.clients import Upstream
 from tests.support.control import Control
 from tests.support.stack import Stack
@@ -103,3 +109,27 @@ async def test_a_token_that_is_missing_while_a_refusal_is_explained_is_told_as_t
             vars(asking).pop("_client", None)
             with pytest.raises(GraphTokenRefused):
                 await request
+
+
+@pytest.mark.parametrize(
+    ("status", "alone"), [(400, MeetingRefused), (401, GraphTokenRefused), (403, OrganizerRefused)]
+)
+async def test_a_refusal_after_a_lost_answer_does_not_say_that_nothing_was_made(
+    stack: Stack, graph: Control, status: int, alone: type[Problem]
+) -> None:
+    external_id = f"refused then {status}"
+    async with api(stack, "OnlineMeetings.ReadWrite.All") as asking:
+        await graph.fault("createOrGet", drop="after", times=1)
+        await graph.fault("createOrGet", status=status, times=2)
+
+        with pytest.raises(GraphUnavailable) as unknown:
+            await asking.create_or_get(DAVE, external_id, PLAN)
+        with pytest.raises(alone):
+            await asking.create_or_get(DAVE, external_id, PLAN)
+
+        assert type(unknown.value) is GraphUnavailable
+        meetings = (await graph.state())["meetings"]
+        assert [one["externalId"] for one in meetings].count(external_id) == 1
+        await graph.clear()
+        made = await asking.create_or_get(DAVE, external_id, PLAN)
+        await asking.delete(DAVE, made.id)

@@ -74,6 +74,25 @@ async def test_a_host_that_dies_when_graph_refuses_leaves_an_intent_for_what_is_
         assert world.graph.links == []
 
 
+@pytest.mark.parametrize("refusal", [MeetingRefused("No."), OrganizerRefused("Policy.")])
+async def test_what_an_earlier_request_may_have_made_keeps_its_intent_when_it_is_refused(
+    refusal: Problem,
+) -> None:
+    world = await world_of_ann()
+    world.graph.is_lossy = True
+    with pytest.raises(GraphUnavailable):
+        await world.schedules()
+    world.graph.is_lossy, world.graph.refusal = False, refusal
+
+    with pytest.raises(type(refusal)):
+        await world.schedules()
+
+    world.graph.refusal = None
+    assert await finish_all(world) == 1
+    assert world.graph.links == []
+    assert await world.ann_meeting_rows() == []
+
+
 async def test_what_an_earlier_request_may_have_made_keeps_its_row_when_graph_refuses() -> None:
     world = await world_of_ann()
     world.graph.is_lossy = True
