@@ -61,10 +61,10 @@ GOLDEN = {
     "bot-place-without-bot": 2,
     "erasure-unfinished": 3,
     "friendship-yes-not-copied": 1,
-    "listing-without-record": 2,
+    "listing-without-record": 3,
     "listing-outdated": 3,
     "unshared-call-left": 4,
-    "meeting-not-shared": 3,
+    "meeting-not-shared": 4,
     # Each call that has not ended: nothing that began in a scene has an intent.
     "call-unwatched": sum(
         row.row_key == "call" and row.properties["state"][1] != "disconnected"
