@@ -14,7 +14,7 @@ from tests.devstack.commands.dev_process import dev
 from tests.support.stack import ROOT
 
 # Modules that operators start with `python -m`, and that no function imports.
-FOR_OPERATORS = {"doctor", "provision", "check_data", "teams_phone"}
+FOR_OPERATORS = {"doctor", "provision", "check_data", "tables_copy", "teams_phone"}
 
 
 @pytest.fixture(scope="module")
