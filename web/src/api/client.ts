@@ -121,8 +121,7 @@ export async function locatorOf(id: string): Promise<{ groupId: string } | { mee
       headers: { Accept: "application/json" },
     }),
   )) as components["schemas"]["InvitationAnswer"];
-  const { groupId, meetingLink } = locator;
-  if (groupId !== undefined) return { groupId };
-  if (meetingLink !== undefined) return { meetingLink };
+  if ("groupId" in locator) return { groupId: locator.groupId };
+  if ("meetingLink" in locator) return { meetingLink: locator.meetingLink };
   throw new ServiceError("This page does not know how to join that call.", null);
 }
