@@ -172,7 +172,7 @@ async def test_nobody_has_more_than_a_hundred_unanswered(
     ("method", "path", "fault"),
     [
         ("GET", "/friends?state=blocked", "'accepted', 'requested' or 'incoming'"),
-        ("GET", "/friends?page=x", "pattern"),
+        ("GET", "/friends?page=x", "nextLink"),
         ("GET", "/friends?stat=accepted", "unknown"),
         ("GET", "/friends/x?state=accepted", "unknown"),
         ("DELETE", "/friends/x?block=maybe", "boolean"),
