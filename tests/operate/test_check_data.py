@@ -127,6 +127,7 @@ async def store_call_that_acs_has_not(stack: Stack, creator: str, like: str) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_findings_are_planned_and_then_repaired_and_nobody_is_named(tables: Stack) -> None:
     """Its clock is the true one, so for the golden rows it finds only faults that do not depend on
     the time."""

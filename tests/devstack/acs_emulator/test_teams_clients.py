@@ -89,6 +89,7 @@ async def test_the_token_of_a_teams_user_has_their_tenant(
 
 
 @pytest.mark.installation
+@pytest.mark.timeout(300)
 async def test_the_calling_client_makes_a_teams_call_agent_of_our_tokens(
     tmp_path: Path, emulator: AcsEmulator, acs: AcsCaller, issuer: TokenIssuer
 ) -> None:

@@ -175,6 +175,7 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_a_stack_whose_disk_is_full_says_so_and_starts_again_when_there_is_room(
     dev_run: Callable[..., DevRun], tiny_disk: Path
 ) -> None:
