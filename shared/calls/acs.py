@@ -286,7 +286,7 @@ class CallAutomationApi:
         return str(properties.callback_url)
 
     async def find(self, connection_id: str) -> EstablishedCall | None:
-        """The call as ACS has it, or None. If it was answered, `own_id` is the id of who called."""
+        """The call as ACS has it, or None. If the app answered it, `own_id` is the caller's id."""
         try:
             return await self._establish(
                 lambda: self._connection_client(connection_id).get_call_properties()
