@@ -99,9 +99,17 @@ RACES: list[Race] = [
     a_new_one_and_one_whose_request_has_died,
     two_to_bots,
 ]
+# Of many more orders than the others.
+LONG = {two_new_after_one_that_has_ended}
 
 
-@pytest.mark.parametrize("race", RACES, ids=lambda race: race.__name__)
+@pytest.mark.parametrize(
+    "race",
+    [
+        pytest.param(race, id=race.__name__, marks=pytest.mark.slow if race in LONG else ())
+        for race in RACES
+    ],
+)
 async def test_of_two_at_the_limit_exactly_one_gets_the_place_in_every_order(race: Race) -> None:
     orders = Orders()
     while True:

@@ -70,7 +70,7 @@ async def test_a_kill_at_any_step_of_a_first_sign_in_leaves_one_mapping(
 async def test_sign_ins_survive_a_kill_in_every_ten_of_them(
     stack: Stack, start_host: StartHost, client: aiohttp.ClientSession
 ) -> None:
-    kills = 20 if sampling.soak else 6
+    kills = 20 if sampling.soak else 6 if sampling.slow else 2
     users, at_once = 10 * kills, 8
     chance = random.Random(20261122)
     hosts = [await start_host(), await start_host()]

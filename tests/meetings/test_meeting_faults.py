@@ -24,8 +24,8 @@ FAULTS: dict[str, dict[str, object]] = {
     "throttled for a second": {"status": 429, "retryAfter": 1},
     "throttled without a hint": {"status": 429},
 }
-# The others are like these.
-QUICK = {"dropped after the effect", "throttled for a second"}
+# The others are like this.
+QUICK = {"dropped after the effect"}
 
 
 async def in_trouble(

@@ -21,6 +21,8 @@ import threading
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
+from pydantic import BaseModel
+
 import shared
 from devstack.functions_host.process import log_as_azure_does, serve
 from devstack.functions_host.server import Host
@@ -91,12 +93,17 @@ class WarmHost:
 
 
 def _load_what_requests_load() -> None:
-    """The app imports a domain, and the dear SDKs, when a request first needs them: each fork would
-    pay for that again. tests/project/test_cold_start.py holds what is left out at first."""
+    """The app imports a domain, and the dear SDKs, and builds a body's class, when a request first
+    needs them: each fork would pay for that again. tests/project/test_cold_start.py holds what is
+    left out at first."""
     for module in pkgutil.walk_packages(shared.__path__, "shared."):
         importlib.import_module(module.name)
     for package in ("azure.communication.callautomation.aio", "azure.identity.aio", "icalendar"):
         importlib.import_module(package)
+    bodies = BaseModel.__subclasses__()
+    for body in bodies:
+        bodies += body.__subclasses__()
+        body.model_rebuild()
 
 
 def main() -> None:
