@@ -104,7 +104,13 @@ async def test_a_turn_killed_anywhere_is_taken_when_its_event_is_told_again(
     few: Few,
 ) -> None:
     there = line.at(counted_host)
-    await acs.put("callbacks", {"hold": LEADING, "holdAgain": True})
+
+    async def hold_leading() -> None:
+        """Events that lead to nothing come, and have come when this returns: a request of theirs
+        may take a turn, and an event whose turn another request takes is refused."""
+        await acs.put("callbacks", {"hold": LEADING, "holdAgain": True})
+
+    await hold_leading()
     steps, calls = list[tuple[Step, Awaitable[Reply]]](), list[tuple[str, str, Ringing]]()
     for event, press, every in TURNS:
         killed = few(every)
@@ -117,11 +123,13 @@ async def test_a_turn_killed_anywhere_is_taken_when_its_event_is_told_again(
         await asyncio.gather(*map(there.deliver, rung))
         for passed in LEADING[: LEADING.index(event)]:
             await acs.events_held(len(calls) + len(rung))
+            await hold_leading()
             await acs.tell(types=[passed])
         await acs.events_held(len(calls) + len(rung))
         calls += [(event, press, ringing) for ringing in rung]
         steps += [(step, cut_off(acs, event)) for step in killed]
 
+    await hold_leading()
     await kill_each(steps)
 
     await acs.put("callbacks", AGAIN)
