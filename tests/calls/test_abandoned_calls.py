@@ -14,7 +14,7 @@ from shared.tables import CALLS
 from tests.calls.placing_world import World
 from tests.support.interleaving import Stopped
 
-pytestmark = pytest.mark.usefixtures("no_pauses")
+pytestmark = [pytest.mark.usefixtures("no_pauses"), pytest.mark.steps]
 
 # More than the storage requests of giving up, and of a repetition until it asks ACS.
 STEPS_OF_TIDY, STEPS_OF_A_REPETITION = range(9), range(10)

@@ -40,6 +40,7 @@ def as_recorded_before(call: Call) -> Call:
     return replace(call, is_refused=True)
 
 
+@pytest.mark.steps
 @pytest.mark.parametrize("kinds", [("CallConnected",), ("CallConnected", "CallDisconnected")])
 @pytest.mark.parametrize("step", STEPS)
 async def test_events_that_come_during_a_repetition_stay(step: int, kinds: Sequence[str]) -> None:
@@ -98,6 +99,7 @@ async def test_an_event_revives_a_call_that_was_recorded_as_refused_and_keeps_it
     assert (after.state, after.ended_at) == (CallState.DISCONNECTED, before.ended_at)
 
 
+@pytest.mark.steps
 @pytest.mark.parametrize("step", range(14))
 async def test_a_call_for_which_there_is_no_place_any_more_counts_if_an_event_tells_of_it(
     step: int,

@@ -21,7 +21,7 @@ from tests.support.interleaving import Stopped
 from tests.support.memory_tables import memory_clients
 from tests.support.world import searching
 
-pytestmark = pytest.mark.usefixtures("no_pauses")
+pytestmark = [pytest.mark.usefixtures("no_pauses"), pytest.mark.steps]
 
 # What the repair writes: the intent, the record.
 WRITES = range(1, 3)

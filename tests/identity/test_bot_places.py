@@ -28,7 +28,7 @@ from tests.support.interleaving import Schedule
 from tests.support.memory_tables import memory_clients
 from tests.support.world import World
 
-pytestmark = pytest.mark.usefixtures("no_pauses")
+pytestmark = [pytest.mark.usefixtures("no_pauses"), pytest.mark.steps]
 
 
 @pytest.fixture

@@ -65,6 +65,7 @@ async def is_shared_and_in_teams(world: MeetingWorld, call: str) -> bool:
     )
 
 
+@pytest.mark.steps
 @pytest.mark.parametrize("step", range(12))
 @pytest.mark.parametrize("begin", [killed_scheduling, unanswered_scheduling, killed_cancelling])
 async def test_tidy_deletes_no_meeting_that_is_shared_meanwhile(

@@ -50,3 +50,23 @@ def test_tests_that_share_their_cases_begin_at_different_ones() -> None:
 @pytest.mark.usefixtures("by_default")
 def test_some_case_is_tried_however_few_there_are() -> None:
     assert all(len(take_few(f"test {n}")([1, 2])) == 1 for n in range(20))
+
+
+STEPS = [f"test[{step}]" for step in range(300)]
+
+
+@pytest.mark.usefixtures("by_default")
+def test_of_a_test_of_steps_the_default_run_has_a_third() -> None:
+    taken = [case for case in STEPS if sampling.takes_step(case)]
+
+    assert 80 < len(taken) < 120
+
+
+@pytest.mark.parametrize("flag", ["slow", "soak"])
+@pytest.mark.usefixtures("by_default")
+def test_of_a_test_of_steps_longer_runs_have_all(
+    monkeypatch: pytest.MonkeyPatch, flag: str
+) -> None:
+    monkeypatch.setattr(sampling, flag, True)
+
+    assert all(map(sampling.takes_step, STEPS))

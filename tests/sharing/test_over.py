@@ -99,6 +99,7 @@ def test_a_sweep_removes_what_is_over_and_nothing_that_is_shared_again(
     asyncio.run(run())
 
 
+@pytest.mark.steps
 @pytest.mark.parametrize("lose_after", [0, 1, 3])
 @pytest.mark.parametrize("stop_after", range(1, 8))
 async def test_what_a_sweep_that_dies_has_begun_tidy_ends(stop_after: int, lose_after: int) -> None:

@@ -144,6 +144,7 @@ async def test_who_left_and_came_back_is_invited_again(world: World) -> None:
     assert world.key_of(BEN) in (await record_of(world)).invitees
 
 
+@pytest.mark.steps
 @pytest.mark.parametrize("step", range(14))
 @pytest.mark.parametrize("parting", ["remove", "block", "forget"])
 async def test_who_leaves_while_the_same_is_shared_again_is_not_invited_in_the_end(
@@ -159,6 +160,7 @@ async def test_who_leaves_while_the_same_is_shared_again_is_not_invited_in_the_e
     assert record.invitees == {world.key_of(CAT)}
 
 
+@pytest.mark.steps
 @pytest.mark.parametrize("step", range(14))
 async def test_a_call_that_is_unshared_while_it_is_shared_again_is_whole_or_gone(
     world: World, step: int

@@ -18,6 +18,7 @@ def world() -> World:
     return World(memory_clients(), Schedule())
 
 
+@pytest.mark.steps
 @pytest.mark.parametrize("step", range(12))
 async def test_a_slow_unsharing_leaves_the_call_of_a_new_person_of_the_same_name(
     world: World, step: int
@@ -43,6 +44,7 @@ ANEW = Wish("share", ANN, audience="1", title="Anew")
 
 
 # The intent, the owner's place, the record, and after them the rows.
+@pytest.mark.steps
 @pytest.mark.parametrize("stop", [4, 5, 6])
 @pytest.mark.parametrize("step", range(6, 12))
 @pytest.mark.parametrize("audience", ["friends", "space"])

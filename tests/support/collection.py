@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.support.sampling import takes_step
+
 # By the fixtures that a test uses, itself or through others, the first that fits. What starts its
 # processes without a fixture is marked where it is written.
 TECHNIQUES: dict[str, tuple[str, set[str]]] = {
@@ -32,6 +34,12 @@ ONLY_WHEN_ASKED_FOR = {
     "soak": "a longer search of what a test in the default run looks at in part",
 }
 
+# Of a parametrized test.
+STEPS = (
+    "steps",
+    "has a case for each step at which something else happens: the default run takes a third",
+)
+
 # Of bad days: the default and the meaning of each option.
 BAD_DAY_OPTIONS = {
     "soak-seconds": (600, "how long the service is under load on a bad day, with --soak"),
@@ -50,17 +58,23 @@ _TOGETHER = ("tests/devstack/commands/", "tests/web/", "tests/golden/")
 def describe_marks(config: pytest.Config) -> None:
     for name, (meaning, _) in TECHNIQUES.items():
         config.addinivalue_line("markers", f"{name}: {meaning}")
-    for name, meaning in ONLY_WHEN_ASKED_FOR.items():
+    for name, meaning in (*ONLY_WHEN_ASKED_FOR.items(), STEPS):
         config.addinivalue_line("markers", f"{name}: {meaning}")
 
 
 def leave_out_what_was_not_asked_for(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The default run is to take five minutes: what is marked otherwise runs with an option."""
     unwanted = {name for name in ONLY_WHEN_ASKED_FOR if not config.getoption(f"--{name}")}
-    left_out = [item for item in items if unwanted & _markers(item)]
+    left_out = [
+        item for item in items if unwanted & (own := _markers(item)) or _is_spare(item, own)
+    ]
     config.hook.pytest_deselected(items=left_out)
     left = set(map(id, left_out))
     items[:] = [item for item in items if id(item) not in left]
+
+
+def _is_spare(item: pytest.Item, markers: set[str]) -> bool:
+    return STEPS[0] in markers and hasattr(item, "callspec") and not takes_step(item.nodeid)
 
 
 def mark_techniques(items: list[pytest.Item]) -> None:

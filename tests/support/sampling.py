@@ -9,6 +9,8 @@ from typing import Protocol
 from zlib import crc32
 
 ONE_IN, ONE_IN_OF_SLOW = 27, 3
+# Of the cases of a test in memory that is marked `steps`, without `--slow` and `--soak`.
+ONE_STEP_IN = 3
 
 # Whether the run has `--soak`, or `--slow`: known before any test is imported.
 soak = slow = False
@@ -34,3 +36,8 @@ def take_few(test: str, one_in_of_slow: int = ONE_IN_OF_SLOW) -> Few:
         return list(cases if soak else cases[first::one_in])
 
     return few
+
+
+def takes_step(case: str) -> bool:
+    """Whether the run has this case of a test that is marked `steps`: one in three, or all."""
+    return slow or soak or crc32(case.encode()) % ONE_STEP_IN == 0

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -54,9 +55,11 @@ VOIP = frozenset({"voip"})
 
 
 def searching(examples: int) -> settings:
-    """The same examples in each run; each takes its own time. `--soak` tries ten times as many."""
+    """The same examples in each run; each takes its own time. `--soak` tries ten times as many, and
+    the default run half as many as `--slow`."""
+    whole = examples * 10 if sampling.soak else examples
     return settings(
-        max_examples=examples * (10 if sampling.soak else 1),
+        max_examples=whole if sampling.slow or sampling.soak else math.ceil(examples / 2),
         derandomize=True,
         database=None,
         deadline=None,

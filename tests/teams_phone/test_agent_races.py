@@ -83,6 +83,7 @@ async def _run(data: st.DataObject) -> None:
     await check(world)
 
 
+@pytest.mark.steps
 @pytest.mark.parametrize("realm", REALMS)
 @pytest.mark.parametrize("step", range(12))
 async def test_an_agent_who_is_added_while_they_are_removed_is_served(
@@ -131,6 +132,7 @@ async def test_a_kill_while_an_agent_is_removed_keeps_nobody(stop_after: int) ->
             assert bool(world.rows()) == (stop_after == 1 and not is_repeated)
 
 
+@pytest.mark.steps
 @pytest.mark.parametrize("step", range(12))
 async def test_of_two_agents_for_whom_there_is_one_place_at_most_one_is_added(step: int) -> None:
     world, realm = AgentsWorld(), REALMS[0]
@@ -149,6 +151,7 @@ async def test_of_two_agents_for_whom_there_is_one_place_at_most_one_is_added(st
     assert added.count(True) == len(world.rows())
 
 
+@pytest.mark.steps
 @pytest.mark.parametrize("how", ["stop_after", "lose_after"])
 @pytest.mark.parametrize("write", range(1, 8))
 async def test_of_an_agent_who_is_one_too_many_nothing_is_left_after_a_kill(

@@ -53,6 +53,7 @@ async def test_the_settings_of_stack_json_work_as_they_are(
     assert all(isinstance(value, str) for value in settings.values())
 
 
+@pytest.mark.slow
 async def test_a_meeting_is_scheduled_over_tls(
     stack: Stack, start_host: StartHost, people: People, graph: Control
 ) -> None:
@@ -66,6 +67,7 @@ async def test_a_meeting_is_scheduled_over_tls(
     assert len(await meetings(graph, made.json["id"])) == 1
 
 
+@pytest.mark.slow
 async def test_a_caller_that_does_not_prove_to_be_the_app_gets_no_token(
     stack: Stack, start_host: StartHost, client: aiohttp.ClientSession, acs: Control
 ) -> None:
