@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -126,12 +127,21 @@ def test_all_that_the_stack_and_the_commands_import_is_installed_for_them() -> N
 def imported(path: Path) -> set[str]:
     """The first names of the modules that it imports, except those that only types need."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in statements(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             found |= {one.name.partition(".")[0] for one in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             found.add(node.module.partition(".")[0])
     return found - {"_typeshed"}
+
+
+def statements(block: ast.AST) -> Iterator[ast.AST]:
+    """All that are in it, however deep; no expressions, which are most of a tree."""
+    for part in ("body", "handlers", "cases", "orelse", "finalbody"):
+        inner = getattr(block, part, ())
+        for node in inner if isinstance(inner, list) else ():
+            yield node
+            yield from statements(node)
 
 
 KNOWN_HOLE = {"id": "PYSEC-2026-1", "fix_versions": ["2.0"], "aliases": [], "description": "…"}
