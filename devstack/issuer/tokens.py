@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 
 from joserfc import jwt
@@ -35,9 +36,15 @@ def issuer_key(path: Path) -> RSAKey:
         key = RSAKey.generate_key(2048, {"use": "sig", "alg": ALGORITHM}, auto_kid=True)
         write_secret(path, json.dumps(key.as_dict(private=True)))
     try:
-        return RSAKey.import_key(json.loads(path.read_text()))
+        return _key_in(path.read_text())
     except (JoseError, TypeError) as error:  # TypeError: null
         raise ValueError(f"{path} holds no RSA key") from error
+
+
+@cache
+def _key_in(text: str) -> RSAKey:
+    """Looking whether a key is one takes as long as a dozen requests to an emulator."""
+    return RSAKey.import_key(json.loads(text))
 
 
 def mint(

@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -209,9 +210,15 @@ class Caller:
         assert answer.status == 200
 
 
+@cache
+def _trust(authority: Path) -> ssl.SSLContext:
+    """Made once for all tests of an emulator: each takes as long as some requests."""
+    return ssl.create_default_context(cafile=authority)
+
+
 @asynccontextmanager
 async def session_for(emulator: EmulatorProcess) -> AsyncIterator[aiohttp.ClientSession]:
-    trust = ssl.create_default_context(cafile=emulator.authority)
+    trust = _trust(emulator.authority)
     # A connection of its own for every request: aiohttp silently repeats what was dropped on a
     # reused one.
     connector = aiohttp.TCPConnector(force_close=True, ssl=trust)

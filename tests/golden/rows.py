@@ -1,30 +1,27 @@
 """Rows as files: what Table Storage holds, with its types, in an order that diffs well."""
 
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from itertools import batched
 from pathlib import Path
 from typing import Any
 
-from azure.data.tables import EdmType, EntityProperty, TableServiceClient, UpdateMode
+from tests.support.table_wire import TableWire, table_wire
 
 FOLDER = Path(__file__).parent / "rows"
 TABLES = ("agents", "calls", "friends", "identities", "invitations", "meetings", "sharedcalls")
 
-# Requests to storage at a time.
-_AT_ONCE = 8
 # Partitions whose rows one query asks for.
 _IN_ONE_QUERY = 20
 
+# The types that a value has if no other is named; what names another one.
+_TYPES_OF_JSON = {str: "Edm.String", bool: "Edm.Boolean", int: "Edm.Int32"}
+_TYPE = "@odata.type"
+_NO_PROPERTIES = {"PartitionKey", "RowKey", "Timestamp", "odata.etag"}
+
 type Key = tuple[str, str]
-# What a transaction does with a row; a row and its table.
-type Operation = tuple[str, dict[str, Any], dict[str, Any]]
-type Write = tuple[str, Operation]
 
 
 @dataclass(frozen=True)
@@ -51,38 +48,23 @@ class StoredRow:
         return {name: kind for name, (kind, _) in self.properties.items()}
 
     def entity(self) -> dict[str, Any]:
-        """As the SDK takes it, to store just this."""
-        values = {
-            name: EntityProperty(value, EdmType(kind))
-            for name, (kind, value) in self.properties.items()
-        }
-        return {"PartitionKey": self.partition_key, "RowKey": self.row_key, **values}
+        """As it is transferred, to store just this."""
+        entity = {"PartitionKey": self.partition_key, "RowKey": self.row_key}
+        for name, (kind, value) in self.properties.items():
+            entity[name] = value
+            if kind not in _TYPES_OF_JSON.values():
+                entity[name + _TYPE] = kind
+        return entity
 
     @classmethod
     def of(cls, entity: Mapping[str, Any], scene: str = "") -> "StoredRow":
-        """What the SDK has read."""
+        """What was transferred."""
         properties = {
-            name: _transferred(value)
+            name: (entity.get(name + _TYPE) or _TYPES_OF_JSON[type(value)], value)
             for name, value in sorted(entity.items())
-            if name not in ("PartitionKey", "RowKey")
+            if name not in _NO_PROPERTIES and not name.endswith(_TYPE)
         }
         return cls(entity["PartitionKey"], entity["RowKey"], properties, scene)
-
-
-def _transferred(value: Any) -> tuple[str, Any]:
-    match value:
-        case bool():
-            return EdmType.BOOLEAN.value, value
-        case int():
-            return EdmType.INT32.value, value
-        case str():
-            return EdmType.STRING.value, value
-        case datetime():
-            read: Any = value  # of the SDK's own kind, which keeps the text that was stored
-            return EdmType.DATETIME.value, read.tables_service_value
-        case EntityProperty(value=int(), edm_type=EdmType.INT64):
-            return EdmType.INT64.value, str(value.value)
-    raise TypeError(f"no property of ours is a {type(value).__name__}")
 
 
 def golden_rows(table: str) -> list[StoredRow]:
@@ -129,8 +111,8 @@ def _json(value: object) -> str:
 
 def stored_rows(connection_string: str, table: str) -> list[StoredRow]:
     """Every row that a table holds."""
-    with TableServiceClient.from_connection_string(connection_string) as service:
-        return [StoredRow.of(one) for one in service.get_table_client(table).list_entities()]
+    with table_wire(connection_string) as wire:
+        return [StoredRow.of(one) for one in wire.rows(table)]
 
 
 class GoldenTables:
@@ -140,29 +122,32 @@ class GoldenTables:
         rows: by table.
     """
 
-    def __init__(self, service: TableServiceClient) -> None:
+    def __init__(self, wire: TableWire) -> None:
         self.rows = {table: golden_rows(table) for table in TABLES}
-        self._clients = {table: service.get_table_client(table) for table in TABLES}
+        self._wire = wire
 
     def store(self) -> None:
         """Store all of them, each just as it is in the files."""
-        self._write([(table, _put(row)) for table, rows in self.rows.items() for row in rows])
+        for table, rows in self.rows.items():
+            for row in rows:
+                self._wire.put(table, row.entity())
 
     def restore(self, *tables: str) -> None:
         """Restore the state after `store`, whatever a test has changed, added or removed in their
         partitions."""
-        writes = list[Write]()
         for table in tables:
             rows = self.rows[table]
-            golden = {row.key: row for row in rows}
+            golden = {row.key for row in rows}
             found = {row.key: row for row in self.now(table)}
-            writes += [(table, _delete(row)) for row in found.values() if row.key not in golden]
-            writes += [(table, _put(row)) for row in rows if found.get(row.key) != row]
-        self._write(writes)
+            self._delete(table, found.keys() - golden)
+            for row in rows:
+                if found.get(row.key) != row:
+                    self._wire.put(table, row.entity())
 
     def remove(self) -> None:
         """Remove all rows in their partitions."""
-        self._write([(table, _delete(row)) for table in TABLES for row in self.now(table)])
+        for table in TABLES:
+            self._delete(table, [row.key for row in self.now(table)])
 
     def now(self, table: str) -> list[StoredRow]:
         """What is in the partitions of a table's golden rows, and in those that they name."""
@@ -189,46 +174,22 @@ class GoldenTables:
     def of(self, table: str, *partitions: str) -> list[StoredRow]:
         """What is in some partitions."""
         wanted = " or ".join(f"PartitionKey eq '{one}'" for one in partitions)
-        return [StoredRow.of(one) for one in self._clients[table].query_entities(wanted)]
+        return [StoredRow.of(one) for one in self._wire.rows(table, wanted)]
 
     def remove_partitions(self, table: str, *partitions: str) -> None:
         """Remove partitions that a test has made."""
-        self._write([(table, _delete(row)) for row in self.of(table, *partitions)])
+        self._delete(table, [row.key for row in self.of(table, *partitions)])
 
-    def _write(self, writes: Iterable[Write]) -> None:
-        """Make all changes, those of one partition together."""
-        batches: defaultdict[Key, list[Any]] = defaultdict(list)
-        for table, operation in writes:
-            batches[table, operation[1]["PartitionKey"]].append(operation)
-
-        def submit(batch: tuple[Key, list[Any]]) -> None:
-            (table, _), operations = batch
-            client = self._clients[table]
-            match operations:
-                case [("upsert", row, how)]:
-                    client.upsert_entity(row, **how)
-                case [("delete", row, _)]:
-                    client.delete_entity(row)
-                case _:
-                    client.submit_transaction(operations)
-
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            list(pool.map(submit, batches.items()))  # which raises what failed
-
-
-def _put(row: StoredRow) -> Operation:
-    return "upsert", row.entity(), {"mode": UpdateMode.REPLACE}
-
-
-def _delete(row: StoredRow) -> Operation:
-    return "delete", row.entity(), {}
+    def _delete(self, table: str, keys: Iterable[Key]) -> None:
+        for key in keys:
+            self._wire.delete(table, *key)
 
 
 @contextmanager
 def golden_tables(connection_string: str) -> Iterator[GoldenTables]:
     """The golden rows, stored for as long as this lasts."""
-    with TableServiceClient.from_connection_string(connection_string) as service:
-        tables = GoldenTables(service)
+    with table_wire(connection_string) as wire:
+        tables = GoldenTables(wire)
         tables.store()
         try:
             yield tables

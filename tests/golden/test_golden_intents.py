@@ -25,7 +25,7 @@ from tests.golden.conftest import Changing
 from tests.golden.product import REALM, bot, user
 from tests.golden.rows import StoredRow, golden_rows
 from tests.support.stack import Stack
-from tests.support.storage import table
+from tests.support.table_wire import table_wire
 
 NOON = datetime(2026, 11, 28, 12, 0, 0, 250_000, UTC)
 
@@ -45,10 +45,10 @@ def golden(row_key: str) -> StoredRow:
 async def read(stack: Stack, rows: Table, row: StoredRow) -> Row:
     """The row as the product reads it."""
     partition = uuid.uuid4().hex
-    async with table(stack, INTENTS) as client:
-        await client.create_entity({**row.entity(), "PartitionKey": partition})
+    with table_wire(stack.values["tablesConnectionString"]) as wire:
+        wire.put(INTENTS, {**row.entity(), "PartitionKey": partition})
         [found] = await rows.list_for(partition)
-        await client.delete_entity(partition, row.row_key)
+        wire.delete(INTENTS, partition, row.row_key)
     return found
 
 
@@ -102,8 +102,10 @@ async def test_intents_are_written_today_as_the_golden_rows_are(
     """The time when it is due, its kind, and a random part are the name of the row."""
     intents, kept = Intents(intents_table, lambda: NOON), golden("0-place-")
     intent = await intents.begin(PLACE, "8d1c6f0a2b3e4d5f96a7b8c9d0e1f203")
-    async with table(stack, INTENTS) as client:
-        stored = StoredRow.of(await client.get_entity(intent.row.partition_key, intent.row.row_key))
+    key = intent.row.partition_key, intent.row.row_key
+    with table_wire(stack.values["tablesConnectionString"]) as wire:
+        found = wire.rows(INTENTS, "PartitionKey eq '{}' and RowKey eq '{}'".format(*key))
+        [stored] = map(StoredRow.of, found)
     await intents.end(intent)
 
     assert stored.properties == kept.properties

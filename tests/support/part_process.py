@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryFile
 from types import MappingProxyType
 from typing import IO, Any
 
@@ -20,6 +21,7 @@ from tests.support.warm_parts import MESSAGE_BYTES
 
 ROOT = Path(__file__).parents[2]
 _DEATH_SECONDS = 10
+_END_SECONDS = 60
 
 
 class PartProcess:
@@ -103,6 +105,20 @@ def running_part(part: str, arguments: Sequence[str], log: IO[Any]) -> Iterator[
         process.kill()
         process.wait(_DEATH_SECONDS)
         process.close()
+
+
+def ended_part(part: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run a part, or a command of dev.py, to its end."""
+    with TemporaryFile("w+") as output, TemporaryFile("w+") as errors:
+        process = PartProcess(part, arguments, errors, output=output)
+        try:
+            code = process.wait(_END_SECONDS)
+        finally:
+            process.kill()
+            process.close()
+        for file in (output, errors):
+            file.seek(0)
+        return subprocess.CompletedProcess(arguments, code, output.read(), errors.read())
 
 
 class _WarmParts:

@@ -26,6 +26,7 @@ from tests.devstack.acs_emulator.acs_fixtures import (
     running_emulator,
 )
 from tests.devstack.emulator_fixtures import REPOSITORY
+from tests.support.part_process import ended_part
 
 __all__ = ["acs", "emulator", "issuer"]
 
@@ -277,17 +278,11 @@ def test_a_wrong_command_line_is_told(arguments: list[str], message: str, tmp_pa
 
 def test_a_taken_port_is_told_in_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
-        refused = subprocess.run(
-            [
-                *[sys.executable, "-m", "devstack.acs_emulator"],
-                *["--database", str(tmp_path / "acs.sqlite")],
-                *["--key-file", str(tmp_path / "key.pem"), "--issuer", NO_ISSUER],
-                *["--port", str(other.getsockname()[1])],
-            ],
-            cwd=REPOSITORY,
-            capture_output=True,
-            text=True,
-            check=False,
+        refused = ended_part(
+            "devstack.acs_emulator",
+            *["--database", str(tmp_path / "acs.sqlite")],
+            *["--key-file", str(tmp_path / "key.pem"), "--issuer", NO_ISSUER],
+            *["--port", str(other.getsockname()[1])],
         )
 
     assert refused.returncode == 1

@@ -9,12 +9,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
 
 import pytest
 
-from tests.support.part_process import PartProcess
+from tests.support.part_process import ended_part
 from tests.support.warm_parts import DEV as DEV_PART
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -95,16 +94,7 @@ def dev(*arguments: str, env: dict[str, str] | None = None) -> "subprocess.Compl
 
 def warm_dev(*arguments: str) -> "subprocess.CompletedProcess[str]":
     """Run a dev.py command to its end, forked from a process that has loaded dev.py."""
-    with TemporaryFile("w+") as output, TemporaryFile("w+") as errors:
-        process = PartProcess(DEV_PART, arguments, errors, output=output)
-        try:
-            code = process.wait(START_SECONDS)
-        finally:
-            process.kill()
-            process.close()
-        for file in (output, errors):
-            file.seek(0)
-        return subprocess.CompletedProcess(arguments, code, output.read(), errors.read())
+    return ended_part(DEV_PART, *arguments)
 
 
 class DevRun:

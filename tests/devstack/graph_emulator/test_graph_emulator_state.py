@@ -2,14 +2,12 @@
 
 import asyncio
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import aiohttp
 import pytest
 
-from tests.devstack.emulator_fixtures import REPOSITORY, TokenIssuer
+from tests.devstack.emulator_fixtures import TokenIssuer
 from tests.devstack.graph_emulator.graph_fixtures import (
     ALICE,
     GraphCaller,
@@ -20,6 +18,7 @@ from tests.devstack.graph_emulator.graph_fixtures import (
     meetings_of,
     running_graph,
 )
+from tests.support.part_process import ended_part
 
 __all__ = ["emulator", "graph", "issuer"]
 
@@ -187,13 +186,9 @@ class TestFaults:
 
 
 def test_tls_needs_a_certificate() -> None:
-    command = [sys.executable, "-m", "devstack.graph_emulator", "--tls-port", "1"]
-    refused = subprocess.run(
-        [*command, "--database", "x.sqlite", "--issuer", "http://127.0.0.1:9"],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=False,
+    refused = ended_part(
+        *["devstack.graph_emulator", "--tls-port", "1"],
+        *["--database", "x.sqlite", "--issuer", "http://127.0.0.1:9"],
     )
 
     assert refused.returncode == 2
@@ -202,13 +197,9 @@ def test_tls_needs_a_certificate() -> None:
 
 def test_a_taken_port_is_told_in_one_line(tmp_path: Path, issuer: TokenIssuer) -> None:
     with running_graph(tmp_path, issuer.url) as emulator:
-        command = [sys.executable, "-m", "devstack.graph_emulator", "--port", str(emulator.port)]
-        refused = subprocess.run(
-            [*command, "--database", str(tmp_path / "x.sqlite"), "--issuer", issuer.url],
-            cwd=REPOSITORY,
-            capture_output=True,
-            text=True,
-            check=False,
+        refused = ended_part(
+            *["devstack.graph_emulator", "--port", str(emulator.port)],
+            *["--database", str(tmp_path / "x.sqlite"), "--issuer", issuer.url],
         )
 
     assert refused.returncode == 1
