@@ -94,6 +94,9 @@ class EmulatorProcess:
         folder: for its log and, in `state`, for its state.
         arguments: besides the usual ones.
         environment: besides that of the tests, see PartProcess.
+
+    Attributes:
+        changed: what tests have changed by inspection, such as "faults".
     """
 
     module: str
@@ -106,6 +109,7 @@ class EmulatorProcess:
     port: int = field(default_factory=free_port)
     tls_port: int = field(default_factory=free_port)
     process: PartProcess | None = None
+    changed: set[str] = field(default_factory=set)
 
     @property
     def url(self) -> str:
@@ -194,7 +198,15 @@ class Caller:
 
     async def inspect(self, method: str, path: str, body: object = None) -> Answer:
         content = b"" if body is None else json.dumps(body).encode()
+        if method != "GET":
+            self.emulator.changed.add(path)
         return await self.send(method, f"/_emulator/{path}", content)
+
+    async def undo(self, method: str, what: str, body: object = None) -> None:
+        """The request that undoes what tests have changed there, if one has."""
+        if what in self.emulator.changed:
+            await self.inspect(method, what, body)
+            self.emulator.changed.remove(what)
 
     async def state(self) -> Any:
         return (await self.inspect("GET", "state")).json

@@ -289,8 +289,8 @@ async def calls(emulator: AcsEmulator) -> AsyncIterator[CallsCaller]:
     async with calling(emulator) as caller:
         await caller.far_ends(default={"afterMs": 5}, playMs=5)
         yield caller
-        await caller.inspect("DELETE", "faults")
-        await caller.callbacks()
+        await caller.undo("DELETE", "faults")
+        await caller.undo("PUT", "callbacks", {})
         await caller.far_ends()
 
 

@@ -206,7 +206,7 @@ async def test_events_are_delayed(calls: CallsCaller, receiver: Receiver) -> Non
 async def test_an_event_is_sent_again_until_it_is_taken(
     calls: CallsCaller, receiver: Receiver, refusal: int
 ) -> None:
-    await calls.callbacks(retryMs=1)
+    await calls.callbacks(retryMs=200)
     receiver.answers = [refusal, 200, refusal]
 
     connection = await calls.place(receiver, PHONE)

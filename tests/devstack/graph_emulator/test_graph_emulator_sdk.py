@@ -83,7 +83,9 @@ def test_the_settings_say_all_that_an_app_needs(stack: Stack) -> None:
 async def test_the_pipeline_works_over_tls_with_the_managed_identity(
     stack: Stack, graph: Control
 ) -> None:
+    """It tries again when it is throttled."""
     before = (await graph.state())["requests"]
+    await graph.fault("createOrGet", status=429, retryAfter=0, times=1)
 
     made, again, changed, found, deleted, gone = run_application(stack)
 
@@ -95,22 +97,12 @@ async def test_the_pipeline_works_over_tls_with_the_managed_identity(
     after = (await graph.state())["requests"]
     assert {name: after[name] - before[name] for name in after} == {
         "create": 0,
-        "createOrGet": 2,
+        "createOrGet": 3,
         "get": 1,
         "find": 1,
         "update": 1,
         "delete": 1,
     }
-
-
-async def test_the_pipeline_tries_again_when_it_is_throttled(stack: Stack, graph: Control) -> None:
-    before = (await graph.state())["requests"]["createOrGet"]
-    await graph.fault("createOrGet", status=429, retryAfter=0, times=1)
-
-    made, *_ = run_application(stack)
-
-    assert made[0] == 201
-    assert (await graph.state())["requests"]["createOrGet"] == before + 3
 
 
 def test_the_pipeline_sends_no_token_over_plain_http(stack: Stack) -> None:

@@ -27,7 +27,14 @@ pytestmark = pytest.mark.emulators
 NO_REQUESTS = {"create": 0, "createOrGet": 0, "get": 0, "find": 0, "update": 0, "delete": 0}
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL, None])
+@pytest.mark.parametrize(
+    "how",
+    [
+        signal.SIGKILL,
+        None,
+        *(pytest.param(how, marks=pytest.mark.slow) for how in (signal.SIGTERM, signal.SIGINT)),
+    ],
+)
 async def test_meetings_survive_a_restart(
     tmp_path: Path, issuer: TokenIssuer, how: signal.Signals | None
 ) -> None:
