@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
+from tests.support.part_process import ended_part
 from tests.support.ports import free_port
 from tests.support.stack import ROOT, wait_until_open
 
@@ -69,9 +70,9 @@ def new_app(folder: Path, prefix: str = "api") -> Path:
     return folder
 
 
-def command(app: Path, port: int) -> list[str]:
-    module = [sys.executable, "-m", "devstack.functions_host", "--app", str(app)]
-    return [*module, "--port", str(port), "--cors", "https://app.example", "--stop-with-stdin"]
+def options(app: Path, port: int) -> list[str]:
+    wanted = ["--app", str(app), "--port", str(port), "--cors", "https://app.example"]
+    return [*wanted, "--stop-with-stdin"]
 
 
 @pytest.fixture(scope="module")
@@ -83,10 +84,11 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]
     write_function(app, "Sync", SYNC, "sync", "get")
     write_function(app, "Broken", BROKEN, "broken", "get")
     port, log = free_port(), app / "host.log"
+    command = [sys.executable, "-m", "devstack.functions_host", *options(app, port)]
     with (
         log.open("wb") as out,
         subprocess.Popen(
-            command(app, port), cwd=ROOT, stdin=subprocess.PIPE, stdout=out, stderr=out
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=out, stderr=out
         ) as process,
     ):
         wait_until_open(port)
@@ -248,15 +250,7 @@ def test_an_app_that_azure_could_not_load_is_named(
     app = new_app(tmp_path)
     write_function(app, "Bad", code, route, "get")
     write_function(app, "Other", SYNC, "TAKEN", "get")
-    process = subprocess.run(
-        command(app, free_port()),
-        check=False,
-        cwd=ROOT,
-        capture_output=True,
-        input="",
-        text=True,
-        timeout=60,
-    )
+    process = ended_part("devstack.functions_host", *options(app, free_port()))
 
     assert process.returncode == 1
     assert complaint in process.stderr

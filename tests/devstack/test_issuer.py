@@ -1,19 +1,16 @@
 """The stack's issuer, as a browser app and an API see it: over HTTP, as a process of its own."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.devstack.issuer_fixtures import Issuer, answers, running_issuer, until
+from tests.support.part_process import running_part
 from tests.support.ports import free_port
 
 pytestmark = pytest.mark.emulators
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -117,15 +114,11 @@ def test_tokens_outlive_a_restart(tmp_path: Path) -> None:
 def test_it_stops_when_its_standard_input_ends(tmp_path: Path) -> None:
     port = free_port()
     options = ["--port", str(port), "--key-file", str(tmp_path / "key.json"), "--stop-with-stdin"]
-    with subprocess.Popen(
-        [sys.executable, "-m", "devstack.issuer", *options],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
+    with (
+        (tmp_path / "log").open("wb") as log,
+        running_part("devstack.issuer", options, log) as process,
+    ):
         until(lambda: answers(Issuer(port)))
-        assert process.stdin is not None
         process.stdin.close()
 
         assert process.wait(timeout=10) == 0

@@ -1,19 +1,17 @@
 """The local host runs timers as Azure does: by their schedules, and when somebody asks."""
 
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.devstack.test_functions_host import SYNC, call, new_app, write_function
+from tests.support.part_process import running_part
 from tests.support.ports import free_port
-from tests.support.stack import ROOT, wait_until_open
+from tests.support.stack import wait_until_open
 
 pytestmark = pytest.mark.emulators
 
@@ -53,20 +51,17 @@ def noted(app: Path, name: str, what: str) -> list[Path]:
     return list((app / name).glob(f"*.{what}"))
 
 
-def start_host(app: Path, *options: str, **settings: str) -> tuple[subprocess.Popen[bytes], str]:
+@contextmanager
+def running_host(app: Path, *options: str, **settings: str) -> Iterator[str]:
+    """The URL of a host of an app."""
     port = free_port()
-    command = [sys.executable, "-m", "devstack.functions_host", "--app", str(app)]
-    with (app / "host.log").open("wb") as log:
-        process = subprocess.Popen(
-            [*command, "--port", str(port), "--stop-with-stdin", *options],
-            cwd=ROOT,
-            env={**os.environ, **settings},
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    wait_until_open(port, lambda: process.poll() is None)
-    return process, f"http://127.0.0.1:{port}"
+    wanted = ["--app", str(app), "--port", str(port), "--stop-with-stdin", *options]
+    with (
+        (app / "host.log").open("wb") as log,
+        running_part("devstack.functions_host", wanted, log, environment=settings) as process,
+    ):
+        wait_until_open(port, lambda: process.poll() is None)
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture(scope="module")
@@ -78,10 +73,8 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]
     write_timer(app, "Empty", "%EMPTY%")
     write_timer(app, "Wrong", "every day")
     write_function(app, "Sync", SYNC, "sync", "get")
-    process, url = start_host(app, "--timers-on-demand", BEAT="* * * * * *", EMPTY="")
-    with process:
+    with running_host(app, "--timers-on-demand", BEAT="* * * * * *", EMPTY="") as url:
         yield url, app
-        process.terminate()
 
 
 async def ask(url: str, name: str, body: bytes = b"{}") -> int:
@@ -139,9 +132,7 @@ def test_timers_run_by_schedule_unless_they_run_on_demand_only(tmp_path: Path) -
         for app, options in zip(apps, ([], ["--timers-on-demand"]), strict=True):
             app.mkdir()
             write_timer(new_app(app), "Beat", "* * * * * *")
-            process, _ = start_host(app, *options)
-            running.enter_context(process)
-            running.callback(process.terminate)
+            running.enter_context(running_host(app, *options))
         scheduled, asked = apps
         (scheduled / "Beat" / "go").touch()
         until(lambda: len(noted(scheduled, "Beat", "ended")) > 1)

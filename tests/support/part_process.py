@@ -96,9 +96,15 @@ class PartProcess:
 
 
 @contextmanager
-def running_part(part: str, arguments: Sequence[str], log: IO[Any]) -> Iterator[PartProcess]:
+def running_part(
+    part: str,
+    arguments: Sequence[str],
+    log: IO[Any],
+    *,
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[PartProcess]:
     """A part that is killed at the end, unless it has ended."""
-    process = PartProcess(part, arguments, log)
+    process = PartProcess(part, arguments, log, environment=environment)
     try:
         yield process
     finally:

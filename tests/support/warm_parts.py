@@ -1,5 +1,5 @@
-"""python -m tests.support.warm_parts: loads the parts of a stack and the commands of dev.py once,
-and forks one for each that is wanted.
+"""python -m tests.support.warm_parts: loads a part of a stack, or the commands of dev.py, when
+somebody first wants one, and forks one for each that is wanted.
 
 A part takes more than a second of CPU to import what it needs, and most tests want one for less
 than that. What a fork runs is the part's own `main`, or dev.py's `start`, in a process of its own;
@@ -18,9 +18,16 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, NoReturn
 
-PARTS = ("devstack.acs_emulator", "devstack.graph_emulator", "devstack.issuer", "devstack.web")
+PARTS = (
+    "devstack.acs_emulator",
+    "devstack.functions_host",
+    "devstack.graph_emulator",
+    "devstack.issuer",
+    "devstack.web",
+)
 # dev.py, and what its commands import when they run.
 DEV = "dev"
 _COMMANDS = (
@@ -39,19 +46,15 @@ DESCRIPTORS = 4
 def main() -> None:
     # Not as standard input, which each fork replaces by its own.
     requests = socket.socket(fileno=os.dup(0))
-    mains = {part: importlib.import_module(f"{part}.__main__").main for part in PARTS}
-    mains[DEV] = _loaded_dev()
-    assert threading.active_count() == 1, "a fork has one thread; what others hold is lost"
-    gc.collect()
-    gc.freeze()  # a fork's collections neither look at nor copy what all have in common
     while message := _receive(requests):
         command, descriptors = message
         if command["do"] == "start":
+            part = _loaded(command["part"])
             pid = os.fork()
             if pid == 0:
                 requests.close()
                 os.environ.update(command["environment"])
-                _become(mains[command["part"]], command["arguments"], descriptors)
+                _become(part, command["arguments"], descriptors)
             for descriptor in descriptors:
                 os.close(descriptor)
             answer: dict[str, Any] = {"pid": pid}
@@ -61,11 +64,20 @@ def main() -> None:
         requests.sendall(json.dumps(answer).encode())
 
 
-def _loaded_dev() -> Callable[[], NoReturn]:
+@cache
+def _loaded(part: str) -> Callable[[], int | None]:
+    main = _loaded_dev() if part == DEV else importlib.import_module(f"{part}.__main__").main
+    assert threading.active_count() == 1, "a fork has one thread; what others hold is lost"
+    gc.collect()
+    gc.freeze()  # a fork's collections neither look at nor copy what all have in common
+    return main
+
+
+def _loaded_dev() -> Callable[[], int]:
     start = importlib.import_module(DEV).start
     for module in _COMMANDS:
         importlib.import_module(module)
-    return lambda: sys.exit(start(sys.argv[1:]))
+    return lambda: start(sys.argv[1:])
 
 
 def _receive(requests: socket.socket) -> tuple[dict[str, Any], Sequence[int]] | None:
@@ -81,8 +93,7 @@ def _become(part: Any, arguments: list[str], descriptors: Sequence[int]) -> NoRe
             os.dup2(descriptor, number)
             os.close(descriptor)
         sys.argv[1:] = arguments
-        part()
-        code = 0
+        sys.exit(part())
     except SystemExit as end:
         if isinstance(end.code, str):
             print(end.code, file=sys.stderr)

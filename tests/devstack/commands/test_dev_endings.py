@@ -121,7 +121,10 @@ def test_a_reader_that_has_gone_ends_it_without_a_word(command: list[str]) -> No
 
 @pytest.mark.parametrize(
     ("encoding", "shown"),
-    [("ascii:strict", rb"\u260e\udcff"), ("utf-8:strict", "\u260e".encode() + b"\xff")],
+    [
+        ("ascii:strict", rb"\u260e\udcff"),
+        pytest.param("utf-8:strict", "\u260e".encode() + b"\xff", marks=pytest.mark.slow),
+    ],
 )
 def test_a_name_that_the_terminal_cannot_show_is_written_all_the_same(
     tmp_path: Path, encoding: str, shown: bytes

@@ -45,18 +45,18 @@ def test_ports_default_means_the_default_ports_whatever_is_kept(
 
 @pytest.mark.parametrize("ports", [("--ports", "auto"), ()])
 def test_a_kept_port_that_is_taken_is_told_in_one_line(
-    dev_run: Start, tmp_path: Path, ports: tuple[str, ...]
+    warm_dev: Dev, tmp_path: Path, ports: tuple[str, ...]
 ) -> None:
     state = tmp_path / "state"
     state.mkdir()
     with _taken_port() as port:
         (state / "ports.json").write_text(json.dumps({"issuer": port}))
-        run = dev_run(state, ports=ports)
+        refused = warm_dev("run", *ports, "--state", str(state))
 
-        assert run.exit_code(seconds=60) == 1
-        assert f"port {port} (issuer) is taken by " in run.output
-        assert f"(pid {os.getpid()}): it is kept in {state / 'ports.json'}. " in run.output
-        assert len(run.output.splitlines()) == 1
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert f"port {port} (issuer) is taken by " in refused.stderr
+        assert f"(pid {os.getpid()}): it is kept in {state / 'ports.json'}. " in refused.stderr
+        assert len(refused.stderr.splitlines()) == 1
         assert [path.name for path in state.iterdir()] == ["ports.json"]
         assert json.loads((state / "ports.json").read_text()) == {"issuer": port}
 

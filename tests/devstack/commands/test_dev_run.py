@@ -125,6 +125,7 @@ def test_a_stop_during_the_start_leaves_nothing_behind(dev_run: Start, tmp_path:
     assert _listening(tmp_path / "state") == []
 
 
+@pytest.mark.slow
 def test_a_part_that_dies_is_named_with_its_last_words(dev_run: Start, tmp_path: Path) -> None:
     run = dev_run(tmp_path / "state", "--without-host").until_ready()
     parts = run.parts
