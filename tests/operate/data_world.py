@@ -1,6 +1,6 @@
 """Shared by the tests of the check of data: tables, golden rows in them, and an ACS."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import datetime
 
 from devstack.well_known import ACS_RESOURCE_ID
@@ -98,13 +98,20 @@ def stored(row: StoredRow) -> Row:
     return row_of(entity)
 
 
-async def golden_in_memory(client: Callable[[str], MemoryTable] = MemoryTable) -> CheckedTables:
+async def golden_in_memory(
+    client: Callable[[str], MemoryTable] = MemoryTable, scenes: Collection[str] | None = None
+) -> CheckedTables:
     """The golden rows, in memory.
 
     Args:
         client: makes the client of a table.
+        scenes: those whose rows are taken; None: all.
     """
-    return await in_memory({name: list(map(stored, golden_rows(name))) for name in TABLES}, client)
+    rows = {
+        name: [stored(row) for row in golden_rows(name) if scenes is None or row.scene in scenes]
+        for name in TABLES
+    }
+    return await in_memory(rows, client)
 
 
 async def in_memory(

@@ -5,7 +5,7 @@ It runs on golden rows: those that earlier versions stored, whole and cut off at
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import override
 
 import pytest
@@ -37,6 +37,7 @@ from tests.operate.corruptions import (
     one_of,
 )
 from tests.operate.data_world import CheckedTables, golden_in_memory, in_memory, stored
+from tests.support import sampling
 from tests.support.memory_tables import MemoryTable, memory_clients
 from tests.support.pages import page
 
@@ -73,6 +74,11 @@ GOLDEN = {
     "call-index-without-record": 2,
     "record-without-listing": 2,
     "agent-unfinished": 2,
+}
+# Each corruption is looked for twice in all their rows: those of all scenes are twice as many.
+SCENES = {
+    *("agents", "bot_places", "bots", "calls", "friends"),
+    *("live_calls", "meetings", "recordings", "sharing"),
 }
 
 
@@ -116,9 +122,9 @@ async def test_what_it_repairs_is_in_order_afterwards_or_left_to_tidy() -> None:
     assert len(tables.acs.deleted) == 4
 
 
-async def put_in_order() -> CheckedTables:
+async def put_in_order(scenes: Collection[str] | None) -> CheckedTables:
     """The golden rows after a repair, and without what is wrong and not repaired."""
-    tables = await golden_in_memory()
+    tables = await golden_in_memory(scenes=scenes)
     await tables.check(repair=True)
     for row in await tables.rows(FRIENDS):
         is_alone = await tables.tables[FRIENDS].find(row.row_key, row.partition_key) is None
@@ -129,8 +135,18 @@ async def put_in_order() -> CheckedTables:
 
 @pytest.fixture(scope="module")
 def in_order() -> dict[str, list[Row]]:
+    return rows_in_order(None)
+
+
+@pytest.fixture(scope="module")
+def some_in_order() -> dict[str, list[Row]]:
+    """Those of some scenes, which have a row for each corruption; with `--slow` of all."""
+    return rows_in_order(None if sampling.slow or sampling.soak else SCENES)
+
+
+def rows_in_order(scenes: Collection[str] | None) -> dict[str, list[Row]]:
     async def all_rows() -> dict[str, list[Row]]:
-        tables = await put_in_order()
+        tables = await put_in_order(scenes)
         return {name: await tables.rows(name) for name in ALL}
 
     return asyncio.run(all_rows())
@@ -145,11 +161,11 @@ async def test_what_is_in_order_is_no_finding(in_order: dict[str, list[Row]]) ->
 
 @pytest.mark.parametrize("what", CORRUPTIONS)
 async def test_each_corruption_is_found_and_named_and_repaired_or_said_not_to_be_safe(
-    in_order: dict[str, list[Row]], what: str
+    some_in_order: dict[str, list[Row]], what: str
 ) -> None:
     corrupt, repaired = CORRUPTIONS[what]
     kind = what.split(": ")[1]
-    tables = await in_memory(in_order)
+    tables = await in_memory(some_in_order)
     await corrupt(tables)
 
     report = await tables.check(repair=True)
