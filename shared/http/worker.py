@@ -11,6 +11,10 @@ from shared.settings import load
 # requests would stay: aiohttp makes a cycle of an error when nobody answers at an address.
 _UNTIL_COLLECTED = 5_000
 
+# No plugin of pydantic is used. When it builds its first model, it would look for some in the
+# metadata of all packages that are installed: a fifth of the first request.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
 _app: App | None = None
 
 
