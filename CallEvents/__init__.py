@@ -1,40 +1,11 @@
-"""POST /api/callEvents/{callId}: receive ACS's events about a call; their token is verified.
-
-Every event is applied once, in any order; one that came before changes nothing.
-"""
+"""POST /api/callEvents/{callId}; the first request loads `operation`."""
 
 import azure.functions as func
 
-from shared.calls.contract import EventsAnswer
-from shared.calls.events import CallEvents, read_events
-from shared.http import ACS, Callback, CallbackOperation, serve_callback
-from shared.problems import CallRefused, Conflict, Forbidden, NotFound, Throttled
-from shared.unavailable import CommunicationUnavailable, Unavailable
+from shared.http import serve_callback
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    from .operation import OPERATION
+
     return await serve_callback(req, context, OPERATION)
-
-
-async def apply_events(callback: Callback) -> EventsAnswer:
-    events = read_events(callback.body)
-    applied_events = await callback.app.calls.apply(callback.route["callId"], events)
-    await callback.app.attendant.continue_call(applied_events)
-    await callback.app.call_recording.continue_call(applied_events)
-    return EventsAnswer(applied=len(events))
-
-
-OPERATION = CallbackOperation(
-    handler=apply_events,
-    sender=ACS,
-    body=CallEvents,
-    problems=(
-        CallRefused,
-        CommunicationUnavailable,
-        Conflict,
-        Forbidden,
-        NotFound,
-        Throttled,
-        Unavailable,
-    ),
-)

@@ -1,27 +1,11 @@
-"""DELETE /api/meetings/{id}: cancel a meeting; it is deleted in Teams if it was scheduled here.
-
-If the caller shares no such meeting, nothing happens.
-"""
+"""DELETE /api/meetings/{id}; the first request loads `operation`."""
 
 import azure.functions as func
 
-from shared.auth.roles import MEETINGS_SCHEDULE
-from shared.bodies import Body, Query
-from shared.http import Operation, Request, serve
-from shared.problems import Conflict, MeetingRefused, NotConfigured, Throttled
-from shared.unavailable import GraphUnavailable
+from shared.http import serve
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    from .operation import OPERATION
+
     return await serve(req, context, OPERATION)
-
-
-async def cancel_meeting(request: Request[Query, Body]) -> None:
-    await request.app.meetings.cancel(request.caller, request.own_route_id("id"))
-
-
-OPERATION = Operation(
-    handler=cancel_meeting,
-    service_role=MEETINGS_SCHEDULE,
-    problems=(Conflict, GraphUnavailable, MeetingRefused, NotConfigured, Throttled),
-)

@@ -1,56 +1,11 @@
-"""POST /api/calls/{callId}/tones: collect the tones that a participant presses.
-
-The call shows the pressed tones: the `tones` of the action. A repetition of the request asks again.
-"""
+"""POST /api/calls/{callId}/tones; the first request loads `operation`."""
 
 import azure.functions as func
 
-from shared.auth.roles import CALLS_MANAGE
-from shared.bodies import Query
-from shared.bounds import ACTIONS
-from shared.calls.contract import ActionAnswer, TonesBody
-from shared.http import Accepted, Operation, Request, serve
-from shared.problems import (
-    CallEnded,
-    CallRefused,
-    Conflict,
-    NotConfigured,
-    NotFound,
-    Throttled,
-    TooManyActions,
-)
-from shared.unavailable import CommunicationUnavailable
+from shared.http import serve
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    from .operation import OPERATION
+
     return await serve(req, context, OPERATION)
-
-
-async def collect_tones(request: Request[Query, TonesBody]) -> Accepted[ActionAnswer]:
-    body = request.body
-    action = await request.app.call_actions.collect(
-        request.caller,
-        request.route["callId"],
-        body.from_.read(),
-        body.read(),
-        body.prompt.read() if body.prompt else None,
-    )
-    return Accepted(ActionAnswer.of(action))
-
-
-OPERATION = Operation(
-    handler=collect_tones,
-    body=TonesBody,
-    role=CALLS_MANAGE,
-    problems=(
-        CallEnded,
-        CallRefused,
-        CommunicationUnavailable,
-        Conflict,
-        NotConfigured,
-        NotFound,
-        Throttled,
-        TooManyActions,
-    ),
-    limits=(ACTIONS,),
-)

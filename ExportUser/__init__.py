@@ -1,32 +1,11 @@
-"""GET /api/user/export: export everything that is stored about the caller.
-
-That is: identity, friends, invitations, scheduled meetings, and calls that the caller placed or
-made to a bot. Calls of others in which the caller took part are not listed.
-"""
-
-from datetime import UTC, datetime
+"""GET /api/user/export; the first request loads `operation`."""
 
 import azure.functions as func
 
-from shared.auth.roles import MEETINGS_SCHEDULE
-from shared.bodies import Body, Query
-from shared.bounds import EXPORTS
-from shared.http import Operation, Request, serve
-from shared.privacy.contract import ExportAnswer
+from shared.http import serve
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    from .operation import OPERATION
+
     return await serve(req, context, OPERATION)
-
-
-async def export_user(request: Request[Query, Body]) -> ExportAnswer:
-    who = request.caller.principal
-    held = await request.app.personal_data.export(request.caller)
-    return ExportAnswer(id=who.id, realm=who.realm, exported_at=datetime.now(UTC), held=held)
-
-
-OPERATION = Operation(
-    handler=export_user,
-    service_role=MEETINGS_SCHEDULE,
-    limits=(EXPORTS,),
-)

@@ -1,27 +1,11 @@
-"""DELETE /api/calls/{callId}: end a call for everyone.
-
-If it has ended already, nothing happens.
-"""
+"""DELETE /api/calls/{callId}; the first request loads `operation`."""
 
 import azure.functions as func
 
-from shared.auth.roles import CALLS_MANAGE
-from shared.bodies import Body, Query
-from shared.http import Operation, Request, serve
-from shared.problems import CallEnded, CallRefused, Conflict, NotFound, Throttled
-from shared.unavailable import CommunicationUnavailable
+from shared.http import serve
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    from .operation import OPERATION
+
     return await serve(req, context, OPERATION)
-
-
-async def hang_up(request: Request[Query, Body]) -> None:
-    await request.app.calls.hang_up(request.caller, request.route["callId"])
-
-
-OPERATION = Operation(
-    handler=hang_up,
-    role=CALLS_MANAGE,
-    problems=(CallEnded, CallRefused, CommunicationUnavailable, Conflict, NotFound, Throttled),
-)

@@ -1,38 +1,11 @@
-"""GET|HEAD /api/health/{probe?}: is the app alive? With `ready`: does what it needs work?"""
+"""GET|HEAD /api/health/{probe?}; the first request loads `operation`."""
 
 import azure.functions as func
 
-from shared.bodies import Query
-from shared.http import PublicOneOrAll, PublicOperation, PublicRequest, serve_public
-from shared.operate.contract import HealthAnswer
-from shared.operate.health import KEPT_SECONDS
-from shared.problems import NotFound
-from shared.unavailable import Unavailable
+from shared.http import serve_public
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    from .operation import OPERATION
+
     return await serve_public(req, context, OPERATION)
-
-
-async def is_alive(_request: PublicRequest[Query]) -> HealthAnswer:
-    """Say that the process lives."""
-    return HealthAnswer()
-
-
-async def is_ready(request: PublicRequest[Query]) -> HealthAnswer:
-    """Say whether what the service needs works.
-
-    503 names what is down: `storage`, `communication`, `issuer 1`... (only if no issuer works).
-    """
-    if request.route["probe"] != "ready":
-        raise NotFound
-    if down := await request.app.health.down():
-        raise Unavailable(f"Down: {', '.join(down)}.", retry_after=KEPT_SECONDS)
-    return HealthAnswer()
-
-
-OPERATION = PublicOneOrAll(
-    segment="probe",
-    one=PublicOperation(handler=is_ready, problems=(NotFound, Unavailable)),
-    all=PublicOperation(handler=is_alive),
-)

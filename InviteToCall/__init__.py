@@ -1,58 +1,11 @@
-"""POST /api/calls/{callId}/participants: invite a user, bot, phone number or agent to a call.
-
-A call of a Teams resource account takes phone numbers and agents, any other call no agents.
-The answer is an action of the call, whose `state` becomes `succeeded`, `failed` or `canceled`.
-The same key again is the same invitation.
-"""
+"""POST /api/calls/{callId}/participants; the first request loads `operation`."""
 
 import azure.functions as func
 
-from shared.auth.roles import CALLS_MANAGE
-from shared.bodies import Query
-from shared.bounds import ACTIONS, LEGS
-from shared.calls.contract import ActionAnswer, InviteeBody
-from shared.http import IDEMPOTENCY_KEY, Accepted, Operation, Request, serve
-from shared.problems import (
-    CallEnded,
-    CallRefused,
-    Conflict,
-    KeyReused,
-    NotConfigured,
-    NotFound,
-    Throttled,
-    TooManyActions,
-    TooManyLegs,
-)
-from shared.unavailable import CommunicationUnavailable
+from shared.http import serve
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    from .operation import OPERATION
+
     return await serve(req, context, OPERATION)
-
-
-async def invite_to_call(request: Request[Query, InviteeBody]) -> Accepted[ActionAnswer]:
-    action = await request.app.call_actions.invite(
-        request.caller, request.route["callId"], request.idempotency_key, request.body.read()
-    )
-    return Accepted(ActionAnswer.of(action))
-
-
-OPERATION = Operation(
-    handler=invite_to_call,
-    body=InviteeBody,
-    role=CALLS_MANAGE,
-    headers=(IDEMPOTENCY_KEY,),
-    problems=(
-        CallEnded,
-        CallRefused,
-        CommunicationUnavailable,
-        Conflict,
-        KeyReused,
-        NotConfigured,
-        NotFound,
-        Throttled,
-        TooManyActions,
-        TooManyLegs,
-    ),
-    limits=(ACTIONS, LEGS),
-)

@@ -1,22 +1,11 @@
-"""GET /api/voiceApps: list the auto attendants and call queues of Teams that the caller may call.
-
-The Calling SDK calls one by `{teamsAppId, cloud}`.
-"""
+"""GET /api/voiceApps; the first request loads `operation`."""
 
 import azure.functions as func
 
-from shared.bodies import Body, Query
-from shared.http import Operation, Request, serve
-from shared.problems import NotConfigured
-from shared.teams_phone.contract import VoiceAppsAnswer
+from shared.http import serve
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    from .operation import OPERATION
+
     return await serve(req, context, OPERATION)
-
-
-async def list_voice_apps(request: Request[Query, Body]) -> VoiceAppsAnswer:
-    return VoiceAppsAnswer.of(await request.app.voice_apps.list_for(request.caller))
-
-
-OPERATION = Operation(handler=list_voice_apps, problems=(NotConfigured,))

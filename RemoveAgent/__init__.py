@@ -1,29 +1,11 @@
-"""DELETE /api/agents/{objectId}: remove an agent.
-
-If there is no such agent in the caller's realm, nothing happens.
-"""
+"""DELETE /api/agents/{objectId}; the first request loads `operation`."""
 
 import azure.functions as func
 
-from shared.auth.roles import AGENTS_MANAGE
-from shared.bodies import Body, Query
-from shared.bounds import AGENT_CHANGES
-from shared.http import Operation, Request, serve
-from shared.problems import AssignmentRefused, Conflict, Throttled
-from shared.unavailable import CommunicationUnavailable
+from shared.http import serve
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    from .operation import OPERATION
+
     return await serve(req, context, OPERATION)
-
-
-async def remove_agent(request: Request[Query, Body]) -> None:
-    await request.app.agents.remove(request.caller, request.route_id("objectId"))
-
-
-OPERATION = Operation(
-    handler=remove_agent,
-    role=AGENTS_MANAGE,
-    problems=(AssignmentRefused, CommunicationUnavailable, Conflict, Throttled),
-    limits=(AGENT_CHANGES,),
-)

@@ -1,29 +1,11 @@
-"""DELETE /api/bots/{botId}: erase a bot.
-
-If there is no such bot, nothing happens.
-"""
+"""DELETE /api/bots/{botId}; the first request loads `operation`."""
 
 import azure.functions as func
 
-from shared.auth.roles import BOTS_OPERATE
-from shared.bodies import Body, Query
-from shared.bounds import BOT_CHANGES
-from shared.http import Operation, Request, serve
-from shared.problems import CallRefused, Conflict, Throttled
-from shared.unavailable import CommunicationUnavailable
+from shared.http import serve
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    from .operation import OPERATION
+
     return await serve(req, context, OPERATION)
-
-
-async def remove_bot(request: Request[Query, Body]) -> None:
-    await request.app.bots.remove(request.caller, request.find_route_id("botId"))
-
-
-OPERATION = Operation(
-    handler=remove_bot,
-    role=BOTS_OPERATE,
-    problems=(CallRefused, CommunicationUnavailable, Conflict, Throttled),
-    limits=(BOT_CHANGES,),
-)

@@ -1,41 +1,11 @@
-"""POST /api/meetings: schedule a Teams meeting, and share how to join it.
-
-201 for a new meeting; 200 if the caller has made one with this `externalId`, which is then
-changed. `invited` counts the friends or named users who see it; it is 0 for a space.
-"""
+"""POST /api/meetings; the first request loads `operation`."""
 
 import azure.functions as func
 
-from shared.auth.roles import MEETINGS_SCHEDULE
-from shared.bodies import Query
-from shared.bounds import IN_SPACE, INVITEES, SHARED, SHARINGS
-from shared.http import Created, Operation, Request, serve
-from shared.meetings.contract import MeetingBody
-from shared.problems import Conflict, MeetingRefused, NotConfigured, Throttled, TooManyShared
-from shared.sharing.contract import SharedAnswer
-from shared.unavailable import GraphUnavailable
+from shared.http import serve
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    from .operation import OPERATION
+
     return await serve(req, context, OPERATION)
-
-
-async def schedule_meeting(
-    request: Request[Query, MeetingBody],
-) -> SharedAnswer | Created[SharedAnswer]:
-    wanted = request.body
-    shared, invited, new = await request.app.meetings.schedule(
-        request.caller, wanted.external_id, wanted.read(), wanted.audience.read()
-    )
-    answer = SharedAnswer.for_owner(shared, invited)
-    return Created(answer) if new else answer
-
-
-OPERATION = Operation(
-    handler=schedule_meeting,
-    body=MeetingBody,
-    role=MEETINGS_SCHEDULE,
-    problems=(Conflict, GraphUnavailable, MeetingRefused, NotConfigured, Throttled, TooManyShared),
-    limits=(IN_SPACE, INVITEES, SHARED, SHARINGS),
-    links={"/meetings/{id}": "$response.body#/id", "/invitations/{id}": "$response.body#/id"},
-)

@@ -1,21 +1,11 @@
-"""DELETE /api/groupCalls/{id}: stop sharing a group call: it disappears from every list.
-
-`id` is the invitation's id, not the group id. If the caller shares no such call, nothing happens.
-"""
+"""DELETE /api/groupCalls/{id}; the first request loads `operation`."""
 
 import azure.functions as func
 
-from shared.bodies import Body, Query
-from shared.http import Operation, Request, serve
-from shared.problems import Conflict
+from shared.http import serve
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    from .operation import OPERATION
+
     return await serve(req, context, OPERATION)
-
-
-async def unshare_group_call(request: Request[Query, Body]) -> None:
-    await request.app.group_calls.unshare(request.caller, request.own_route_id("id"))
-
-
-OPERATION = Operation(handler=unshare_group_call, problems=(Conflict,))

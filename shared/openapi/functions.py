@@ -1,4 +1,4 @@
-"""Finds every HTTP operation: what `function.json` and `OPERATION` in each folder say."""
+"""Finds every HTTP operation: what `function.json` and `operation.py` in each folder say."""
 
 import importlib
 import inspect
@@ -66,7 +66,7 @@ def http_functions() -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def operations() -> Iterator[DescribedOperation]:
     for name, trigger in http_functions():
-        module = importlib.import_module(name)
+        module = importlib.import_module(f"{name}.operation")
         example_file = ROOT / name / "example.json"
         example = json.loads(example_file.read_text("utf-8")) if example_file.exists() else {}
         for path, operation, part in _by_path(module.OPERATION, "/" + trigger["route"]):

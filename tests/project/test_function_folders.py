@@ -12,10 +12,12 @@ from tests.support.stack import ROOT
 
 FOLDERS = sorted(path.parent for path in ROOT.glob("*/function.json"))
 
-# The modules that every folder may import: the HTTP edge, the base classes, the app roles,
+# What Azure loads of every folder when a host starts: the operation comes with the first request.
+AT_THE_START = {"azure.functions", "shared.http", ".operation"}
+
+# The modules that every operation may import: the HTTP edge, the base classes, the app roles,
 # contracts, problems, and limits of its callers.
 USUAL = {
-    "azure.functions",
     "shared.http",
     "shared.bodies",
     "shared.bounds",
@@ -42,11 +44,12 @@ EXTRA = {
 BESIDES = {"ApiDocs": {"viewer"}}
 
 TIMERS = {"Tidy": "%TIDY_SCHEDULE%"}
+SERVING = [folder for folder in FOLDERS if folder.name not in TIMERS]
 
 
-def imported(folder: Path) -> Iterator[str]:
-    """The modules that a folder's code names in its imports, wherever they stand."""
-    tree = ast.parse((folder / "__init__.py").read_text("utf-8"))
+def imported(file: Path) -> Iterator[str]:
+    """The modules that a file names in its imports, wherever they stand."""
+    tree = ast.parse(file.read_text("utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -59,8 +62,16 @@ def is_contract(module: str) -> bool:
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_a_host_that_starts_loads_the_edge_alone(folder: Path) -> None:
+    needed = AT_THE_START - ({".operation"} if folder.name in TIMERS else set())
+
+    assert set(imported(folder / "__init__.py")) == needed
+
+
+@pytest.mark.parametrize("folder", SERVING, ids=lambda folder: folder.name)
 def test_a_folder_imports_the_edge_and_contracts(folder: Path) -> None:
-    besides = {name for name in imported(folder) if name not in USUAL and not is_contract(name)}
+    modules = set(imported(folder / "operation.py"))
+    besides = {name for name in modules - USUAL if not is_contract(name)}
 
     assert besides == EXTRA.get(folder.name, set())
 
@@ -87,5 +98,6 @@ def test_the_timer_runs_by_its_setting_and_never_because_a_host_starts() -> None
 def test_a_folder_holds_nothing_but_its_contract(folder: Path) -> None:
     """And `example.json`, for the description; no request reads it."""
     held = {path.name for path in folder.iterdir()} - {"__pycache__", "example.json"}
+    operation = set() if folder.name in TIMERS else {"operation.py"}
 
-    assert held - BESIDES.get(folder.name, set()) == {"__init__.py", "function.json"}
+    assert held - BESIDES.get(folder.name, set()) == {"__init__.py", "function.json", *operation}

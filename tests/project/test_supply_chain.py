@@ -110,7 +110,7 @@ def test_all_that_the_stack_and_the_commands_import_is_installed_for_them() -> N
             for path in (ROOT / folder).rglob("*.py")
             if "node_modules" not in path.parts
         ),
-        *(path.parent / "__init__.py" for path in ROOT.glob("*/function.json")),
+        *(file for path in ROOT.glob("*/function.json") for file in path.parent.glob("*.py")),
     ]
     missing = {
         (str(path.relative_to(ROOT)), module)

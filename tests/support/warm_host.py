@@ -39,7 +39,7 @@ class WarmHost:
 
     def __init__(self, app: Path, answers: IO[str]) -> None:
         self._host = Host(app, frozenset())
-        _load_what_requests_load()
+        _load_what_requests_load(app)
         self._answers = answers
         # A fork reads at one end until nobody has the other any more: it ends with this process.
         self._lifeline, self._kept = os.pipe()
@@ -92,12 +92,14 @@ class WarmHost:
             os._exit(code)  # what the parent has to do at its end is not this one's
 
 
-def _load_what_requests_load() -> None:
-    """The app imports a domain, and the dear SDKs, and builds a body's class, when a request first
-    needs them: each fork would pay for that again. tests/project/test_cold_start.py holds what is
-    left out at first."""
+def _load_what_requests_load(app: Path) -> None:
+    """The app imports an operation, a domain, and the dear SDKs, and builds a body's class, when a
+    request first needs them: each fork would pay for that again. tests/project/test_cold_start.py
+    holds what is left out at first."""
     for module in pkgutil.walk_packages(shared.__path__, "shared."):
         importlib.import_module(module.name)
+    for operation in app.glob("*/operation.py"):
+        importlib.import_module(f"__app__.{operation.parent.name}.operation")
     for package in ("azure.communication.callautomation.aio", "azure.identity.aio", "icalendar"):
         importlib.import_module(package)
     bodies = BaseModel.__subclasses__()
