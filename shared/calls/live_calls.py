@@ -14,15 +14,13 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self
 
+from shared.bounds import MOST_COUNTED
 from shared.changes import MANY_TRIES, Rest, change_row
 from shared.keys import key, milliseconds
 from shared.problems import Conflict
 from shared.tables import Row, RowChanged, Table, Value
 
 LIVE_ROW = "live"
-# One property holds the ids of all calls of one kind, or all legs of a minute: an id takes 49 of
-# its 32,768 characters, and a leg 38.
-MOST_COUNTED = 500
 MINUTE = timedelta(minutes=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # So many characters of an id tell the requests of a minute apart, even if a client seeks two ids

@@ -3,8 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
-from shared.bounds import CALLS_TO_ACCOUNT, LEGS, LIVE_CALLS
-from shared.calls.live_calls import MOST_COUNTED
+from shared.bounds import CALLS_TO_ACCOUNT, LEGS, LIVE_CALLS, MOST_COUNTED
 from shared.calls.spoken import DEFAULT_VOICE, MAX_TEXT_LENGTH, is_playable, is_url
 from shared.settings_reader import E164, SettingsReader
 

@@ -9,8 +9,9 @@ from typing import override
 
 import pytest
 
+from shared.bounds import MOST_COUNTED
 from shared.calls.dialling import Target
-from shared.calls.live_calls import MOST_COUNTED, Counted, LiveCalls
+from shared.calls.live_calls import Counted, LiveCalls
 from shared.calls.rows import Call
 from shared.problems import CallRefused, InvalidRequest, KeyReused, TooManyCalls, TooManyLegs
 from shared.stored_rows import MOST_BYTES

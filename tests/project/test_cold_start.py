@@ -1,4 +1,4 @@
-"""A cold start loads what the request needs and no more."""
+"""A cold start loads what each request needs and no more; operations come with their requests."""
 
 import subprocess
 import sys
@@ -9,6 +9,8 @@ import pytest
 from tests.support.stack import ROOT
 
 pytestmark = pytest.mark.whole_stack
+
+FOLDERS = [path.parent.name for path in ROOT.glob("*/function.json")]
 
 # Each is expensive to load, and few apps or requests need it: they load it when they need it. A
 # package stands for everything in it.
@@ -29,16 +31,44 @@ LAZY = {
 
 
 def test_loading_the_functions_leaves_the_dear_imports_out() -> None:
-    folders = [path.parent.name for path in ROOT.glob("*/function.json")]
-    code = f"import sys, {', '.join(folders)}; print(*sys.modules)"
-    loaded = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.split()
+    loaded = loaded_at_the_start()
 
-    assert {*folders, "shared.app"} <= set(loaded)
+    assert {*FOLDERS, "shared.app"} <= set(loaded)
     for package in (*LAZY, *operators_programs()):
         assert find_spec(package), f"{package} is gone, so this holds whatever is loaded"
         assert [name for name in loaded if f"{name}.".startswith(f"{package}.")] == []
+
+
+# All settings are read at once. Whatever else a domain has comes with the request that needs it.
+OF_DOMAINS = {
+    "shared.auth.settings",
+    "shared.bot_calls.menus",
+    "shared.bot_calls.settings",
+    "shared.calls.settings",
+    "shared.calls.spoken",
+    "shared.identity.resource_accounts",
+    "shared.identity.settings",
+    "shared.meetings.settings",
+    "shared.teams_phone.settings",
+}
+# The packages that every request needs.
+OF_ALL_REQUESTS = {"app", "http", "upstream"}
+
+
+def test_a_domain_is_loaded_with_its_first_request() -> None:
+    packages = {path.parent.name for path in ROOT.glob("shared/*/__init__.py")} - OF_ALL_REQUESTS
+    modules = (name.split(".") for name in loaded_at_the_start())
+    in_packages = {".".join(m) for m in modules if m[0] == "shared" and m[1:2] and m[2:]}
+
+    assert {name for name in in_packages if name.split(".")[1] in packages} == OF_DOMAINS
+
+
+def loaded_at_the_start() -> list[str]:
+    """The modules that are loaded once all functions are."""
+    code = f"import sys, {', '.join(FOLDERS)}; print(*sys.modules)"
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
 
 
 def operators_programs() -> list[str]:
