@@ -113,6 +113,10 @@ class Wire:
                     request, response.status, response.reason or "", response.headers, content
                 )
         except aiohttp.ClientConnectorError as error:
+            # aiohttp's variables hold this error and its cause, and their tracebacks the variables.
+            # Uncut, that keeps our request in memory until Python looks for cycles.
+            for cyclic in filter(None, (error, error.__cause__)):
+                cyclic.__traceback__ = None
             raise ServiceRequestError("no connection", error=error) from error
         # TimeoutError: that of this attempt. When the time of our own request is up, it is a
         # cancellation.

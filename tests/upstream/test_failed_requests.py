@@ -3,21 +3,25 @@
 import asyncio
 import contextlib
 import gc
+import sys
 import weakref
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 from aiohttp import web
 from aiohttp.helpers import TimeoutHandle
 from aiohttp.test_utils import TestServer
-from azure.core.exceptions import HttpResponseError
+from azure.core.exceptions import AzureError, HttpResponseError
 
 from shared.settings import load
 from shared.table_api import TableApi
 from shared.tables import CALLS
 from shared.upstream.clients import Upstream
-from shared.upstream.wire import _within
+from shared.upstream.signing import SharedSignature
+from shared.upstream.wire import Wire, _within
 from tests.project.settings_world import GOOD
+
+type Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None] | None]
 
 
 @pytest.fixture
@@ -54,6 +58,46 @@ async def test_an_error_is_gone_once_it_is_handled(refusing: TableApi) -> None:
 
     assert kept() is None
     assert code == "Refused"
+
+
+def close(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.close()
+
+
+async def be_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+    writer.close()
+
+
+@contextlib.asynccontextmanager
+async def unanswered(serve: Serve | None) -> AsyncIterator[str]:
+    """The address of a server that answers nothing; None: nobody listens there."""
+    server = await asyncio.start_server(serve or close, "127.0.0.1", 0)
+    address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    if serve is None:
+        server.close()
+    yield address
+    server.close()
+
+
+@pytest.mark.usefixtures("no_search_for_cycles")
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("serve", [None, close, be_silent])
+async def test_a_request_without_an_answer_is_gone_once_that_is_handled(
+    serve: Serve | None, scheme: str
+) -> None:
+    """What aiohttp knows of it holds its body, which may have a megabyte."""
+    body, upstream = b"x" * 1000, Upstream()
+    before = sys.getrefcount(body)
+    async with unanswered(serve) as address:
+        wire = Wire(upstream.session, f"{scheme}://{address}", SharedSignature("signature"))
+        with contextlib.suppress(AzureError):
+            await wire.send("POST", "/", {}, body, seconds=0.1)
+        await upstream.close()
+
+    async with asyncio.timeout(10):  # the loop tells the ends of connections a little later
+        while sys.getrefcount(body) > before:
+            await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize("seconds", [0.1, 1.0, 3.3, 33.0])
