@@ -72,7 +72,7 @@ class Profile:
         )
 
 
-@dataclass(frozen=True)
+@dataclass  # not frozen: to make one would take twice as long, and a list has thousands
 class Friend:
     """A friend as the owner of a row may see them.
 
