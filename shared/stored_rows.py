@@ -14,14 +14,9 @@ MOST_BYTES = 64 * 1024
 
 _TYPE = "@odata.type"
 _INT64, _DATETIME, _DOUBLE = "Edm.Int64", "Edm.DateTime", "Edm.Double"
-# What an answer with minimal metadata has beside values. Nothing needs the time of the last write:
-# the etag names the version.
-_NOT_VALUES = frozenset(
-    {
-        *("PartitionKey", "RowKey", "odata.etag"),
-        *("odata.metadata", "Timestamp", f"Timestamp{_TYPE}"),
-    }
-)
+# What an answer with minimal metadata has beside values, keys and etag. Nothing needs the time of
+# the last write: the etag names the version.
+_NOT_VALUES = frozenset({"odata.metadata", "Timestamp", f"Timestamp{_TYPE}"})
 _READERS: dict[Any, Callable[[Any], Value]] = {
     _DATETIME: datetime.fromisoformat,
     _INT64: int,
@@ -64,24 +59,26 @@ def row_of(entity: Mapping[str, Any]) -> Row:
         LookupError, TypeError, ValueError: it is not an entity's JSON.
     """
     # A list has thousands of rows, and each step costs it a millisecond, so this does little.
-    named, typed = _told_apart(tuple(entity))
-    values = {name: entity[name] for name in named}
+    values = dict(entity)
+    left_out, typed = _told_apart(tuple(values))
     for name, type_name in typed:
-        read = _READERS.get(entity[type_name])
+        read = _READERS.get(values.pop(type_name))
         if read is not None:
             values[name] = read(values[name])
-    return Row(entity["PartitionKey"], entity["RowKey"], values, entity["odata.etag"])
+    for name in left_out:
+        del values[name]
+    keys = values.pop("PartitionKey"), values.pop("RowKey")
+    return Row(*keys, values, values.pop("odata.etag"))
 
 
 @lru_cache
 def _told_apart(names: tuple[str, ...]) -> tuple[list[str], list[tuple[str, str]]]:
-    """The names in an entity's JSON that are those of values; and the values whose type is told,
-    with the name under which it is. Most rows of a list have the same names.
+    """Of the names in an entity's JSON, those that a row leaves out; and the values whose type is
+    told, with the name under which it is. Most rows of a list have the same names.
     """
-    kept = [name for name in names if name not in _NOT_VALUES]
-    types = [name for name in kept if name.endswith(_TYPE)]
+    types = [name for name in names if name.endswith(_TYPE) and name not in _NOT_VALUES]
     return (
-        [name for name in kept if name not in types],
+        [name for name in names if name in _NOT_VALUES],
         [(name.removesuffix(_TYPE), name) for name in types],
     )
 
