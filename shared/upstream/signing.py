@@ -69,12 +69,12 @@ class SharedKeyLite(_Key):
 
     def __init__(self, account: str, key: str) -> None:
         self._account = account
-        self._key = base64.b64decode(key)
+        self._mac = _mac(key)
 
     async def sign(self, request: Request) -> None:
         date = _date(int(time.time()))
         path = request.target.partition("?")[0]
-        signature = _hmac(self._key, f"{date}\n/{self._account}{path}")
+        signature = _signature(self._mac, f"{date}\n/{self._account}{path}")
         request.headers["x-ms-date"] = date
         request.headers["Authorization"] = f"SharedKeyLite {self._account}:{signature}"
 
@@ -94,7 +94,7 @@ class AccessKey(_Key):
 
     def __init__(self, endpoint: str, key: str) -> None:
         self._host = urlsplit(endpoint).netloc
-        self._key = base64.b64decode(key)
+        self._mac = _mac(key)
 
     async def sign(self, request: Request) -> None:
         date = _date(int(time.time()))
@@ -104,7 +104,7 @@ class AccessKey(_Key):
             "x-ms-date": date,
             "x-ms-content-sha256": content,
             "Authorization": "HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256"
-            f"&Signature={_hmac(self._key, signed)}",
+            f"&Signature={_signature(self._mac, signed)}",
         }
 
 
@@ -168,5 +168,16 @@ def _date(second: int) -> str:
     return formatdate(second, usegmt=True)
 
 
-def _hmac(key: bytes, text: str) -> str:
-    return base64.b64encode(hmac.digest(key, text.encode(), "sha256")).decode()
+def _mac(key: str) -> hmac.HMAC:
+    """The HMAC-SHA256 of no text yet. To begin with the key takes half of the time of a signature.
+
+    Args:
+        key: in base64.
+    """
+    return hmac.new(base64.b64decode(key), digestmod="sha256")
+
+
+def _signature(mac: hmac.HMAC, text: str) -> str:
+    signed = mac.copy()
+    signed.update(text.encode())
+    return base64.b64encode(signed.digest()).decode()
