@@ -5,8 +5,8 @@ Microsoft's SDK.
 """
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -86,7 +86,7 @@ class IdentityApi:
         """
         asked_at = self._now()
         body = {"createTokenWithScopes": sorted(scopes), "expiresInMinutes": minutes}
-        async with _errors_as_problems():
+        with _errors_as_problems():
             answer = await with_retries(lambda: self._post("/identities", body))
             return answer.read(
                 lambda made: (
@@ -104,7 +104,7 @@ class IdentityApi:
         asked_at = self._now()
         path = f"/identities/{quote(user_id, safe='')}/:issueAccessToken"
         body = {"scopes": sorted(scopes), "expiresInMinutes": minutes}
-        async with _errors_as_problems():
+        with _errors_as_problems():
             answer = await with_retries(lambda: self._post(path, body))
             return answer.read(lambda token: _grant(token, scopes, minutes, asked_at))
 
@@ -114,7 +114,7 @@ class IdentityApi:
         Raises:
             IdentityGone: it was deleted, or belongs to another resource; no token of it is valid.
         """
-        async with _errors_as_problems():
+        with _errors_as_problems():
             await with_retries(lambda: self._sdk.revoke_tokens(_identifier(user_id)))
 
     async def exchange_teams_token(
@@ -125,7 +125,7 @@ class IdentityApi:
         Raises:
             TeamsTokenRefused: ACS refuses the token, the app or the user; it says which.
         """
-        async with _errors_as_problems():
+        with _errors_as_problems():
             try:
                 granted = await with_retries(
                     lambda: self._sdk.get_token_for_teams_user(token, app_id, user_id)
@@ -140,7 +140,7 @@ class IdentityApi:
     async def delete_user(self, user_id: str) -> None:
         """Delete an identity. It is no error if there is none any more."""
         try:
-            async with _errors_as_problems():
+            with _errors_as_problems():
                 await with_retries(lambda: self._sdk.delete_user(_identifier(user_id)))
         except IdentityGone:
             return
@@ -148,7 +148,7 @@ class IdentityApi:
     async def check(self) -> None:
         """Check that ACS answers and accepts our credential. Changes nothing."""
         try:
-            async with _errors_as_problems():
+            with _errors_as_problems():
                 await self._sdk.revoke_tokens(_identifier(_UNKNOWN_USER))
         except (IdentityGone, _Rejected):
             return  # ACS judged the request itself, so it has accepted the credential
@@ -178,8 +178,8 @@ class _Rejected(CommunicationUnavailable):
     """ACS accepted our credential, but not the request."""
 
 
-@asynccontextmanager
-async def _errors_as_problems() -> AsyncIterator[None]:
+@contextmanager
+def _errors_as_problems() -> Iterator[None]:
     """Turn the SDK's exceptions into problems."""
     try:
         yield
