@@ -56,7 +56,7 @@ _TIDYING_SECONDS = 1.0
 _NO_INVITATION = "There is no such invitation."
 
 
-@dataclass(frozen=True)
+@dataclass  # not frozen, as `rows.Invitation`
 class SharedCallView:
     """A call as somebody who may join sees it.
 
