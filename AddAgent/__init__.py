@@ -1,4 +1,7 @@
-"""PUT /api/agents/{objectId}; the first request loads `operation`."""
+"""PUT /api/agents/{objectId}, as Azure calls it.
+
+The contract is in operation.py. The first request loads it, so that a host starts sooner.
+"""
 
 import azure.functions as func
 

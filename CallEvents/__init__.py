@@ -1,4 +1,7 @@
-"""POST /api/callEvents/{callId}; the first request loads `operation`."""
+"""POST /api/callEvents/{callId}, as Azure calls it.
+
+The contract is in operation.py. The first request loads it, so that a host starts sooner.
+"""
 
 import azure.functions as func
 

@@ -1,4 +1,7 @@
-"""POST /api/calls/{callId}/tones; the first request loads `operation`."""
+"""POST /api/calls/{callId}/tones, as Azure calls it.
+
+The contract is in operation.py. The first request loads it, so that a host starts sooner.
+"""
 
 import azure.functions as func
 

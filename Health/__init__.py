@@ -1,4 +1,7 @@
-"""GET|HEAD /api/health/{probe?}; the first request loads `operation`."""
+"""GET|HEAD /api/health/{probe?}, as Azure calls it.
+
+The contract is in operation.py. The first request loads it, so that a host starts sooner.
+"""
 
 import azure.functions as func
 

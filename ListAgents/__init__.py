@@ -1,4 +1,7 @@
-"""GET /api/agents; the first request loads `operation`."""
+"""GET /api/agents, as Azure calls it.
+
+The contract is in operation.py. The first request loads it, so that a host starts sooner.
+"""
 
 import azure.functions as func
 

@@ -1,4 +1,7 @@
-"""DELETE /api/bots/{botId}; the first request loads `operation`."""
+"""DELETE /api/bots/{botId}, as Azure calls it.
+
+The contract is in operation.py. The first request loads it, so that a host starts sooner.
+"""
 
 import azure.functions as func
 

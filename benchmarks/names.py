@@ -13,7 +13,7 @@ MEASURES = {
     "share": "share a group call with 1, 10, 100 and 350 friends; again; twelve at once",
     "invitations": "list 1, 10, 100 and 1,000 invitations",
     "events": "events of calls, as ACS sends them",
-    "start": "from the start of the process to the first answer",
+    "start": "from the start of the process to the first token",
     "memory": "memory of the process under load",
     "growth": "a token with 1,000 and with 100,000 identities stored",
 }

@@ -1,8 +1,8 @@
 """Base classes and common fields of all bodies, queries and answers.
 
 Each domain's own are in its `contract.py`. Unknown fields of a request are refused, and pydantic
-reports all faults of a request at once. It builds a class when it is first used: a host loads all
-functions when it starts, and its first request needs three classes of sixty.
+reports all faults of a request at once. It builds a class when it is first used (`defer_build`): a
+request loads the whole contract of its domain, and needs two or three of its classes.
 """
 
 import re

@@ -21,9 +21,9 @@ wrk) and a machine that does nothing else. A whole run takes 15 minutes, and wri
 docs/performance.md with its plots."""
 
 TEST_DESCRIPTION = """\
-Runs every test that needs no package index, or what the arguments of pytest select. Besides them:
+Runs the default run, which needs no package index, or what the arguments of pytest select. Besides:
   --slow, --soak, --installation
-                       also the tests that are marked so
+                       also the tests that are marked so, and more cases of the others
   --bad-day            the tests of the whole stack while one request of ten to ACS, Graph and the
                        tables fails, with clients that retry as told: --bad-day tests/friends
   --bad-day-seed N     another bad day

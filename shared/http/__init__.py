@@ -1,7 +1,7 @@
 """The HTTP edge: admits the caller, reads the request, and answers with JSON or problem+json.
 
-A function folder declares its `OPERATION`, in `operation`, with the names below and the contract of
-its domain.
+A function folder declares its `OPERATION` in its operation.py, with the names below and the
+contract of its domain.
 `serve` demands a signed-in caller; `serve_public` and `serve_callback` are the exceptions, named
 where they are used. `serve_timer` runs what a timer begins, which is no request.
 """

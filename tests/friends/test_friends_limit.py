@@ -38,7 +38,7 @@ pytestmark = pytest.mark.usefixtures("no_pauses")
 
 
 @pytest.fixture(autouse=True)
-def few(monkeypatch: pytest.MonkeyPatch) -> None:
+def few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer rows are enough here; tests/project/test_limits.py has as many as there may be."""
     monkeypatch.setattr("shared.friends.friends.FRIENDS", replace(MOST, number=FEW))
     monkeypatch.setattr("shared.friends.friends.UNANSWERED", replace(UNANSWERED, number=1))

@@ -1,7 +1,7 @@
-"""Every row of every table: what tests look through for what must be left nowhere.
+"""The rows of all tables that hold a word: by them tests claim that nothing of somebody is left.
 
-A stack that many tests share holds thousands of rows, of which a test looks for a few: Microsoft's
-SDK reads only what was found.
+A stack that many tests share holds thousands of rows. Plain requests look through them, because
+Microsoft's SDK would make an object of each; it reads the few that were found, with their types.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ def rows_with(connection_string: str, *words: str) -> dict[str, list[dict[str, A
             client = service.get_table_client(table)
             for row in wire.rows(table):
                 if any(word in str(value) for value in row.values() for word in words):
-                    # Who is still at work may have removed it since.
+                    # A request that is still under way may have removed it.
                     with contextlib.suppress(ResourceNotFoundError):
                         rows.append(dict(client.get_entity(row["PartitionKey"], row["RowKey"])))
         return found

@@ -1,12 +1,12 @@
 """What pytest is told of the tests that it has found: what each needs, and who runs it when."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from tests.support.sampling import takes_step
+from tests.support.sampling import take_steps
 
 # By the fixtures that a test uses, itself or through others, the first that fits. What starts its
 # processes without a fixture is marked where it is written.
@@ -30,11 +30,11 @@ _ALL_WEIGHTS = _WEIGHTS | _WEIGHTS_WHEN_ASKED_FOR
 # By marker, which is an option too.
 ONLY_WHEN_ASKED_FOR = {
     "installation": "needs a package index, and a minute or two; CI runs it",
-    "slow": "takes seconds of CPU for what shorter tests look at in part; CI runs it",
+    "slow": "takes seconds of CPU, and shorter tests look at the same in part; CI runs it",
     "soak": "a longer search of what a test in the default run looks at in part",
 }
 
-# Of a parametrized test.
+# The mark of a parametrized test, and its meaning.
 STEPS = (
     "steps",
     "has a case for each step at which something else happens: the default run takes a third",
@@ -63,18 +63,22 @@ def describe_marks(config: pytest.Config) -> None:
 
 
 def leave_out_what_was_not_asked_for(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The default run is to take five minutes: what is marked otherwise runs with an option."""
+    """The default run is to take five minutes, so what is marked `installation`, `slow` or `soak`
+    runs with its option only, and of a test that is marked `steps` a third of the cases."""
     unwanted = {name for name in ONLY_WHEN_ASKED_FOR if not config.getoption(f"--{name}")}
-    left_out = [
-        item for item in items if unwanted & (own := _markers(item)) or _is_spare(item, own)
-    ]
+    steps = _left_out_steps(items)
+    left_out = [item for item in items if item.nodeid in steps or unwanted & _markers(item)]
     config.hook.pytest_deselected(items=left_out)
     left = set(map(id, left_out))
     items[:] = [item for item in items if id(item) not in left]
 
 
-def _is_spare(item: pytest.Item, markers: set[str]) -> bool:
-    return STEPS[0] in markers and hasattr(item, "callspec") and not takes_step(item.nodeid)
+def _left_out_steps(items: list[pytest.Item]) -> set[str]:
+    cases = defaultdict[str, list[str]](list)
+    for item in items:
+        if item.get_closest_marker(STEPS[0]) and hasattr(item, "callspec"):
+            cases[item.nodeid.partition("[")[0]].append(item.nodeid)
+    return {case for every in cases.values() for case in set(every) - take_steps(every)}
 
 
 def mark_techniques(items: list[pytest.Item]) -> None:

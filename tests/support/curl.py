@@ -28,7 +28,9 @@ def main(arguments: list[str]) -> int:
         connection.sendall(head.encode() + content)
         _, status, *_ = answer.readline().decode().split()
         while header := answer.readline().strip().lower():
-            assert not header.startswith(b"transfer-encoding"), "its end is that of the connection"
+            assert not header.startswith(b"transfer-encoding"), (
+                "a body that ends otherwise is not read"
+            )
         body = answer.read().decode()
     written = options.get("-w", "").replace("%{http_code}", status).replace("\\n", "\n")
     print("" if "-o" in options else body, written, sep="", end="")

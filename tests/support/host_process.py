@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-# Read when aiohttp is imported, which a fork has behind it.
+# aiohttp reads it at its import. A fork has imported aiohttp already, so a host with this setting
+# is started anew.
 _READ_AT_IMPORT = {"SSL_CERT_FILE"}
 
 
@@ -22,10 +23,10 @@ class HostProcess(Protocol):
 
 
 class HostProcesses:
-    """Starts hosts of an app; the first one loads the app for all.
+    """Starts hosts of an app, as forks of one process that loads it once, if their settings allow.
 
     Args:
-        log: what there is to say before there is a host.
+        log: where that process writes its errors.
     """
 
     def __init__(self, app: Path, log: Path) -> None:

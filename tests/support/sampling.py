@@ -1,15 +1,17 @@
-"""What a run takes of many cases that are alike; `--soak` takes all of them.
+"""Which of many like cases a run has; docs/contributing/tests.md has them in a table.
 
-The cases of a test that costs seconds of CPU for each: at every step of a request a host is killed,
-say. Which are taken is the same in each run.
+Some tests cost seconds of CPU for each case: they kill a host at every step of a request, say. They
+take some of their cases with the fixtures `few` and `sample`; tests in memory are marked `steps`.
+Each run has the same cases.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Protocol
 from zlib import crc32
 
 ONE_IN, ONE_IN_OF_SLOW = 27, 3
-# Of the cases of a test in memory that is marked `steps`, without `--slow` and `--soak`.
+# Of a test that is marked `steps`, without `--slow` and `--soak`.
 ONE_STEP_IN = 3
 
 # Whether the run has `--soak`, or `--slow`: known before any test is imported.
@@ -23,7 +25,7 @@ class Few(Protocol):
 
 
 def take_few(test: str, one_in_of_slow: int = ONE_IN_OF_SLOW) -> Few:
-    """One in 27, with `--slow` one in three, with `--soak` all.
+    """One in 27 of the cases, at least one; with `--slow` one in three; with `--soak` all.
 
     Args:
         test: its name, which says where to begin: tests that share their cases take others.
@@ -38,6 +40,12 @@ def take_few(test: str, one_in_of_slow: int = ONE_IN_OF_SLOW) -> Few:
     return few
 
 
-def takes_step(case: str) -> bool:
-    """Whether the run has this case of a test that is marked `steps`: one in three, or all."""
-    return slow or soak or crc32(case.encode()) % ONE_STEP_IN == 0
+def take_steps(cases: Sequence[str]) -> set[str]:
+    """The cases that the run has of a test that is marked `steps`: a third, at least one, or all.
+
+    By a hash, because each third case may have the same value of another parameter.
+    """
+    if slow or soak:
+        return set(cases)
+    in_any_order = sorted(cases, key=lambda case: crc32(case.encode()))
+    return set(in_any_order[: math.ceil(len(cases) / ONE_STEP_IN)])

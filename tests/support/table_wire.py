@@ -1,6 +1,6 @@
 """Table Storage by its REST API, for tests that store many rows or look through many.
 
-Microsoft's SDK makes objects of all, which took more CPU than all else that such tests do.
+Microsoft's SDK makes an object of every row, which took more CPU than all else that such tests do.
 """
 
 import base64
@@ -41,7 +41,8 @@ class TableWire:
         self._connection.close()
 
     def rows(self, table: str, row_filter: str = "") -> Iterator[dict[str, Any]]:
-        """As JSON has them, with the types that JSON lacks; all rows without a filter."""
+        """The rows that the filter takes, or all, as the service's JSON has them: `NAME@odata.type`
+        beside a value names a type that JSON lacks."""
         query = {"$filter": row_filter} if row_filter else {}
         there: dict[str, str] = {}
         while True:
@@ -84,7 +85,8 @@ class TableWire:
         return answer, content
 
     def _signed(self, path: str) -> dict[str, str]:
-        """SharedKeyLite, of "Authorize with Shared Key"."""
+        """The headers that sign a request by SharedKeyLite; Microsoft's page "Authorize with Shared
+        Key" describes it."""
         date = formatdate(usegmt=True)
         text = f"{date}\n/{self._account}{path}".encode()
         signature = base64.b64encode(hmac.digest(self._key, text, hashlib.sha256)).decode()

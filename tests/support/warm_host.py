@@ -31,10 +31,10 @@ ADDRESS = "127.0.0.1"
 
 
 class WarmHost:
-    """The loaded app, and who may fork it.
+    """The loaded app, of which each host is a fork.
 
     Args:
-        answers: what a fork must not write to.
+        answers: the stream of this process's answers, which a fork closes.
     """
 
     def __init__(self, app: Path, answers: IO[str]) -> None:
@@ -89,13 +89,13 @@ class WarmHost:
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
-            os._exit(code)  # what the parent has to do at its end is not this one's
+            os._exit(code)  # without the exit handlers, which are the parent's
 
 
 def _load_what_requests_load(app: Path) -> None:
-    """The app imports an operation, a domain, and the dear SDKs, and builds a body's class, when a
-    request first needs them: each fork would pay for that again. tests/project/test_cold_start.py
-    holds what is left out at first."""
+    """The app imports operations, domains and large SDKs, and builds the classes of bodies, when a
+    request first needs them. Loaded here, no fork pays for it. tests/project/test_cold_start.py
+    tests that a real start leaves them out."""
     for module in pkgutil.walk_packages(shared.__path__, "shared."):
         importlib.import_module(module.name)
     for operation in app.glob("*/operation.py"):

@@ -81,7 +81,7 @@ def _loaded_dev() -> Callable[[], int]:
 
 
 def _receive(requests: socket.socket) -> tuple[dict[str, Any], Sequence[int]] | None:
-    """One request and what came with it; None when nobody is left to ask."""
+    """One request, and the descriptors that came with it; None when nobody is left to ask."""
     content, descriptors, _, _ = socket.recv_fds(requests, MESSAGE_BYTES, DESCRIPTORS)
     return (json.loads(content), descriptors) if content else None
 
@@ -103,7 +103,7 @@ def _become(part: Any, arguments: list[str], descriptors: Sequence[int]) -> NoRe
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(code)  # what the parent has to do at its end is not this one's
+        os._exit(code)  # without the exit handlers, which are the parent's
 
 
 if __name__ == "__main__":
