@@ -1,7 +1,11 @@
-"""Concurrent work: bounded for many items, shared if several requests need one result."""
+"""Concurrent work: bounded for many items, shared if several requests need one result.
+
+A failure's traceback holds the variables of whom it was raised in. Where one of these variables
+leads to the failure, it is deleted: else the request would stay in memory until Python looks for
+cycles.
+"""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Hashable, Iterable
 
 # How many items one request works on at a time: a partition of Table Storage takes 2,000 requests
@@ -23,7 +27,14 @@ async def for_each[T](items: Iterable[T], work: Callable[[T], Awaitable[object]]
             for _ in range(min(len(todo), _MOST_AT_ONCE)):
                 group.create_task(work_on_some())
     except ExceptionGroup as failed:
-        raise failed.exceptions[0] from None
+        failed.__traceback__ = None
+        failure = failed.exceptions[0]
+    else:
+        return
+    try:
+        raise failure
+    finally:
+        del failure
 
 
 class SingleFlight[K: Hashable, V]:
@@ -45,15 +56,20 @@ class SingleFlight[K: Hashable, V]:
             TimeoutError: the flight that this request started took longer than its limit.
             Whatever the work raises, in every request that waits for it.
         """
-        under_way = self._flights.get(key)
-        while under_way is not None and not under_way.done():
+        while (flight := self._flights.get(key)) is not None and not flight.done():
             # That flight started before us: when its time is up, we still have some left.
-            with contextlib.suppress(TimeoutError):
-                return await asyncio.shield(under_way)
-            under_way = self._flights.get(key)
+            try:
+                return await asyncio.shield(flight)
+            except TimeoutError:
+                continue
+            finally:
+                del flight
         flight = self._flights[key] = asyncio.create_task(self._bounded(work))
         flight.add_done_callback(lambda done: self._remove(key, done))
-        return await asyncio.shield(flight)
+        try:
+            return await asyncio.shield(flight)
+        finally:
+            del flight
 
     async def _bounded(self, work: Callable[[], Awaitable[V]]) -> V:
         async with asyncio.timeout(self._seconds):

@@ -112,15 +112,15 @@ class Wire:
                 answer = Answer(
                     request, response.status, response.reason or "", response.headers, content
                 )
-        except aiohttp.ClientConnectorError as error:
+        # TimeoutError: that of this attempt. When the time of our own request is up, it is a
+        # cancellation.
+        except (aiohttp.ClientError, TimeoutError) as error:
             # aiohttp's variables hold this error and its cause, and their tracebacks the variables.
             # Uncut, that keeps our request in memory until Python looks for cycles.
             for cyclic in filter(None, (error, error.__cause__)):
                 cyclic.__traceback__ = None
-            raise ServiceRequestError("no connection", error=error) from error
-        # TimeoutError: that of this attempt. When the time of our own request is up, it is a
-        # cancellation.
-        except (aiohttp.ClientError, TimeoutError) as error:
+            if isinstance(error, aiohttp.ClientConnectorError):
+                raise ServiceRequestError("no connection", error=error) from error
             raise ServiceResponseError("no answer", error=error) from error
         if answer.status_code >= HTTPStatus.MULTIPLE_CHOICES:
             if answer.status_code == HTTPStatus.UNAUTHORIZED:

@@ -16,7 +16,9 @@ from azure.core.exceptions import AzureError, HttpResponseError
 from shared.settings import load
 from shared.table_api import TableApi
 from shared.tables import CALLS
+from shared.unavailable import StorageUnavailable
 from shared.upstream.clients import Upstream
+from shared.upstream.concurrency import SingleFlight, for_each
 from shared.upstream.signing import SharedSignature
 from shared.upstream.wire import Wire, _within
 from tests.project.settings_world import GOOD
@@ -64,6 +66,21 @@ def close(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     writer.close()
 
 
+def stop_in_mid_answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+    writer.close()
+
+
+def answer_no_http(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
+    writer.close()
+
+
+def answer_a_bad_chunk(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nno number\r\n")
+    writer.close()
+
+
 async def be_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     await reader.read()
     writer.close()
@@ -82,7 +99,9 @@ async def unanswered(serve: Serve | None) -> AsyncIterator[str]:
 
 @pytest.mark.usefixtures("no_search_for_cycles")
 @pytest.mark.parametrize("scheme", ["http", "https"])
-@pytest.mark.parametrize("serve", [None, close, be_silent])
+@pytest.mark.parametrize(
+    "serve", [None, close, be_silent, stop_in_mid_answer, answer_no_http, answer_a_bad_chunk]
+)
 async def test_a_request_without_an_answer_is_gone_once_that_is_handled(
     serve: Serve | None, scheme: str
 ) -> None:
@@ -97,6 +116,45 @@ async def test_a_request_without_an_answer_is_gone_once_that_is_handled(
 
     async with asyncio.timeout(10):  # the loop tells the ends of connections a little later
         while sys.getrefcount(body) > before:
+            await asyncio.sleep(0)
+
+
+class Held:
+    """What the variables of a request hold."""
+
+
+async def fail() -> None:
+    raise StorageUnavailable
+
+
+async def work_on_many() -> None:
+    await for_each(range(3), lambda _: fail())
+
+
+async def share_own_work() -> None:
+    await SingleFlight[str, None](10).do("key", fail)
+
+
+async def share_the_work_of_another() -> None:
+    flights = SingleFlight[str, None](10)
+    await asyncio.gather(*(flights.do("key", fail) for _ in range(2)))
+
+
+@pytest.mark.usefixtures("no_search_for_cycles")
+@pytest.mark.parametrize("work", [work_on_many, share_own_work, share_the_work_of_another])
+async def test_a_request_whose_concurrent_work_failed_is_gone_once_that_is_handled(
+    work: Callable[[], Awaitable[None]],
+) -> None:
+    async def request() -> "weakref.ref[Held]":
+        held = Held()
+        with contextlib.suppress(StorageUnavailable):
+            await work()
+        return weakref.ref(held)
+
+    kept = await request()
+
+    async with asyncio.timeout(10):
+        while kept() is not None:
             await asyncio.sleep(0)
 
 
