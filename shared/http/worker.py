@@ -9,8 +9,8 @@ from shared.settings import load
 # How many more objects there are when Python looks for cycles among them. With its own number of
 # 2,000 it would look several times while one list is answered, or while 64 requests are under way.
 # Our own wire and concurrent work leave no cycle that holds a request
-# (tests/upstream/test_failed_requests.py). Microsoft's clients do when ACS cannot be reached: some 300
-# requests, whose bodies have at most 160 KiB, may then wait for the search.
+# (tests/upstream/test_failed_requests.py). Microsoft's clients do when ACS cannot be reached: then
+# some 300 requests, whose bodies have at most 160 KiB, may wait for the search.
 _UNTIL_COLLECTED = 20_000
 
 # No plugin of pydantic is used. When it builds its first model, it would look for some in the
