@@ -229,9 +229,10 @@ async def _seen(
 
 
 async def _answered(line: Line, caller: PatientPerson) -> Ringing:
-    """Call a bot, and press for the end. Who is not answered while it rings calls again."""
+    """Call a bot, and press for the end. Who is not answered while it rings calls again, and who is
+    asked again, because an answer of ACS was lost and with it the key, presses again."""
     for _ in range(_TRIES):
-        ringing = await line.ring(caller, END)
+        ringing = await line.ring(caller, *[END] * _TRIES)
         deadline = time.monotonic() + _RINGS_SECONDS
         while time.monotonic() < deadline:
             if await line.in_acs(ringing) and await line.calls():
