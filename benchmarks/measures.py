@@ -209,10 +209,10 @@ def _invitations() -> Measure:
         _one_at_a_time(
             f"list {number:,}",
             OURS,
-            partial(_listing, user),
+            partial(_listing, place),
             rows.invitees,
         )
-        for user, number in enumerate(rows.INVITATIONS_OF)
+        for place, number in enumerate(rows.INVITATIONS_OF)
     ]
     return Measure("invitations", P50, tuple(cases))
 
@@ -328,8 +328,9 @@ def _sharings(number: int, bench: Bench) -> Iterable[bytes]:
     return prepared.sharings(bench.with_people(rows.SHARERS), number, _MOST_SHARINGS)
 
 
-def _listing(user: int, bench: Bench) -> Iterable[bytes]:
-    return prepared.invitations(bench.with_people(user + 1), user)
+def _listing(place: int, bench: Bench) -> Iterable[bytes]:
+    users = rows.listers(place)
+    return prepared.invitations(bench.with_people(users.stop), users)
 
 
 def _at_least(case: Case, quantity: str, bound: float, over: Case | None = None) -> Goal:

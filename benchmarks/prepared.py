@@ -91,8 +91,9 @@ def raw_inserts(invited: int, number: int) -> Iterator[bytes]:
         yield request("POST", f"/rows?number={invited}")
 
 
-def invitations(known: People, user: int) -> Iterator[bytes]:
-    yield request("GET", "/invitations", known.bearer(user))
+def invitations(known: People, users: Iterable[int]) -> Iterator[bytes]:
+    """A list for each user."""
+    return (request("GET", "/invitations", known.bearer(user)) for user in users)
 
 
 def events(known: People, number: int) -> Iterator[bytes]:

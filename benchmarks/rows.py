@@ -18,8 +18,10 @@ from shared.tables import CALLS, FRIENDS, IDENTITIES, INVITATIONS
 # Callers of `pairs`, few enough for their tokens to be remembered; owners of `sharers`; calls of
 # `calls`.
 PAIRS, SHARERS, LIVE_CALLS = 100, 20, 1000
-# How many friends user-0, user-1 and user-2 have, and how many invitations user-0 and so on.
+# How many friends user-0, user-1 and user-2 have, and how many invitations each of `listers` has.
 FRIENDS_OF, INVITATIONS_OF = (1, 100, 1000), (1, 10, 100, 1000)
+# A person may list their invitations 120 times a minute: so many people list in turn.
+LISTERS = 40
 MOST_INVITED = 350
 
 MAPPING_ROW = resource_key(people.RESOURCE_ID)
@@ -64,12 +66,17 @@ def sharers() -> Iterator[StoredRow]:
 
 def invitees() -> Iterator[StoredRow]:
     """People who are invited to calls of a friend."""
-    for n, number in enumerate(INVITATIONS_OF):
-        user = people.name(n)
-        yield from _mappings([user])
-        yield from _friendship(user, friend_of(user))
-        for call in range(number):
-            yield from _invitation(user, friend_of(user), call)
+    for place, number in enumerate(INVITATIONS_OF):
+        for user in map(people.name, listers(place)):
+            yield from _mappings([user])
+            yield from _friendship(user, friend_of(user))
+            for call in range(number):
+                yield from _invitation(user, friend_of(user), call)
+
+
+def listers(place: int) -> range:
+    """The users who have as many invitations as `INVITATIONS_OF` says at this place."""
+    return range(place * LISTERS, (place + 1) * LISTERS)
 
 
 def calls() -> Iterator[StoredRow]:
