@@ -89,9 +89,9 @@ PAIRS = [*itertools.product(REQUESTS, (Wish("remove", 0, 1), SHARE, Wish("forget
 
 @pytest.mark.parametrize(("first", "second"), PAIRS)
 def test_requests_that_are_under_way_at_both_looks_are_no_findings(
-    first: Wish, second: Wish, few: Few
+    first: Wish, second: Wish, sample: Few
 ) -> None:
-    """At each step for some pairs, which take different ones."""
+    """The pairs share out the steps; with `--slow` each pair takes all."""
 
     async def run(step: int) -> None:
         world = CheckedWorld()
@@ -113,7 +113,7 @@ def test_requests_that_are_under_way_at_both_looks_are_no_findings(
         await world.tidy()
         assert await world.findings() == set()
 
-    for step in few(range(STEPS)):
+    for step in sample(range(STEPS)):
         asyncio.run(run(step))
 
 
