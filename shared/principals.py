@@ -17,7 +17,7 @@ class Kind(StrEnum):
     OUTSIDER = "outsider"  # a caller of a Teams resource account, known only by raw id
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Principal:
     """A person, a service, a bot, or somebody from outside.
 
@@ -32,7 +32,7 @@ class Principal:
     id: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Caller:
     """An authenticated principal, with the claims that the service uses.
 

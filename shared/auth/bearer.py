@@ -5,12 +5,12 @@ whose name starts with `unverified` may have been written by anybody.
 """
 
 import hashlib
-import json
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import jwt
 from jwt.utils import base64url_decode
@@ -21,7 +21,9 @@ from shared.auth.key_set import ALGORITHMS
 from shared.auth.settings import Issuer
 from shared.auth.signatures import decode_with_any
 from shared.bounds import BEARER_TOKEN
+from shared.json_texts import read_json
 from shared.principals import Caller
+from shared.problems import Unauthenticated
 
 MAX_TOKEN_LENGTH = BEARER_TOKEN.number
 _TYPES = frozenset({"jwt", "at+jwt", "application/at+jwt"})
@@ -29,22 +31,23 @@ _MAX_KEY_ID_LENGTH = 256
 # A longer token, such as one with hundreds of groups, is verified each time: a caller takes about
 # as much memory as their token.
 _MOST_REMEMBERED, _LONGEST_REMEMBERED = 10_000, 4096
+# An issuer's tokens have one header for each of its keys. Together these take 256 KiB at most.
+_MOST_HEADERS = 16
 
 
-@dataclass(frozen=True, slots=True)
-class _Signed:
-    """What a token says of its signature. Anybody could have written it until it is verified."""
+class _Header(NamedTuple):
+    """What a token's header says of its signature."""
 
-    issuer: Issuer
     key_id: str | None
     algorithm: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Verified:
     """A token that was verified: with which key, until when it is valid, and whose it is."""
 
-    signed: _Signed
+    issuer: Issuer
+    header: _Header
     key: jwt.PyJWK = field(repr=False)
     expires: float
     caller: Caller
@@ -100,59 +103,75 @@ class BearerTokens:
         """
         if verified.expires <= self._now() - LEEWAY_SECONDS:
             return False
-        signed = verified.signed
-        keys = await self._keys[signed.issuer.url].find(signed.key_id, signed.algorithm)
+        header = verified.header
+        keys = await self._keys[verified.issuer.url].find(header.key_id, header.algorithm)
         return any(key is verified.key for key in keys)
 
     async def _verify(self, token: str) -> _Verified:
-        signed = self._unverified_header(token)
-        key, claims = await _verified_claims(token, self._keys[signed.issuer.url], signed)
-        return _Verified(signed, key, float(claims["exp"]), caller_of(claims, signed.issuer))
+        """Header and issuer say whose keys may have signed the token. Anybody could have written
+        them, so until the signature is verified nothing else of the token is used."""
+        parts = token.split(".")
+        if len(parts) != 3:  # noqa: PLR2004
+            raise _no_token()
+        header = _unverified_header(parts[0])
+        issuer = self._unverified_issuer(parts[1])
+        key, claims = await _verified_claims(token, self._keys[issuer.url], issuer, header)
+        return _Verified(issuer, header, key, float(claims["exp"]), caller_of(claims, issuer))
 
-    def _unverified_header(self, token: str) -> _Signed:
-        """The parts that say which keys may verify the token's signature. Until it is verified,
-        nothing else of the token is used."""
-        header, claims = _unverified_parts(token)
-        algorithm = header.get("alg")
-        if algorithm not in ALGORITHMS:
-            raise refusal("The token's signature algorithm is not accepted here.")
-        if not _is_access_token(header, claims):
-            raise refusal("The token is for another purpose; send an access token.")
-        key_id = header.get("kid")
-        if not (key_id is None or (isinstance(key_id, str) and len(key_id) <= _MAX_KEY_ID_LENGTH)):
-            raise refusal("The token's key id is malformed.")
+    def _unverified_issuer(self, encoded: str) -> Issuer:
+        """The issuer that a token's claims name."""
+        claims = _unverified_part(encoded)
+        # A security event token, such as one for logout, has an `events` claim (RFC 8417).
+        if "events" in claims:
+            raise _other_purpose()
         url = claims.get("iss")
         issuer = self._issuers.get(url) if isinstance(url, str) else None
         if issuer is None:
             raise refusal("The token's issuer (iss) is not configured here, see AUTH_ISSUER.")
-        return _Signed(issuer, key_id, algorithm)
+        return issuer
 
 
-def _unverified_parts(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Header and claims, read leniently: it is only asked whose keys may verify them.
+@lru_cache(_MOST_HEADERS)
+def _unverified_header(encoded: str) -> _Header:
+    header = _unverified_part(encoded)
+    algorithm = header.get("alg")
+    if algorithm not in ALGORITHMS:
+        raise refusal("The token's signature algorithm is not accepted here.")
+    token_type = header.get("typ", "JWT")
+    if not isinstance(token_type, str) or token_type.lower() not in _TYPES:
+        raise _other_purpose()
+    key_id = header.get("kid")
+    if not (key_id is None or (isinstance(key_id, str) and len(key_id) <= _MAX_KEY_ID_LENGTH)):
+        raise refusal("The token's key id is malformed.")
+    return _Header(key_id, algorithm)
+
+
+def _unverified_part(encoded: str) -> dict[str, Any]:
+    """Header or claims, read leniently: it is only asked whose keys may verify them.
 
     PyJWT reads the same parts strictly when it verifies the signature. It looks at each character,
     which takes longer than the signature itself, so that is not done twice.
     """
     try:
-        header, claims, _ = token.split(".")
-        parts = [json.loads(base64url_decode(part)) for part in (header, claims)]
+        part = read_json(base64url_decode(encoded))
     except (ValueError, RecursionError):
-        parts = []
-    if not parts or not all(isinstance(part, dict) for part in parts):
-        raise refusal("The token is not a JWT.")
-    return parts[0], parts[1]
+        part = None
+    if not isinstance(part, dict):
+        raise _no_token()
+    return part
 
 
-def _is_access_token(header: Mapping[str, Any], claims: Mapping[str, Any]) -> bool:
+def _no_token() -> Unauthenticated:
+    return refusal("The token is not a JWT.")
+
+
+def _other_purpose() -> Unauthenticated:
     """A token for another purpose can have our audience too (RFC 8725 section 3.11)."""
-    token_type = header.get("typ", "JWT")
-    # A security event token, such as one for logout, has an `events` claim (RFC 8417).
-    return isinstance(token_type, str) and token_type.lower() in _TYPES and "events" not in claims
+    return refusal("The token is for another purpose; send an access token.")
 
 
 async def _verified_claims(
-    token: str, keys: KeySource, signed: _Signed
+    token: str, keys: KeySource, issuer: Issuer, header: _Header
 ) -> tuple[jwt.PyJWK, dict[str, Any]]:
     """The claims, and the key that signed them."""
 
@@ -160,9 +179,9 @@ async def _verified_claims(
         claims = jwt.decode(
             token,
             key,
-            algorithms=[signed.algorithm],
-            audience=signed.issuer.audiences,
-            issuer=signed.issuer.url,
+            algorithms=[header.algorithm],
+            audience=issuer.audiences,
+            issuer=issuer.url,
             leeway=LEEWAY_SECONDS,
             options={
                 # Without this a token that has no exp would be valid for ever.
@@ -173,7 +192,7 @@ async def _verified_claims(
         return key, claims
 
     try:
-        decoded = await decode_with_any(token, keys, signed.key_id, signed.algorithm, decode)
+        decoded = await decode_with_any(token, keys, header.key_id, header.algorithm, decode)
     except jwt.ExpiredSignatureError:
         raise refusal("The token has expired; get a new one.") from None
     except jwt.InvalidAudienceError:

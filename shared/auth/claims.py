@@ -5,6 +5,7 @@ import logging
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from shared.auth.settings import Issuer
@@ -114,14 +115,19 @@ def _roles(claims: Mapping[str, Any], path: str) -> frozenset[str]:
     found: Any = claims.get(path)
     if found is None:  # no claim has exactly that name; Auth0's names are URLs, which have dots
         found = claims
-        for quoted, plain in _PATH_PART.findall(path):
-            part = quoted or plain
+        for part in _parts(path):
             found = found.get(part) if isinstance(found, Mapping) else None
     if isinstance(found, str):
         found = [found]
     if not isinstance(found, list):
         return frozenset()
     return frozenset(role for role in found if isinstance(role, str) and is_unicode(role))
+
+
+@cache
+def _parts(path: str) -> tuple[str, ...]:
+    """The parts of a path of the settings."""
+    return tuple(quoted or plain for quoted, plain in _PATH_PART.findall(path))
 
 
 def _issued_at(claims: Mapping[str, Any]) -> datetime:
