@@ -49,7 +49,9 @@ class Query(BaseModel):
     Values arrive as text. If a parameter is repeated, Azure joins its values by commas.
     """
 
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, defer_build=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, alias_generator=to_camel, defer_build=True
+    )
 
 
 class Body(BaseModel):
@@ -68,7 +70,7 @@ class Body(BaseModel):
     partners: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     model_config = ConfigDict(
-        extra="forbid", strict=True, alias_generator=to_camel, defer_build=True
+        extra="forbid", frozen=True, strict=True, alias_generator=to_camel, defer_build=True
     )
 
     @model_validator(mode="after")

@@ -8,7 +8,7 @@ from shared.principals import Principal
 
 # Of people who make requests just now: each needs their key three times or more.
 _MOST_KEPT = 1000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH, _MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 
 
 def key(*parts: str) -> str:
@@ -17,12 +17,9 @@ def key(*parts: str) -> str:
     Two different lists of parts never have the same key, whatever characters a part holds. The
     key has no character that Table Storage forbids, and is shorter than its limit.
     """
-    digest = hashlib.sha256()
-    for part in parts:
-        encoded = part.encode()
-        digest.update(len(encoded).to_bytes(8))
-        digest.update(encoded)
-    return digest.hexdigest()
+    encoded = [part.encode() for part in parts]
+    whole = b"".join([len(part).to_bytes(8) + part for part in encoded])
+    return hashlib.sha256(whole).hexdigest()
 
 
 @lru_cache(maxsize=_MOST_KEPT)
@@ -37,4 +34,4 @@ def milliseconds(moment: datetime) -> int:
     Sequences and versions start from them, so that a new value is larger than an old one even if
     an erasure removed the old one, or another host wrote it.
     """
-    return (moment - _EPOCH) // timedelta(milliseconds=1)
+    return (moment - _EPOCH) // _MILLISECOND

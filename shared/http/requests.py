@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 import azure.functions as func
@@ -47,8 +48,7 @@ IDEMPOTENCY_KEY = Header(
 _MOST_IN_DETAIL = 3
 
 
-@dataclass(frozen=True)
-class PublicRequest[Q: Query]:
+class PublicRequest[Q: Query](NamedTuple):
     """A request that needs no sign-in: its caller is unknown."""
 
     query: Q
@@ -61,8 +61,7 @@ class PublicRequest[Q: Query]:
         return current()
 
 
-@dataclass(frozen=True)
-class Callback:
+class Callback(NamedTuple):
     """A request whose sender is verified. No proof covers the body: read it as untrusted input."""
 
     app: App
@@ -70,8 +69,7 @@ class Callback:
     body: bytes
 
 
-@dataclass(frozen=True)
-class Request[Q: Query, B: Body]:
+class Request[Q: Query, B: Body](NamedTuple):
     """A request of a signed-in caller who may make it."""
 
     app: App
@@ -173,8 +171,10 @@ def read_request[Q: Query, B: Body](
     body_read = None
     if len(raw) > _SMALL and _has_too_many_values(raw):
         faults.append(Fault("body", "", f"has more than {_MOST_VALUES} values"))
+    elif raw:
+        body_read = _validated(body, lambda: body.model_validate_json(raw), "body", faults)
     else:
-        body_read = _validated(body, lambda: body.model_validate_json(raw or b"{}"), "body", faults)
+        body_read = _validated(body, lambda: _of_nothing(body), "body", faults)
     if query_read is None or body_read is None:
         raise _invalid(faults)
     return query_read, body_read
@@ -189,7 +189,19 @@ def _validated_query[Q: Query](
             Fault("query", "", f"has more than {_MOST_PARAMETERS} parameters, or too many escapes")
         )
         return None
+    if not parameters:
+        return _validated(query, lambda: _of_nothing(query), "query", faults)
     return _validated(query, lambda: query.model_validate(parameters), "query", faults)
+
+
+@cache
+def _of_nothing[M: BaseModel](model: type[M]) -> M:
+    """What a request without parameters, or without a body, says. Most are so, and share it.
+
+    Raises:
+        ValidationError: something has to be there.
+    """
+    return model.model_validate({})
 
 
 def _parameters(req: func.HttpRequest) -> dict[str, str] | None:

@@ -14,7 +14,7 @@ written before its bot is enrolled, and again after that.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Self
+from typing import NamedTuple, Self
 
 from shared.keys import key, milliseconds, principal_key
 from shared.principals import Kind, Principal
@@ -27,8 +27,7 @@ _BOT_PLACE = "bot-"
 _KEPT = "kept"
 
 
-@dataclass(frozen=True)
-class Identity:
+class Identity(NamedTuple):
     """A principal's ACS identity, as the mapping row holds it.
 
     Attributes:

@@ -64,7 +64,10 @@ class SingleFlight[K: Hashable, V]:
                 continue
             finally:
                 del flight
-        flight = self._flights[key] = asyncio.create_task(self._bounded(work))
+        # Begun at once: to wait for the next turn of the event loop would cost each request one.
+        flight = self._flights[key] = asyncio.Task(
+            self._bounded(work), loop=asyncio.get_running_loop(), eager_start=True
+        )
         flight.add_done_callback(lambda done: self._remove(key, done))
         try:
             return await asyncio.shield(flight)
