@@ -68,7 +68,7 @@ def _kind(claims: Mapping[str, Any], issuer: Issuer, *, from_platform: bool) -> 
         or subject.endswith("@clients")  # Auth0
     ):
         return Kind.SERVICE
-    client = next((claims[name] for name in _CLIENT_CLAIMS if claims.get(name)), None)
+    client = next(filter(None, map(claims.get, _CLIENT_CLAIMS)), None)
     has_scopes = bool(claims.get("scp"))
     # Entra: a person's access token has scopes, an app's has a client and no scopes. An ID token
     # has neither: it is meant for the client, not for us. But Easy Auth is that client.
@@ -80,7 +80,8 @@ def _kind(claims: Mapping[str, Any], issuer: Issuer, *, from_platform: bool) -> 
         return Kind.SERVICE if client and not has_scopes else Kind.USER
     if (
         (client and client == subject)  # RFC 9068 section 2.2, Okta
-        or claims.keys() & {"clientHost", "clientAddress"}  # Keycloak
+        or "clientHost" in claims  # Keycloak
+        or "clientAddress" in claims
         or str(claims.get("preferred_username", "")).startswith("service-account-")  # Keycloak
     ):
         return Kind.SERVICE

@@ -14,7 +14,7 @@ _MAX_AGE = timedelta(minutes=15)
 _MOST_CACHED = 10_000  # about 1.5 KiB each
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TokenKey:
     """The tokens of one identity that are alike. The generation was read when the request started,
     so a request that started after a revocation never finds a token from before it."""
