@@ -104,7 +104,7 @@ class Wire:
                 headers=request.headers,
                 data=body or None,
                 allow_redirects=False,
-                timeout=self._session.timeout if seconds is None else _within(seconds),
+                timeout=_within(seconds),
             ) as response:
                 content = await response.read()
                 answer = Answer(
@@ -139,8 +139,9 @@ class Wire:
 
 
 @lru_cache
-def _within(seconds: float) -> aiohttp.ClientTimeout:
-    """The time of one attempt, in place of aiohttp's own of five minutes: each is a timer.
+def _within(seconds: float | None) -> aiohttp.ClientTimeout:
+    """The time of one attempt, in place of aiohttp's own of five minutes: each is a timer. None has
+    no timer.
 
     aiohttp would end times over the threshold at the next whole second, and later tries have none.
     """
