@@ -66,7 +66,8 @@ def visible(text: str, most: int | None = None) -> str:
     Args:
         most: the characters that are kept; None for all.
     """
-    shown = _with_useful_joiners(_without_hidden(text)).strip()
+    is_simple = text.isascii() and text.isprintable()  # as most are; the rest takes 6 us for a name
+    shown = (text if is_simple else _with_useful_joiners(_without_hidden(text))).strip()
     if most is None or len(shown) <= most:
         return shown
     return visible(shown[:most])  # the cut may go through an emoji
@@ -85,7 +86,7 @@ def is_plain(text: str) -> bool:
 
 def is_unicode(text: str) -> bool:
     """Whether UTF-8, and so storage, can hold a text: JSON may contain half a surrogate pair."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _without_hidden(text: str) -> str:

@@ -43,6 +43,6 @@ class Authenticator:
             callers.append(await self._bearer_tokens.authenticate(authorization))
         if principal is not None:
             callers.append(easy_auth.platform_caller(principal, self._issuers))
-        if len({caller.principal for caller in callers}) > 1:
+        if any(caller.principal != callers[0].principal for caller in callers[1:]):
             raise refusal("The bearer token and the platform's principal are two different people.")
         return callers[0]

@@ -130,10 +130,12 @@ def read_raw_body(req: func.HttpRequest, max_bytes: int) -> bytes:
         LengthRequired: it came in chunks, which the platform does not pass on.
     """
     raw = req.get_body() or b""
-    if not raw and "transfer-encoding" in req.headers:
-        raise LengthRequired
+    if not raw:
+        if "transfer-encoding" in req.headers:
+            raise LengthRequired
+        return raw
     codings = req.headers.get("content-encoding", "").split(",")
-    if raw and {coding.strip().lower() for coding in codings} - {"", "identity"}:
+    if {coding.strip().lower() for coding in codings} - {"", "identity"}:
         raise BodyEncoded
     if len(raw) > max_bytes:
         raise BodyTooLarge(f"The body is over {max_bytes} bytes.")
@@ -164,8 +166,7 @@ def read_request[Q: Query, B: Body](
     """
     faults: list[Fault] = []
     raw = read_raw_body(req, body.max_bytes)
-    media_type = req.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if raw and media_type != "application/json":
+    if raw and not _is_json(req):
         raise NotJson
     query_read = _validated_query(req, query, faults)
     body_read = None
@@ -178,6 +179,11 @@ def read_request[Q: Query, B: Body](
     if query_read is None or body_read is None:
         raise _invalid(faults)
     return query_read, body_read
+
+
+def _is_json(req: func.HttpRequest) -> bool:
+    media_type: str = req.headers.get("content-type", "").partition(";")[0]
+    return media_type.strip().lower() == "application/json"
 
 
 def _validated_query[Q: Query](
@@ -213,7 +219,7 @@ def _parameters(req: func.HttpRequest) -> dict[str, str] | None:
     found, query = dict[str, str](), req.url.partition("?")[2]
     if query.count("&") > _MOST_PAIRS or query.count("%") > _MOST_ESCAPES:
         return None
-    for name, value in parse_qsl(query, keep_blank_values=True):
+    for name, value in parse_qsl(query, keep_blank_values=True) if query else ():
         found[name] = f"{found[name]},{value}" if name in found else value
     parameters = {**req.params, **found}
     return parameters if len(parameters) <= _MOST_PARAMETERS else None

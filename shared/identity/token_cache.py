@@ -2,8 +2,8 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from shared.identity.acs import Grant
 from shared.identity.rows import Identity
@@ -14,8 +14,7 @@ _MAX_AGE = timedelta(minutes=15)
 _MOST_CACHED = 10_000  # about 1.5 KiB each
 
 
-@dataclass(frozen=True, slots=True)
-class TokenKey:
+class TokenKey(NamedTuple):
     """The tokens of one identity that are alike. The generation was read when the request started,
     so a request that started after a revocation never finds a token from before it."""
 

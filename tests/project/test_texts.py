@@ -57,6 +57,14 @@ def test_what_makes_a_letter_or_an_emoji_stays(texts: list[str]) -> None:
         assert visible(f" {text} {text}") == f"{text} {text}"
 
 
+def test_ascii_is_shown_but_for_its_control_characters() -> None:
+    """It is read in a faster way than other texts, to which a letter beyond it belongs."""
+    for character in map(chr, range(128)):
+        shown = "" if unicodedata.category(character) == "Cc" else character
+        for rest in ("b", "\u0107"):
+            assert visible(f"a{character}{rest} ") == f"a{shown}{rest}", ascii(character)
+
+
 # Marks of direction, soft hyphen, spaces and joiners without width, byte order mark, embeddings.
 HIDDEN = "\u200e\u200f\u00ad\u200b\u2060\ufeff\u061c\u202a\u202c\u2066\u2069\u034f\u3164\U000e0001"
 
