@@ -19,7 +19,7 @@ from shared.principals import Caller, Kind, Principal
 from shared.problems import Conflict, NotFound
 from shared.tables import RowChanged
 from shared.unavailable import IdentityGone, StorageUnavailable
-from shared.upstream.concurrency import SingleFlight
+from shared.upstream.concurrency import SharedWork, SingleFlight
 
 # Seconds that an announcement to all friends may take in the background: it makes two requests for
 # each friend, and Table Storage allows an account 20,000 a second.
@@ -62,7 +62,7 @@ class Tokens:
         self._revocations = Budget(REVOCATIONS.number, now)
         self._heals = Budget(HEALS.number, now)
         self._enrolments = SingleFlight[Principal, Identity](flight_seconds)
-        self._issues = SingleFlight[TokenKey, Grant](flight_seconds)
+        self._issues = SharedWork[TokenKey, Grant]()
         self._announcements = SingleFlight[tuple[Principal, int], None](_ANNOUNCING_SECONDS)
         self._announcing_wait = flight_seconds / 4
 

@@ -83,3 +83,45 @@ class SingleFlight[K: Hashable, V]:
             del self._flights[key]
         if not flight.cancelled():
             flight.exception()  # asyncio reports an exception that nobody has retrieved
+
+
+class SharedWork[K: Hashable, V]:
+    """Does work once for all requests that need its result at the same time, as SingleFlight does.
+
+    The first request does the work itself, without a task for it: for a token that is 4 % of all
+    instructions. So the work has no time limit of its own. It ends if that request gives up, and
+    another that waits begins it again.
+    """
+
+    def __init__(self) -> None:
+        self._results: dict[K, asyncio.Future[V]] = {}
+
+    async def do(self, key: K, work: Callable[[], Awaitable[V]]) -> V:
+        """The result of the work under this key, which is one piece of work.
+
+        Raises:
+            Whatever the work raises, in every request that waits for it.
+        """
+        while (result := self._results.get(key)) is not None:
+            try:
+                return await asyncio.shield(result)
+            except _GivenUp:
+                continue
+            finally:
+                del result
+        result = self._results[key] = asyncio.get_running_loop().create_future()
+        try:
+            value = await work()
+        except BaseException as error:
+            result.set_exception(error if isinstance(error, Exception) else _GivenUp())
+            result.exception()  # asyncio reports an exception that nobody has retrieved
+            raise
+        else:
+            result.set_result(value)
+            return value
+        finally:
+            del self._results[key], result
+
+
+class _GivenUp(Exception):
+    """The request that did the work was cancelled."""

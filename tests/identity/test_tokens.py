@@ -193,6 +193,7 @@ async def test_one_who_gives_up_leaves_the_others_their_token(tokens: Tokens, ac
     acs.gate.set()
 
     assert await second == "token-1"
+    assert acs.issued == 2
     with pytest.raises(asyncio.CancelledError):
         await first
 
@@ -235,27 +236,22 @@ async def test_beyond_the_policy_is_refused_with_its_limits(
     assert acs.issued == 0
 
 
-async def test_who_joins_late_has_their_own_time(clock: Clock) -> None:
-    acs = FakeAcs(clock)
-    known: Any = FakeIdentities()
-    tokens = Tokens(
-        known,
-        known,
-        no_friends,
-        acs,
-        POLICY,
-        flight_seconds=0.5,
-        now=clock,
-    )
-    acs.gate.clear()
-    early = asyncio.create_task(issue(tokens))
-    late = asyncio.create_task(issue(tokens))
+async def test_who_joins_a_flight_late_has_their_own_time() -> None:
+    flight = SingleFlight[str, int](0.05)
+    begun, gate = 0, asyncio.Event()
+
+    async def work() -> int:
+        nonlocal begun
+        begun += 1
+        await gate.wait()
+        return begun
+
+    early, late = (asyncio.create_task(flight.do("k", work)) for _ in range(2))
     with pytest.raises(TimeoutError):
         await early
-    acs.gate.set()
+    gate.set()
 
-    assert await late == "token-1"
-    assert acs.issued == 2
+    assert await late == 2
 
 
 async def test_a_request_that_comes_when_a_flight_ends_starts_the_next_one() -> None:

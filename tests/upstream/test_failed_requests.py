@@ -18,7 +18,7 @@ from shared.table_api import TableApi
 from shared.tables import CALLS
 from shared.unavailable import StorageUnavailable
 from shared.upstream.clients import Upstream
-from shared.upstream.concurrency import SingleFlight, for_each
+from shared.upstream.concurrency import SharedWork, SingleFlight, for_each
 from shared.upstream.signing import SharedSignature
 from shared.upstream.wire import Wire, _within
 from tests.project.settings_world import GOOD
@@ -140,8 +140,26 @@ async def share_the_work_of_another() -> None:
     await asyncio.gather(*(flights.do("key", fail) for _ in range(2)))
 
 
+async def do_what_others_wait_for() -> None:
+    works = SharedWork[str, None]()
+    await asyncio.gather(*(works.do("key", fail) for _ in range(2)))
+
+
+async def do_alone_what_others_could_wait_for() -> None:
+    await SharedWork[str, None]().do("key", fail)
+
+
 @pytest.mark.usefixtures("no_search_for_cycles")
-@pytest.mark.parametrize("work", [work_on_many, share_own_work, share_the_work_of_another])
+@pytest.mark.parametrize(
+    "work",
+    [
+        work_on_many,
+        share_own_work,
+        share_the_work_of_another,
+        do_what_others_wait_for,
+        do_alone_what_others_could_wait_for,
+    ],
+)
 async def test_a_request_whose_concurrent_work_failed_is_gone_once_that_is_handled(
     work: Callable[[], Awaitable[None]],
 ) -> None:
