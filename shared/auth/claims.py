@@ -5,7 +5,7 @@ import logging
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from shared.auth.settings import Issuer
@@ -21,6 +21,7 @@ _CLIENT_CLAIMS = ("azp", "appid", "client_id", "cid")
 # Texts of several values with blanks between (RFC 9068 section 2.2.3; Entra, AD FS).
 _SCOPE_CLAIMS = frozenset({"scope", "scp"})
 _MAX_NAME_LENGTH = 256
+_MOST_ROLE_SETS = 32
 _PATH_PART = re.compile(r'"([^"]+)"|([^."]+)')
 
 
@@ -121,8 +122,14 @@ def _roles(claims: Mapping[str, Any], path: str) -> frozenset[str]:
     if isinstance(found, str):
         found = [found]
     if not isinstance(found, list):
-        return frozenset()
-    return frozenset(role for role in found if isinstance(role, str) and is_unicode(role))
+        found = []
+    return _together(*(role for role in found if isinstance(role, str) and is_unicode(role)))
+
+
+@lru_cache(_MOST_ROLE_SETS)
+def _together(*roles: str) -> frozenset[str]:
+    """The roles as a set, which those who have the same ones share: it takes 216 bytes."""
+    return frozenset(roles)
 
 
 @cache
