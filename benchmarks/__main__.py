@@ -9,10 +9,11 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from itertools import product
 from pathlib import Path
 
 from benchmarks.bench import Bench
-from benchmarks.cases import Sample
 from benchmarks.load import BenchError, find_wrk
 from benchmarks.machine import describe
 from benchmarks.measures import Measure, all_measures
@@ -20,6 +21,7 @@ from benchmarks.names import MEASURES
 from benchmarks.processes import choose_cores
 from benchmarks.report import terminal_text, write_page
 from benchmarks.results import Results, result_of
+from benchmarks.turns import Sample, take_turns
 from devstack.files import ROOT
 from devstack.installation.progress import Progress
 
@@ -98,30 +100,28 @@ def alone(folder: Path) -> Iterator[None]:
 def _measure(
     bench: Bench, chosen: Sequence[Measure], rounds: int, progress: Progress
 ) -> tuple[dict[str, dict[str, list[Sample]]], list[str]]:
-    """The samples of each round, by measure and case, and the cases that could not be measured.
-
-    A case that fails, for example because the machine is too busy, loses only its own figures.
-    """
+    """The samples of each round, by measure and case, and the cases that could not be measured."""
     faults: list[str] = []
     samples: dict[str, dict[str, list[Sample]]] = defaultdict(lambda: defaultdict(list))
     number = rounds * sum(len(measure.cases) for measure in chosen)
     done, begin = 0, time.monotonic()
-    for turn in range(1, rounds + 1):
-        for measure in chosen:
-            for case in measure.cases:
-                left = (time.monotonic() - begin) / done * (number - done) if done else 0
-                about = f", {left / 60:.0f} min left" if done else ""
-                progress.show(
-                    f"round {turn} of {rounds}, {measure.name}: {case.name},"
-                    f" {done} of {number} done{about}"
-                )
-                try:
-                    sample = case.run(bench)
-                except BenchError as reason:
-                    faults.append(f"{measure.name}, round {turn}: {reason}")
-                    sample = {}
-                samples[measure.name][case.name].append(sample)
-                done += 1
+
+    def show(where: str, case: str) -> None:
+        left = (time.monotonic() - begin) / done * (number - done) if done else 0
+        about = f", {left / 60:.0f} min left" if done else ""
+        progress.show(f"{where}: {case}, {done} of {number} done{about}")
+
+    for nth, measure in product(range(1, rounds + 1), chosen):
+        where = f"round {nth} of {rounds}, {measure.name}"
+        for group in measure.groups:
+            cases = {case.name: case.turns(bench) for case in group}
+            for name, outcome in take_turns(cases, partial(show, where)).items():
+                if isinstance(outcome, BenchError):
+                    faults.append(f"{measure.name}, round {nth}: {outcome}")
+                    samples[measure.name][name].append({})
+                else:
+                    samples[measure.name][name].append(outcome)
+            done += len(group)
     return samples, faults
 
 

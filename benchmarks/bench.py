@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from benchmarks import people, prepared
@@ -71,6 +72,7 @@ class Bench:
         folder: for keys, rows, requests and logs.
         seconds, warm_up: how long a load takes, and one before it that is not measured; whole
             seconds.
+        fastest: requests that no app answers in a second.
     """
 
     def __init__(
@@ -106,9 +108,15 @@ class Bench:
     @contextmanager
     def started(self, app: App, setting: Setting) -> Iterator[tuple[Running, StubProcess]]:
         """The app and its stub, both of which listen."""
-        with self.stub(setting) as stub, self.host(app, setting, stub) as host:
+        with self.starting(app, setting) as (host, stub):
             stub.process.wait_until_open()
             host.wait_until_open()
+            yield host, stub
+
+    @contextmanager
+    def starting(self, app: App, setting: Setting) -> Iterator[tuple[Running, StubProcess]]:
+        """The app and its stub; they may not listen yet."""
+        with self.stub(setting) as stub, self.host(app, setting, stub) as host:
             yield host, stub
 
     @contextmanager
@@ -141,24 +149,19 @@ class Bench:
         with running(app.name, command, port, self.settings(setting, stub), self._folder) as host:
             yield host
 
-    def write(self, requests: Iterable[bytes]) -> Path:
-        """The file of requests for `send`."""
-        file = self._folder / "requests"
-        prepared.write(requests, file)
-        return file
+    def send(self, host: Running, requests: Iterable[bytes], connections: int) -> LoadResult:
+        """Send requests for one second.
 
-    def send(
-        self, host: Running, requests: Path, *, connections: int, seconds: int, skipped: int
-    ) -> LoadResult:
-        """Send requests, all but the first ones. Raises BenchError if that is not possible."""
-        return run_wrk(
-            self.cores.load,
-            host.url,
-            requests,
-            connections=connections,
-            seconds=seconds,
-            skipped=skipped,
-        )
+        Args:
+            requests: more than are sent, so they may have no end.
+
+        Raises:
+            BenchError: that is not possible.
+        """
+        file = self._folder / "requests"
+        # A second and a half, because wrk ends up to 0.1 s late.
+        prepared.write(islice(requests, self._fastest * 3 // 2), file)
+        return run_wrk(self.cores.load, host.url, file, connections)
 
     def _file_of(self, stored: Rows) -> Path:
         if stored not in self._row_files:

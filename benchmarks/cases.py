@@ -2,27 +2,25 @@
 
 import statistics
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from pathlib import Path
+from itertools import cycle, islice
 from typing import Protocol
 
 from benchmarks import prepared, rows
 from benchmarks.bench import OURS, App, Bench, Setting
-from benchmarks.load import BenchError, LoadResult
+from benchmarks.load import BenchError, LoadResult, total
 from benchmarks.processes import Running
+from benchmarks.turns import Turns
 
 REQUESTS, P50, P99 = "requests/s", "p50 ms", "p99 ms"
 CPU, RSS, START = "CPU us/request", "RSS MiB", "start ms"
 STORAGE, ANSWERED, SECONDS = "storage requests", "answered", "seconds"
 
-# By quantity; quantities that the machine does not tell are left out.
-type Sample = dict[str, float]
-
-_STARTS = 5
-_LEAST = 5
+_STARTS = 8
+_TURNS_A_SECOND = 4
 _PATIENCE = 10
 
 
@@ -32,13 +30,13 @@ class Case(Protocol):
     @property
     def name(self) -> str: ...
 
-    def run(self, bench: Bench) -> Sample:
-        """Raises BenchError."""
+    def turns(self, bench: Bench) -> Turns:
+        """Measures it. It may raise BenchError."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """A load on an app that is started for it.
+    """A load on an app that is started for it. A turn is a second of it.
 
     Attributes:
         requests: makes the requests, which are sent one after the other.
@@ -52,52 +50,68 @@ class Load:
     setting: Setting = field(default_factory=Setting)
     once: bool = False
 
-    def run(self, bench: Bench) -> Sample:
-        requests = list(self.requests(bench))
-        file = bench.write(requests)
-        with bench.started(self.app, self.setting) as (host, _):
+    def turns(self, bench: Bench) -> Turns:
+        with bench.starting(self.app, self.setting) as (host, stub):
+            requests = list(self.requests(bench))
+            yield
+            stub.process.wait_until_open()
+            host.wait_until_open()
             _ask(host, requests[0])
             sent = 1
-            if bench.warm_up:
-                sent += self._send(bench, host, file, bench.warm_up, sent).requests
-            # On a busy machine, many requests may at first get no answer at all.
-            for seconds in (bench.seconds, bench.seconds * _PATIENCE):
-                # The app has also answered the requests that wrk gave up at the end of the load
-                # before.
-                sent += self.connections
-                cpu_before = host.cpu_seconds()
-                result = self._send(bench, host, file, seconds, sent)
-                if result.requests:
-                    break
+            for _ in range(bench.warm_up):
+                yield
+                sent += self._send(bench, host, requests, sent).sent
+            slices: list[LoadResult] = []
+            cpu_before = host.cpu_seconds()
+            while not self._is_enough(slices, bench.seconds):
+                yield
+                slices.append(self._send(bench, host, requests, sent))
+                sent += slices[-1].sent
             cpu, rss = host.cpu_seconds(), host.rss_mib()
-            if result.refused or result.broken or not result.requests:
-                raise host.failure(
-                    f"did not answer all requests of '{self.name}': of {result.requests},"
-                    f" {result.refused} were refused and {result.broken} broke"
-                )
-        if self.once and sent + result.requests > len(requests):
-            raise BenchError(
-                f"{self.name}: this machine answers more than {len(requests)} requests in"
-                f" {bench.seconds + bench.warm_up} s, for which there are no more people"
-            )
+        result = total(slices)
         sample = {REQUESTS: result.per_second, P50: result.p50, P99: result.p99}
         if cpu is not None and cpu_before is not None:
-            sample[CPU] = (cpu - cpu_before) * 1e6 / result.requests
+            sample[CPU] = (cpu - cpu_before) * 1e6 / result.sent
         if rss is not None:
             sample[RSS] = rss
         return sample
 
     def _send(
-        self, bench: Bench, host: Running, file: Path, seconds: int, skipped: int
+        self, bench: Bench, host: Running, requests: Sequence[bytes], skipped: int
     ) -> LoadResult:
-        return bench.send(
-            host, file, connections=self.connections, seconds=seconds, skipped=skipped
-        )
+        """One second of the load.
+
+        Args:
+            skipped: how many of the requests were sent before.
+        """
+        result = bench.send(host, islice(cycle(requests), skipped, None), self.connections)
+        host.wait_until_idle()
+        if result.refused or result.broken:
+            raise host.failure(
+                f"did not answer all requests of '{self.name}': of {result.requests},"
+                f" {result.refused} were refused and {result.broken} broke"
+            )
+        if self.once and skipped + result.sent > len(requests):
+            raise BenchError(
+                f"{self.name}: this machine answers more than {len(requests)} requests in"
+                f" {bench.seconds + bench.warm_up} s, for which there are no more people"
+            )
+        return result
+
+    def _is_enough(self, slices: Sequence[LoadResult], seconds: int) -> bool:
+        """Raises BenchError if too many have gone by without any answer."""
+        if any(one.requests for one in slices):
+            return len(slices) >= seconds
+        # On a busy machine, many requests may at first get no answer within a second.
+        if len(slices) > seconds * _PATIENCE:
+            raise BenchError(f"{self.name}: no request was answered in {len(slices)} s")
+        return False
 
 
 @dataclass(frozen=True, kw_only=True)
 class OneByOne:
-    """Requests that take long, one after the other: at least five, however long they take.
+    """Requests that take long, one after the other. A turn is a quarter of a second, or one request
+    that takes longer.
 
     Attributes:
         requests: makes the requests, the first of which is not measured.
@@ -108,32 +122,36 @@ class OneByOne:
     requests: Callable[[Bench], Iterable[bytes]]
     setting: Setting
 
-    def run(self, bench: Bench) -> Sample:
-        requests = iter(self.requests(bench))
-        times: list[float] = []
-        with bench.started(self.app, self.setting) as (host, _):
+    def turns(self, bench: Bench) -> Turns:
+        with bench.starting(self.app, self.setting) as (host, stub):
+            requests = iter(self.requests(bench))
+            yield
+            stub.process.wait_until_open()
+            host.wait_until_open()
             _ask(host, next(requests))
-            deadline = time.monotonic() + bench.seconds
-            for request in requests:
-                if len(times) >= _LEAST and time.monotonic() > deadline:
-                    break
-                begin = time.perf_counter()
-                _ask(host, request)
-                times.append(time.perf_counter() - begin)
+            times: list[float] = []
+            for _ in range(bench.seconds * _TURNS_A_SECOND):
+                yield
+                times += _turn(host, requests)
         return {P50: statistics.median(times) * 1000}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Start:
-    """The time from the start of a process to its first answer that is a token."""
+    """The time from the start of a process to its first answer that is a token. A turn is a
+    start."""
 
     name: str
     app: App
 
-    def run(self, bench: Bench) -> Sample:
+    def turns(self, bench: Bench) -> Turns:
         request = prepared.request("GET", "/token", bench.with_people(1).bearer(0))
         # The first start writes the bytecode of what has changed.
-        times = [self._start(bench, request) for _ in range(_STARTS + 1)][1:]
+        self._start(bench, request)
+        times = []
+        for _ in range(_STARTS):
+            yield
+            times.append(self._start(bench, request))
         return {START: statistics.median(times) * 1000}
 
     def _start(self, bench: Bench, request: bytes) -> float:
@@ -155,10 +173,11 @@ class Count:
     name: str
     again: bool = False
 
-    def run(self, bench: Bench) -> Sample:
+    def turns(self, bench: Bench) -> Turns:
         request = prepared.sharing(bench.with_people(1), 0, rows.MOST_INVITED)
         setting = Setting(rows=rows.sharers)
         with bench.started(OURS, setting) as (host, stub):
+            yield
             if self.again:
                 _ask(host, request)
             before = stub.storage_requests()
@@ -174,13 +193,14 @@ class Crowd:
     name: str
     owners: int
 
-    def run(self, bench: Bench) -> Sample:
+    def turns(self, bench: Bench) -> Turns:
         known = bench.with_people(self.owners)
         requests = [
             prepared.sharing(known, owner, rows.MOST_INVITED) for owner in range(self.owners)
         ]
         setting = Setting(rows=rows.sharers)
         with bench.started(OURS, setting) as (host, _):
+            yield
             begin = time.perf_counter()
             with ThreadPoolExecutor(self.owners) as together:
                 statuses = [status for status, _ in together.map(host.ask, requests)]
@@ -190,6 +210,17 @@ class Crowd:
 
 
 _ONE_PERSON = rows.identities(1)
+
+
+def _turn(host: Running, requests: Iterator[bytes]) -> Iterator[float]:
+    """How many seconds each request of a turn takes; nothing after the last request."""
+    end = time.perf_counter() + 1 / _TURNS_A_SECOND
+    for request in requests:
+        begin = time.perf_counter()
+        _ask(host, request)
+        yield time.perf_counter() - begin
+        if time.perf_counter() > end:
+            return
 
 
 def _ask(host: Running, request: bytes) -> None:

@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmarks.cases import Sample
+from benchmarks.turns import Sample
 
 # By case: its sample of each round.
 type Samples = Mapping[str, Sequence[Sample]]
@@ -37,13 +37,15 @@ class Goal:
         return f"at most {self.at_most:g}"
 
     def value(self, samples: Samples) -> float | None:
-        """The median over the rounds; None if the machine does not tell the quantity.
+        """None if the machine does not tell the quantity.
 
-        Both cases of a ratio run one after the other. A ratio is made for each round, so that it
-        does not matter if the machine slows down between two rounds.
+        Otherwise the median over the rounds. Of a ratio, which is made for each round, it is the
+        geometric mean: it uses all rounds, and twice as fast and half as fast cancel each other.
         """
         found = list(self._values(samples))
-        return statistics.median(found) if found else None
+        if not found:
+            return None
+        return statistics.median(found) if self.over is None else statistics.geometric_mean(found)
 
     def is_met(self, value: float) -> bool:
         if self.at_least is not None:

@@ -43,13 +43,17 @@ class Measure:
     """
     Attributes:
         shown: the quantity that the plot shows.
-        cases: in the order in which each round runs them.
+        groups: cases that are compared, and so take turns.
     """
 
     name: str
     shown: str
-    cases: tuple[Case, ...]
+    groups: tuple[tuple[Case, ...], ...]
     goals: tuple[Goal, ...] = ()
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        return tuple(chain(*self.groups))
 
     @property
     def title(self) -> str:
@@ -59,13 +63,15 @@ class Measure:
         """The measure without the loads that take many connections, for a quick run: a second is
         too short for them."""
         kept = tuple(
-            case
-            for case in self.cases
-            if not isinstance(case, Load) or case.connections <= _MOST_IN_QUICK
+            group
+            for group in self.groups
+            if not any(
+                isinstance(case, Load) and case.connections > _MOST_IN_QUICK for case in group
+            )
         )
-        names = {None, *(case.name for case in kept)}
+        names = {None, *(case.name for case in chain(*kept))}
         goals = (goal for goal in self.goals if {goal.case, goal.over} <= names)
-        return replace(self, cases=kept, goals=tuple(goals))
+        return replace(self, groups=kept, goals=tuple(goals))
 
 
 def all_measures() -> list[Measure]:
@@ -86,12 +92,12 @@ def all_measures() -> list[Measure]:
 
 
 def _token() -> Measure:
-    cases: list[Case] = []
+    groups: list[tuple[Case, ...]] = []
     goals: list[Goal] = []
     for number in _CONNECTIONS:
         reference = _known(REFERENCE, number)
         known, cached = _known(OURS, number), _cached(number)
-        cases += [reference, known, cached, _first(number)]
+        groups.append((reference, known, cached, _first(number)))
         if number == 1:
             goals.append(_at_most(known, P50, 1.13, reference))
             continue
@@ -101,12 +107,12 @@ def _token() -> Measure:
             _at_most(known, CPU, 1.25, reference),
             _at_most(cached, CPU, 0.61, reference),
         ]
-    return Measure("token", REQUESTS, tuple(cases), tuple(goals))
+    return Measure("token", REQUESTS, tuple(groups), tuple(goals))
 
 
 def _logging() -> Measure:
     logged = Setting(log_level="INFO")
-    cases: list[Case] = []
+    groups: list[tuple[Case, ...]] = []
     goals: list[Goal] = []
     for number in _CONNECTIONS[1:]:
         reference = _known(REFERENCE, number, logged, " at INFO")
@@ -114,28 +120,30 @@ def _logging() -> Measure:
             _known(OURS, number, logged, " at INFO"),
             _cached(number, logged, " at INFO"),
         )
-        cases += [reference, known, cached]
         goals += [
             _at_least(known, REQUESTS, 0.75, reference),
             _at_least(cached, REQUESTS, 1.45, reference),
         ]
+        group: list[Case] = [reference, known, cached]
         if number == _CONNECTIONS[1]:
             quiet = _known(OURS, number)
-            cases.append(quiet)
+            group.append(quiet)
             goals.append(_at_least(known, REQUESTS, 0.95, quiet))
-    return Measure("logging", REQUESTS, tuple(cases), tuple(goals))
+        groups.append(tuple(group))
+    return Measure("logging", REQUESTS, tuple(groups), tuple(goals))
 
 
 def _latency() -> Measure:
     far = Setting(latency=_FAR)
     pairs = [(_known(REFERENCE, n, far), _known(OURS, n, far)) for n in (1, 64)]
     goal = _at_most(pairs[0][1], P50, 1.05, pairs[0][0])
-    return Measure("latency", P50, tuple(chain(*pairs)), (goal,))
+    return Measure("latency", P50, tuple(pairs), (goal,))
 
 
 def _tls() -> Measure:
     secure = Setting(tls=True)
-    return Measure("tls", REQUESTS, (_known(REFERENCE, 16, secure), _known(OURS, 16, secure)))
+    pair = _known(REFERENCE, 16, secure), _known(OURS, 16, secure)
+    return Measure("tls", REQUESTS, (pair,))
 
 
 def _friend() -> Measure:
@@ -154,30 +162,24 @@ def _friend() -> Measure:
         connections=16,
         setting=stored,
     )
-    return Measure("friend", REQUESTS, (raw, ours), (_at_least(ours, REQUESTS, 0.7, raw),))
+    return Measure("friend", REQUESTS, ((raw, ours),), (_at_least(ours, REQUESTS, 0.7, raw),))
 
 
 def _friends() -> Measure:
-    cases: list[Case] = []
+    pairs = []
     for user, number in enumerate(rows.FRIENDS_OF):
         raw = _one_at_a_time(
-            f"raw query of {number:,}",
-            REFERENCE,
-            partial(_raw_list, user),
-            rows.buddy_lists,
+            f"raw query of {number:,}", REFERENCE, partial(_raw_list, user), rows.buddy_lists
         )
         ours = _one_at_a_time(
-            f"buddy list of {number:,}",
-            OURS,
-            partial(_list, user),
-            rows.buddy_lists,
+            f"buddy list of {number:,}", OURS, partial(_list, user), rows.buddy_lists
         )
-        cases += [raw, ours]
-    return Measure("friends", P50, tuple(cases), (_at_most(ours, P50, 1.5, raw),))
+        pairs.append((raw, ours))
+    return Measure("friends", P50, tuple(pairs), (_at_most(ours, P50, 1.5, raw),))
 
 
 def _share() -> Measure:
-    cases: list[Case] = []
+    pairs = []
     for number in (1, 10, 100, rows.MOST_INVITED):
         raw = OneByOne(
             name=f"{number} raw inserts",
@@ -191,7 +193,7 @@ def _share() -> Measure:
             requests=partial(_sharings, number),
             setting=Setting(rows=rows.sharers),
         )
-        cases += [raw, ours]
+        pairs.append((raw, ours))
     first = Count(name="share with 350, counted")
     again = Count(name="share with 350 again, counted", again=True)
     crowd = Crowd(name="twelve share with 350 at once", owners=_TOGETHER)
@@ -201,20 +203,15 @@ def _share() -> Measure:
         _at_most(again, STORAGE, 360),
         _at_least(crowd, ANSWERED, _TOGETHER),
     )
-    return Measure("share", P50, (*cases, first, again, crowd), goals)
+    return Measure("share", P50, (*pairs, (first,), (again,), (crowd,)), goals)
 
 
 def _invitations() -> Measure:
-    cases = [
-        _one_at_a_time(
-            f"list {number:,}",
-            OURS,
-            partial(_listing, place),
-            rows.invitees,
-        )
+    lists = [
+        _one_at_a_time(f"list {number:,}", OURS, partial(_listing, place), rows.invitees)
         for place, number in enumerate(rows.INVITATIONS_OF)
     ]
-    return Measure("invitations", P50, tuple(cases))
+    return Measure("invitations", P50, tuple((case,) for case in lists))
 
 
 def _events() -> Measure:
@@ -226,17 +223,17 @@ def _events() -> Measure:
         setting=Setting(rows=rows.calls),
         once=True,
     )
-    return Measure("events", REQUESTS, (case,))
+    return Measure("events", REQUESTS, ((case,),))
 
 
 def _start() -> Measure:
     reference, ours = Start(name="reference", app=REFERENCE), Start(name="ours", app=OURS)
-    return Measure("start", START, (reference, ours), (_at_most(ours, START, 1.4, reference),))
+    return Measure("start", START, ((reference, ours),), (_at_most(ours, START, 1.4, reference),))
 
 
 def _memory() -> Measure:
     reference, ours = _known(REFERENCE, 16), _known(OURS, 16)
-    return Measure("memory", RSS, (reference, ours), (_at_most(ours, RSS, 70),))
+    return Measure("memory", RSS, ((reference, ours),), (_at_most(ours, RSS, 70),))
 
 
 def _growth() -> Measure:
@@ -251,7 +248,7 @@ def _growth() -> Measure:
         )
         for number, stored in ((_ASKED_OF, _FEW), (_GROWN, _MANY))
     )
-    return Measure("growth", P50, (few, many), (_at_most(many, P50, 1.05, few),))
+    return Measure("growth", P50, ((few, many),), (_at_most(many, P50, 1.05, few),))
 
 
 def _known(app: App, connections: int, setting: Setting = _USUAL, how: str = "") -> Load:
@@ -287,18 +284,9 @@ def _first(connections: int) -> Load:
 
 
 def _one_at_a_time(
-    name: str,
-    app: App,
-    requests: Callable[[Bench], Iterable[bytes]],
-    stored: rows.Rows,
+    name: str, app: App, requests: Callable[[Bench], Iterable[bytes]], stored: rows.Rows
 ) -> Load:
-    return Load(
-        name=name,
-        app=app,
-        requests=requests,
-        connections=1,
-        setting=Setting(rows=stored),
-    )
+    return Load(name=name, app=app, requests=requests, connections=1, setting=Setting(rows=stored))
 
 
 # How each load makes its requests.

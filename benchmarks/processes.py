@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import BinaryIO
 
 from benchmarks.load import BenchError
 from devstack.files import ROOT
@@ -18,6 +20,9 @@ from devstack.installation.bootstrap import clean_environment
 START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
 _POLL_SECONDS = 0.001
+# Longer than Azure's latency in any measure, and than the 10 ms in which Linux counts CPU time.
+_IDLE_SECONDS = 0.05
+_RUNS = "R"
 _LOG_LINES = 20
 # Settings of the app that somebody may have exported.
 _SETTINGS = ("COMMUNICATION_", "TABLES_", "AUTH_", "TOKEN_", "AZURE_", "IDENTITY_", "CALLBACK_")
@@ -58,8 +63,11 @@ def choose_cores() -> Cores:
 class Running:
     """A process that serves a port of this machine."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+    def __init__(
+        self, name: str, process: "subprocess.Popen[bytes]", port: int, log: BinaryIO
+    ) -> None:
         self.port = port
+        self._name = name
         self._process = process
         self._log = log
 
@@ -104,11 +112,24 @@ class Running:
 
     def cpu_seconds(self) -> float | None:
         """The CPU time that it has used; None where the system does not tell."""
-        try:
-            fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
-        except OSError:
+        fields = self._stat()
+        if fields is None:
             return None
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def wait_until_idle(self) -> None:
+        """Return once it uses no CPU and wants none; soon where the system does not tell.
+
+        After a load it still answers what was sent last, which must not slow down another app.
+        """
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            before = self.cpu_seconds()
+            time.sleep(_IDLE_SECONDS)
+            fields = self._stat()
+            # "Runs" is also the state of a process that waits while another has its core.
+            if fields is None or (fields[0] != _RUNS and self.cpu_seconds() == before):
+                return
 
     def rss_mib(self) -> float | None:
         """Its memory in RAM; None where the system does not tell."""
@@ -118,9 +139,17 @@ class Running:
             return None
         return next((int(line.split()[1]) / 1024 for line in lines if line[:6] == "VmRSS:"), None)
 
+    def _stat(self) -> list[str] | None:
+        """What proc(5) tells, from the state on."""
+        try:
+            return Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return None
+
     def failure(self, what: str) -> BenchError:
-        said = self._log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
-        return BenchError("\n".join([f"{self._log.stem} {what}; {self._log} ends with:", *said]))
+        self._log.seek(0)
+        said = self._log.read().decode(errors="replace").splitlines()[-_LOG_LINES:]
+        return BenchError("\n".join([f"{self._name} {what}; its log ends with:", *said]))
 
 
 @contextmanager
@@ -130,25 +159,26 @@ def running(
     """A process of this Python, which is killed at the end. It may not listen yet when this yields.
 
     Args:
-        name: of its log in `folder`.
+        name: for a person.
+        folder: for its log, which nobody but `failure` reads.
     """
-    log = folder / f"{name}.log"
-    with log.open("wb") as output:
+    # Appended to, so that the process goes on at the end after a reader has moved the position.
+    with TemporaryFile("a+b", dir=folder) as log:
         process = subprocess.Popen(
             command,
             cwd=ROOT,
             env={**_environment(), **settings},
             stdin=subprocess.PIPE,  # its end is ours: the process does not outlive a kill
-            stdout=output,
+            stdout=log,
             stderr=subprocess.STDOUT,
         )
-    try:
-        yield Running(process, port, log)
-    finally:
-        process.kill()
-        process.wait(_STOP_SECONDS)
-        if process.stdin:
-            process.stdin.close()
+        try:
+            yield Running(name, process, port, log)
+        finally:
+            process.kill()
+            process.wait(_STOP_SECONDS)
+            if process.stdin:
+                process.stdin.close()
 
 
 def python(module: str, options: Mapping[str, object]) -> list[str]:

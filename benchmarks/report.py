@@ -23,11 +23,21 @@ each case ran; read that first. On other machines only the ratios are comparable
   here, and its latency cannot be chosen. What the service writes and reads is tested on Azurite; here the same code runs.
 * wrk makes the load, each case has a fresh process and a fresh stub, and a second of load before it counts. In *known* each
   request is another person's, so that neither their bearer token nor their calling token is remembered; *cached* is one
-  person who asks again and again; in *first* nobody is known.
-* In each round every case runs once; the reference and the service take turns. A ratio is the median of the rounds' ratios.
-  `c16` means 16 connections, each of which sends its next request when the last one is answered.
+  person who asks again and again; in *first* nobody is known. `c16` means 16 connections, each of which sends its next
+  request when the last one is answered.
+* The speed of a machine changes from one second to the next, in a cloud by a quarter and more. So cases that are compared, such
+  as all with 16 connections, are started together and take turns: each gets one second of load, while the others sleep,
+  then each gets its next one, in the opposite order. Requests that share a call take turns of a quarter of a second, or
+  of one request that takes longer. Starts take turns one by one.
+* In each round every case runs once. Its requests/s and its CPU are those of all its seconds together. Its p50 and p99 are the
+  means of its seconds' values: the p50 of all requests together would be that of the fast seconds or that of the slow
+  ones, by chance. Of shares it is that of all in the round, and a start is the median of eight. The memory is that at the
+  end of the case's last second.
+* A request that is on its way when a second ends counts half for requests/s. CPU is that of the app's process, from `/proc`,
+  until it has answered everything, divided by all requests that were sent. A start is measured from `exec` to the first token.
+* A figure is the median of the rounds. A ratio is made in each round, of cases that took turns; the goals show the
+  geometric mean of these ratios. It uses all rounds, and a round at twice the ratio and one at half of it cancel each other.
 * In the plots the service is blue and the reference grey; the line goes from the least to the most of the rounds.
-* CPU is that of the app's process, from `/proc`. A start is measured from `exec` to the first token.
 """
 
 # Below the table of goals.

@@ -4,9 +4,9 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypedDict
 
-from benchmarks.cases import Sample
 from benchmarks.goals import Goal, Samples
 from benchmarks.measures import Measure
+from benchmarks.turns import Sample
 
 
 class Figure(TypedDict):

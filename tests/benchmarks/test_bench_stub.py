@@ -1,6 +1,7 @@
 """The stub stands in for Azure: Microsoft's own client of tables takes it for the real service."""
 
 import json
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -116,6 +117,20 @@ def test_requests_are_counted(stub: StubProcess) -> None:
     status, _ = stub.process.ask(b"GET /bench/any(PartitionKey='p',RowKey='r') HTTP/1.1\r\n\r\n")
 
     assert (status, stub.storage_requests() - before) == (404, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
+def test_the_load_knows_how_many_requests_it_has_sent(bench: Bench, stub: StubProcess) -> None:
+    """Also of those whose answers it does not wait for."""
+    before = stub.storage_requests()
+    query = b"GET /bench/any()?$filter=PartitionKey%20eq%20'p' HTTP/1.1\r\nHost: stub\r\n\r\n"
+
+    result = bench.send(stub.process, [query], connections=4)
+
+    stub.process.wait_until_idle()
+    assert result.requests <= result.sent <= result.requests + 4
+    assert stub.storage_requests() - before == result.sent
 
 
 def test_bearer_tokens_are_kept_for_the_next_run(bench: Bench, tmp_path: Path) -> None:
