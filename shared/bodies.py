@@ -7,7 +7,6 @@ request loads the whole contract of its domain, and needs two or three of its cl
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Self
 
@@ -121,8 +120,7 @@ def _as_int(number: object) -> object:
 WHOLE_NUMBER = BeforeValidator(_as_int)
 
 
-@dataclass(frozen=True)
-class Pattern:
+class Pattern(NamedTuple):
     """A check of a text by a regular expression, which the description has.
 
     Attributes:

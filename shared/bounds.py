@@ -4,7 +4,7 @@ The rules take their numbers from here, and each function names its limits in it
 both are made `x-limits` in docs/openapi.json, and docs/limits.md.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from shared.problems import (
     BodyTooLarge,
@@ -23,8 +23,7 @@ from shared.problems import (
 )
 
 
-@dataclass(frozen=True)
-class Limit:
+class Limit(NamedTuple):
     """One limit. The number itself is still allowed.
 
     Attributes:

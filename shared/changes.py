@@ -9,9 +9,8 @@ import asyncio
 import inspect
 import random
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from shared.problems import Conflict
 from shared.tables import Row, RowChanged, Table, Value
@@ -39,8 +38,7 @@ type Rest = Callable[[int], Awaitable[None]]
 """Waits before the next try; takes the number of tries that have failed, less one."""
 
 
-@dataclass(frozen=True)
-class ChangedRow:
+class ChangedRow(NamedTuple):
     """
     Attributes:
         before: the row that was read and replaced, or left as it is; None if there was none.

@@ -1,8 +1,8 @@
 """Principals, who can hold an ACS identity, and the caller of a request."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 # Characters of an id. The ids of issuers (emails, GUIDs, `auth0|…`) are much shorter.
 MAX_ID_LENGTH = 256
@@ -17,8 +17,7 @@ class Kind(StrEnum):
     OUTSIDER = "outsider"  # a caller of a Teams resource account, known only by raw id
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
+class Principal(NamedTuple):
     """A person, a service, a bot, or somebody from outside.
 
     Attributes:
@@ -32,8 +31,7 @@ class Principal:
     id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """An authenticated principal, with the claims that the service uses.
 
     Attributes:

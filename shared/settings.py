@@ -4,7 +4,7 @@ No `repr` and no message holds a secret.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from shared.auth.settings import AuthSettings, read_auth_settings
 from shared.bot_calls.settings import BotCallSettings, read_bot_call_settings
@@ -29,8 +29,7 @@ _OF_THE_PLATFORM = (
 )
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """All settings, checked.
 
     Attributes:

@@ -7,10 +7,9 @@ azure-core's: `shared.tables` turns them into problems.
 import json
 from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from azure.core.exceptions import (
@@ -57,24 +56,21 @@ type Parameter = str | datetime | int
 type Continuation = tuple[str, str | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Insert:
+class Insert(NamedTuple):
     """A row to be inserted; it must not exist."""
 
     row_key: str
     values: Mapping[str, Value]
 
 
-@dataclass(frozen=True, slots=True)
-class Replace:
+class Replace(NamedTuple):
     """A row to be replaced, if it is still of the version that was read."""
 
     row: Row
     values: Mapping[str, Value]
 
 
-@dataclass(frozen=True, slots=True)
-class Delete:
+class Delete(NamedTuple):
     """A row to be deleted, if it is still of the version that was read."""
 
     row: Row

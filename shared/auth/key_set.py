@@ -4,7 +4,8 @@ of them that may have signed a token."""
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import jwt
 
@@ -50,8 +51,7 @@ class PublishedKey:
         return self._built[algorithm]
 
 
-@dataclass(frozen=True)
-class KeySet:
+class KeySet(NamedTuple):
     """All keys of an issuer that may sign tokens.
 
     Attributes:
@@ -59,7 +59,7 @@ class KeySet:
     """
 
     keys: tuple[PublishedKey, ...] = ()
-    left_out: Mapping[str, int] = field(default_factory=dict)
+    left_out: Mapping[str, int] = MappingProxyType({})
 
     def candidates(self, key_id: str | None, algorithm: str) -> list[jwt.PyJWK]:
         """The keys that may have signed a token, best first.

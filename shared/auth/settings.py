@@ -4,7 +4,7 @@ companions, or a list), and Easy Auth."""
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from shared.settings_reader import SettingsReader, comma_separated, is_guid
@@ -52,8 +52,7 @@ _NAMES = frozenset((*_SHORT_NAMES.values(), *_OF_ENTRIES))
 type ReportFault = Callable[[str, str], None]
 
 
-@dataclass(frozen=True)
-class Issuer:
+class Issuer(NamedTuple):
     """One OIDC issuer; its tokens are accepted for its own audiences only.
 
     Attributes:
@@ -84,8 +83,7 @@ class Issuer:
         return f"entra:{self.tenant}" if self.tenant else self.url
 
 
-@dataclass(frozen=True)
-class AuthSettings:
+class AuthSettings(NamedTuple):
     """
     Attributes:
         issuers: the issuers whose bearer tokens are accepted; that of `AUTH_ISSUER` first.

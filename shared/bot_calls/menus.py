@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import NamedTuple
 
 from shared.calls.spoken import DEFAULT_VOICE, MAX_TEXT_LENGTH, is_playable, is_url
 from shared.principals import MAX_ID_LENGTH
@@ -57,8 +58,7 @@ class HangUp:
 type Choice = Connect | ConnectAgent | Say | HangUp
 
 
-@dataclass(frozen=True)
-class Menu:
+class Menu(NamedTuple):
     """The tones that a caller may press, and what each does.
 
     Attributes:

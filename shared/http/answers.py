@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, ClassVar, NotRequired, TypedDict
+from typing import Any, ClassVar, NamedTuple, NotRequired, TypedDict
 
 import azure.functions as func
 
@@ -22,15 +22,13 @@ _HEADERS = {
 _MOST_FAULTS = 20
 
 
-@dataclass(frozen=True)
-class Created[B: Answer]:
+class Created[B: Answer](NamedTuple):
     """An answer with status 201, and with the `path` of its body, if it has one, as `Location`."""
 
     body: B
 
 
-@dataclass(frozen=True)
-class Accepted[B: Answer]:
+class Accepted[B: Answer](NamedTuple):
     """An answer with status 202: the work has begun and is not finished."""
 
     body: B
@@ -51,8 +49,7 @@ class Document:
     is_versioned: ClassVar[bool] = False  # with an ETag, by which the client may ask again
 
 
-@dataclass(frozen=True)
-class NotModified:
+class NotModified(NamedTuple):
     """An answer with status 304: the client has this already. The headers are those of the 200."""
 
     headers: Mapping[str, str]

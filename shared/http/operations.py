@@ -6,7 +6,7 @@ The type of each answer, and so its status, is what the handler is annotated to 
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from shared.app import App
 from shared.bodies import Body, Header, Query
@@ -93,8 +93,7 @@ class PublicOperation[Q: Query]:
     implied: ClassVar[Problems] = (*_OF_ALL, InvalidRequest)
 
 
-@dataclass(frozen=True)
-class Sender:
+class Sender(NamedTuple):
     """A service that sends callbacks.
 
     Attributes:

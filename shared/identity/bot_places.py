@@ -20,7 +20,7 @@ and writes that of a bot whose request ended too early.
 import contextlib
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from shared.bounds import BOTS
@@ -101,7 +101,7 @@ class BotPlaces:
             RowChanged: the bot was erased meanwhile.
         """
         row = taken.row
-        kept = replace(taken.place, is_kept=True).values()
+        kept = taken.place._replace(is_kept=True).values()
         changed = await change_row(
             self._table, row.partition_key, row.row_key, lambda _: kept, found=row
         )

@@ -12,7 +12,6 @@ written before its bot is enrolled, and again after that.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple, Self
 
@@ -48,8 +47,7 @@ class Identity(NamedTuple):
     row: Row
 
 
-@dataclass(frozen=True)
-class BotPlace:
+class BotPlace(NamedTuple):
     """The place of a bot among those of its realm.
 
     Attributes:

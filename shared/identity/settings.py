@@ -3,7 +3,7 @@ resource accounts."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from shared.identity.resource_accounts import ResourceAccount, read_resource_accounts
 from shared.settings_reader import SettingsReader
@@ -13,8 +13,7 @@ SCOPES = ("chat", "chat.join", "chat.join.limited", "voip", "voip.join")
 MIN_TOKEN_MINUTES, MAX_TOKEN_MINUTES = 60, 1440
 
 
-@dataclass(frozen=True)
-class IdentitySettings:
+class IdentitySettings(NamedTuple):
     """
     Attributes:
         token_scopes: the scopes that every caller may request, and the default.

@@ -8,9 +8,8 @@ import contextlib
 import logging
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from shared.identity.rows import (
     REVERSE_ROW,
@@ -42,8 +41,7 @@ class SpareReaped(Exception):
     """Somebody else has taken a spare from the record, to delete it."""
 
 
-@dataclass(frozen=True)
-class Spare:
+class Spare(NamedTuple):
     """An identity on record that has no mapping yet."""
 
     communication_user_id: str

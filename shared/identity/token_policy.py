@@ -1,15 +1,13 @@
 """The policy for tokens: which scopes and lifetimes a caller may request."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 from shared.identity.settings import MIN_TOKEN_MINUTES, IdentitySettings
 from shared.problems import Fault, InvalidRequest
 
 
-@dataclass(frozen=True)
-class Policy:
+class Policy(NamedTuple):
     """Lifetimes in minutes.
 
     Attributes:

@@ -1,6 +1,6 @@
 """The settings of Teams meetings: the endpoint of Microsoft Graph, and the default organizer."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from shared.settings_reader import SettingsReader
 from shared.urls import is_loopback, is_safe_url
@@ -14,8 +14,7 @@ _GRAPH_CLOUDS = (
 )
 
 
-@dataclass(frozen=True)
-class MeetingSettings:
+class MeetingSettings(NamedTuple):
     """
     Attributes:
         graph_endpoint: the URL of Graph; empty if this service schedules no meetings.

@@ -1,7 +1,6 @@
 """The limits of an operation, and the page that has all of them."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from shared import bounds
@@ -72,9 +71,9 @@ def limits_of(one: DescribedOperation) -> list[Limit]:
     if isinstance(operation, Operation):
         found.append(BEARER_TOKEN)
         if one.method in _WITH_BODY:
-            found += [replace(BODY, number=operation.body.max_bytes), BODY_VALUES]
+            found += [BODY._replace(number=operation.body.max_bytes), BODY_VALUES]
     if isinstance(operation, CallbackOperation):
-        found.append(replace(BODY, number=MAX_CALLBACK_BYTES))
+        found.append(BODY._replace(number=MAX_CALLBACK_BYTES))
     return found + list(getattr(operation, "limits", ()))
 
 

@@ -1,8 +1,7 @@
 """The settings of Teams Phone: the voice apps that people may call with one click."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 
 from shared.settings_reader import SettingsReader, is_guid
 from shared.texts import is_plain
@@ -18,8 +17,7 @@ _KNOWN = ("id", "name", "kind", "cloud")
 _EXAMPLE = '[{"id": "an object id", "name": "Front desk", "kind": "callQueue"}]'
 
 
-@dataclass(frozen=True)
-class VoiceApp:
+class VoiceApp(NamedTuple):
     """An auto attendant or call queue of Teams.
 
     Attributes:
@@ -32,8 +30,7 @@ class VoiceApp:
     cloud: Cloud
 
 
-@dataclass(frozen=True)
-class TeamsPhoneSettings:
+class TeamsPhoneSettings(NamedTuple):
     voice_apps: tuple[VoiceApp, ...]
 
 

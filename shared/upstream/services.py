@@ -1,6 +1,6 @@
 """The services of Azure that this one asks, and what an operator does if one refuses us."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from shared.unavailable import (
     CommunicationRefused,
@@ -14,8 +14,7 @@ from shared.unavailable import (
 )
 
 
-@dataclass(frozen=True)
-class Service:
+class Service(NamedTuple):
     """A service of Azure, and how its failures are reported.
 
     Attributes:

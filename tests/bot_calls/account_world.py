@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from shared.bot_calls.event_grid import GridEvent, IncomingCallResult, read_grid_events
@@ -76,7 +76,7 @@ class AccountWorld(World):
 
     async def enrol_in(self, realm: str) -> None:
         """Alice, who is of that realm."""
-        self.alice = replace(self.alice, realm=realm)
+        self.alice = self.alice._replace(realm=realm)
         await self.enrol()
         await self._own(self.alice, ALICE_RAW_ID)
 
@@ -89,7 +89,7 @@ class AccountWorld(World):
         )
         account_bots = {
             TO_ACCOUNT: AccountBot(ACCOUNT, BOT),
-            f"28:orgid:{OTHER}": AccountBot(OTHER, replace(BOT, id="nobody has registered it")),
+            f"28:orgid:{OTHER}": AccountBot(OTHER, BOT._replace(id="nobody has registered it")),
         }
         routing = Routing(people, "resource", account_bots, standalone=self.settings.standalone)
         acs: Any = self.acs

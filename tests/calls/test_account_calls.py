@@ -308,7 +308,7 @@ async def test_an_account_of_another_realm_is_none(
 async def test_of_several_accounts_each_realm_has_its_own() -> None:
     other = replace(SALES, tenant=SALES.id)
     world = await world_of(DESK, other)
-    world.alice = replace(world.alice, realm=f"entra:{TENANT}")
+    world.alice = world.alice._replace(realm=f"entra:{TENANT}")
     await world.enrol()
     world.realms = {world.alice.realm, f"entra:{other.tenant}"}
 

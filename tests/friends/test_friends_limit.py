@@ -1,7 +1,6 @@
 """The limit of friends tells nothing about others: it counts only the caller's own decisions."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any, override
@@ -40,8 +39,8 @@ pytestmark = pytest.mark.usefixtures("no_pauses")
 @pytest.fixture(autouse=True)
 def few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer rows are enough here; tests/project/test_limits.py has as many as there may be."""
-    monkeypatch.setattr("shared.friends.friends.FRIENDS", replace(MOST, number=FEW))
-    monkeypatch.setattr("shared.friends.friends.UNANSWERED", replace(UNANSWERED, number=1))
+    monkeypatch.setattr("shared.friends.friends.FRIENDS", MOST._replace(number=FEW))
+    monkeypatch.setattr("shared.friends.friends.UNANSWERED", UNANSWERED._replace(number=1))
 
 
 class Counted(Instance):

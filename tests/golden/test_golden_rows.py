@@ -102,13 +102,14 @@ async def test_the_product_writes_back_all_that_it_reads_and_has_read_every_fiel
 
 
 def _field_values(thing: Any) -> Iterator[tuple[str, str]]:
-    """The fields of a dataclass, and of those inside it, however deep."""
-    if is_dataclass(thing):
-        for one in fields(thing):
-            if one.name != "row":
-                value = getattr(thing, one.name)
-                yield f"{type(thing).__name__}.{one.name}", repr(value)
-                yield from _field_values(value)
+    """The fields of a record, and of those inside it, however deep."""
+    names = [one.name for one in fields(thing)] if is_dataclass(thing) else []
+    names = [name for name in getattr(thing, "_fields", names) if name != "row"]
+    if names:
+        for name in names:
+            value = getattr(thing, name)
+            yield f"{type(thing).__name__}.{name}", repr(value)
+            yield from _field_values(value)
     elif isinstance(thing, dict):
         for value in thing.values():
             yield from _field_values(value)
