@@ -1,28 +1,20 @@
 """Adapter to the REST API of Table Storage: one table, our rows in and out.
 
-It sends its requests itself; only an operator's commands use Microsoft's SDK. Errors are
-azure-core's: `shared.tables` turns them into problems.
+It sends its requests itself; only an operator's commands use Microsoft's SDK. `shared.tables` turns
+its errors into problems.
 """
 
 import json
-from collections.abc import Awaitable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
-from azure.core.exceptions import (
-    AzureError,
-    DecodeError,
-    HttpResponseError,
-    ResourceExistsError,
-)
-
 from shared.stored_rows import Row, Value, datetime_text, entity_of, is_long, row_of
 from shared.upstream.batches import send_together
 from shared.upstream.clients import Upstream
-from shared.upstream.errors import NoAccessToken
+from shared.upstream.failures import Unreadable
 from shared.upstream.settings import TablesAddress, UpstreamSettings
 from shared.upstream.signing import Request, SharedKeyLite, SharedSignature, Signer
 from shared.upstream.wire import Answer, Wire
@@ -38,8 +30,6 @@ _VERSION = {
 _WRITE = {**_VERSION, "Content-Type": "application/json", "Prefer": "return-no-content"}
 # What Microsoft's SDK asks access tokens of storage for, in every cloud.
 _SCOPE = "https://storage.azure.com/.default"
-# The code of the conflict that means that the row exists.
-_EXISTS = "EntityAlreadyExists"
 _KEYS = ("PartitionKey", "RowKey")
 _ONE_PARTITION = "PartitionKey eq "
 # Storage answers in milliseconds or not at all. To wait until the time of our own request is over
@@ -83,10 +73,8 @@ class TableApi:
     """The operations of the Table service on one table.
 
     Raises everywhere:
-        ResourceNotFoundError: there is no such row, or no such table; its error code tells.
-        ResourceExistsError: the row to be inserted exists.
-        ResourceModifiedError: the row is of another version than `etag`.
-        AzureError: everything else that fails.
+        RequestFailed: status and error code of an ErrorAnswer tell whether there is no such row or
+            no such table, the row to be inserted exists, or it is of another version than `etag`.
     """
 
     def __init__(self, name: str, settings: UpstreamSettings, upstream: Upstream) -> None:
@@ -178,14 +166,14 @@ class TableApi:
             The new etag for each operation; empty for a deletion.
 
         Raises:
-            HttpResponseError: the first failure of one of them, as if it were done alone.
+            ErrorAnswer: the first failure of one of them, as if it were done alone.
         """
         if not operations:
             return []
         requests = [self._request(partition_key, operation) for operation in operations]
         path = f"{self.address.path}/$batch"
         seconds = self._settings.timeout / _TRIES
-        answers = await _told(send_together(self._wire, path, _VERSION, requests, seconds=seconds))
+        answers = await send_together(self._wire, path, _VERSION, requests, seconds=seconds)
         return [
             "" if isinstance(operation, Delete) else _etag(answer)
             for operation, answer in zip(operations, answers, strict=True)
@@ -236,7 +224,7 @@ class TableApi:
             tries: how many requests like this one our own time limit has to allow.
         """
         seconds = self._settings.timeout / tries
-        return await _told(self._wire.send(method, target, headers, body, seconds=seconds))
+        return await self._wire.send(method, target, headers, body, seconds=seconds)
 
     @cached_property
     def _wire(self) -> Wire:
@@ -312,35 +300,4 @@ def _etag(answer: Answer) -> str:
     try:
         return answer.headers["ETag"]
     except KeyError:
-        raise DecodeError(response=answer) from None
-
-
-async def _told[T](request: Awaitable[T]) -> T:
-    """The result of a request; its error has the code of the answer."""
-    try:
-        return await request
-    except NoAccessToken:
-        raise
-    except HttpResponseError as error:
-        answer: Any = error.response
-        code = _error_code(answer)
-        if isinstance(error, ResourceExistsError) and code != _EXISTS:
-            raise _with_code(HttpResponseError(response=answer), code) from error
-        # Not `from error`: an error that is its own cause keeps the whole request in memory, until
-        # Python looks for cycles.
-        _with_code(error, code)
-        raise
-
-
-def _with_code(error: HttpResponseError, code: str) -> HttpResponseError:
-    error.error_code = code  # type: ignore[attr-defined]  # as the SDK has it
-    return error
-
-
-def _error_code(answer: Answer) -> str:
-    """The error code of an answer; empty if it has none, as from a gateway."""
-    code = answer.headers.get("x-ms-error-code", "")
-    if not code:
-        with suppress(AzureError):
-            code = answer.read(lambda body: str(body["odata.error"]["code"]))
-    return code
+        raise Unreadable(answer.status) from None

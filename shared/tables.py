@@ -8,19 +8,14 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-
-from azure.core.exceptions import (
-    AzureError,
-    ResourceExistsError,
-    ResourceModifiedError,
-    ResourceNotFoundError,
-)
+from http import HTTPStatus
 
 from shared.keys import key
 from shared.stored_rows import Row, Value
 from shared.table_api import Continuation, Delete, Insert, Operation, Parameter, Replace, TableApi
 from shared.unavailable import OPERATOR_RETRY_AFTER, StorageUnavailable, TableMissing
-from shared.upstream.errors import error_code, problem_of
+from shared.upstream.errors import problem_of
+from shared.upstream.failures import ErrorAnswer, RequestFailed
 from shared.upstream.retries import with_retries
 from shared.upstream.services import STORAGE
 
@@ -79,7 +74,7 @@ class Table:
             try:
                 etag = await self._ask(lambda: self._api.insert(partition_key, row_key, values))
                 return Row(partition_key, row_key, values, etag)
-            except ResourceExistsError:
+            except RowExists:
                 standing = await self.find(partition_key, row_key)
                 if standing is not None:
                     return standing
@@ -212,7 +207,7 @@ class Table:
     async def _update(self, row: Row, values: Mapping[str, Value], *, merge: bool) -> Row:
         try:
             etag = await self._ask(lambda: self._api.update(row, values, merge=merge))
-        except (_RowNotFound, ResourceModifiedError):
+        except _RowNotFound:
             raise RowChanged from None
         result = {**row.values, **values} if merge else values
         return Row(row.partition_key, row.row_key, result, etag)
@@ -232,12 +227,8 @@ class Table:
         Raises:
             RowChanged: somebody did.
         """
-        try:
+        with contextlib.suppress(_RowNotFound):
             await self._ask(lambda: self._api.delete(row.partition_key, row.row_key, row.etag))
-        except _RowNotFound:
-            return
-        except ResourceModifiedError:
-            raise RowChanged from None
 
     async def insert_with(
         self,
@@ -290,9 +281,7 @@ class Table:
     async def _transact(self, partition_key: str, operations: list[Operation]) -> list[str]:
         try:
             return await self._ask(lambda: self._api.transact(partition_key, operations))
-        except ResourceExistsError:
-            raise RowExists from None
-        except (_RowNotFound, ResourceModifiedError):
+        except _RowNotFound:
             raise RowChanged from None
 
     async def check(self) -> None:
@@ -300,27 +289,31 @@ class Table:
         await self.find(key("no such row"), "0")
 
     async def _ask[T](self, request: Callable[[], Awaitable[T]]) -> T:
-        """What storage answers, after retries. Lets through the errors that callers handle, and
-        turns all others into StorageUnavailable.
+        """What storage answers, after retries. Turns all its errors into RowExists, RowChanged,
+        _RowNotFound and StorageUnavailable.
 
-        A missing row and a missing table are the same ResourceNotFoundError. If a missing table
-        were taken for a missing row, every user would get a new identity.
+        A missing row and a missing table have the same status. If a missing table were taken for a
+        missing row, every user would get a new identity.
         """
         try:
             return await with_retries(request)
-        except (ResourceExistsError, ResourceModifiedError):
-            raise
-        except ResourceNotFoundError as error:
-            if error_code(error) in _ROW_NOT_FOUND_CODES:
+        except ErrorAnswer as error:
+            if error.code == _ROW_EXISTS_CODE:
+                raise RowExists from None
+            if error.status == HTTPStatus.PRECONDITION_FAILED:
+                raise RowChanged from None
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise problem_of(error, STORAGE) from error
+            if error.code in _ROW_NOT_FOUND_CODES:
                 raise _RowNotFound from None
             logger.error(
                 "storage: table '%s' is missing (%s). Create it:"
                 " python -m shared.operate.provision",
                 self._api.table_name,
-                error_code(error),
+                error.shown_code,
             )
             raise TableMissing(retry_after=OPERATOR_RETRY_AFTER) from error
-        except AzureError as error:
+        except RequestFailed as error:
             raise problem_of(error, STORAGE) from error
 
 
@@ -340,5 +333,7 @@ _INSERT_TRIES = 3
 _END = "~"
 # A part is a sixteenth of a table, and so on down to a 65,536th.
 _MOST_DIGITS = 4
+# The conflict that means that the row exists.
+_ROW_EXISTS_CODE = "EntityAlreadyExists"
 # A missing row, in Azure and in Azurite; the code of a missing table is "TableNotFound".
 _ROW_NOT_FOUND_CODES = frozenset({"ResourceNotFound", "EntityNotFound"})

@@ -9,8 +9,6 @@ from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from azure.core.exceptions import AzureError, HttpResponseError
-
 from shared.calls import reasons
 from shared.calls.acs_types import (
     NO_IDS,
@@ -26,8 +24,10 @@ from shared.calls.acs_types import (
 )
 from shared.problems import CallRefused
 from shared.upstream.clients import Upstream
-from shared.upstream.errors import error_code, is_rejected, problem_of
+from shared.upstream.errors import is_rejected, problem_of
+from shared.upstream.failures import ErrorAnswer, RequestFailed
 from shared.upstream.retries import with_retries
+from shared.upstream.sdk import by_sdk
 from shared.upstream.services import ACS
 from shared.upstream.settings import UpstreamSettings
 
@@ -319,25 +319,25 @@ class CallAutomationApi:
 
     async def _send[T](self, request: Callable[[], Awaitable[T]]) -> T:
         async with _errors_as_problems():
-            return await with_retries(request)
+            return await with_retries(lambda: by_sdk(request))
 
 
 @asynccontextmanager
 async def _errors_as_problems() -> AsyncIterator[None]:
-    """Turn the SDK's exceptions into our problems."""
     try:
         yield
-    except AzureError as error:
-        status = error.status_code if isinstance(error, HttpResponseError) else None
-        if status == HTTPStatus.NOT_FOUND:
+    except ErrorAnswer as error:
+        if error.status == HTTPStatus.NOT_FOUND:
             raise NotInAcs from error
-        if status == HTTPStatus.PRECONDITION_FAILED:
+        if error.status == HTTPStatus.PRECONDITION_FAILED:
             raise CallGone from error
-        if status == HTTPStatus.BAD_REQUEST and error_code(error) in _NOT_ESTABLISHED:
+        if error.status == HTTPStatus.BAD_REQUEST and error.code in _NOT_ESTABLISHED:
             raise CallGone from error
         if is_rejected(error):
             problem_of(error, ACS)  # for its line in the log
-            raise CallRefused(reasons.refusal(error_code(error))) from error
+            raise CallRefused(reasons.refusal(error.shown_code)) from error
+        raise problem_of(error, ACS) from error
+    except RequestFailed as error:
         raise problem_of(error, ACS) from error
 
 

@@ -5,25 +5,21 @@ Microsoft's SDK.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
-
-from azure.core.exceptions import (
-    AzureError,
-    HttpResponseError,
-    ResourceNotFoundError,
-)
 
 from shared.problems import TeamsTokenRefused
 from shared.unavailable import CommunicationUnavailable, IdentityGone
 from shared.upstream.clients import Upstream
 from shared.upstream.errors import is_rejected, problem_of
-from shared.upstream.retries import retry_after, with_retries
+from shared.upstream.failures import ErrorAnswer, RequestFailed
+from shared.upstream.retries import with_retries
 from shared.upstream.services import ACS
 from shared.upstream.settings import UpstreamSettings
 from shared.upstream.signing import AccessKey
@@ -115,7 +111,7 @@ class IdentityApi:
             IdentityGone: it was deleted, or belongs to another resource; no token of it is valid.
         """
         with _errors_as_problems():
-            await with_retries(lambda: self._sdk.revoke_tokens(_identifier(user_id)))
+            await with_retries(lambda: self._revoke(user_id))
 
     async def exchange_teams_token(
         self, token: str, app_id: str, user_id: str
@@ -128,9 +124,11 @@ class IdentityApi:
         with _errors_as_problems():
             try:
                 granted = await with_retries(
-                    lambda: self._sdk.get_token_for_teams_user(token, app_id, user_id)
+                    lambda: self._by_sdk(
+                        lambda sdk: sdk.get_token_for_teams_user(token, app_id, user_id)
+                    )
                 )
-            except HttpResponseError as error:
+            except ErrorAnswer as error:
                 reason = _teams_refusal(error)
                 if reason:
                     raise TeamsTokenRefused(reason) from error
@@ -141,7 +139,9 @@ class IdentityApi:
         """Delete an identity. It is no error if there is none any more."""
         try:
             with _errors_as_problems():
-                await with_retries(lambda: self._sdk.delete_user(_identifier(user_id)))
+                await with_retries(
+                    lambda: self._by_sdk(lambda sdk: sdk.delete_user(_identifier(user_id)))
+                )
         except IdentityGone:
             return
 
@@ -149,9 +149,19 @@ class IdentityApi:
         """Check that ACS answers and accepts our credential. Changes nothing."""
         try:
             with _errors_as_problems():
-                await self._sdk.revoke_tokens(_identifier(_UNKNOWN_USER))
+                await self._revoke(_UNKNOWN_USER)
         except (IdentityGone, _Rejected):
             return  # ACS judged the request itself, so it has accepted the credential
+
+    async def _revoke(self, user_id: str) -> None:
+        await self._by_sdk(lambda sdk: sdk.revoke_tokens(_identifier(user_id)))
+
+    async def _by_sdk[T](
+        self, request: "Callable[[CommunicationIdentityClient], Awaitable[T]]"
+    ) -> T:
+        from shared.upstream.sdk import by_sdk
+
+        return await by_sdk(lambda: request(self._sdk))
 
     async def _post(self, path: str, body: bytes) -> Answer:
         return await self._wire.send("POST", f"{path}?{_VERSION}", _HEADERS, body)
@@ -192,29 +202,29 @@ class _Rejected(CommunicationUnavailable):
 
 @contextmanager
 def _errors_as_problems() -> Iterator[None]:
-    """Turn the SDK's exceptions into problems."""
     try:
         yield
-    except AzureError as error:
+    except ErrorAnswer as error:
         if _is_gone(error):
             raise IdentityGone from error
         if is_rejected(error):
             problem_of(error, ACS)  # for its line in the log
-            raise _Rejected(retry_after=retry_after(error)) from error
+            raise _Rejected(retry_after=error.retry_after) from error
+        raise problem_of(error, ACS) from error
+    except RequestFailed as error:
         raise problem_of(error, ACS) from error
 
 
-def _is_gone(error: AzureError) -> bool:
+def _is_gone(error: ErrorAnswer) -> bool:
     """Whether ACS says that it has no such identity."""
-    code = getattr(getattr(error, "error", None), "code", None)
     # A 404 without a code comes from a gateway, which does not know whether a user exists.
-    return code == "IdentityNotOwned" or (bool(code) and isinstance(error, ResourceNotFoundError))
+    is_known = error.code != "" and error.status == HTTPStatus.NOT_FOUND
+    return is_known or error.code == "IdentityNotOwned"
 
 
-def _teams_refusal(error: HttpResponseError) -> str | None:
+def _teams_refusal(error: ErrorAnswer) -> str | None:
     """Why ACS refuses a Teams user's token, for the client's developer; None for other errors."""
-    details = error.error
-    code, target = str(getattr(details, "code", "")), str(getattr(details, "target", "")).lower()
+    code, target = error.code, error.target.lower()
     if code == "InvalidAccessToken":
         return (
             "The Teams token has expired, or is not for Azure Communication Services: ask Entra for"

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import jwt
 from azure.core import AsyncPipelineClient
-from azure.core.exceptions import AzureError, HttpResponseError
+from azure.core.exceptions import HttpResponseError
 from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy, HeadersPolicy
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 from pydantic import ValidationError
@@ -27,8 +27,10 @@ from shared.meetings.settings import MeetingSettings, graph_scope
 from shared.problems import MeetingRefused
 from shared.unavailable import GraphRefused, GraphUnavailable, OrganizerRefused
 from shared.upstream.clients import Upstream
-from shared.upstream.errors import error_code, is_rejected, problem_of, refusal_of
+from shared.upstream.errors import is_rejected, problem_of, refusal_of
+from shared.upstream.failures import ErrorAnswer, RequestFailed
 from shared.upstream.retries import with_retries
+from shared.upstream.sdk import by_sdk
 from shared.upstream.services import GRAPH
 from shared.urls import is_loopback
 
@@ -197,32 +199,33 @@ class GraphApi:
             return response.content
 
         try:
-            return await with_retries(send)  # each of the requests is safe to repeat
-        except HttpResponseError as error:
+            # Each of the requests is safe to repeat.
+            return await with_retries(lambda: by_sdk(send))
+        except ErrorAnswer as error:
             may_be_done = method == "POST" and tries > 1
             if may_be_done and (is_rejected(error) or refusal_of(error, GRAPH)):
                 raise GraphUnavailable from error
-            if error.status_code == HTTPStatus.NOT_FOUND:
+            if error.status == HTTPStatus.NOT_FOUND:
                 raise MeetingGone from error
             raise
 
     @asynccontextmanager
     async def _errors_as_problems(self, organizer: str) -> AsyncIterator[None]:
-        """Turn the pipeline's exceptions into problems.
+        """Turn failures into problems.
 
         Graph's error texts stay out of problems and logs, since they may hold people's ids. The
         error code of a 403 does not say what was refused, so `_explain_refusal` finds out.
         """
         try:
             yield
-        except HttpResponseError as error:
-            if error.status_code == HTTPStatus.FORBIDDEN:
+        except ErrorAnswer as error:
+            if error.status == HTTPStatus.FORBIDDEN:
                 raise await self._explain_refusal(organizer) from error
-            if error.status_code == HTTPStatus.BAD_REQUEST:
-                message = f"Teams refuses this meeting ({error_code(error)})."
+            if error.status == HTTPStatus.BAD_REQUEST:
+                message = f"Teams refuses this meeting ({error.shown_code})."
                 raise MeetingRefused(message) from error
             raise problem_of(error, GRAPH) from error
-        except AzureError as error:
+        except RequestFailed as error:
             raise problem_of(error, GRAPH) from error
         except ValidationError as error:
             fields = sorted({".".join(map(str, fault["loc"])) for fault in error.errors()})
@@ -241,7 +244,7 @@ class GraphApi:
         """
         try:
             token = await self._upstream.managed_identity.get_token(graph_scope(self._endpoint))
-        except AzureError as error:
+        except RequestFailed as error:
             raise problem_of(error, GRAPH) from error
         try:
             claims = jwt.decode(token.token, options={"verify_signature": False})

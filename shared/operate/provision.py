@@ -6,13 +6,10 @@ round trip, and hide an outage.
 """
 
 import asyncio
-import contextlib
 import logging
 import os
 import sys
 from collections.abc import Mapping
-
-from azure.core.exceptions import AzureError, ResourceExistsError
 
 from shared import tables
 from shared.operate.sign_in import remedy_here
@@ -20,7 +17,9 @@ from shared.settings_reader import SettingsError, SettingsReader
 from shared.table_api import TableApi
 from shared.upstream.clients import Upstream
 from shared.upstream.errors import refusal_of
+from shared.upstream.failures import ErrorAnswer, RequestFailed
 from shared.upstream.retries import with_retries
+from shared.upstream.sdk import by_sdk
 from shared.upstream.services import STORAGE
 from shared.upstream.settings import UpstreamSettings, read_storage_settings
 
@@ -34,19 +33,29 @@ async def provision(settings: UpstreamSettings) -> list[str]:
         The names of the tables that were created.
 
     Raises:
-        AzureError, TimeoutError: storage failed.
+        RequestFailed, TimeoutError: storage failed.
     """
     created = []
     upstream = Upstream()
     try:
         async with asyncio.timeout(_SECONDS):
             for name in tables.ALL:
-                with contextlib.suppress(ResourceExistsError):
-                    await with_retries(TableApi(name, settings, upstream).sdk.create_table)
+                if await _create(TableApi(name, settings, upstream)):
                     created.append(name)
     finally:
         await upstream.close()
     return created
+
+
+async def _create(table: TableApi) -> bool:
+    """Create a table. Returns whether it was missing."""
+    try:
+        await with_retries(lambda: by_sdk(table.sdk.create_table))
+    except ErrorAnswer as error:
+        if error.code == "TableAlreadyExists":
+            return False
+        raise
+    return True
 
 
 def main() -> int:
@@ -57,7 +66,7 @@ def main() -> int:
         for name, fault in error.faults.items():
             print(f"{name} {fault}", file=sys.stderr)
         return 1
-    except (AzureError, TimeoutError) as error:
+    except (RequestFailed, TimeoutError) as error:
         print(f"The tables cannot be created: {_reason(error)}", file=sys.stderr)
         return 1
     print(f"tables created: {', '.join(created) or 'none, all are there'}")
@@ -75,7 +84,7 @@ def _settings(environment: Mapping[str, str]) -> UpstreamSettings:
     return settings
 
 
-def _reason(error: AzureError | TimeoutError) -> str:
+def _reason(error: RequestFailed | TimeoutError) -> str:
     refusal = None if isinstance(error, TimeoutError) else refusal_of(error, STORAGE)
     return type(error).__name__ if refusal is None else remedy_here(refusal, os.environ)
 

@@ -19,8 +19,6 @@ from itertools import batched
 from pathlib import Path
 from typing import Any
 
-from azure.core.exceptions import AzureError
-
 from shared import tables
 from shared.operate.progress import Progress
 from shared.operate.sign_in import remedy_here
@@ -29,6 +27,7 @@ from shared.table_api import Continuation, TableApi
 from shared.upstream.clients import Upstream
 from shared.upstream.concurrency import for_each
 from shared.upstream.errors import refusal_of
+from shared.upstream.failures import RequestFailed
 from shared.upstream.retries import with_retries
 from shared.upstream.services import STORAGE
 from shared.upstream.settings import UpstreamSettings, read_storage_settings
@@ -55,7 +54,7 @@ async def save(settings: UpstreamSettings, file: Path) -> int:
 
     Raises:
         CopyError: the file exists.
-        AzureError, OSError: storage failed, or the disk.
+        RequestFailed, OSError: storage failed, or the disk.
     """
     part = _part_of(file)
     count, progress = 0, Progress("save")
@@ -93,7 +92,7 @@ async def restore(settings: UpstreamSettings, file: Path, *, again: bool) -> int
 
     Raises:
         CopyError: the file is no whole copy, or the tables are not empty.
-        AzureError, OSError: storage failed, or the file cannot be read.
+        RequestFailed, OSError: storage failed, or the file cannot be read.
     """
     total = sum(1 for _ in _rows(file))  # all of it is read before anything is written
     count, progress = 0, Progress("restore")
@@ -225,7 +224,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for name, fault in error.faults.items():
             print(f"{name} {fault}", file=sys.stderr)
         return 1
-    except (CopyError, OSError, UnicodeDecodeError, AzureError) as error:
+    except (CopyError, OSError, UnicodeDecodeError, RequestFailed) as error:
         print(f"{arguments.act} failed: {_reason(error)}", file=sys.stderr)
         return 1
     print(f"{arguments.act}: {count:,} rows of {len(tables.ALL)} tables")
@@ -237,7 +236,7 @@ def _reason(error: Exception) -> str:
         return str(error)
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
-    refusal = refusal_of(error, STORAGE) if isinstance(error, AzureError) else None
+    refusal = refusal_of(error, STORAGE) if isinstance(error, RequestFailed) else None
     return type(error).__name__ if refusal is None else remedy_here(refusal, os.environ)
 
 

@@ -11,11 +11,10 @@ from functools import cached_property
 from http import HTTPStatus
 from typing import Any
 
-from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
-
 from shared.problems import AssignmentRefused
 from shared.upstream.clients import Upstream
 from shared.upstream.errors import is_rejected, problem_of
+from shared.upstream.failures import ErrorAnswer, RequestFailed
 from shared.upstream.retries import with_retries
 from shared.upstream.services import ACS
 from shared.upstream.settings import UpstreamSettings
@@ -82,8 +81,10 @@ class Assignments:
         async with _errors_as_problems():
             try:
                 answer = await with_retries(lambda: self._send("GET", tenant, object_id))
-            except ResourceNotFoundError:
-                return None
+            except ErrorAnswer as error:
+                if error.status == HTTPStatus.NOT_FOUND:
+                    return None
+                raise
             return answer.read(
                 lambda found: Assignment(
                     str(found["principalType"]), tuple(map(str, found.get("clientIds") or ()))
@@ -95,14 +96,15 @@ class Assignments:
         async with _errors_as_problems():
             try:
                 await with_retries(lambda: self._send("DELETE", tenant, object_id))
-            except ResourceNotFoundError:
-                return
+            except ErrorAnswer as error:
+                if error.status != HTTPStatus.NOT_FOUND:
+                    raise
 
     async def _put(self, tenant: str, object_id: str, body: Mapping[str, Any]) -> bool:
         content = json.dumps(body, separators=(",", ":")).encode()
         async with _errors_as_problems():
             answer = await with_retries(lambda: self._send("PUT", tenant, object_id, content))
-        return answer.status_code == HTTPStatus.CREATED
+        return answer.status == HTTPStatus.CREATED
 
     async def _send(self, method: str, tenant: str, object_id: str, content: bytes = b"") -> Answer:
         # Both are GUIDs, so that nothing has to be escaped.
@@ -120,11 +122,11 @@ class Assignments:
 async def _errors_as_problems() -> AsyncIterator[None]:
     try:
         yield
-    except HttpResponseError as error:
+    except ErrorAnswer as error:
         # A 404 without a code comes from a gateway, which judges nobody.
-        is_judged = error.status_code != HTTPStatus.NOT_FOUND or error.error is not None
+        is_judged = error.status != HTTPStatus.NOT_FOUND or error.code != ""
         if is_rejected(error) and is_judged:
             raise AssignmentRefused from error
         raise problem_of(error, ACS) from error
-    except AzureError as error:
+    except RequestFailed as error:
         raise problem_of(error, ACS) from error

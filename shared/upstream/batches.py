@@ -10,9 +10,9 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 
-from azure.core.exceptions import DecodeError
 from multidict import CIMultiDict
 
+from shared.upstream.failures import Unreadable
 from shared.upstream.signing import Request
 from shared.upstream.wire import Answer, Wire, failure_of
 
@@ -42,9 +42,9 @@ async def send_together(
         The answer to each request.
 
     Raises:
-        HttpResponseError: the failure of the request that failed, as if it had been sent alone; or
+        ErrorAnswer: the failure of the request that failed, as if it had been sent alone; or
             that of the batch.
-        DecodeError: all may be done or not; the answer does not tell.
+        Unreadable: all may be done or not; the answer does not tell.
         The others of `Wire.send`.
     """
     boundary = secrets.token_hex(16)
@@ -56,10 +56,10 @@ async def send_together(
         seconds=seconds,
     )
     answers = _answers(answer)
-    for failed in (one for one in answers if one.status_code >= HTTPStatus.MULTIPLE_CHOICES):
+    for failed in (one for one in answers if one.status >= HTTPStatus.MULTIPLE_CHOICES):
         raise failure_of(failed)
     if len(answers) != len(requests):
-        raise DecodeError(response=answer)
+        raise Unreadable(answer.status)
     return answers
 
 
@@ -86,9 +86,9 @@ def _answers(answer: Answer) -> list[Answer]:
     kind = answer.headers.get("Content-Type", "")
     try:
         inside = _inside(kind, answer.content, _DEPTH)
-        return [_answer_of(answer.request, text) for text in inside]
+        return list(map(_answer_of, inside))
     except ValueError:
-        raise DecodeError(response=answer) from None
+        raise Unreadable(answer.status) from None
 
 
 def _inside(kind: str, content: bytes, depth: int) -> list[bytes]:
@@ -111,14 +111,14 @@ def _inside(kind: str, content: bytes, depth: int) -> list[bytes]:
     return found
 
 
-def _answer_of(request: Request, text: bytes) -> Answer:
+def _answer_of(text: bytes) -> Answer:
     """Raises ValueError if it is none."""
     head, _, content = text.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
-    _, status, reason = first.split(" ", 2)
+    _, status, _ = first.split(" ", 2)
     if not _STATUS.fullmatch(status):
         raise ValueError(status)
-    return Answer(request, int(status), reason, _headers(lines), content)
+    return Answer(int(status), _headers(lines), content)
 
 
 def _headers(lines: Iterable[str]) -> CIMultiDict[str]:

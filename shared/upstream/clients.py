@@ -1,28 +1,18 @@
 """The HTTP session and the credential that all Azure SDK clients of this process share."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cached_property
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
-from azure.core.credentials import (
-    AccessToken,
-    AccessTokenInfo,
-    AzureKeyCredential,
-    TokenRequestOptions,
-)
-from azure.core.credentials_async import AsyncTokenCredential
-from azure.core.exceptions import AzureError
-from azure.core.pipeline.transport import AioHttpTransport
 
-from shared.upstream.errors import NoAccessToken
 from shared.upstream.signing import BearerToken
 
-if TYPE_CHECKING:  # it costs 115 ms, and apps with keys never need it
-    from azure.identity.aio import DefaultAzureCredential
+if TYPE_CHECKING:  # apps with keys need none of azure-core for most requests
+    from azure.core.credentials import AzureKeyCredential
+    from azure.core.pipeline.transport import AioHttpTransport
+
+    from shared.upstream.managed_identity import ManagedIdentity
 
 # How long an unused connection is kept. With aiohttp's default of 15 s, most requests of a quiet
 # hour begin with a TLS handshake. Azure's load balancers end it after four minutes (documented:
@@ -49,6 +39,8 @@ class Upstream:
     @cached_property
     def managed_identity(self) -> "ManagedIdentity":
         """This app's own credential in Azure; on a laptop that of the signed-in developer."""
+        from shared.upstream.managed_identity import ManagedIdentity
+
         return ManagedIdentity(self._transport())
 
     def token_for(self, scope: str) -> BearerToken:
@@ -59,74 +51,17 @@ class Upstream:
         """Keyword arguments for every Azure SDK client. Its retries are off: see `retries`."""
         return {"transport": self._transport(), "use_env_settings": False, "retry_total": 0}
 
-    def communication_credential(
-        self, key: str | None
-    ) -> AzureKeyCredential | AsyncTokenCredential:
+    def communication_credential(self, key: str | None) -> "AzureKeyCredential | ManagedIdentity":
         """The credential for the ACS resource: its access key, or the managed identity."""
+        from azure.core.credentials import AzureKeyCredential
+
         return AzureKeyCredential(key) if key else self.managed_identity
 
     async def close(self) -> None:
         """Close every connection. In Azure the process ends without it."""
         await self.session.close()
 
-    def _transport(self) -> AioHttpTransport:
+    def _transport(self) -> "AioHttpTransport":
+        from azure.core.pipeline.transport import AioHttpTransport
+
         return AioHttpTransport(session=self.session, session_owner=False, use_env_settings=False)
-
-
-class ManagedIdentity(AsyncTokenCredential):
-    """Microsoft's DefaultAzureCredential, each of whose failures is a NoAccessToken.
-
-    An SDK raises its errors and those of its credential alike: by this class an adapter can tell
-    that there is no credential from a service that refuses it.
-    """
-
-    def __init__(self, transport: AioHttpTransport) -> None:
-        self._transport = transport
-
-    async def get_token(
-        self,
-        *scopes: str,
-        claims: str | None = None,
-        tenant_id: str | None = None,
-        enable_cae: bool = False,
-        **options: Any,
-    ) -> AccessToken:
-        with _failures_as_no_token():
-            return await self._credential.get_token(
-                *scopes, claims=claims, tenant_id=tenant_id, enable_cae=enable_cae, **options
-            )
-
-    async def get_token_info(
-        self, *scopes: str, options: TokenRequestOptions | None = None
-    ) -> AccessTokenInfo:
-        with _failures_as_no_token():
-            return await self._credential.get_token_info(*scopes, options=options)
-
-    async def close(self) -> None:
-        """Does nothing: the session belongs to Upstream."""
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None = None,
-        error: BaseException | None = None,
-        traceback: TracebackType | None = None,
-    ) -> None:
-        await self.close()
-
-    @cached_property
-    def _credential(self) -> "DefaultAzureCredential":
-        from azure.identity.aio import DefaultAzureCredential
-
-        # By default it retries for longer than a request of ours may take.
-        return DefaultAzureCredential(
-            transport=self._transport, retry_total=2, retry_backoff_factor=0.2
-        )
-
-
-@contextmanager
-def _failures_as_no_token() -> Iterator[None]:
-    try:
-        yield
-    # ValueError: what its own settings in the environment (AZURE_...) say is wrong.
-    except (AzureError, ValueError) as error:
-        raise NoAccessToken("no access token") from error

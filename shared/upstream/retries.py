@@ -6,25 +6,16 @@ do not count that sleep against their timeout.
 
 import asyncio
 import random
-import re
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
-from azure.core.exceptions import (
-    AzureError,
-    HttpResponseError,
-    ServiceRequestError,
-    ServiceResponseError,
-)
+from shared.upstream.failures import ErrorAnswer, NoAnswer, NotSent, RequestFailed
 
 # Seconds to sleep before the second and the third try, plus or minus half.
 _PAUSES = (0.1, 0.4)
 # The longest Retry-After, in seconds, that we wait ourselves. A longer one goes to the client, who
 # has more time.
 _LONGEST_WAIT = 1.0
-# The longest Retry-After, in seconds, that a client gets.
-_LONGEST_RETRY_AFTER = 3600.0
-_SECONDS = re.compile("[0-9]{1,9}")
 _TRANSIENT = frozenset(
     {
         HTTPStatus.REQUEST_TIMEOUT,
@@ -43,13 +34,13 @@ async def with_retries[T](request: Callable[[], Awaitable[T]]) -> T:
     The request may have its effect more than once: say at each use why that is harmless.
 
     Raises:
-        AzureError: the last failure.
+        RequestFailed: the last failure.
     """
     for pause in _PAUSES:
         try:
             return await request()
-        except AzureError as error:
-            wait = retry_after(error) or 0.0
+        except RequestFailed as error:
+            wait = (error.retry_after if isinstance(error, ErrorAnswer) else None) or 0.0
             if not _is_transient(error) or wait > _LONGEST_WAIT:
                 raise
             # Jitter: requests that failed together should not be repeated together.
@@ -57,15 +48,7 @@ async def with_retries[T](request: Callable[[], Awaitable[T]]) -> T:
     return await request()
 
 
-def retry_after(error: AzureError) -> float | None:
-    """The answer's Retry-After in seconds; None if it has none, or a date."""
-    response = error.response if isinstance(error, HttpResponseError) else None
-    headers = getattr(response, "headers", None) or {}
-    text = headers.get("Retry-After", "")
-    return min(float(text), _LONGEST_RETRY_AFTER) if _SECONDS.fullmatch(text) else None
-
-
-def _is_transient(error: AzureError) -> bool:
-    if isinstance(error, HttpResponseError):
-        return error.status_code in _TRANSIENT
-    return isinstance(error, (ServiceRequestError, ServiceResponseError))
+def _is_transient(error: RequestFailed) -> bool:
+    if isinstance(error, ErrorAnswer):
+        return error.status in _TRANSIENT
+    return isinstance(error, (NotSent, NoAnswer))

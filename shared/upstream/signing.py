@@ -11,12 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from functools import lru_cache
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
-from azure.core.credentials import AccessTokenInfo
+from shared.upstream.failures import NoAccessToken
 
-from shared.upstream.errors import NoAccessToken
+if TYPE_CHECKING:  # apps with keys need none of azure-core for most requests
+    from azure.core.credentials import AccessTokenInfo
 
 # Seconds before the expiry of an access token at which the next one is asked for, unless its issuer
 # says when. azure-core has the same number.
@@ -54,7 +55,7 @@ class Signer(Protocol):
 class Credential(Protocol):
     """Gives access tokens: the part of azure-core's AsyncSupportsTokenInfo that is used here."""
 
-    async def get_token_info(self, *scopes: str) -> AccessTokenInfo: ...
+    async def get_token_info(self, *scopes: str) -> "AccessTokenInfo": ...
 
 
 class _Key:
@@ -141,14 +142,14 @@ class BearerToken:
         """The service has refused the token: ask for another one with the next request."""
         self._token = None
 
-    def _renewed(self) -> asyncio.Task[AccessTokenInfo]:
+    def _renewed(self) -> "asyncio.Task[AccessTokenInfo]":
         if self._renewal is None or self._renewal.done():
             self._not_before = self._now() + _RENEWAL_PAUSE
             self._renewal = asyncio.create_task(self._renew())
             self._renewal.add_done_callback(_retrieve)
         return self._renewal
 
-    async def _renew(self) -> AccessTokenInfo:
+    async def _renew(self) -> "AccessTokenInfo":
         try:
             async with asyncio.timeout(_RENEWAL_SECONDS):
                 self._token = await self._credential.get_token_info(self._scope)

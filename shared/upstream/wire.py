@@ -1,7 +1,7 @@
 """Sends the most frequent requests to Azure itself, without an SDK.
 
 An SDK's pipeline costs one to three times as much CPU as the HTTP request itself
-(docs/performance.md). Failures are those of azure-core, as the SDKs raise them.
+(docs/performance.md).
 """
 
 import math
@@ -12,52 +12,30 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 
 import aiohttp
-from azure.core.exceptions import (
-    ClientAuthenticationError,
-    DecodeError,
-    HttpResponseError,
-    ResourceExistsError,
-    ResourceModifiedError,
-    ResourceNotFoundError,
-    ServiceRequestError,
-    ServiceResponseError,
-)
 from yarl import URL
 
 from shared.json_texts import read_json
+from shared.upstream.failures import ErrorAnswer, NoAnswer, NotSent, Unreadable
 from shared.upstream.signing import Request, Signer
-
-# What a status means, with azure-core's errors.
-_ERRORS: dict[int, type[HttpResponseError]] = {
-    HTTPStatus.UNAUTHORIZED: ClientAuthenticationError,
-    HTTPStatus.NOT_FOUND: ResourceNotFoundError,
-    HTTPStatus.CONFLICT: ResourceExistsError,
-    HTTPStatus.PRECONDITION_FAILED: ResourceModifiedError,
-}
 
 
 class Answer(NamedTuple):
-    """An answer, read to its end. Its names are those that azure-core's errors read."""
+    """An answer, read to its end."""
 
-    request: Request
-    status_code: int
-    reason: str
+    status: int
     headers: Mapping[str, str]
     content: bytes
-
-    def text(self, _encoding: str | None = None) -> str:
-        return self.content.decode("utf-8", "replace")
 
     def read[T](self, read: Callable[[dict[str, Any]], T]) -> T:
         """What `read` makes of the JSON in the body.
 
         Raises:
-            DecodeError: the body is no JSON, or not what `read` expects.
+            Unreadable: the body is no JSON, or not what `read` expects.
         """
         try:
             return read(read_json(self.content))
         except (AttributeError, LookupError, TypeError, ValueError) as error:
-            raise DecodeError(response=self) from error
+            raise Unreadable(self.status) from error
 
 
 class Wire:
@@ -89,10 +67,8 @@ class Wire:
             seconds: how long its answer may take; None if only the caller's own limit counts.
 
         Raises:
-            HttpResponseError: the answer is not 2xx. A redirect is not followed.
-            ServiceRequestError: the service cannot be reached, and was not asked.
-            ServiceResponseError: no whole answer came; the service may have been asked.
-            NoAccessToken: there is no access token to ask with.
+            ErrorAnswer: the answer is not 2xx. A redirect is not followed.
+            NotSent, NoAnswer, NoAccessToken: there is no answer.
         """
         request = Request(method, target, dict(headers), body)
         request.headers["x-ms-client-request-id"] = secrets.token_hex(16)
@@ -106,10 +82,7 @@ class Wire:
                 allow_redirects=False,
                 timeout=_within(seconds),
             ) as response:
-                content = await response.read()
-                answer = Answer(
-                    request, response.status, response.reason or "", response.headers, content
-                )
+                answer = Answer(response.status, response.headers, await response.read())
         # TimeoutError: that of this attempt. When the time of our own request is up, it is a
         # cancellation.
         except (aiohttp.ClientError, TimeoutError) as error:
@@ -118,10 +91,10 @@ class Wire:
             for cyclic in filter(None, (error, error.__cause__)):
                 cyclic.__traceback__ = None
             if isinstance(error, aiohttp.ClientConnectorError):
-                raise ServiceRequestError("no connection", error=error) from error
-            raise ServiceResponseError("no answer", error=error) from error
-        if answer.status_code >= HTTPStatus.MULTIPLE_CHOICES:
-            if answer.status_code == HTTPStatus.UNAUTHORIZED:
+                raise NotSent from error
+            raise NoAnswer from error
+        if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
+            if answer.status == HTTPStatus.UNAUTHORIZED:
                 self._signer.refused()
             raise failure_of(answer)
         return answer
@@ -148,6 +121,21 @@ def _within(seconds: float | None) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=seconds, ceil_threshold=math.inf)
 
 
-def failure_of(answer: Answer) -> HttpResponseError:
-    """What an answer that is not 2xx means."""
-    return _ERRORS.get(answer.status_code, HttpResponseError)(response=answer)
+def failure_of(answer: Answer) -> ErrorAnswer:
+    """What an answer that is not 2xx says."""
+    details = _details(answer.content)
+    return ErrorAnswer(
+        answer.status,
+        str(details.get("code") or answer.headers.get("x-ms-error-code", "")),
+        target=str(details.get("target") or ""),
+        retry_after=answer.headers.get("Retry-After", ""),
+    )
+
+
+def _details(content: bytes) -> Mapping[str, Any]:
+    """What the body of an error says; ACS and Table Storage have it under different names."""
+    try:
+        body = read_json(content)
+        return dict(body.get("error") or body["odata.error"])
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError):
+        return {}

@@ -14,6 +14,7 @@ from shared.identity.acs import IdentityApi
 from shared.settings import load
 from shared.unavailable import CommunicationRefused, CommunicationUnavailable, IdentityGone
 from shared.upstream.clients import Upstream
+from shared.upstream.failures import ErrorAnswer
 from tests.support.control import Control
 from tests.support.stack import Stack
 
@@ -81,9 +82,9 @@ async def test_both_are_refused_the_same(
         await sdk.get_token(CommunicationUserIdentifier(user), sorted(SCOPES))
 
     ours = gone.value.__cause__
-    assert isinstance(ours, HttpResponseError)
-    assert ours.status_code == by_sdk.value.status_code
-    assert getattr(ours.error, "code", "") == getattr(by_sdk.value.error, "code", None)
+    assert isinstance(ours, ErrorAnswer)
+    assert ours.status == by_sdk.value.status_code
+    assert ours.code == getattr(by_sdk.value.error, "code", None)
 
 
 async def test_a_wrong_key_is_told_as_such(stack: Stack, upstream: Upstream) -> None:

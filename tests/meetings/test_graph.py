@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from azure.core.credentials import AccessToken
-from azure.core.exceptions import ClientAuthenticationError
 
 from devstack.issuer.tokens import issuer_key, mint
 from devstack.issuer.users import object_id
@@ -21,6 +20,7 @@ from shared.unavailable import (
     OrganizerRefused,
 )
 from shared.upstream.clients import Upstream
+from shared.upstream.failures import NoAccessToken
 from tests.support.control import Control
 from tests.support.stack import Stack
 
@@ -100,7 +100,7 @@ async def test_a_token_that_is_missing_while_a_refusal_is_explained_is_told_as_t
         async def get_token(self, *scopes: str, **options: object) -> AccessToken:
             self.asked += 1
             if self.asked > 1:
-                raise ClientAuthenticationError("no more")
+                raise NoAccessToken("no more")
             return await super().get_token(*scopes, **options)
 
     async with api(stack, "OnlineMeetings.ReadWrite.All") as asking:

@@ -9,7 +9,6 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import override
 
 import pytest
-from azure.core.exceptions import ServiceRequestError
 
 from shared.checking import ReadOnce
 from shared.identity.rows import is_spare
@@ -27,6 +26,7 @@ from shared.tables import (
     RowChanged,
 )
 from shared.unavailable import StorageUnavailable
+from shared.upstream.failures import NotSent
 from tests.golden.rows import golden_rows
 from tests.operate.call_corruptions import CORRUPTIONS
 from tests.operate.corruptions import (
@@ -246,7 +246,7 @@ class Failing(MemoryTable):
     def _fail(self) -> None:
         self._asked += 1
         if self._every and self._asked % self._every == 0:
-            raise ServiceRequestError("a secret of the connection")
+            raise NotSent("a secret of the connection")
 
     @override
     async def get(self, partition_key: str, row_key: str) -> Row:

@@ -15,6 +15,7 @@ FOLDERS = [path.parent.name for path in ROOT.glob("*/function.json")]
 # Each is expensive to load, and few apps or requests need it: they load it when they need it. A
 # package stands for everything in it.
 LAZY = {
+    "azure.core": "what Microsoft's SDKs ask, and apps without keys",
     "azure.communication.callautomation": "what places, steers or answers calls",
     "azure.communication.identity": "revocation, deletion, and what Teams users exchange",
     "azure.data.tables": "the programs of operators",

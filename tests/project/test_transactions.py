@@ -8,19 +8,13 @@ from typing import Any
 
 import pytest
 from azure.core import MatchConditions
-from azure.core.exceptions import (
-    HttpResponseError,
-    ResourceExistsError,
-    ResourceModifiedError,
-    ResourceNotFoundError,
-)
-from azure.data.tables import TableTransactionError
 
 from shared.stored_rows import Row, Value
 from shared.table_api import Delete, Insert, Operation, Replace
 from shared.tables import INTENTS, RowChanged, RowExists, Table
 from shared.unavailable import StorageUnavailable
-from shared.upstream.errors import error_code
+from shared.upstream.failures import ErrorAnswer
+from shared.upstream.sdk import by_sdk
 from tests.project.wire_and_sdk import (
     KEYS,
     PARTITION,
@@ -30,6 +24,7 @@ from tests.project.wire_and_sdk import (
     api_of,
     failure,
     pair_of,
+    told,
 )
 from tests.support.control import Control
 from tests.support.stack import Stack
@@ -45,11 +40,9 @@ KINDS = ("insert", "replace", "delete", "replace old", "delete old")
 TRANSACTIONS = 30
 # The share of operations that do not depend on the stored row.
 FAILING = 0.3
-# The failures of a single operation that callers tell apart; all others are one class to them.
-MEANINGS = {409: ResourceExistsError, 412: ResourceModifiedError, 404: ResourceNotFoundError}
-TAKEN = (ResourceExistsError, 409, "EntityAlreadyExists")
-CHANGED = (ResourceModifiedError, 412, "UpdateConditionNotSatisfied")
-MISSING = (ResourceNotFoundError, 404, "ResourceNotFound")
+TAKEN = (409, "EntityAlreadyExists")
+CHANGED = (412, "UpdateConditionNotSatisfied")
+MISSING = (404, "ResourceNotFound")
 
 
 @pytest.fixture
@@ -80,8 +73,8 @@ class Side:
                 etags = await self.pair.wire.transact(PARTITION, operations)
             else:
                 etags = await _by_sdk(self.pair, operations)
-        except HttpResponseError as error:
-            return type(error), error.status_code, error_code(error)
+        except ErrorAnswer as error:
+            return told(error)
         query = ("PartitionKey eq @p", {"p": self.partition}, 1000)
         rows, _ = await self.pair.wire.query(*query)
         before, self.read = self.read, {row.row_key: row for row in rows}
@@ -103,14 +96,8 @@ class Side:
 
 
 async def _by_sdk(pair: Pair, operations: Sequence[Operation]) -> list[str]:
-    """What the SDK is answered; its failure has the class that callers tell."""
-    try:
-        written = await pair.sdk.submit_transaction(map(_sdk_operation, operations))
-    except TableTransactionError as error:
-        kind: type[HttpResponseError] = MEANINGS.get(error.status_code or 0, HttpResponseError)
-        alone = kind(message="")
-        alone.status_code, alone.error_code = error.status_code, error_code(error)  # type: ignore[attr-defined]
-        raise alone from error
+    """What the SDK is answered."""
+    written = await by_sdk(lambda: pair.sdk.submit_transaction(map(_sdk_operation, operations)))
     return [str(metadata.get("etag", "")) for metadata in written]
 
 
@@ -150,7 +137,7 @@ async def test_transactions_store_and_raise_the_same(sides: tuple[Side, Side]) -
 
 
 async def test_one_failure_leaves_all_as_it_was(sides: tuple[Side, Side]) -> None:
-    twice = (HttpResponseError, 400, "InvalidDuplicateRow")
+    twice = (400, "InvalidDuplicateRow")
     cases = [
         (TAKEN, ("insert", "there"), ("insert", "a")),
         (TAKEN, ("insert", "a"), ("insert", "there")),

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from azure.core.exceptions import HttpResponseError
 from azure.data.tables.aio import TableClient
 
 from shared.settings import load
@@ -15,7 +14,8 @@ from shared.stored_rows import Row, Value
 from shared.table_api import TableApi
 from shared.tables import INTENTS
 from shared.upstream.clients import Upstream
-from shared.upstream.errors import error_code
+from shared.upstream.failures import ErrorAnswer
+from shared.upstream.sdk import by_sdk
 from tests.support.stack import Stack
 from tests.support.storage import sdk_row
 
@@ -81,11 +81,18 @@ async def api_of(stack: Stack, table: str, connection: str) -> AsyncIterator[Tab
     await upstream.close()
 
 
-async def failure(request: Awaitable[object]) -> tuple[type, int | None, str]:
-    """How a request failed: the class that callers tell, status and error code."""
-    with pytest.raises(HttpResponseError) as failed:
-        await request
-    return type(failed.value), failed.value.status_code, error_code(failed.value)
+type Told = tuple[int, str]
+
+
+async def failure(request: Awaitable[object]) -> Told:
+    """How a request of either failed: status and error code."""
+    with pytest.raises(ErrorAnswer) as failed:
+        await by_sdk(lambda: request)
+    return told(failed.value)
+
+
+def told(failed: ErrorAnswer) -> Told:
+    return failed.status, failed.shown_code
 
 
 def _python_type(value: Value) -> type:

@@ -10,13 +10,6 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, override
 
-from azure.core.exceptions import (
-    HttpResponseError,
-    ResourceExistsError,
-    ResourceModifiedError,
-    ResourceNotFoundError,
-)
-
 from shared.table_api import (
     ANY,
     Continuation,
@@ -28,6 +21,7 @@ from shared.table_api import (
     TableApi,
 )
 from shared.tables import ALL, Row, Value
+from shared.upstream.failures import ErrorAnswer
 
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "eq": operator.eq,
@@ -66,7 +60,7 @@ class MemoryTable(TableApi):
     @override
     async def insert(self, partition_key: str, row_key: str, values: Mapping[str, Value]) -> str:
         if row_key in self._rows[partition_key]:
-            raise _failed(ResourceExistsError, 409, "EntityAlreadyExists")
+            raise ErrorAnswer(409, "EntityAlreadyExists")
         return self._store(partition_key, row_key, values)
 
     @override
@@ -89,7 +83,7 @@ class MemoryTable(TableApi):
         before = dict(self._rows[partition_key])
         try:
             return [await self._do(partition_key, operation) for operation in operations]
-        except HttpResponseError:
+        except ErrorAnswer:
             self._rows[partition_key] = before
             raise
 
@@ -140,13 +134,13 @@ class MemoryTable(TableApi):
         try:
             return self._rows[partition_key][row_key]
         except KeyError:
-            raise _failed(ResourceNotFoundError, 404, "ResourceNotFound") from None
+            raise ErrorAnswer(404, "ResourceNotFound") from None
 
     def _unchanged(self, partition_key: str, row_key: str, etag: str) -> Row:
         """Refuse to write a row that is not of the version that was read."""
         standing = self._find(partition_key, row_key)
         if etag not in (ANY, standing.etag):
-            raise _failed(ResourceModifiedError, 412, "UpdateConditionNotSatisfied")
+            raise ErrorAnswer(412, "UpdateConditionNotSatisfied")
         return standing
 
     def _store(self, partition_key: str, row_key: str, values: Mapping[str, Value]) -> str:
@@ -178,9 +172,3 @@ def _projected(row: Row, only: Sequence[str]) -> Row:
 def _operand(word: str, parameters: Mapping[str, Parameter]) -> Parameter:
     """What a condition compares with: a parameter, or whether something is true."""
     return word == "true" if word in ("true", "false") else parameters[word.removeprefix("@")]
-
-
-def _failed[E: HttpResponseError](kind: type[E], status: int | None, code: str) -> E:
-    error = kind(message=code)
-    error.status_code, error.error_code = status, code  # type: ignore[attr-defined]
-    return error

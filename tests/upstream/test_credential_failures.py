@@ -4,21 +4,16 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from azure.core.exceptions import (
-    ClientAuthenticationError,
-    HttpResponseError,
-    ServiceRequestError,
-)
 
 from shared.problems import Problem, Throttled
 from shared.upstream.clients import Upstream
-from shared.upstream.errors import NoAccessToken, problem_of
+from shared.upstream.errors import problem_of
+from shared.upstream.failures import ErrorAnswer, NoAccessToken, NotSent, RequestFailed
 from shared.upstream.services import ACS, GRAPH, STORAGE, Service
 from tests.calls.test_calls import MANAGER, PHONE, place
 from tests.meetings.test_meetings import SCHEDULER, schedule
@@ -140,25 +135,19 @@ async def test_a_service_that_refuses_us_says_which_role_or_key_is_wanted(
 def test_the_failures_of_every_service_mean_the_same(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def problem(error: Any, status: int | None = None, code: str = "Secret") -> Problem:
-        error.status_code = status
-        error.error = type("Error", (), {"code": code})
+    def problem(error: RequestFailed) -> Problem:
         return problem_of(error, service)
 
     no_token = problem(NoAccessToken("secret"))
-    refused = [
-        problem(ClientAuthenticationError("secret"), 401),
-        problem(ClientAuthenticationError("secret")),
-        problem(HttpResponseError("secret"), 403),
-    ]
-    down = [problem(HttpResponseError("secret"), 500), problem(ServiceRequestError("secret"))]
+    refused = [problem(ErrorAnswer(401, "Secret")), problem(ErrorAnswer(403, "Secret"))]
+    down = [problem(ErrorAnswer(500, "Secret")), problem(NotSent("secret"))]
 
-    assert [type(found) for found in (no_token, *refused)] == [service.refused] * 4
+    assert [type(found) for found in (no_token, *refused)] == [service.refused] * 3
     assert all(found.retry_after == 30 for found in (no_token, *refused))
     assert getattr(no_token, "remedy", "") == service.if_no_token
     assert {getattr(found, "remedy", "") for found in refused} == {service.if_refused}
     assert [type(found) for found in down] == [service.unavailable] * 2
-    busy = problem(HttpResponseError("secret"), 429, "a secret of three words")
+    busy = problem(ErrorAnswer(429, "a secret of three words"))
     assert isinstance(busy, Throttled if service.limits_clients else service.unavailable)
     assert "secret" not in caplog.text
 

@@ -11,7 +11,6 @@ import pytest
 from aiohttp import web
 from aiohttp.helpers import TimeoutHandle
 from aiohttp.test_utils import TestServer
-from azure.core.exceptions import AzureError, HttpResponseError
 
 from shared.settings import load
 from shared.table_api import TableApi
@@ -19,6 +18,7 @@ from shared.tables import CALLS
 from shared.unavailable import StorageUnavailable
 from shared.upstream.clients import Upstream
 from shared.upstream.concurrency import SharedWork, SingleFlight, for_each
+from shared.upstream.failures import ErrorAnswer, RequestFailed
 from shared.upstream.signing import SharedSignature
 from shared.upstream.wire import Wire, _within
 from tests.project.settings_world import GOOD
@@ -55,8 +55,8 @@ async def test_an_error_is_gone_once_it_is_handled(refusing: TableApi) -> None:
     """Its traceback holds the request of the client, whose body may have a megabyte."""
     try:
         await refusing.get("partition", "row")
-    except HttpResponseError as error:
-        kept, code = weakref.ref(error), getattr(error, "error_code", None)
+    except ErrorAnswer as error:
+        kept, code = weakref.ref(error), error.code
 
     assert kept() is None
     assert code == "Refused"
@@ -110,7 +110,7 @@ async def test_a_request_without_an_answer_is_gone_once_that_is_handled(
     before = sys.getrefcount(body)
     async with unanswered(serve) as address:
         wire = Wire(upstream.session, f"{scheme}://{address}", SharedSignature("signature"))
-        with contextlib.suppress(AzureError):
+        with contextlib.suppress(RequestFailed):
             await wire.send("POST", "/", {}, body, seconds=0.1)
         await upstream.close()
 

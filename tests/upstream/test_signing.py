@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from azure.core.credentials import AccessTokenInfo
 
-from shared.upstream.errors import NoAccessToken
+from shared.upstream.failures import NoAccessToken
 from shared.upstream.signing import BearerToken, Request
 
 HOUR = 3600
