@@ -11,9 +11,8 @@ import unicodedata
 # and show nothing: the fillers of Hangul, the inherent vowels of Khmer, the grapheme joiner, ...
 # And the blank of braille.
 _HIDDEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2065\u2800\u3164\uffa0")
-_HIDDEN |= frozenset(
-    map(chr, [*range(0xFFF0, 0xFFF9), *range(0xE0000, 0xE0100), *range(0xE01F0, 0xE1000)])
-)
+# Those of them that are not assigned yet. One text for each character would take half a MiB.
+_HIDDEN_BLOCKS = (range(0xFFF0, 0xFFF9), range(0xE0000, 0xE0100), range(0xE01F0, 0xE1000))
 _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 # Format characters (Cf) that are seen: signs of Arabic, Syriac and Kaithi in front of numbers.
 _VISIBLE_FORMATS = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2")
@@ -98,8 +97,11 @@ def _without_hidden(text: str) -> str:
 def _is_hidden(character: str) -> bool:
     if character in _HIDDEN:
         return True
+    category = unicodedata.category(character)
+    if category == "Cn":
+        return any(ord(character) in block for block in _HIDDEN_BLOCKS)
     is_of_use = character in _JOINERS or character in _VISIBLE_FORMATS
-    return unicodedata.category(character) in _HIDDEN_CATEGORIES and not is_of_use
+    return category in _HIDDEN_CATEGORIES and not is_of_use
 
 
 def _with_useful_joiners(text: str) -> str:
