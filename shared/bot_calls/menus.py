@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -77,8 +77,7 @@ class Menu(NamedTuple):
         return (self.prompt, *(choice.url_or_text for choice in said))
 
 
-@dataclass(frozen=True)
-class BotScript:
+class BotScript(NamedTuple):
     """What a bot says and offers.
 
     Attributes:
@@ -86,9 +85,12 @@ class BotScript:
         voice: the voice that speaks the texts.
     """
 
-    greeting: str = field(repr=False)
+    greeting: str
     voice: str
-    menu: Menu = field(repr=False)
+    menu: Menu
+
+    def __repr__(self) -> str:
+        return "BotScript(…)"
 
     @property
     def needs_speech(self) -> bool:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from shared.bot_calls.menus import BotScript, read_default_script, read_scripts
 from shared.settings_reader import SettingsReader
@@ -15,8 +15,7 @@ _ENTRA_KEYS_URL = "https://login.microsoftonline.com/{}/discovery/v2.0/keys"
 _KEY = re.compile(r"[!-+\-.-~]+")  # visible ASCII, but no comma: it separates two keys
 
 
-@dataclass(frozen=True)
-class BotCallSettings:
+class BotCallSettings(NamedTuple):
     """The part of the settings that is about calls to bots.
 
     Attributes:
@@ -30,11 +29,14 @@ class BotCallSettings:
     """
 
     default: BotScript
-    bots: Mapping[str, BotScript] = field(repr=False)
-    event_grid_keys: tuple[str, ...] = field(repr=False)
+    bots: Mapping[str, BotScript]
+    event_grid_keys: tuple[str, ...]
     event_grid_audiences: tuple[str, ...]
     event_grid_tenant: str
     entra_keys_url: str
+
+    def __repr__(self) -> str:
+        return "BotCallSettings(…)"
 
     @property
     def answers_calls(self) -> bool:

@@ -1,7 +1,7 @@
 """The settings of calls: what may be dialled, played and spoken, and where ACS reaches us."""
 
 import re
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from shared.bounds import CALLS_TO_ACCOUNT, LEGS, LIVE_CALLS, MOST_COUNTED
 from shared.calls.spoken import DEFAULT_VOICE, MAX_TEXT_LENGTH, is_playable, is_url
@@ -16,8 +16,7 @@ _PREFIX = re.compile(r"\+[1-9][0-9]{0,14}")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
 
 
-@dataclass(frozen=True)
-class CallSettings:
+class CallSettings(NamedTuple):
     """The part of the settings that is about calls.
 
     Attributes:
@@ -39,7 +38,7 @@ class CallSettings:
             empty.
     """
 
-    caller_id: str = field(repr=False)
+    caller_id: str
     standalone: bool
     dial_prefixes: tuple[str, ...]
     max_live_calls: int
@@ -51,9 +50,12 @@ class CallSettings:
     callback_base: str
     callback_issuer: str
     callback_keys_url: str
-    recording_notice: str = field(repr=False)
+    recording_notice: str
     notice_voice: str
     recording_storage: str
+
+    def __repr__(self) -> str:
+        return "CallSettings(…)"
 
 
 def read_call_settings(reader: SettingsReader) -> CallSettings:

@@ -5,8 +5,8 @@ The type of each answer, and so its status, is what the handler is annotated to 
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shared.app import App
 from shared.bodies import Body, Header, Query
@@ -39,10 +39,20 @@ type Links = Mapping[str, str]
 
 _OF_ALL: Problems = (InternalError, Misconfigured)
 _OF_BODIES: Problems = (BodyEncoded, BodyTooLarge, InvalidRequest, LengthRequired)
+_OF_CALLERS: Problems = (
+    *_OF_ALL,
+    *_OF_BODIES,
+    BeingErased,
+    Forbidden,
+    KeysUnavailable,
+    NotJson,
+    StorageUnavailable,
+    TimedOut,
+    Unauthenticated,
+)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Operation[Q: Query, B: Body]:
+class Operation[Q: Query, B: Body](NamedTuple):
     """An operation for signed-in callers.
 
     Attributes:
@@ -66,23 +76,14 @@ class Operation[Q: Query, B: Body]:
     headers: tuple[Header, ...] = ()
     problems: Problems = ()
     limits: tuple[Limit, ...] = ()
-    links: Links = field(default_factory=dict)
+    links: Links = MappingProxyType({})
 
-    implied: ClassVar[Problems] = (
-        *_OF_ALL,
-        *_OF_BODIES,
-        BeingErased,
-        Forbidden,
-        KeysUnavailable,
-        NotJson,
-        StorageUnavailable,
-        TimedOut,
-        Unauthenticated,
-    )
+    @property
+    def implied(self) -> Problems:
+        return _OF_CALLERS
 
 
-@dataclass(frozen=True, kw_only=True)
-class PublicOperation[Q: Query]:
+class PublicOperation[Q: Query](NamedTuple):
     """An operation that needs no sign-in; `query`, `headers` and `problems` as in `Operation`."""
 
     handler: Callable[[PublicRequest[Q]], Awaitable[Result]]
@@ -90,7 +91,9 @@ class PublicOperation[Q: Query]:
     headers: tuple[Header, ...] = ()
     problems: Problems = ()
 
-    implied: ClassVar[Problems] = (*_OF_ALL, InvalidRequest)
+    @property
+    def implied(self) -> Problems:
+        return (*_OF_ALL, InvalidRequest)
 
 
 class Sender(NamedTuple):
@@ -109,8 +112,7 @@ ACS = Sender("Azure Communication Services", lambda app: app.callback_verifier)
 EVENT_GRID = Sender("Event Grid", lambda app: app.event_grid_verifier)
 
 
-@dataclass(frozen=True, kw_only=True)
-class CallbackOperation:
+class CallbackOperation(NamedTuple):
     """An operation for callbacks of another service.
 
     Attributes:
@@ -135,8 +137,7 @@ class CallbackOperation:
         return (*_OF_ALL, *_OF_BODIES, *troubles, NotConfigured, Unauthenticated)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _OneOrAll[O]:
+class _OneOrAll[O](NamedTuple):
     """The two operations of a function whose route ends in a segment that may be left out, such as
     `friends/{friendId?}`.
 

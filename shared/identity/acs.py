@@ -7,11 +7,10 @@ Microsoft's SDK.
 import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from shared.problems import TeamsTokenRefused
@@ -38,8 +37,7 @@ _SCOPE = "https://communication.azure.com//.default"
 _UNKNOWN_USER = "8:acs:00000000-0000-0000-0000-000000000000_00000000-0000-0000-0000-000000000000"
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(NamedTuple):
     """A user access token of ACS. It is a secret.
 
     Attributes:
@@ -47,11 +45,14 @@ class Grant:
         asked_at: when its request began; the token is not older.
     """
 
-    token: str = field(repr=False)
+    token: str
     expires_on: datetime
     scopes: frozenset[str]
     minutes: int
     asked_at: datetime
+
+    def __repr__(self) -> str:
+        return "Grant(…)"
 
 
 class IdentityApi:

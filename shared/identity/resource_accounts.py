@@ -2,7 +2,7 @@
 service calls as such accounts, and answers for them (the setting `TEAMS_RESOURCE_ACCOUNTS`)."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from shared.principals import MAX_ID_LENGTH
 from shared.settings_reader import E164, SettingsReader, is_guid
@@ -16,8 +16,7 @@ _KNOWN = ("id", "tenant", "name", "number", "bot")
 _RAW_ID = "28:orgid:"
 
 
-@dataclass(frozen=True)
-class ResourceAccount:
+class ResourceAccount(NamedTuple):
     """
     Attributes:
         id: its Entra object id.
@@ -30,8 +29,11 @@ class ResourceAccount:
     id: str
     tenant: str
     name: str = ""
-    number: str = field(default="", repr=False)
+    number: str = ""
     bot: str = ""
+
+    def __repr__(self) -> str:
+        return "ResourceAccount(…)"
 
     @property
     def raw_id(self) -> str:

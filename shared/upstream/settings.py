@@ -1,15 +1,14 @@
 """The settings of the services that this one depends on: ACS, the tables, and the time limit."""
 
 import base64
-from dataclasses import dataclass, field
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from shared.settings_reader import SettingsReader
 from shared.urls import hostname, is_safe_url
 
 
-@dataclass(frozen=True)
-class TablesAddress:
+class TablesAddress(NamedTuple):
     """Where the tables are, and how requests to them are signed.
 
     Attributes:
@@ -22,12 +21,14 @@ class TablesAddress:
     origin: str
     path: str
     account: str = ""
-    key: str = field(default="", repr=False)
-    signature: str = field(default="", repr=False)
+    key: str = ""
+    signature: str = ""
+
+    def __repr__(self) -> str:
+        return "TablesAddress(…)"
 
 
-@dataclass(frozen=True)
-class UpstreamSettings:
+class UpstreamSettings(NamedTuple):
     """The endpoints in Azure, and this service's credentials for them. Keys and connection strings
     stay out of the repr.
 
@@ -40,12 +41,15 @@ class UpstreamSettings:
     """
 
     communication_endpoint: str
-    communication_key: str | None = field(repr=False)
+    communication_key: str | None
     communication_resource: str
     resource_id: str
-    tables_connection_string: str = field(repr=False)
+    tables_connection_string: str
     tables_endpoint: str
     timeout: float
+
+    def __repr__(self) -> str:
+        return "UpstreamSettings(…)"
 
     @property
     def tables(self) -> TablesAddress:

@@ -1,8 +1,6 @@
 """Each bot has its own greeting and menu; and the people to whom bots connect callers of a Teams
 account."""
 
-from dataclasses import replace
-
 import pytest
 
 from shared.bot_calls.menus import BotScript, Connect, ConnectAgent, HangUp, Menu
@@ -18,7 +16,7 @@ AGENT = "cccccccc-0000-4000-8000-00000000000c"
 AGENT_RAW_ID = f"8:acs:resource_tenant_{AGENT}"
 MENU = Menu("", {"1": Connect("carol"), "3": ConnectAgent(AGENT), "0": HangUp()})
 HELPDESK = BotScript("https://a.example/helpdesk.wav", "de-DE-KatjaNeural", MENU)
-EACH_ITS_OWN = replace(SETTINGS, bots={"helpdesk": HELPDESK})
+EACH_ITS_OWN = SETTINGS._replace(bots={"helpdesk": HELPDESK})
 
 
 async def presses(world: World, tone: str, settings: BotCallSettings = EACH_ITS_OWN) -> None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-from dataclasses import replace
 
 import pytest
 
@@ -91,11 +90,11 @@ async def test_a_bot_that_has_nothing_to_say_does_not_answer() -> None:
     world = await world_with()
     sales = {"sales": BotScript("Sales.", "en-US-JennyNeural", Menu())}
     nobody = BotScript("", "en-US-JennyNeural", Menu())
-    world.bot_settings = replace(world.bot_settings, default=nobody, bots=sales)
+    world.bot_settings = world.bot_settings._replace(default=nobody, bots=sales)
 
     assert await world.rings("context") is NO_BOT
 
-    world.bot_settings = replace(world.bot_settings, bots={"helpdesk": sales["sales"]})
+    world.bot_settings = world.bot_settings._replace(bots={"helpdesk": sales["sales"]})
     assert await world.rings("context") is ANSWERED
 
 
@@ -274,7 +273,7 @@ async def test_calls_that_end_in_2028_are_not_answered_where_the_settings_say_so
     world = await world_with()
     await world.enrol()
     standalone = await world.rings("before", "8:acs:nobody", BOT_RAW_ID)
-    world.settings = replace(world.settings, standalone=False)
+    world.settings = world.settings._replace(standalone=False)
 
     assert standalone is IncomingCallResult.STRANGER
     assert await world.rings("one", "8:acs:alice", BOT_RAW_ID) is IncomingCallResult.STANDALONE

@@ -5,7 +5,6 @@ They are killed and raced over HTTP in test_incoming_kills.py.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -242,7 +241,7 @@ async def test_a_menu_that_was_changed_meanwhile_is_heard_as_it_is_now(world: Wo
     await world.tell(world.host(), world.event("CallConnected"))
     await world.tell(world.host(), world.done("PlayCompleted"))
     menu = Menu("", {"7": HangUp()})
-    without = replace(SETTINGS, default=replace(SETTINGS.default, menu=menu))
+    without = SETTINGS._replace(default=SETTINGS.default._replace(menu=menu))
 
     await world.tell(world.host(without), world.pressed("one"))
 
@@ -250,7 +249,7 @@ async def test_a_menu_that_was_changed_meanwhile_is_heard_as_it_is_now(world: Wo
 
 
 async def test_a_greeting_that_was_taken_away_meanwhile_ends_the_call(world: World) -> None:
-    silent = replace(SETTINGS, default=BotScript("", "en-US-JennyNeural", Menu()))
+    silent = SETTINGS._replace(default=BotScript("", "en-US-JennyNeural", Menu()))
 
     await world.tell(world.host(silent), world.event("CallConnected"))
 

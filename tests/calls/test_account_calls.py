@@ -1,6 +1,5 @@
 """Calls of Teams resource accounts: who calls, whom, and who may be added to them."""
 
-from dataclasses import replace
 from http import HTTPStatus
 
 import pytest
@@ -34,7 +33,7 @@ async def world_of(*accounts: ResourceAccount, most: int = 5, legs: int = 500) -
     world = World(most, legs)
     await world.enrol()
     world.accounts = accounts
-    world.settings = replace(SETTINGS, caller_id="")
+    world.settings = SETTINGS._replace(caller_id="")
     return world
 
 
@@ -146,7 +145,7 @@ async def test_people_are_called_without_an_account_as_before() -> None:
 @pytest.mark.parametrize("targets", [[ALICE], [PHONE]])
 async def test_calls_that_end_in_2028_can_be_refused_today(targets: list[Target]) -> None:
     world = await world_of()
-    world.settings = replace(SETTINGS, standalone=False)
+    world.settings = SETTINGS._replace(standalone=False)
 
     with pytest.raises(NotConfigured) as refused:
         await placed(world, *targets)
@@ -161,7 +160,7 @@ async def test_calls_that_end_in_2028_can_be_refused_today(targets: list[Target]
 
 async def test_calls_that_live_on_are_placed_also_where_the_others_are_refused() -> None:
     world = await world_of(DESK)
-    world.settings = replace(SETTINGS, standalone=False)
+    world.settings = SETTINGS._replace(standalone=False)
 
     await placed(world, PHONE)
     with pytest.raises(NotConfigured):
@@ -223,7 +222,7 @@ async def test_a_key_is_not_good_for_another_account() -> None:
 @pytest.mark.parametrize("write", range(1, WRITES + 1))
 async def test_a_repetition_is_the_same_call_whatever_the_settings_have_become(write: int) -> None:
     """The default caller id is not part of the request; nor is the id behind a name."""
-    settings = [(), (DESK,), (replace(DESK, id=SALES.id),)]
+    settings = [(), (DESK,), (DESK._replace(id=SALES.id),)]
     for before, after, account in (
         (settings[0], settings[1], None),
         (settings[1], settings[0], None),
@@ -292,7 +291,7 @@ async def test_an_account_of_another_realm_is_none(
     """The answer is that for an account that does not exist. A request without an account calls
     without one."""
     refusals = []
-    for accounts in ((DESK,), (replace(DESK, name="Support", number="+14255550177"),), ()):
+    for accounts in ((DESK,), (DESK._replace(name="Support", number="+14255550177"),), ()):
         world = await world_of(*accounts)
         world.realms |= {f"entra:{TENANT}"}
         with pytest.raises((InvalidRequest, NotConfigured)) as refused:
@@ -306,7 +305,7 @@ async def test_an_account_of_another_realm_is_none(
 
 
 async def test_of_several_accounts_each_realm_has_its_own() -> None:
-    other = replace(SALES, tenant=SALES.id)
+    other = SALES._replace(tenant=SALES.id)
     world = await world_of(DESK, other)
     world.alice = world.alice._replace(realm=f"entra:{TENANT}")
     await world.enrol()

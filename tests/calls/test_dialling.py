@@ -1,7 +1,6 @@
 """What the settings forbid is said to be the service's policy, with the setting's name."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,7 +17,7 @@ from tests.calls.placing_world import SETTINGS, Agents
 from tests.support.memory_tables import memory_clients
 
 DESK = ResourceAccount("aaaaaaaa-0000-4000-8000-00000000000a", "tenant", "Desk", "+14255550142")
-SALES = replace(DESK, name="Sales", number="+14255550143")
+SALES = DESK._replace(name="Sales", number="+14255550143")
 ALLOWED, ELSEWHERE = Target(phone_number="+14255550123"), Target(phone_number="+4930123456")
 REALM = "realm"
 
@@ -42,7 +41,7 @@ async def test_a_number_that_begins_otherwise_is_forbidden_by_the_prefixes() -> 
 
 
 async def test_that_no_number_may_be_called_is_said() -> None:
-    rules = dialling(replace(SETTINGS, dial_prefixes=()))
+    rules = dialling(SETTINGS._replace(dial_prefixes=()))
 
     with pytest.raises(InvalidRequest) as refused:
         await rules.invitee(REALM, ALLOWED, None)
@@ -55,7 +54,7 @@ async def test_that_no_number_may_be_called_is_said() -> None:
 def test_the_number_of_the_resource_is_not_advised_where_it_does_not_call(
     lacking: dict[str, Any],
 ) -> None:
-    rules = dialling(replace(SETTINGS, **lacking), DESK)
+    rules = dialling(SETTINGS._replace(**lacking), DESK)
 
     with pytest.raises(InvalidRequest) as refused:
         rules.source(REALM, [ALLOWED, Target(user="alice")], None, None)
