@@ -45,7 +45,8 @@ class Answer(BaseModel):
 class Query(BaseModel):
     """Base of all query strings; by itself a query without parameters.
 
-    Values arrive as text. If a parameter is repeated, Azure joins its values by commas.
+    Values arrive as text. If a parameter is repeated, Azure joins its values by commas. Frozen,
+    because all requests without parameters share one.
     """
 
     model_config = ConfigDict(

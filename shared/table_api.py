@@ -73,8 +73,10 @@ class TableApi:
     """The operations of the Table service on one table.
 
     Raises everywhere:
-        RequestFailed: status and error code of an ErrorAnswer tell whether there is no such row or
-            no such table, the row to be inserted exists, or it is of another version than `etag`.
+        ErrorAnswer: 404, whose code tells a missing row from a missing table; 409 with
+            EntityAlreadyExists if the row to be inserted exists; 412 if the row is of another
+            version than `etag`; or another status.
+        RequestFailed: there is no answer.
     """
 
     def __init__(self, name: str, settings: UpstreamSettings, upstream: Upstream) -> None:

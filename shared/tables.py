@@ -289,11 +289,15 @@ class Table:
         await self.find(key("no such row"), "0")
 
     async def _ask[T](self, request: Callable[[], Awaitable[T]]) -> T:
-        """What storage answers, after retries. Turns all its errors into RowExists, RowChanged,
-        _RowNotFound and StorageUnavailable.
+        """What storage answers, after retries.
 
         A missing row and a missing table have the same status. If a missing table were taken for a
         missing row, every user would get a new identity.
+
+        Raises:
+            RowExists, RowChanged, _RowNotFound: storage says so.
+            StorageUnavailable: every other failure; of a missing table, or if storage refuses us,
+                one of its subclasses.
         """
         try:
             return await with_retries(request)

@@ -11,7 +11,8 @@ import unicodedata
 # and show nothing: the fillers of Hangul, the inherent vowels of Khmer, the grapheme joiner, ...
 # And the blank of braille.
 _HIDDEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2065\u2800\u3164\uffa0")
-# Those of them that are not assigned yet. One text for each character would take half a MiB.
+# Blocks of such characters. Of these only the unassigned ones are looked up here: the others have
+# a category that is hidden. A set of all 4,100 would take 0.4 MiB.
 _HIDDEN_BLOCKS = (range(0xFFF0, 0xFFF9), range(0xE0000, 0xE0100), range(0xE01F0, 0xE1000))
 _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 # Format characters (Cf) that are seen: signs of Arabic, Syriac and Kaithi in front of numbers.
@@ -65,7 +66,8 @@ def visible(text: str, most: int | None = None) -> str:
     Args:
         most: the characters that are kept; None for all.
     """
-    is_simple = text.isascii() and text.isprintable()  # as most are; the rest takes 6 us for a name
+    # Most names are plain ASCII, in which nothing is hidden. To look at each letter takes 6 us.
+    is_simple = text.isascii() and text.isprintable()
     shown = (text if is_simple else _with_useful_joiners(_without_hidden(text))).strip()
     if most is None or len(shown) <= most:
         return shown

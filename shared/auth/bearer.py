@@ -31,12 +31,14 @@ _MAX_KEY_ID_LENGTH = 256
 # A longer token, such as one with hundreds of groups, is verified each time: a caller takes about
 # as much memory as their token.
 _MOST_REMEMBERED, _LONGEST_REMEMBERED = 10_000, 4096
-# An issuer's tokens have one header for each of its keys. Together these take 256 KiB at most.
+# An issuer's tokens have one header for each of its keys. The longest token has 16 KiB, so these
+# take 256 KiB at most.
 _MOST_HEADERS = 16
 
 
 class _Header(NamedTuple):
-    """What a token's header says of its signature."""
+    """What a token's header says of its signature. Anybody could have written it, until the
+    signature is verified."""
 
     key_id: str | None
     algorithm: str
@@ -110,11 +112,12 @@ class BearerTokens:
     async def _verify(self, token: str) -> _Verified:
         """Header and issuer say whose keys may have signed the token. Anybody could have written
         them, so until the signature is verified nothing else of the token is used."""
-        parts = token.split(".")
-        if len(parts) != 3:  # noqa: PLR2004
-            raise _no_token()
-        header = _unverified_header(parts[0])
-        issuer = self._unverified_issuer(parts[1])
+        try:
+            encoded, claims_encoded, _ = token.split(".")
+        except ValueError:
+            raise _not_a_jwt() from None
+        header = _unverified_header(encoded)
+        issuer = self._unverified_issuer(claims_encoded)
         key, claims = await _verified_claims(token, self._keys[issuer.url], issuer, header)
         return _Verified(issuer, header, key, float(claims["exp"]), caller_of(claims, issuer))
 
@@ -157,11 +160,11 @@ def _unverified_part(encoded: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         part = None
     if not isinstance(part, dict):
-        raise _no_token()
+        raise _not_a_jwt()
     return part
 
 
-def _no_token() -> Unauthenticated:
+def _not_a_jwt() -> Unauthenticated:
     return refusal("The token is not a JWT.")
 
 

@@ -123,12 +123,13 @@ def _roles(claims: Mapping[str, Any], path: str) -> frozenset[str]:
         found = [found]
     if not isinstance(found, list):
         found = []
-    return _together(*(role for role in found if isinstance(role, str) and is_unicode(role)))
+    return _role_set(*(role for role in found if isinstance(role, str) and is_unicode(role)))
 
 
 @lru_cache(_MOST_ROLE_SETS)
-def _together(*roles: str) -> frozenset[str]:
-    """The roles as a set, which those who have the same ones share: it takes 216 bytes."""
+def _role_set(*roles: str) -> frozenset[str]:
+    """The roles as a set, which all who have the same ones share: thousands of callers are
+    remembered, most have no roles, and a set of their own would take 216 bytes of each."""
     return frozenset(roles)
 
 

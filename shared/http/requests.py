@@ -202,7 +202,8 @@ def _validated_query[Q: Query](
 
 @cache
 def _of_nothing[M: BaseModel](model: type[M]) -> M:
-    """What a request without parameters, or without a body, says. Most are so, and share it.
+    """The query or the body of a request that has none. It is made once, and requests share it, so
+    no field of a model may be mutable.
 
     Raises:
         ValidationError: something has to be there.

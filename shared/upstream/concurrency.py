@@ -64,7 +64,7 @@ class SingleFlight[K: Hashable, V]:
                 continue
             finally:
                 del flight
-        # Begun at once: to wait for the next turn of the event loop would cost each request one.
+        # It begins at once: otherwise each request would wait for one more turn of the event loop.
         flight = self._flights[key] = asyncio.Task(
             self._bounded(work), loop=asyncio.get_running_loop(), eager_start=True
         )
@@ -88,16 +88,16 @@ class SingleFlight[K: Hashable, V]:
 class SharedWork[K: Hashable, V]:
     """Does work once for all requests that need its result at the same time, as SingleFlight does.
 
-    The first request does the work itself, without a task for it: for a token that is 4 % of all
-    instructions. So the work has no time limit of its own. It ends if that request gives up, and
-    another that waits begins it again.
+    The first request does the work itself: a task for it would take 4 % of the instructions of a
+    request for a token. So the work has no time limit of its own, and each request needs one. If
+    the first request is cancelled, one that waits does the work again: its effect may come twice.
     """
 
     def __init__(self) -> None:
         self._results: dict[K, asyncio.Future[V]] = {}
 
     async def do(self, key: K, work: Callable[[], Awaitable[V]]) -> V:
-        """The result of the work under this key, which is one piece of work.
+        """The result of the work under this key: of the work that is being done, or of new work.
 
         Raises:
             Whatever the work raises, in every request that waits for it.

@@ -32,7 +32,7 @@ def problem_of(error: RequestFailed, service: Service) -> Problem:
     if error.status == HTTPStatus.TOO_MANY_REQUESTS and service.limits_clients:
         logger.warning("%s throttles us", service.name)
         return Throttled(retry_after=error.retry_after or DEFAULT_RETRY_AFTER)
-    logger.warning("%s answered %s (%s)", service.name, int(error.status), error.shown_code)
+    logger.warning("%s answered %s (%s)", service.name, error.status, error.shown_code)
     return service.unavailable(retry_after=error.retry_after)
 
 
@@ -50,4 +50,5 @@ def refusal_of(error: RequestFailed, service: Service) -> Refused | None:
 
 def is_rejected(error: ErrorAnswer) -> bool:
     """Whether a service has accepted our credential, and finds the request itself wrong."""
-    return error.status < HTTPStatus.INTERNAL_SERVER_ERROR and error.status not in _NOT_THE_REQUEST
+    is_about_request = HTTPStatus.BAD_REQUEST <= error.status < HTTPStatus.INTERNAL_SERVER_ERROR
+    return is_about_request and error.status not in _NOT_THE_REQUEST

@@ -13,15 +13,15 @@ from azure.core.pipeline.transport import AioHttpTransport
 
 from shared.upstream.failures import NoAccessToken
 
-if TYPE_CHECKING:  # it costs 115 ms
+if TYPE_CHECKING:  # loaded with the first access token, because it takes 115 ms
     from azure.identity.aio import DefaultAzureCredential
 
 
 class ManagedIdentity(AsyncTokenCredential):
     """Microsoft's DefaultAzureCredential, each of whose failures is a NoAccessToken.
 
-    An SDK raises its errors and those of its credential alike: by this class an adapter can tell
-    that there is no credential from a service that refuses it.
+    An SDK raises the same errors where there is no credential and where the service refuses it. By
+    this class an adapter can tell the two apart.
     """
 
     def __init__(self, transport: AioHttpTransport) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
+from aiohttp import ClientConnectorError, ConnectionTimeoutError
 from azure.core.exceptions import (
     AzureError,
     ClientAuthenticationError,
@@ -18,7 +19,7 @@ async def by_sdk[T](request: Callable[[], Awaitable[T]]) -> T:
     """Send a request through an SDK.
 
     Raises:
-        RequestFailed: it failed.
+        RequestFailed: it failed; mostly one of the subclasses.
     """
     try:
         return await request()
@@ -39,9 +40,11 @@ def _failure_of(error: AzureError) -> RequestFailed:
             retry_after=headers.get("Retry-After", ""),
         )
     if isinstance(error, ClientAuthenticationError):
+        # The SDK itself finds the credential wrong. To an operator that is the same as a 401.
         return ErrorAnswer(HTTPStatus.UNAUTHORIZED)
-    if isinstance(error, ServiceRequestError):
-        return NotSent(type(error).__name__)
-    if isinstance(error, ServiceResponseError):
-        return NoAnswer(type(error).__name__)
-    return RequestFailed(type(error).__name__)
+    if isinstance(error.inner_exception, ClientConnectorError | ConnectionTimeoutError):
+        return NotSent()
+    # azure-core calls a connection that broke after the request a ServiceRequestError too.
+    if isinstance(error, ServiceRequestError | ServiceResponseError):
+        return NoAnswer()
+    return RequestFailed()

@@ -1,7 +1,7 @@
 """Sends the most frequent requests to Azure itself, without an SDK.
 
-An SDK's pipeline costs one to three times as much CPU as the HTTP request itself
-(docs/performance.md).
+An SDK's pipeline costs one to three times as much CPU as the HTTP request itself. Requests fail
+with the errors of `shared.upstream.failures`.
 """
 
 import math
@@ -34,7 +34,7 @@ class Answer(NamedTuple):
         """
         try:
             return read(read_json(self.content))
-        except (AttributeError, LookupError, TypeError, ValueError) as error:
+        except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             raise Unreadable(self.status) from error
 
 
@@ -113,8 +113,8 @@ class Wire:
 
 @lru_cache
 def _within(seconds: float | None) -> aiohttp.ClientTimeout:
-    """The time of one attempt, in place of aiohttp's own of five minutes: each is a timer. None has
-    no timer.
+    """The time of one attempt, in place of aiohttp's own of five minutes: each is a timer. For None
+    there is no timer, since the caller has a limit of their own.
 
     aiohttp would end times over the threshold at the next whole second, and later tries have none.
     """

@@ -1,4 +1,4 @@
-"""What a request to Azure that fails leaves behind, and when it ends."""
+"""What a request to Azure that fails says and leaves behind, and when it ends."""
 
 import asyncio
 import contextlib
@@ -11,6 +11,8 @@ import pytest
 from aiohttp import web
 from aiohttp.helpers import TimeoutHandle
 from aiohttp.test_utils import TestServer
+from azure.core import AsyncPipelineClient
+from azure.core.rest import HttpRequest
 
 from shared.settings import load
 from shared.table_api import TableApi
@@ -18,7 +20,8 @@ from shared.tables import CALLS
 from shared.unavailable import StorageUnavailable
 from shared.upstream.clients import Upstream
 from shared.upstream.concurrency import SharedWork, SingleFlight, for_each
-from shared.upstream.failures import ErrorAnswer, RequestFailed
+from shared.upstream.failures import ErrorAnswer, NoAnswer, NotSent, RequestFailed
+from shared.upstream.sdk import by_sdk
 from shared.upstream.signing import SharedSignature
 from shared.upstream.wire import Wire, _within
 from tests.project.settings_world import GOOD
@@ -117,6 +120,31 @@ async def test_a_request_without_an_answer_is_gone_once_that_is_handled(
     async with asyncio.timeout(10):  # the loop tells the ends of connections a little later
         while sys.getrefcount(body) > before:
             await asyncio.sleep(0)
+
+
+async def by_wire(upstream: Upstream, endpoint: str) -> None:
+    await Wire(upstream.session, endpoint, SharedSignature("signature")).send("POST", "/", {})
+
+
+async def through_sdk(upstream: Upstream, endpoint: str) -> None:
+    client = AsyncPipelineClient(endpoint, **upstream.client_options())
+    await by_sdk(lambda: client.send_request(HttpRequest("POST", f"{endpoint}/")))
+
+
+@pytest.mark.parametrize("ask", [by_wire, through_sdk])
+@pytest.mark.parametrize(("serve", "failure"), [(None, NotSent), (close, NoAnswer)])
+async def test_only_what_no_service_was_asked_for_is_said_not_to_be_sent(
+    serve: Serve | None,
+    failure: type[RequestFailed],
+    ask: Callable[[Upstream, str], Awaitable[None]],
+) -> None:
+    upstream = Upstream()
+    async with unanswered(serve) as address:
+        with pytest.raises(RequestFailed) as caught:
+            await ask(upstream, f"http://{address}")
+        await upstream.close()
+
+    assert type(caught.value) is failure
 
 
 class Held:

@@ -28,7 +28,9 @@ def test_whatever_may_be_stored_is_read(text: str, value: object) -> None:
     assert answer(entity.encode()).read(row_of).values == {"name": value}
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"PartitionKey": "p"}', b"\xff", b"null"])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b'{"PartitionKey": "p"}', b"\xff", b"null", b"[" * 100_000]
+)
 def test_what_is_no_entity_is_no_answer(content: bytes) -> None:
     with pytest.raises(Unreadable):
         answer(content).read(row_of)
