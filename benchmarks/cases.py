@@ -19,9 +19,9 @@ REQUESTS, P50, P99 = "requests/s", "p50 ms", "p99 ms"
 CPU, RSS, START = "CPU us/request", "RSS MiB", "start ms"
 STORAGE, ANSWERED, SECONDS = "storage requests", "answered", "seconds"
 
-_STARTS = 8
-_TURNS_A_SECOND = 4
-_PATIENCE = 10
+_STARTS = 8  # in a round, since one start differs from the next by a quarter
+_TURNS_A_SECOND = 4  # of requests that are sent one by one
+_PATIENCE = 10  # times as many seconds as wanted, for the first answer of a busy machine
 
 
 class Case(Protocol):
@@ -31,7 +31,7 @@ class Case(Protocol):
     def name(self) -> str: ...
 
     def turns(self, bench: Bench) -> Turns:
-        """Measures it. It may raise BenchError."""
+        """Measure it, one turn for each `next()`. Raises BenchError."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,8 +14,8 @@ _RESULT = "RESULT "
 _TIMEOUT = "30s"
 # The least that wrk takes.
 SLICE_SECONDS = 1
-# For wrk to start, to load, and to end its connections.
-_SPARE_SECONDS = 60
+# For wrk to start, to load for a second, and to end its connections.
+_MOST_SECONDS = 60
 
 
 class BenchError(Exception):
@@ -31,7 +31,7 @@ class LoadResult:
         sent: those, and the ones that were on their way at the end.
         p50, p99: milliseconds.
         refused: answers with a status from 400 on.
-        broken: requests without an answer.
+        broken: requests whose connection failed, or whose time was up.
     """
 
     requests: int
@@ -98,10 +98,10 @@ def run_wrk(prefix: Sequence[str], url: str, requests: Path, connections: int) -
     ]
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=_SPARE_SECONDS
+            command, capture_output=True, text=True, check=False, timeout=_MOST_SECONDS
         )
     except subprocess.TimeoutExpired as error:
-        raise BenchError(f"wrk did not end within {_SPARE_SECONDS} s") from error
+        raise BenchError(f"wrk did not end within {_MOST_SECONDS} s") from error
     return read_result(done.stdout, done.stderr)
 
 

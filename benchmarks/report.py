@@ -26,12 +26,12 @@ each case ran; read that first. On other machines only the ratios are comparable
   person who asks again and again; in *first* nobody is known. `c16` means 16 connections, each of which sends its next
   request when the last one is answered.
 * The speed of a machine changes from one second to the next, in a cloud by a quarter and more. So cases that are compared, such
-  as all with 16 connections, are started together and take turns: each gets one second of load, while the others sleep,
+  as all with 16 connections, are started together and take turns: each gets one second of load, while the others are idle,
   then each gets its next one, in the opposite order. Requests that share a call take turns of a quarter of a second, or
   of one request that takes longer. Starts take turns one by one.
 * In each round every case runs once. Its requests/s and its CPU are those of all its seconds together. Its p50 and p99 are the
   means of its seconds' values: the p50 of all requests together would be that of the fast seconds or that of the slow
-  ones, by chance. Of shares it is that of all in the round, and a start is the median of eight. The memory is that at the
+  ones, by chance. For shared calls it is the median of all requests of the round, and a start is the median of eight. The memory is that at the
   end of the case's last second.
 * A request that is on its way when a second ends counts half for requests/s. CPU is that of the app's process, from `/proc`,
   until it has answered everything, divided by all requests that were sent. A start is measured from `exec` to the first token.

@@ -1,7 +1,7 @@
 """Cases that are compared take turns, so that each meets the same changes of the machine's speed.
 
-It changes from one second to the next, in a cloud by a quarter and more. Two loads of a few
-seconds, one after the other, differ by that alone. Over seconds of both in turn, it evens out.
+The speed changes from one second to the next, in a cloud by a quarter and more. Two loads of a few
+seconds, one after the other, would differ by that alone. If they alternate, both meet the changes.
 """
 
 from collections.abc import Callable, Generator, Mapping
@@ -11,7 +11,7 @@ from benchmarks.load import BenchError
 # By quantity; quantities that the machine does not tell are left out.
 type Sample = dict[str, float]
 
-# One case: it runs from `yield` to `yield`, while the others wait, and returns what it measured.
+# One case: each `next()` runs one turn, while the others wait. It returns what it measured.
 type Turns = Generator[None, None, Sample]
 
 
@@ -47,7 +47,7 @@ def take_turns(
 
 
 def _turn(case: Turns) -> Sample | BenchError | None:
-    """None unless it was the last turn."""
+    """What came of the last turn; None if there are more."""
     try:
         next(case)
     except StopIteration as end:

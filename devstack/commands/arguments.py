@@ -236,7 +236,7 @@ def parser(
         "--seconds",
         type=at_least_one,
         default=3,
-        help="how long each load takes (default: 3)",
+        help="how many seconds of load each case gets in a round (default: 3)",
     )
     bench.add_argument(
         "--quick",

@@ -16,7 +16,7 @@ from shared.operate.sign_in import remedy_here
 from shared.settings_reader import SettingsError, SettingsReader
 from shared.table_api import TableApi
 from shared.upstream.clients import Upstream
-from shared.upstream.errors import refusal_of
+from shared.upstream.errors import outcome_of, refusal_of
 from shared.upstream.failures import ErrorAnswer, RequestFailed
 from shared.upstream.retries import with_retries
 from shared.upstream.sdk import by_sdk
@@ -85,8 +85,10 @@ def _settings(environment: Mapping[str, str]) -> UpstreamSettings:
 
 
 def _reason(error: RequestFailed | TimeoutError) -> str:
-    refusal = None if isinstance(error, TimeoutError) else refusal_of(error, STORAGE)
-    return type(error).__name__ if refusal is None else remedy_here(refusal, os.environ)
+    if isinstance(error, TimeoutError):
+        return "storage is silent"
+    refusal = refusal_of(error, STORAGE)
+    return outcome_of(error) if refusal is None else remedy_here(refusal, os.environ)
 
 
 if __name__ == "__main__":

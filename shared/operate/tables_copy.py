@@ -26,7 +26,7 @@ from shared.settings_reader import SettingsError, SettingsReader
 from shared.table_api import Continuation, TableApi
 from shared.upstream.clients import Upstream
 from shared.upstream.concurrency import for_each
-from shared.upstream.errors import refusal_of
+from shared.upstream.errors import outcome_of, refusal_of
 from shared.upstream.failures import RequestFailed
 from shared.upstream.retries import with_retries
 from shared.upstream.services import STORAGE
@@ -236,8 +236,10 @@ def _reason(error: Exception) -> str:
         return str(error)
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
-    refusal = refusal_of(error, STORAGE) if isinstance(error, RequestFailed) else None
-    return type(error).__name__ if refusal is None else remedy_here(refusal, os.environ)
+    if not isinstance(error, RequestFailed):
+        return type(error).__name__
+    refusal = refusal_of(error, STORAGE)
+    return outcome_of(error) if refusal is None else remedy_here(refusal, os.environ)
 
 
 if __name__ == "__main__":

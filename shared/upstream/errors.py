@@ -27,12 +27,12 @@ def problem_of(error: RequestFailed, service: Service) -> Problem:
     if refusal := refusal_of(error, service):
         return refusal
     if not isinstance(error, ErrorAnswer):
-        logger.warning("%s cannot be reached: %s", service.name, type(error).__name__)
+        logger.warning("%s cannot be reached: %s", service.name, outcome_of(error))
         return service.unavailable()
     if error.status == HTTPStatus.TOO_MANY_REQUESTS and service.limits_clients:
         logger.warning("%s throttles us", service.name)
         return Throttled(retry_after=error.retry_after or DEFAULT_RETRY_AFTER)
-    logger.warning("%s answered %s (%s)", service.name, error.status, error.shown_code)
+    logger.warning("%s %s", service.name, outcome_of(error))
     return service.unavailable(retry_after=error.retry_after)
 
 
@@ -46,6 +46,13 @@ def refusal_of(error: RequestFailed, service: Service) -> Refused | None:
         logger.error("%s refused our credential (%s): %s", service.name, code, remedy)
         return service.refused(remedy)
     return None
+
+
+def outcome_of(error: RequestFailed) -> str:
+    """What came of a request, for operators: `answered 409 (TableBeingDeleted)`, `NoAnswer`."""
+    if isinstance(error, ErrorAnswer):
+        return f"answered {error.status} ({error.shown_code})"
+    return type(error).__name__
 
 
 def is_rejected(error: ErrorAnswer) -> bool:
