@@ -230,7 +230,8 @@ class TableApi:
 
     @cached_property
     def _wire(self) -> Wire:
-        return Wire(self._upstream.session, self.address.origin, self._signer())
+        origin, signer = self.address.origin, self._signer()
+        return Wire(self._upstream.session, origin, signer, is_storage=True)
 
     def _signer(self) -> Signer:
         address = self.address

@@ -112,6 +112,8 @@ class BearerTokens:
     async def _verify(self, token: str) -> _Verified:
         """Header and issuer say whose keys may have signed the token. Anybody could have written
         them, so until the signature is verified nothing else of the token is used."""
+        if not token.isascii():
+            raise _not_a_jwt()
         try:
             encoded, claims_encoded, _ = token.split(".")
         except ValueError:
@@ -119,7 +121,7 @@ class BearerTokens:
         header = _unverified_header(encoded)
         issuer = self._unverified_issuer(claims_encoded)
         key, claims = await _verified_claims(token, self._keys[issuer.url], issuer, header)
-        return _Verified(issuer, header, key, float(claims["exp"]), caller_of(claims, issuer))
+        return _Verified(issuer, header, key, _expiry(claims), caller_of(claims, issuer))
 
     def _unverified_issuer(self, encoded: str) -> Issuer:
         """The issuer that a token's claims name."""
@@ -162,6 +164,13 @@ def _unverified_part(encoded: str) -> dict[str, Any]:
     if not isinstance(part, dict):
         raise _not_a_jwt()
     return part
+
+
+def _expiry(claims: Mapping[str, Any]) -> float:
+    try:
+        return float(claims["exp"])
+    except OverflowError:
+        raise refusal("The token's exp claim is no time.") from None
 
 
 def _not_a_jwt() -> Unauthenticated:

@@ -62,7 +62,7 @@ class Tokens:
         self._revocations = Budget(REVOCATIONS.number, now)
         self._heals = Budget(HEALS.number, now)
         self._enrolments = SingleFlight[Principal, Identity](flight_seconds)
-        self._issues = SharedWork[TokenKey, Grant]()
+        self._issues = SharedWork[TokenKey, Grant](flight_seconds)
         self._announcements = SingleFlight[tuple[Principal, int], None](_ANNOUNCING_SECONDS)
         self._announcing_wait = flight_seconds / 4
 

@@ -57,7 +57,7 @@ async def send_together(
     )
     answers = _answers(answer)
     for failed in (one for one in answers if one.status >= HTTPStatus.MULTIPLE_CHOICES):
-        raise failure_of(failed)
+        raise failure_of(failed, is_storage=True)
     if len(answers) != len(requests):
         raise Unreadable(answer.status)
     return answers

@@ -90,11 +90,17 @@ class SharedWork[K: Hashable, V]:
 
     The first request does the work itself: a task for it would take 4 % of the instructions of a
     request for a token. So the work has no time limit of its own, and each request needs one. If
-    the first request is cancelled, one that waits does the work again: its effect may come twice.
+    the first request is cancelled, the work begins again, as a flight for all who wait: its effect
+    may come twice. If each of them did it in turn, all of them would ask a service that is silent.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float) -> None:
+        """
+        Args:
+            seconds: how long such a flight may take.
+        """
         self._results: dict[K, asyncio.Future[V]] = {}
+        self._flights = SingleFlight[K, V](seconds)
 
     async def do(self, key: K, work: Callable[[], Awaitable[V]]) -> V:
         """The result of the work under this key: of the work that is being done, or of new work.
@@ -102,13 +108,14 @@ class SharedWork[K: Hashable, V]:
         Raises:
             Whatever the work raises, in every request that waits for it.
         """
-        while (result := self._results.get(key)) is not None:
+        if (result := self._results.get(key)) is not None:
             try:
                 return await asyncio.shield(result)
             except _GivenUp:
-                continue
+                pass
             finally:
                 del result
+            return await self._flights.do(key, work)
         result = self._results[key] = asyncio.get_running_loop().create_future()
         try:
             value = await work()

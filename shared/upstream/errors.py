@@ -49,10 +49,12 @@ def refusal_of(error: RequestFailed, service: Service) -> Refused | None:
 
 
 def outcome_of(error: RequestFailed) -> str:
-    """What came of a request, for operators: `answered 409 (TableBeingDeleted)`, `NoAnswer`."""
+    """What came of a request, for operators: `answered 409 (TableBeingDeleted)`, `NoAnswer`, or the
+    class of an SDK's error that means nothing of ours."""
     if isinstance(error, ErrorAnswer):
         return f"answered {error.status} ({error.shown_code})"
-    return type(error).__name__
+    named = error.__cause__ if type(error) is RequestFailed else None
+    return type(named or error).__name__
 
 
 def is_rejected(error: ErrorAnswer) -> bool:

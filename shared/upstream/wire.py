@@ -41,15 +41,24 @@ class Answer(NamedTuple):
 class Wire:
     """Sends requests to one service over the connections that all clients of this process share."""
 
-    def __init__(self, session: aiohttp.ClientSession, endpoint: str, signer: Signer) -> None:
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        endpoint: str,
+        signer: Signer,
+        *,
+        is_storage: bool = False,
+    ) -> None:
         """
         Args:
             endpoint: scheme and host; `path` of `send` follows.
+            is_storage: whether errors are told as Table Storage tells them, or as ACS does.
         """
         self._session = session
         self.endpoint = endpoint
         self._scheme, _, self._authority = endpoint.partition("://")
         self._signer = signer
+        self._is_storage = is_storage
 
     async def send(
         self,
@@ -96,7 +105,7 @@ class Wire:
         if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
             if answer.status == HTTPStatus.UNAUTHORIZED:
                 self._signer.refused()
-            raise failure_of(answer)
+            raise failure_of(answer, is_storage=self._is_storage)
         return answer
 
     def _url(self, target: str) -> URL:
@@ -121,21 +130,25 @@ def _within(seconds: float | None) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=seconds, ceil_threshold=math.inf)
 
 
-def failure_of(answer: Answer) -> ErrorAnswer:
-    """What an answer that is not 2xx says."""
-    details = _details(answer.content)
+def failure_of(answer: Answer, *, is_storage: bool) -> ErrorAnswer:
+    """What an answer that is not 2xx says.
+
+    Only the service's own form counts. A gateway before it may tell a code too, and knows nothing
+    of identities and rows.
+    """
+    details = _details(answer.content, "odata.error" if is_storage else "error")
+    header = answer.headers.get("x-ms-error-code", "") if is_storage else ""
     return ErrorAnswer(
         answer.status,
-        str(details.get("code") or answer.headers.get("x-ms-error-code", "")),
+        header or str(details.get("code") or ""),
         target=str(details.get("target") or ""),
         retry_after=answer.headers.get("Retry-After", ""),
     )
 
 
-def _details(content: bytes) -> Mapping[str, Any]:
-    """What the body of an error says; ACS and Table Storage have it under different names."""
+def _details(content: bytes, name: str) -> Mapping[str, Any]:
+    """What the body of an error says under this name."""
     try:
-        body = read_json(content)
-        return dict(body.get("error") or body["odata.error"])
+        return dict(read_json(content)[name])
     except (AttributeError, LookupError, RecursionError, TypeError, ValueError):
         return {}

@@ -99,6 +99,7 @@ REFUSED = {
     "two headers": (f"Bearer {signed(claims())},Bearer {signed(claims())}", "one Authorization"),
     "expired": (f"Bearer {signed(claims(exp=NOW - 61))}", "expired"),
     "no exp": (f"Bearer {signed(claims(exp=None))}", "no exp claim"),
+    "an exp of 400 digits": (f"Bearer {signed(claims(exp=10**399))}", "exp claim is no time"),
     "no iat": (f"Bearer {signed(claims(iat=None))}", "no iat claim"),
     "issued in the future": (f"Bearer {signed(claims(iat=NOW + 24 * 3600))}", "not valid yet"),
     "not before later": (f"Bearer {signed(claims(nbf=NOW + 24 * 3600))}", "not valid yet"),

@@ -169,12 +169,12 @@ async def share_the_work_of_another() -> None:
 
 
 async def do_what_others_wait_for() -> None:
-    works = SharedWork[str, None]()
+    works = SharedWork[str, None](10)
     await asyncio.gather(*(works.do("key", fail) for _ in range(2)))
 
 
 async def do_alone_what_others_could_wait_for() -> None:
-    await SharedWork[str, None]().do("key", fail)
+    await SharedWork[str, None](10).do("key", fail)
 
 
 @pytest.mark.usefixtures("no_search_for_cycles")

@@ -36,7 +36,7 @@ async def waiting(shared: SharedWork[str, int], work: Work, number: int) -> list
 
 
 async def test_all_who_wait_get_one_result_and_who_comes_later_another() -> None:
-    shared, work = SharedWork[str, int](), Work()
+    shared, work = SharedWork[str, int](10), Work()
     tasks = await waiting(shared, work, 3)
 
     work.gate.set()
@@ -46,7 +46,7 @@ async def test_all_who_wait_get_one_result_and_who_comes_later_another() -> None
 
 
 async def test_other_keys_do_not_wait() -> None:
-    shared, work, other = SharedWork[str, int](), Work(), Work()
+    shared, work, other = SharedWork[str, int](10), Work(), Work()
     tasks = await waiting(shared, work, 1)
 
     other.gate.set()
@@ -58,7 +58,7 @@ async def test_other_keys_do_not_wait() -> None:
 
 
 async def test_a_failure_reaches_all_who_wait_and_is_not_kept() -> None:
-    shared, work, next_work = SharedWork[str, int](), Work(KeyError("failed")), Work()
+    shared, work, next_work = SharedWork[str, int](10), Work(KeyError("failed")), Work()
     tasks = await waiting(shared, work, 3)
 
     work.gate.set()
@@ -71,8 +71,10 @@ async def test_a_failure_reaches_all_who_wait_and_is_not_kept() -> None:
 
 
 @pytest.mark.parametrize("given_up", [1, 2])
-async def test_if_those_who_work_give_up_the_next_one_who_waits_does_it(given_up: int) -> None:
-    shared, work = SharedWork[str, int](), Work()
+async def test_if_the_one_who_works_gives_up_it_is_done_once_for_all_who_wait(
+    given_up: int,
+) -> None:
+    shared, work = SharedWork[str, int](10), Work()
     tasks = await waiting(shared, work, 4)
 
     for task in tasks[:given_up]:
@@ -82,11 +84,12 @@ async def test_if_those_who_work_give_up_the_next_one_who_waits_does_it(given_up
         await asyncio.sleep(0)
     work.gate.set()
 
-    assert await asyncio.gather(*tasks[given_up:]) == [given_up + 1] * (4 - given_up)
+    assert await asyncio.gather(*tasks[given_up:]) == [2] * (4 - given_up)
+    assert work.begun == 2
 
 
 async def test_one_who_waits_and_gives_up_ends_nothing_for_the_others() -> None:
-    shared, work = SharedWork[str, int](), Work()
+    shared, work = SharedWork[str, int](10), Work()
     first, second, third = await waiting(shared, work, 3)
 
     second.cancel()

@@ -1,10 +1,12 @@
-"""How the JSON of an answer is read."""
+"""How the JSON of an answer, and what an error says, are read."""
+
+import json
 
 import pytest
 
 from shared.stored_rows import row_of
 from shared.upstream.failures import Unreadable
-from shared.upstream.wire import Answer
+from shared.upstream.wire import Answer, failure_of
 
 
 def answer(content: bytes) -> Answer:
@@ -34,3 +36,28 @@ def test_whatever_may_be_stored_is_read(text: str, value: object) -> None:
 def test_what_is_no_entity_is_no_answer(content: bytes) -> None:
     with pytest.raises(Unreadable):
         answer(content).read(row_of)
+
+
+STORAGE = {"odata.error": {"code": "ResourceNotFound"}}
+ACS = {"error": {"code": "ResourceNotFound"}}
+HEADER = {"x-ms-error-code": "TableNotFound"}
+
+
+@pytest.mark.parametrize(
+    ("is_storage", "headers", "body", "code"),
+    [
+        (True, HEADER, b"", "TableNotFound"),
+        (True, HEADER, json.dumps(STORAGE).encode(), "TableNotFound"),
+        (True, {}, json.dumps(STORAGE).encode(), "ResourceNotFound"),
+        (False, {}, json.dumps(ACS).encode(), "ResourceNotFound"),
+        (False, HEADER, json.dumps(ACS).encode(), "ResourceNotFound"),
+        # As of gateways, which know nothing of rows and identities.
+        (True, {}, json.dumps(ACS).encode(), ""),
+        (False, {}, json.dumps(STORAGE).encode(), ""),
+        (False, HEADER, b"<html>", ""),
+    ],
+)
+def test_only_the_code_of_the_service_itself_counts(
+    is_storage: bool, headers: dict[str, str], body: bytes, code: str
+) -> None:
+    assert failure_of(Answer(404, headers, body), is_storage=is_storage).code == code
