@@ -112,7 +112,7 @@ class BearerTokens:
     async def _verify(self, token: str) -> _Verified:
         """Header and issuer say whose keys may have signed the token. Anybody could have written
         them, so until the signature is verified nothing else of the token is used."""
-        if not token.isascii():
+        if not token.isascii():  # base64url is; other characters would be skipped, and remembered
             raise _not_a_jwt()
         try:
             encoded, claims_encoded, _ = token.split(".")
