@@ -42,13 +42,10 @@ each case ran; read that first. On other machines only the ratios are comparable
 
 # Below the table of goals.
 _OUT_OF_REACH = """
-Three goals are out of reach. For *resolve a friend* and *share with 350*, the rules of the service cost requests that the
-reference does not make; for the memory, it is what the service remembers:
+Two goals are out of reach:
 
 * To resolve a friend three rows are read, and the reference reads one: the caller's own says whether they were erased since
   their bearer token was issued, and each of the two friends has their own word in a row of their own.
-* A call that is shared with 350 friends costs 710 requests to storage, and the reference makes 350: each friend's word is
-  read again when it counts. The rows are in 350 partitions, which no transaction joins. If each request costs the same, the ratio is 2.0, and the goal is 1.5.
 * With few people (*cached*) the process has 64 to 67 MiB. Of each person who asks, 2.3 KiB are remembered, for up to 10,000 people; their calling token
   is half of that. In *known* nobody asks twice, so the faster the machine is, the more people it has to remember in its
   seconds, and the more memory it shows.

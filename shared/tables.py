@@ -86,12 +86,16 @@ class Table:
         partition_key: str,
         row_filter: str = "",
         parameters: Mapping[str, Parameter] | None = None,
+        *,
+        only: Sequence[str] = (),
     ) -> list[Row]:
         """All rows of one partition, one query for each 1,000; arguments as for `page`."""
-        found, more = await self.page(partition_key, row_filter, parameters)
+        found, more = await self.page(partition_key, row_filter, parameters, only=only)
         while more:
             after = found[-1].row_key
-            rows, more = await self.page(partition_key, row_filter, parameters, after=after)
+            rows, more = await self.page(
+                partition_key, row_filter, parameters, after=after, only=only
+            )
             found += rows
         return found
 

@@ -28,6 +28,7 @@ from shared.identity.identities import Identities
 from shared.identity.rows import Identity, resource_key
 from shared.identity.tokens import Tokens
 from shared.intents import Finisher, Intent, Intents
+from shared.keys import principal_key
 from shared.limits import Budget
 from shared.principals import Caller, Kind, Principal
 from shared.problems import (
@@ -73,6 +74,7 @@ class Friends:
         self._invitations = invitations
         self._intents = intents
         self._withdrawn = withdrawn
+        self._unfinished = UnfinishedDecisions(friendships, identities, invitations)
         self._resource = resource_key(resource)
         self._now = now
         self._decisions = Budget(DECISIONS.number, now)
@@ -81,8 +83,7 @@ class Friends:
     def finishers(self) -> Mapping[str, Finisher]:
         """The finishers of requests to add, remove and block; and of the removal of withdrawn
         rows."""
-        unfinished = UnfinishedDecisions(self._friendships, self._identities, self._invitations)
-        return {**unfinished.finishers, **self._withdrawn.finishers}
+        return {**self._unfinished.finishers, **self._withdrawn.finishers}
 
     async def add(self, caller: Caller, friend_id: str) -> tuple[Friend, bool]:
         """Say yes to somebody: ask them to be a friend, or accept their request. Repeatable.
@@ -103,12 +104,13 @@ class Friends:
         begun = list[Intent]()
         try:
             added = await self._add(caller, friend, begun)
-        except (
-            TooManyFriends,
-            TooManyUnanswered,
-            Unauthenticated,
-            BeingErased,
-        ):  # what was written is undone
+        except (TooManyFriends, TooManyUnanswered):  # what was written is undone
+            await self._end(begun)
+            raise
+        except (Unauthenticated, BeingErased):  # and somebody may have seen it
+            if begun:
+                owner, other = principal_key(caller.principal), principal_key(friend)
+                await self._unfinished.withdraw_invitations(owner, other)
             await self._end(begun)
             raise
         await self._end(begun)

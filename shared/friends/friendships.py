@@ -152,8 +152,8 @@ class Friendships:
         """
         if len(others) > _MOST_POINT_READS:
             accepted = ("state eq @state", {"state": State.ACCEPTED.value})
-            friends = {row.row_key for row in await self._table.list_for(owner, *accepted)}
-            return friends.intersection(others)
+            rows = await self._table.list_for(owner, *accepted, only=("state",))
+            return {row.row_key for row in rows}.intersection(others)
         found = set[str]()
 
         async def read(other: str) -> None:

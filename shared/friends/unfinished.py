@@ -42,26 +42,27 @@ class UnfinishedDecisions:
 
     @property
     def finishers(self) -> Mapping[str, Finisher]:
-        return {BEFRIEND: self._finish_request, UNFRIEND: self._finish_removal}
+        return {BEFRIEND: self._finish, UNFRIEND: self._finish}
 
-    async def _finish_request(self, intent: Intent) -> None:
-        """Remove the decision of a person who was erased meanwhile. Any other decision stays, and
-        is copied when the person repeats the request."""
-        await self._settle(intent)
+    async def _finish(self, intent: Intent) -> None:
+        """Bring the friend's row in line with the owner's, and then the lists of both.
 
-    async def _finish_removal(self, intent: Intent) -> None:
-        """Remove what the owner has withdrawn from the friend's row, and from both people's
-        lists."""
-        owner, friend = await self._settle(intent)
-        if not await self._friendships.are_friends(owner, friend):
-            await self._invitations.withdraw_between(owner, friend)
-
-    async def _settle(self, intent: Intent) -> tuple[str, str]:
-        """Bring the friend's row in line with the owner's; returns the keys of both people."""
+        A yes whose maker was erased meanwhile is removed, and one that the owner has withdrawn. Any
+        other yes stays, and is copied when its maker repeats the request.
+        """
         owner, friend = intent.subject, str(intent.details["friend"])
         await self._take_back_if_erased(owner, friend, intent.details.get("provenAt"))
         await self._friendships.settle(owner, friend)
-        return owner, friend
+        await self.withdraw_invitations(owner, friend)
+
+    async def withdraw_invitations(self, owner: str, friend: str) -> None:
+        """Remove from both people's lists what the other has shared, unless they are friends.
+
+        Whoever removes the copy of a yes does this after it: a sharing at the same time may have
+        read the copy before.
+        """
+        if not await self._friendships.are_friends(owner, friend):
+            await self._invitations.withdraw_between(owner, friend)
 
     async def _take_back_if_erased(self, owner: str, friend: str, proven_at: object) -> None:
         """Undo a decision that was stored after its maker was erased; nobody else will do it.

@@ -99,7 +99,7 @@ class Audiences:
             for user in dict.fromkeys(audience.users or ())
             if user != owner.id
         }
-        lacking_consent = await self._consents.find_uninvitable(
+        lacking_consent = await self._consents.find_lacking(
             principal_key(owner), consent, set(invitees.values())
         )
         message = "has no identity here" if is_manager else "is not an accepted friend of yours"

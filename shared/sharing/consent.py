@@ -1,13 +1,14 @@
 """Checks whether the owner of a call may still invite somebody.
 
 Each of two friends has a row about the other, with their own decision and a copy of the other's.
-When somebody opens a call, both people's own decisions are read. Before a call is shared, the
-owner's rows say whom they may invite; after the rows of the call are written, the friends' rows do.
-A copy may be old if a request to withdraw was killed; the repetition of that request, or Tidy,
-corrects the copy and then removes the invitation.
+When somebody opens a call, both people's own decisions are read. Whom an owner may invite is read
+from the owner's rows: before a call is shared, and again after its rows are written. A request to
+withdraw changes the copy in the owner's row before it looks for rows of calls, and so does an
+erasure. So one of the two always sees the other. A copy may be old if a request was killed; its
+repetition or Tidy corrects the copy, and then removes the invitation, which opens nothing before.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
 from shared.friends.friendships import Friendships
 from shared.identity.identities import Identities
@@ -23,35 +24,19 @@ class ConsentChecks:
         self._identities = identities
 
     async def find_lacking(
-        self, owner: str, consent: Consent, invitees: Iterable[str]
+        self, owner: str, consent: Consent, invitees: Collection[str]
     ) -> frozenset[str]:
-        """The invitees whom the owner may not invite, or no longer. A point read for each.
-
-        The friend's own row decides: their erasure removes it, while a copy of their yes may stay
-        if their request was killed. It holds a copy of the owner's decision. That is enough once
-        the invitee's row is written: a request to withdraw changes the copy before it looks for
-        that row.
-        """
+        """The invitees whom the owner may not invite, or no longer."""
+        if consent is Consent.FRIENDSHIP:
+            return frozenset(invitees) - await self._friendships.friends_among(owner, invitees)
         lacking = set[str]()
 
         async def check(invitee: str) -> None:
-            if consent is Consent.ROLE:
-                may_invite = await self._identities.is_active(invitee)
-            else:
-                may_invite = await self._friendships.has_as_friend(invitee, owner)
-            if not may_invite:
+            if not await self._identities.is_active(invitee):
                 lacking.add(invitee)
 
         await for_each(sorted(invitees), check)
         return frozenset(lacking)
-
-    async def find_uninvitable(
-        self, owner: str, consent: Consent, invitees: Collection[str]
-    ) -> frozenset[str]:
-        """The people whom an owner names but may not invite."""
-        if consent is Consent.ROLE:
-            return await self.find_lacking(owner, consent, invitees)
-        return frozenset(invitees) - await self._friendships.friends_among(owner, invitees)
 
     async def holds(self, record: SharedCallRecord, invitee: str) -> bool:
         """Whether the owner of a call may still invite one person."""

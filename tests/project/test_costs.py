@@ -84,10 +84,10 @@ async def test_named_friends_are_read_one_by_one_while_they_are_few(
     assert counting.costs == {name: cost_table(number)[name]}
 
 
-def test_sharing_with_as_many_as_a_call_holds_takes_two_requests_for_each_and_ten() -> None:
+def test_sharing_with_as_many_as_a_call_holds_takes_a_request_for_each_and_eleven() -> None:
     most = 350
-    for name in ("POST /groupCalls with friends, N in all", MANY_NAMED):
-        assert sum(cost_table(most)[name].stored.values()) == 2 * most + 10
+    for name in ("POST /groupCalls with friends, N in all, more than 32", MANY_NAMED):
+        assert sum(cost_table(most)[name].stored.values()) == most + 11
     again = cost_table(most)["POST /groupCalls again, unchanged"]
     assert sum(again.stored.values()) <= 12
 

@@ -59,14 +59,25 @@ class Schedule:
         Returns:
             The request, which has ended.
         """
+        return await self.hold_at(request, {step: meanwhile})
+
+    async def hold_at[T](
+        self, request: Awaitable[T], moments: Mapping[int, Callable[[], Awaitable[object]]]
+    ) -> asyncio.Future[T]:
+        """Hold a request as `hold` does, at several moments.
+
+        Args:
+            moments: what happens, by how many storage requests are made before it.
+        """
         task = asyncio.ensure_future(request)
         await self.settle()
-        for _ in range(step):
+        for step in range(max(moments) + 1):
+            if step in moments:
+                held, self.waiting = self.waiting, []
+                await moments[step]()
+                self.waiting += held
             if self.waiting:
                 await self.step(0)
-        held, self.waiting = self.waiting, []
-        await meanwhile()
-        self.waiting += held
         await self.drain()
         await asyncio.wait([task])
         return task
