@@ -73,7 +73,8 @@ class Host:
             ),
         )
         status = response.status if response else 500
-        logger.info("%s %s %s %s", invocation_id, function.name, request.method, status)
+        # The service logs a line of its own for each request.
+        logger.debug("%s %s %s %s", invocation_id, function.name, request.method, status)
         if response is None:
             return web.Response(status=500)
         answer = web.Response(status=response.status, body=response.body)

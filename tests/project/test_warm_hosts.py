@@ -48,7 +48,7 @@ async def test_each_host_has_its_own_settings_and_its_own_log(
         assert await status(client, host) == 200
 
     assert quiet.log.read_text() == f"functions host: http://127.0.0.1:{quiet.port}\n"
-    assert "Health GET 200" in other.log.read_text()
+    assert "GET Health: 200" in other.log.read_text()
 
 
 async def test_a_host_that_cannot_start_is_not_waited_for(start_host: StartHost) -> None:
