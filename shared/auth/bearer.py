@@ -6,7 +6,6 @@ whose name starts with `unverified` may have been written by anybody.
 
 import hashlib
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -24,6 +23,7 @@ from shared.bounds import BEARER_TOKEN
 from shared.json_texts import read_json
 from shared.principals import Caller
 from shared.problems import Unauthenticated
+from shared.recent import Recent
 
 MAX_TOKEN_LENGTH = BEARER_TOKEN.number
 _TYPES = frozenset({"jwt", "at+jwt", "application/at+jwt"})
@@ -73,10 +73,8 @@ class BearerTokens:
         self._issuers = issuers
         self._keys = keys
         self._now = now
-        self._most_remembered = most_remembered
-        # By the token's hash, so that this memory holds no token. The least recently sent one is
-        # dropped.
-        self._remembered: OrderedDict[bytes, _Verified] = OrderedDict()
+        # By the token's hash, so that this memory holds no token.
+        self._remembered: Recent[bytes, _Verified] = Recent(most_remembered)
 
     async def authenticate(self, authorization: str) -> Caller:
         """The caller of an Authorization header. Raises as `Authenticator.authenticate`."""
@@ -89,13 +87,12 @@ class BearerTokens:
         if "," in token or " " in token:
             raise refusal("Send one Authorization header only.", error="invalid_request")
         digest = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
-        verified = self._remembered.pop(digest, None)
+        verified = self._remembered.find(digest)
         if verified is None or not await self._is_still_valid(verified):
+            self._remembered.forget(digest)
             verified = await self._verify(token)
-        if len(token) <= _LONGEST_REMEMBERED:
-            self._remembered[digest] = verified
-        if len(self._remembered) > self._most_remembered:
-            self._remembered.popitem(last=False)
+            if len(token) <= _LONGEST_REMEMBERED:
+                self._remembered.keep(digest, verified)
         return verified.caller
 
     async def _is_still_valid(self, verified: _Verified) -> bool:

@@ -1,12 +1,12 @@
 """A cache of young tokens."""
 
-from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from shared.identity.acs import Grant
 from shared.identity.rows import Identity
+from shared.recent import Recent
 
 # A token is issued again while it is at most this old and has half of its lifetime left: an app
 # requests one on every page load, and each new token counts against ACS's limits.
@@ -29,27 +29,23 @@ class TokenKey(NamedTuple):
 
 
 class TokenCache:
-    """In the memory of one process. If it is full, the least recently used token is dropped."""
+    """In the memory of one process."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
-        self._grants: OrderedDict[TokenKey, Grant] = OrderedDict()
+        self._grants: Recent[TokenKey, Grant] = Recent(_MOST_CACHED)
 
     def find(self, key: TokenKey) -> Grant | None:
         """A token that is young enough, or None."""
-        grant = self._grants.get(key)
+        grant = self._grants.find(key)
         if grant is None:
             return None
         now = self._now()
         half_life = (grant.expires_on - grant.asked_at) / 2
         if now - grant.asked_at <= _MAX_AGE and grant.expires_on - now >= half_life:
-            self._grants.move_to_end(key)
             return grant
-        del self._grants[key]
+        self._grants.forget(key)
         return None
 
     def keep(self, key: TokenKey, grant: Grant) -> None:
-        self._grants[key] = grant
-        self._grants.move_to_end(key)
-        if len(self._grants) > _MOST_CACHED:
-            self._grants.popitem(last=False)
+        self._grants.keep(key, grant)
