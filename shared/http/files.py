@@ -1,7 +1,6 @@
 """Files that are deployed with the app, as answers: clients keep them, and ask if they changed."""
 
 import asyncio
-import gzip
 import hashlib
 import re
 from collections.abc import Mapping
@@ -73,6 +72,8 @@ def _read(path: Path, *, is_packed: bool) -> tuple[bytes, str]:
     """
     content = path.read_bytes()
     if is_packed:
+        import gzip
+
         content = gzip.compress(content, mtime=0)
     return content, f'"{hashlib.sha256(content).hexdigest()[:32]}"'
 

@@ -25,6 +25,7 @@ LAZY = {
     "urllib3": "the same",
     "icalendar": "the one route that writes calendar files",
     "dateutil": "the same",
+    "gzip": "the routes that send files",
     "shared.openapi": "what writes the description of the HTTP contract",
     "devstack": "the local stack",
     "tests": "nobody but us",
