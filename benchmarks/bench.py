@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -99,6 +100,12 @@ class Bench:
     def most_requests(self) -> int:
         """How many requests of one load can differ."""
         return min((self.seconds + self.warm_up) * self._fastest, MOST_PEOPLE)
+
+    def lasting(self, times: int) -> "Bench":
+        """The same, for loads that take so many times as long."""
+        longer = copy(self)
+        longer.seconds *= times
+        return longer
 
     def with_people(self, number: int) -> People:
         """The people, with tokens for this many of them."""

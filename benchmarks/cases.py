@@ -41,6 +41,7 @@ class Load:
     Attributes:
         requests: makes the requests, which are sent one after the other.
         once: whether each request is sent only once, because a repetition costs less.
+        times: how many times as long it takes as other loads.
     """
 
     name: str
@@ -49,8 +50,10 @@ class Load:
     connections: int
     setting: Setting = field(default_factory=Setting)
     once: bool = False
+    times: int = 1
 
     def turns(self, bench: Bench) -> Turns:
+        bench = bench.lasting(self.times)
         with bench.starting(self.app, self.setting) as (host, stub):
             requests = list(self.requests(bench))
             yield

@@ -19,7 +19,7 @@ def log_as_azure_does(level: str) -> None:
     logging.basicConfig(level=level, handlers=[_Lines()])
     # Our lines show no thread, process, task or place in the code, and to find these out takes a
     # sixth of a line's time (documented: "Logging HOWTO", Optimization).
-    logging._srcfile = None  # type: ignore[attr-defined]  # typeshed lacks it
+    logging._srcfile = None
     logging.logThreads = logging.logProcesses = False
     logging.logMultiprocessing = False
     logging.logAsyncioTasks = False  # type: ignore[attr-defined]  # typeshed has it not yet
