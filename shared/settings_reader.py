@@ -6,17 +6,17 @@ from collections.abc import Callable, Mapping
 
 from shared.urls import is_safe_url
 
-GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+GUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 # A phone number: a plus and up to 15 digits; a country code never begins with 0.
-E164 = re.compile(r"\+[1-9][0-9]{1,14}")
+E164 = r"\+[1-9][0-9]{1,14}"
 
 # If App Service cannot resolve a reference, the app gets the text of the reference, which is
 # public.
-_UNRESOLVED = re.compile(r"@Microsoft\.(KeyVault|AppConfiguration)\s*\(", re.IGNORECASE)
+_UNRESOLVED = r"(?i)@Microsoft\.(KeyVault|AppConfiguration)\s*\("
 # Placeholders in the examples of our pages: <tenant id>, YOUR-APP, ...
-_PLACEHOLDER = re.compile(r"<[A-Za-z][A-Za-z0-9 _-]*>|\bYOUR-[A-Z]+|\bTENANT-ID\b|//HOST/|…")
+_PLACEHOLDER = r"<[A-Za-z][A-Za-z0-9 _-]*>|\bYOUR-[A-Z]+|\bTENANT-ID\b|//HOST/|…"
 # A text, alone or in a JSON value, that is a placeholder and nothing else.
-_WHOLE_PLACEHOLDER = re.compile(r'(^|")(<[A-Za-z][A-Za-z0-9 _-]*>|YOUR-[A-Z0-9-]+|…)("|$)')
+_WHOLE_PLACEHOLDER = r'(^|")(<[A-Za-z][A-Za-z0-9 _-]*>|YOUR-[A-Z0-9-]+|…)("|$)'
 # Settings with free text, which may have <this> in it.
 _FREE_TEXTS = frozenset({"BOTS", "BOT_GREETING", "BOT_MENU", "EVENT_GRID_KEY", "RECORDING_NOTICE"})
 
@@ -50,11 +50,13 @@ class SettingsReader:
         A placeholder or an unresolved reference is a fault, also inside a JSON value.
         """
         value = self._environment.get(name, "").strip()
+        if not value:
+            return value
         placeholder = _WHOLE_PLACEHOLDER if name in _FREE_TEXTS else _PLACEHOLDER
         shown = _without_escapes(value)
-        if _UNRESOLVED.search(shown):
+        if re.search(_UNRESOLVED, shown):
             self.fault(name, "is a reference that the platform could not resolve")
-        elif placeholder.search(shown):
+        elif re.search(placeholder, shown):
             self.fault(name, "still holds a placeholder of an example")
         return value
 
@@ -159,4 +161,4 @@ def comma_separated(text: str) -> tuple[str, ...]:
 
 
 def is_guid(text: str) -> bool:
-    return GUID.fullmatch(text) is not None
+    return re.fullmatch(GUID, text) is not None

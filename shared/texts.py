@@ -51,7 +51,7 @@ _FLAG = "\U0001f3f4(?:{})\U000e007f".format(
         for region in ("gbeng", "gbsct", "gbwls")
     )
 )
-_FLAGS = re.compile(f"({_FLAG})")
+_FLAGS = f"({_FLAG})"
 # These reverse the order of the letters on the screen, so that a text can look like another.
 _OVERRIDES = frozenset("\u202d\u202e")
 
@@ -91,7 +91,7 @@ def is_unicode(text: str) -> bool:
 
 
 def _without_hidden(text: str) -> str:
-    parts = _FLAGS.split(text)
+    parts = re.split(_FLAGS, text)
     parts[::2] = ["".join(c for c in part if not _is_hidden(c)) for part in parts[::2]]
     return "".join(parts)
 

@@ -22,7 +22,7 @@ _CLIENT_CLAIMS = ("azp", "appid", "client_id", "cid")
 _SCOPE_CLAIMS = frozenset({"scope", "scp"})
 _MAX_NAME_LENGTH = 256
 _MOST_ROLE_SETS = 32
-_PATH_PART = re.compile(r'"([^"]+)"|([^."]+)')
+_PATH_PART = r'"([^"]+)"|([^."]+)'
 
 
 def caller_of(claims: Mapping[str, Any], issuer: Issuer, *, from_platform: bool = False) -> Caller:
@@ -136,7 +136,7 @@ def _role_set(*roles: str) -> frozenset[str]:
 @cache
 def _parts(path: str) -> tuple[str, ...]:
     """The parts of a path of the settings."""
-    return tuple(quoted or plain for quoted, plain in _PATH_PART.findall(path))
+    return tuple(quoted or plain for quoted, plain in re.findall(_PATH_PART, path))
 
 
 def _issued_at(claims: Mapping[str, Any]) -> datetime:

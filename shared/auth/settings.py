@@ -17,12 +17,12 @@ _CHANGEABLE_CLAIMS = {"email", "emails", "mail", "upn", "username", "unique_name
 # Claims that many people share, and claims that differ between two tokens of one person.
 _SHARED_CLAIMS = {"acr", "appid", "aud", "azp", "cid", "client_id", "idp", "iss", "tid"}
 _FLEETING_CLAIMS = {"at_hash", "auth_time", "exp", "iat", "jti", "nbf", "nonce", "sid"}
-_ISSUER_NAME = re.compile(r"[!-~]{1,1024}")
+_ISSUER_NAME = r"[!-~]{1,1024}"
 # A path whose parts may be in quotes, because they have dots.
-_QUOTED_PATH = re.compile(r'("[^"]+"|[^".]+)(\.("[^"]+"|[^".]+))*')
+_QUOTED_PATH = r'("[^"]+"|[^".]+)(\.("[^"]+"|[^".]+))*'
 # Claims that every token has, so that none of them proves a person.
 _EVERYBODYS_CLAIMS = {"sub", "oid", "aud", "iss", "tid", "exp", "iat", "jti", "nbf"}
-_CLAIM = re.compile(r"[!-~]{1,128}")  # a challenge quotes it in a header
+_CLAIM = r"[!-~]{1,128}"  # a challenge quotes it in a header
 # Hosts whose issuers are Entra tenants; one tenant has a v1 and a v2 issuer.
 _ENTRA_HOSTS = frozenset(
     (
@@ -172,7 +172,7 @@ def _read_issuer(
     user_claim = get("AUTH_USER_CLAIM") or ("sub" if tenant is None else "oid")
     _check_user_claim(user_claim, fault)
     name_claim, roles_claim = get("AUTH_NAME_CLAIM") or "name", get("AUTH_ROLES_CLAIM") or "roles"
-    if '"' in roles_claim and not _QUOTED_PATH.fullmatch(roles_claim):
+    if '"' in roles_claim and not re.fullmatch(_QUOTED_PATH, roles_claim):
         fault("AUTH_ROLES_CLAIM", 'is not a path such as resource_access."my.api".roles')
     return Issuer(
         url=url,
@@ -201,7 +201,7 @@ def _check_urls(url: str, get: Callable[[str], str], fault: ReportFault) -> None
     elif elsewhere:
         # Nothing is fetched from it: AD FS calls itself http://HOST/adfs/services/trust. But it
         # must not be taken for an Entra tenant's realm, or for another host's.
-        if not _ISSUER_NAME.fullmatch(url) or url.startswith("entra:") or "@" in url:
+        if not re.fullmatch(_ISSUER_NAME, url) or url.startswith("entra:") or "@" in url:
             fault("AUTH_ISSUER", "is not the iss claim of a token")
     elif not is_safe_url(url):
         fault("AUTH_ISSUER", "is neither https nor on this machine")
@@ -212,7 +212,7 @@ def _read_person_claim(text: str, fault: ReportFault) -> tuple[str, str] | None:
     if not text:
         return None
     name, _, value = (part.strip() for part in text.partition("="))
-    if not _CLAIM.fullmatch(name) or ("=" in text and not value):
+    if not re.fullmatch(_CLAIM, name) or ("=" in text and not value):
         fault("personClaim", "is neither the name of a claim nor name=value")
     elif not value and name.lower() in _EVERYBODYS_CLAIMS:
         fault("personClaim", "names a claim that the tokens of apps have too")
@@ -228,7 +228,7 @@ def _check_user_claim(claim: str, fault: ReportFault) -> None:
         fault("AUTH_USER_CLAIM", "names a claim that many people share; take sub, or oid for Entra")
     elif name in _FLEETING_CLAIMS:
         fault("AUTH_USER_CLAIM", "names a claim of one token; take sub, or oid for Entra")
-    elif not _CLAIM.fullmatch(claim):
+    elif not re.fullmatch(_CLAIM, claim):
         fault("AUTH_USER_CLAIM", "is not the name of a claim")
 
 

@@ -13,7 +13,7 @@ from shared.settings_reader import E164, SettingsReader, is_guid
 from shared.texts import is_unicode
 
 _TONES = "0123456789*#"
-_VOICE = re.compile("[A-Za-z0-9:._-]{1,128}")
+_VOICE = "[A-Za-z0-9:._-]{1,128}"
 _MENU_FORMAT = (
     'has to be JSON such as {"1": {"connect": "a user\'s id, never a number"}, "2": {"say":'
     ' "a text, or an https URL"}, "3": {"agent": "the object id of a Teams user"}, "0": "hang up"},'
@@ -107,7 +107,7 @@ def read_default_script(reader: SettingsReader) -> BotScript:
         reader.fault("BOT_GREETING", _NO_GREETING)
     if text and not greeting:
         reader.fault("BOT_GREETING", _NEEDED_BY_MENU.format("BOT_MENU"))
-    if not _VOICE.fullmatch(voice):
+    if not re.fullmatch(_VOICE, voice):
         reader.fault("BOT_VOICE", _NO_VOICE)
     script = BotScript(greeting, voice, menu)
     _check_speech("BOT_GREETING and BOT_MENU", [script], reader)
@@ -144,7 +144,7 @@ def _read_script(
     if not isinstance(greeting, str) or not is_playable(greeting):
         reader.fault(f"{label}.greeting", _NO_GREETING)
         greeting = ""
-    if not isinstance(voice, str) or not _VOICE.fullmatch(voice):
+    if not isinstance(voice, str) or not re.fullmatch(_VOICE, voice):
         reader.fault(f"{label}.voice", _NO_VOICE)
         voice = default_voice
     menu = _read_menu(entry["menu"], f"{label}.menu", reader) if "menu" in entry else Menu()
@@ -204,4 +204,4 @@ def _read_choice(tone: str, value: object) -> Choice | None:
 def _is_user(user: str) -> bool:
     """Is this a user's id? A phone number is refused: it would be looked up as an id, and never
     called."""
-    return 0 < len(user) <= MAX_ID_LENGTH and is_unicode(user) and not E164.fullmatch(user)
+    return 0 < len(user) <= MAX_ID_LENGTH and is_unicode(user) and not re.fullmatch(E164, user)

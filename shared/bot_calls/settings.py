@@ -12,7 +12,7 @@ from shared.urls import is_safe_url
 MIN_KEY_LENGTH = 32
 # Where Entra publishes the keys that sign a tenant's tokens, those of version 1 and of version 2.
 _ENTRA_KEYS_URL = "https://login.microsoftonline.com/{}/discovery/v2.0/keys"
-_KEY = re.compile(r"[!-+\-.-~]+")  # visible ASCII, but no comma: it separates two keys
+_KEY = r"[!-+\-.-~]+"  # visible ASCII, but no comma: it separates two keys
 
 
 class BotCallSettings(NamedTuple):
@@ -68,7 +68,7 @@ def read_bot_call_settings(reader: SettingsReader) -> BotCallSettings:
 
 def _read_keys(reader: SettingsReader) -> tuple[str, ...]:
     keys = reader.items("EVENT_GRID_KEY")
-    is_good = all(len(key) >= MIN_KEY_LENGTH and _KEY.fullmatch(key) for key in keys)
+    is_good = all(len(key) >= MIN_KEY_LENGTH and re.fullmatch(_KEY, key) for key in keys)
     if not is_good or (reader.text("EVENT_GRID_KEY") and not keys):
         fault = f"needs {MIN_KEY_LENGTH} characters or more, visible and of ASCII"
         reader.fault("EVENT_GRID_KEY", fault)

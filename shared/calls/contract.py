@@ -30,9 +30,9 @@ if TYPE_CHECKING:  # so that loading the functions does not load the rules
     from shared.calls.calls import CallView
     from shared.calls.dialling import Target
 
-_PHONE_NUMBER = Pattern(E164.pattern, "is not a phone number such as +14255550123")
+_PHONE_NUMBER = Pattern(E164, "is not a phone number such as +14255550123")
 _TONES = Pattern("[0-9*#a-d]*", "is not keys such as 12# (0 to 9, *, # and a to d)")
-_AGENT = Pattern(GUID.pattern, "is not an object id of Entra, which is a GUID")
+_AGENT = Pattern(GUID, "is not an object id of Entra, which is a GUID")
 _PARTICIPANT = Pattern("[0-9a-f]{32}", "is not the id of a participant in an answer about the call")
 
 type PhoneNumber = Annotated[str, _PHONE_NUMBER]

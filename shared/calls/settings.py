@@ -12,8 +12,8 @@ from shared.settings_reader import E164, SettingsReader
 CALLBACK_ISSUER = "https://acscallautomation.communication.azure.com"
 CALLBACK_JWKS_URL = f"{CALLBACK_ISSUER}/calling/keys"
 
-_PREFIX = re.compile(r"\+[1-9][0-9]{0,14}")
-_HOST = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
+_PREFIX = r"\+[1-9][0-9]{0,14}"
+_HOST = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+"
 
 
 class CallSettings(NamedTuple):
@@ -60,13 +60,13 @@ class CallSettings(NamedTuple):
 
 def read_call_settings(reader: SettingsReader) -> CallSettings:
     caller_id = reader.text("CALLER_ID_NUMBER")
-    if caller_id and not E164.fullmatch(caller_id):
+    if caller_id and not re.fullmatch(E164, caller_id):
         reader.fault("CALLER_ID_NUMBER", "is not a number such as +14255550100")
     prefixes = _items_or_none("DIAL_PREFIXES", reader)
-    if not all(_PREFIX.fullmatch(prefix) for prefix in prefixes):
+    if not all(re.fullmatch(_PREFIX, prefix) for prefix in prefixes):
         reader.fault("DIAL_PREFIXES", "is not a list such as +1425,+44; none by default")
     hosts = frozenset(host.lower() for host in _items_or_none("PLAY_SOURCE_HOSTS", reader))
-    if not all(_HOST.fullmatch(host) for host in hosts):
+    if not all(re.fullmatch(_HOST, host) for host in hosts):
         reader.fault("PLAY_SOURCE_HOSTS", "is not a list of host names such as sounds.example.com")
     return CallSettings(
         caller_id=caller_id,

@@ -8,12 +8,12 @@ from shared.urls import is_safe_url
 # One of the many voices of Azure AI services.
 DEFAULT_VOICE = "en-US-JennyNeural"
 MAX_TEXT_LENGTH = 5000
-_URL = re.compile("[a-z][a-z0-9+.-]*://|data:", re.IGNORECASE)
+_URL = "(?i:[a-z][a-z0-9+.-]*://|data:)"
 
 
 def is_url(text: str) -> bool:
     """Is this a URL of audio, and not a text to be spoken?"""
-    return _URL.match(text) is not None
+    return re.match(_URL, text) is not None
 
 
 def is_playable(value: object) -> bool:

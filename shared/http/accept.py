@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-_WEIGHT = re.compile(r"q=(0(\.[0-9]{0,3})?|1(\.0{0,3})?)")
+_WEIGHT = r"q=(0(\.[0-9]{0,3})?|1(\.0{0,3})?)"
 
 
 def prefers(accept: str, media_type: str) -> bool:
@@ -16,7 +16,7 @@ def _media_range(text: str) -> tuple[str, float]:
     """One part of an Accept header: media range and weight (RFC 9110, section 12.5.1)."""
     name, *parameters = (piece.strip().lower() for piece in text.split(";"))
     for parameter in parameters:
-        if _WEIGHT.fullmatch(parameter):
+        if re.fullmatch(_WEIGHT, parameter):
             return name, float(parameter[2:])
     return name, 1.0
 

@@ -20,8 +20,8 @@ IF_NONE_MATCH = Header(
 _FOR_EVER = "public, max-age=31536000, immutable"
 _HASH_LENGTH = 16
 # A name as pages have it, with the hash of the content before its ending: page.0123456789abcdef.js
-_HASHED = re.compile(f"(.+)\\.([0-9a-f]{{{_HASH_LENGTH}}})(\\.[a-z]+)")
-_NOTHING = re.compile(r"q=0(\.0*)?")
+_HASHED = f"(.+)\\.([0-9a-f]{{{_HASH_LENGTH}}})(\\.[a-z]+)"
+_NOTHING = r"q=0(\.0*)?"
 
 
 async def stored_file[D: Document](
@@ -54,7 +54,7 @@ async def stored_file[D: Document](
 
 def without_hash(name: str) -> tuple[str, str]:
     """The name of a file and the hash, "" for none, that a URL has in one."""
-    hashed = _HASHED.fullmatch(name)
+    hashed = re.fullmatch(_HASHED, name)
     return (f"{hashed[1]}{hashed[3]}", hashed[2]) if hashed else (name, "")
 
 
@@ -81,4 +81,4 @@ def _read(path: Path, *, is_packed: bool) -> tuple[bytes, str]:
 def _takes_gzip(accepted: str) -> bool:
     """Whether an Accept-Encoding names gzip with a weight above 0."""
     codings = (coding.replace(" ", "").lower().partition(";") for coding in accepted.split(","))
-    return any(name == "gzip" and not _NOTHING.fullmatch(weight) for name, _, weight in codings)
+    return any(name == "gzip" and not re.fullmatch(_NOTHING, weight) for name, _, weight in codings)

@@ -7,7 +7,7 @@ import re
 from shared.principals import MAX_ID_LENGTH
 from shared.problems import Fault, InvalidRequest
 
-_PLAIN = re.compile(r"[A-Za-z0-9._|@-]+")
+_PLAIN = r"[A-Za-z0-9._|@-]+"
 
 
 def read_id(text: str, name: str) -> str:
@@ -37,7 +37,7 @@ def decoded(text: str) -> str:
     """What a path segment holds, in either form; "" if it has neither."""
     if text.startswith("~"):
         return _from_base64url(text[1:])
-    return text if _PLAIN.fullmatch(text) and text not in (".", "..") else ""
+    return text if re.fullmatch(_PLAIN, text) and text not in (".", "..") else ""
 
 
 def _no_id(name: str) -> InvalidRequest:

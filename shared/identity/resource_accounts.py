@@ -1,6 +1,7 @@
 """Teams resource accounts: Teams accounts with a phone number that no person signs in to. This
 service calls as such accounts, and answers for them (the setting `TEAMS_RESOURCE_ACCOUNTS`)."""
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -118,7 +119,7 @@ def _is_name(name: str) -> bool:
 
 
 def _is_number(number: str) -> bool:
-    return not number or E164.fullmatch(number) is not None
+    return not number or re.fullmatch(E164, number) is not None
 
 
 def _is_bot(bot: str) -> bool:

@@ -13,7 +13,7 @@ from shared.teams_phone.settings import Cloud, Kind, VoiceApp
 if TYPE_CHECKING:  # so that loading the functions does not load the rules
     from shared.teams_phone.rows import Agent
 
-_TENANT = Pattern(GUID.pattern, "is not the id of a tenant of Entra, which is a GUID")
+_TENANT = Pattern(GUID, "is not the id of a tenant of Entra, which is a GUID")
 _PAGE = page_pattern("[0-9a-f]{64}-[0-9a-f-]{36}")
 
 

@@ -18,8 +18,8 @@ from shared.upstream.wire import Answer, Wire, failure_of
 
 # An answer to a batch has one to a change set, which has those to its requests.
 _DEPTH = 2
-_STATUS = re.compile("[2-5][0-9]{2}")
-_BOUNDARY = re.compile('boundary="?([^";,]+)', re.IGNORECASE)
+_STATUS = "[2-5][0-9]{2}"
+_BOUNDARY = '(?i:boundary)="?([^";,]+)'
 
 
 async def send_together(
@@ -99,7 +99,7 @@ def _inside(kind: str, content: bytes, depth: int) -> list[bytes]:
     """
     if kind.partition(";")[0].strip().lower() == "application/http":
         return [content]
-    boundary = _BOUNDARY.search(kind)
+    boundary = re.search(_BOUNDARY, kind)
     if boundary is None or depth == 0:
         return []
     _, *parts = (b"\r\n" + content).split(b"\r\n--" + boundary[1].encode())
@@ -116,7 +116,7 @@ def _answer_of(text: bytes) -> Answer:
     head, _, content = text.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
     _, status, _ = first.split(" ", 2)
-    if not _STATUS.fullmatch(status):
+    if not re.fullmatch(_STATUS, status):
         raise ValueError(status)
     return Answer(int(status), _headers(lines), content)
 

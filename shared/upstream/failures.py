@@ -9,7 +9,7 @@ import re
 
 # The longest Retry-After, in seconds, that a client gets.
 _LONGEST_RETRY_AFTER = 3600.0
-_SECONDS = re.compile("[0-9]{1,9}")
+_SECONDS = "[0-9]{1,9}"
 
 
 class RequestFailed(Exception):
@@ -50,7 +50,7 @@ class ErrorAnswer(RequestFailed):
         self.status = status
         self.code = code
         self.target = target
-        is_number = _SECONDS.fullmatch(retry_after) is not None
+        is_number = re.fullmatch(_SECONDS, retry_after) is not None
         self.retry_after = min(float(retry_after), _LONGEST_RETRY_AFTER) if is_number else None
 
     @property
