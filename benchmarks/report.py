@@ -48,7 +48,7 @@ Two goals are out of reach:
 
 * To resolve a friend three rows are read, and the reference reads one: the caller's own says whether they were erased since
   their bearer token was issued, and each of the two friends has their own word in a row of their own.
-* With few people (*cached*) the process has 64 to 67 MiB. Of each person who asks, 2.3 KiB are remembered, for up to 10,000 people; their calling token
+* With few people (*cached*) the process has 64 to 67 MiB. Of each person who asks, 2.1 KiB are remembered, for up to 10,000 people; their calling token
   is half of that. In *known* nobody asks twice, so the faster the machine is, the more people it has to remember in its
   seconds, and the more memory it shows.
 """
