@@ -74,6 +74,10 @@ class SingleFlight[K: Hashable, V]:
         finally:
             del flight
 
+    def is_under_way(self, key: K) -> bool:
+        """Whether work under this key is being done."""
+        return key in self._flights
+
     async def _bounded(self, work: Callable[[], Awaitable[V]]) -> V:
         async with asyncio.timeout(self._seconds):
             return await work()
@@ -108,13 +112,15 @@ class SharedWork[K: Hashable, V]:
         Raises:
             Whatever the work raises, in every request that waits for it.
         """
-        if (result := self._results.get(key)) is not None:
+        is_given_up = self._flights.is_under_way(key)
+        while (result := self._results.get(key)) is not None:
             try:
                 return await asyncio.shield(result)
             except _GivenUp:
-                pass
+                is_given_up = True
             finally:
                 del result
+        if is_given_up:
             return await self._flights.do(key, work)
         result = self._results[key] = asyncio.get_running_loop().create_future()
         try:

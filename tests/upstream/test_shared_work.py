@@ -88,6 +88,23 @@ async def test_if_the_one_who_works_gives_up_it_is_done_once_for_all_who_wait(
     assert work.begun == 2
 
 
+@pytest.mark.parametrize("turns", [0, 1, 2])
+async def test_who_comes_after_that_waits_for_the_same_work(turns: int) -> None:
+    shared, work = SharedWork[str, int](10), Work()
+    first, second = await waiting(shared, work, 2)
+
+    first.cancel()
+    for _ in range(turns):  # of the event loop, until the second has begun the work again
+        await asyncio.sleep(0)
+    late = await waiting(shared, work, 2)
+    for _ in range(3):  # until all of them wait
+        await asyncio.sleep(0)
+    work.gate.set()
+
+    assert await asyncio.gather(second, *late) == [2, 2, 2]
+    assert work.begun == 2
+
+
 async def test_one_who_waits_and_gives_up_ends_nothing_for_the_others() -> None:
     shared, work = SharedWork[str, int](10), Work()
     first, second, third = await waiting(shared, work, 3)
