@@ -65,7 +65,7 @@ def _bench(options: argparse.Namespace) -> int:
         )
         results: Results = {
             "machine": describe(cores),
-            "options": {"rounds": f"{rounds}, of {seconds} s for each load"},
+            "options": {"rounds": f"{rounds}, of {seconds} s for each load, or three times that"},
             "measures": {},
             "faults": [],
         }

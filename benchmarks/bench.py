@@ -102,7 +102,7 @@ class Bench:
         return min((self.seconds + self.warm_up) * self._fastest, MOST_PEOPLE)
 
     def lasting(self, times: int) -> "Bench":
-        """The same, for loads that take so many times as long."""
+        """A copy whose loads take `times` as long."""
         longer = copy(self)
         longer.seconds *= times
         return longer

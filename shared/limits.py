@@ -7,7 +7,8 @@ from shared.keys import milliseconds
 from shared.problems import Throttled
 from shared.recent import Recent
 
-# How many keys are counted; of more, those that were not used for longest are forgotten.
+# How many keys are counted. If there are more, those that have not been used for the longest time
+# are forgotten.
 _MOST_COUNTED = 10_000
 _MINUTE = 60_000  # milliseconds
 
@@ -18,8 +19,9 @@ class Budget:
     def __init__(self, most: int, now: Callable[[], datetime]) -> None:
         """
         Args:
-            most: less than a thousand.
+            most: less than a thousand, because a count has three digits of its number.
         """
+        assert most < 1000  # noqa: PLR2004, S101
         self._most = most
         self._now = now
         # When a key's minute began, in milliseconds, times a thousand; plus how often it was spent

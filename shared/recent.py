@@ -2,18 +2,18 @@
 
 
 class Recent[K, V]:
-    """A memory that forgets what was not used for longest, if it is full.
+    """A memory that forgets the keys that have not been used for the longest time, if it is full.
 
-    It has two halves. What is stored or found is put into the new half. When that is full, it
-    becomes the old half, and what is still in the old one then is forgotten. So the half that was
-    used last is always there. An OrderedDict, which knows the whole order, takes three times the
-    memory for each key.
+    It has two halves. What is kept or found is put into the new half. When that is full, it becomes
+    the old half, and all that was left in the old one is forgotten. An OrderedDict, which knows the
+    whole order, takes more than twice the memory for each key.
     """
 
     def __init__(self, most: int) -> None:
         """
         Args:
-            most: how many keys are remembered at a time; two or more.
+            most: how many keys are remembered at most, two or more; the half of them that was used
+                last is always there.
         """
         self._half = most // 2
         self._new: dict[K, V] = {}
@@ -30,7 +30,7 @@ class Recent[K, V]:
         return found
 
     def keep(self, key: K, value: V) -> None:
-        """Remember a value in place of any other of its key."""
+        """Remember a value, which is not None, in place of any other of its key."""
         if len(self._new) >= self._half and key not in self._new:
             self._new, self._old = {}, self._new
         self._new[key] = value

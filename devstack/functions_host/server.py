@@ -72,11 +72,11 @@ class Host:
                 body=await _body(request),
             ),
         )
-        status = response.status if response else 500
-        # The service logs a line of its own for each request.
-        logger.debug("%s %s %s %s", invocation_id, function.name, request.method, status)
         if response is None:
+            logger.error("%s %s %s: 500", invocation_id, request.method, function.name)
             return web.Response(status=500)
+        # The service logs a line of its own for each request that it answers.
+        logger.debug("%s %s %s: %d", invocation_id, request.method, function.name, response.status)
         answer = web.Response(status=response.status, body=response.body)
         answer.headers.popall("Content-Type", None)
         for name, value in response.headers:

@@ -73,6 +73,7 @@ class App(SignInParts, SharingParts, CallParts):
         shared_calls = SharedCalls(listings, records, friendships, people, now)
         call_records = CallRecords(table(tables.CALLS), settings.retention_days, now)
         return {
+            # Before the invitations: a sharing that does not see this change is seen by them.
             "friends": friendships,
             "invitations": Invitations(
                 listings, shared_calls, friendships, people, self.intents, now

@@ -104,10 +104,8 @@ class Friends:
         begun = list[Intent]()
         try:
             added = await self._add(caller, friend, begun)
-        except (TooManyFriends, TooManyUnanswered):  # what was written is undone
-            await self._end(begun)
-            raise
-        except (Unauthenticated, BeingErased):  # and somebody may have seen it
+        except (TooManyFriends, TooManyUnanswered, Unauthenticated, BeingErased):
+            # The yes was undone. Somebody may have shared a call because of it.
             if begun:
                 owner, other = principal_key(caller.principal), principal_key(friend)
                 await self._unfinished.withdraw_invitations(owner, other)

@@ -2,7 +2,8 @@
 
 A decision is first written to the decider's own row, by etag; then it is copied to the friend's
 row; then the request answers. If a request is killed in between, its repetition finishes it. To
-resolve one friend, each person's decision is read from their own row; the list shows the copies.
+resolve one friend or to open a call, each person's decision is read from their own row. The list of
+friends shows the copies, and who shares a call reads them.
 """
 
 import asyncio
@@ -19,8 +20,8 @@ from shared.table_api import Parameter
 from shared.tables import PAGE_ROWS, Row, RowChanged, Table, Value
 from shared.upstream.concurrency import for_each
 
-# How many friends of one person are read one by one, all at once; more are read by a query for all
-# of them, which costs more the more friends there are.
+# Up to so many friends of one person are read with a request each, at the same time; more are read
+# by a query for all of them, which costs more the more friends there are.
 _MOST_POINT_READS = 32
 # The rows that count, with those of a young no: that depends on when its owner said it, and never
 # on what the other says.
@@ -148,7 +149,8 @@ class Friendships:
     async def friends_among(self, owner: str, others: Collection[str]) -> set[str]:
         """Which of the others are friends of a partition's owner, according to the copies.
 
-        A point read for each of at most 32; a query for each 1,000 friends if there are more.
+        A point read for each of at most 32 others; if more are asked about, a query for each 1,000
+        friends.
         """
         if len(others) > _MOST_POINT_READS:
             accepted = ("state eq @state", {"state": State.ACCEPTED.value})

@@ -31,7 +31,8 @@ def decision_details(caller: Caller, own_row: Friendship) -> dict[str, Value]:
 
 
 class UnfinishedDecisions:
-    """Copies withdrawals, and removes decisions of erased people; it makes nobody friends."""
+    """Copies withdrawals, removes decisions of erased people, and withdraws invitations between
+    people who are no friends; it makes nobody friends."""
 
     def __init__(
         self, friendships: Friendships, identities: Identities, invitations: FriendInvitations
@@ -45,10 +46,11 @@ class UnfinishedDecisions:
         return {BEFRIEND: self._finish, UNFRIEND: self._finish}
 
     async def _finish(self, intent: Intent) -> None:
-        """Bring the friend's row in line with the owner's, and then the lists of both.
+        """Bring the friend's row in line with the owner's, and then remove the invitations between
+        them unless they are friends.
 
-        A yes whose maker was erased meanwhile is removed, and one that the owner has withdrawn. Any
-        other yes stays, and is copied when its maker repeats the request.
+        A yes is removed if its maker was erased meanwhile, and the copy of a yes if its maker has
+        withdrawn it. Any other yes stays, and is copied when its maker repeats the request.
         """
         owner, friend = intent.subject, str(intent.details["friend"])
         await self._take_back_if_erased(owner, friend, intent.details.get("provenAt"))
@@ -56,10 +58,10 @@ class UnfinishedDecisions:
         await self.withdraw_invitations(owner, friend)
 
     async def withdraw_invitations(self, owner: str, friend: str) -> None:
-        """Remove from both people's lists what the other has shared, unless they are friends.
+        """Remove the invitations between two people, unless they are friends.
 
-        Whoever removes the copy of a yes does this after it: a sharing at the same time may have
-        read the copy before.
+        Whoever takes back a yes does this afterwards: a sharing at the same time may have read the
+        yes before.
         """
         if not await self._friendships.are_friends(owner, friend):
             await self._invitations.withdraw_between(owner, friend)

@@ -3,9 +3,9 @@
 Each of two friends has a row about the other, with their own decision and a copy of the other's.
 When somebody opens a call, both people's own decisions are read. Whom an owner may invite is read
 from the owner's rows: before a call is shared, and again after its rows are written. A request to
-withdraw changes the copy in the owner's row before it looks for rows of calls, and so does an
-erasure. So one of the two always sees the other. A copy may be old if a request was killed; its
-repetition or Tidy corrects the copy, and then removes the invitation, which opens nothing before.
+withdraw changes the owner's row before it looks for rows of calls, and so does an erasure. So one
+of the two always sees the other. A copy may be old if a request was killed; its repetition or Tidy
+corrects the copy, and then removes the invitation. Until then the invitation opens nothing.
 """
 
 from collections.abc import Collection

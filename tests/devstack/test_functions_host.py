@@ -212,6 +212,7 @@ async def test_an_exception_is_an_empty_500_and_a_traceback_in_the_log(
 
     assert (status, body) == (500, b"")
     assert "only for the log" in log.read_text()
+    assert re.search(r"ERROR host \[.*\]: [0-9a-f-]{36} GET Broken: 500", log.read_text())
 
 
 async def test_allowed_origins_get_cors_headers_and_preflights_reach_no_function(

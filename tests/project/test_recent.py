@@ -16,7 +16,7 @@ uses = st.lists(st.tuples(st.sampled_from(["keep", "find", "forget"]), keys), ma
 
 @settings(max_examples=200, derandomize=True, database=None, deadline=None)
 @given(uses=uses)
-def test_what_was_used_last_is_there_as_it_was_kept_last_and_no_more_than_the_most(
+def test_the_half_that_was_used_last_is_remembered_and_never_more_than_the_most(
     uses: Sequence[tuple[str, int]],
 ) -> None:
     recent, kept, last_used = Recent[int, int](MOST), dict[int, int](), list[int]()
@@ -40,7 +40,7 @@ def test_what_was_used_last_is_there_as_it_was_kept_last_and_no_more_than_the_mo
 
 
 @pytest.mark.parametrize("most", [2, 3, 10_000])
-def test_who_is_found_again_and_again_is_never_forgotten(most: int) -> None:
+def test_a_key_that_is_used_again_and_again_is_never_forgotten(most: int) -> None:
     recent = Recent[str, int](most)
     recent.keep("regular", 1)
     for n in range(3 * most):

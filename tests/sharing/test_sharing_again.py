@@ -182,8 +182,8 @@ async def test_an_invitee_who_lost_a_friend_leaves_a_settled_record_in_two_steps
 
     Ben's parting died before anything was taken from the listings.
     """
-    two_begun_said_and_copied = 4
-    await world.alone(Wish("remove", BEN, ANN, stop_after=two_begun_said_and_copied))
+    two_intents_own_row_and_copy = 4
+    await world.alone(Wish("remove", BEN, ANN, stop_after=two_intents_own_row_and_copy))
     assert (await record_of(world)).is_settled
 
     service, records = world.quiet(), world.table(SHARED_CALLS)

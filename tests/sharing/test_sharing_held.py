@@ -2,8 +2,11 @@
 
 import pytest
 
+from shared.bounds import UNANSWERED
+from shared.friends.rows import Decision, Friendship
+from shared.keys import key
 from shared.sharing.rows import RECORD_ROW, SharedCallRecord, space_key
-from shared.tables import INVITATIONS, SHARED_CALLS
+from shared.tables import FRIENDS, INVITATIONS, SHARED_CALLS
 from tests.support.deeds import Wish
 from tests.support.interleaving import Schedule
 from tests.support.memory_tables import memory_clients
@@ -71,10 +74,14 @@ async def test_rows_that_come_late_of_a_killed_sharing_are_removed(
     assert await listed(world) == await named(world)
 
 
-# A yes is written and copied, and after an erasure it is taken back again. Whoever sees it before
-# that may answer it; that answer is cut off here once it is written.
+# Ben's request writes his yes and, after he was erased, a copy of it in Ann's row. Then it takes
+# both back. Before that Ann sees the copy, answers, and shares. Her answer dies after its second
+# write.
+LAST_WRITES = [0, 3]  # behind which Ben's request dies: none, or the copy
+
+
 @pytest.mark.steps
-@pytest.mark.parametrize("stop", [0, 3])
+@pytest.mark.parametrize("stop", LAST_WRITES)
 @pytest.mark.parametrize("later", range(1, 10))
 @pytest.mark.parametrize("erased_at", range(3, 9))
 async def test_a_yes_that_comes_after_an_erasure_leaves_no_invitation(
@@ -83,19 +90,44 @@ async def test_a_yes_that_comes_after_an_erasure_leaves_no_invitation(
     await world.alone(Wish("add", ANN, BEN))
     late = Wish("add", BEN, ANN, stop_after=stop)
 
-    async def is_erased() -> None:
+    async def erase() -> None:
         assert (await world.alone(Wish("forget", BEN))).refused is None
 
-    async def is_shared() -> None:
+    async def answer_and_share() -> None:
         await world.alone(Wish("add", ANN, BEN, stop_after=2))
         await world.alone(Wish("share", ANN, audience="friends", title="Shared"))
 
     await world.schedule.hold_at(
-        world.fulfil(late), {erased_at: is_erased, erased_at + later: is_shared}
+        world.fulfil(late), {erased_at: erase, erased_at + later: answer_and_share}
     )
     await world.tidy()
 
     assert world.key_of(BEN) not in await listed(world) | await named(world)
+
+
+@pytest.mark.steps
+@pytest.mark.parametrize("held_at", range(1, 12))
+async def test_a_request_that_is_one_too_many_leaves_no_invitation(
+    world: World, held_at: int
+) -> None:
+    """Ann's yes is written, and taken back when it is counted. Ben answers it before that."""
+    await world.alone(Wish("add", BEN, CAT))
+    friends = world.table(FRIENDS)
+
+    async def fill_answer_and_share() -> None:
+        for n in range(UNANSWERED.number + 1):
+            asked = Friendship(world.key_of(ANN), key("other", str(n)), str(n), Decision.YES, 1)
+            await world.quietly(friends.insert_if_absent(asked.owner, asked.friend, asked.values()))
+        await world.alone(Wish("add", BEN, ANN))
+        await world.alone(Wish("share", ANN, audience="friends", title="Shared"))
+
+    held = await world.schedule.hold(
+        world.fulfil(Wish("add", ANN, BEN)), held_at, fill_answer_and_share
+    )
+    await world.tidy()
+
+    if held.result().refused is not None:
+        assert world.key_of(BEN) not in await listed(world) | await named(world)
 
 
 async def named(world: World) -> set[str]:

@@ -67,7 +67,8 @@ class Schedule:
         """Hold a request as `hold` does, at several moments.
 
         Args:
-            moments: what happens, by how many storage requests are made before it.
+            moments: what happens, by how many storage requests have been made before it. It happens
+                also if the request has ended by then.
         """
         task = asyncio.ensure_future(request)
         await self.settle()
