@@ -2,6 +2,8 @@
 
 import gc
 import os
+import sys
+from types import ModuleType
 
 from shared.app import App
 from shared.settings import load
@@ -14,8 +16,11 @@ from shared.settings import load
 _UNTIL_COLLECTED = 20_000
 
 # No plugin of pydantic is used. When it builds its first model, it would look for some in the
-# metadata of all packages that are installed: a fifth of the first request.
-os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+# metadata of all packages that are installed: a fifth of the first request. The module that looks
+# also loads the reader of such metadata, which takes 1 MiB; so there is another in its place.
+_no_plugins = ModuleType("pydantic.plugin._loader")
+_no_plugins.get_plugins = tuple  # type: ignore[attr-defined]
+sys.modules.setdefault(_no_plugins.__name__, _no_plugins)
 
 _app: App | None = None
 

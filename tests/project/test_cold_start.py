@@ -80,6 +80,22 @@ def test_regular_expressions_are_compiled_when_they_are_first_used() -> None:
     assert {n for n, path in sources.items() if "re.compile(" in path.read_text()} == COMPILED
 
 
+def test_no_plugin_of_pydantic_is_looked_for() -> None:
+    """`shared.http.worker` puts a module in the place of pydantic's, whose name is not public."""
+    replaced = find_spec("pydantic.plugin._loader")
+    assert replaced
+    assert replaced.origin
+    assert "\ndef get_plugins() ->" in Path(replaced.origin).read_text()
+
+    loaded = printed(
+        "import sys, shared.http; from shared.identity.contract import TokenBody;"
+        " TokenBody.model_validate({}); print(*sys.modules)"
+    )
+
+    assert "pydantic.plugin._loader" in loaded
+    assert "importlib.metadata" not in loaded
+
+
 def loaded_at_the_start() -> list[str]:
     """The modules that are loaded once all functions are."""
     return printed(f"import sys, {', '.join(FOLDERS)}; print(*sys.modules)")
