@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from shared.bounds import DECISIONS, FRIENDS, UNANSWERED
+from shared.bounds import DECISIONS
+from shared.friends.crowds import Crowds
 from shared.friends.friendships import Friendships
 from shared.friends.rows import (
     NO_TOLD,
@@ -74,6 +75,7 @@ class Friends:
         self._invitations = invitations
         self._intents = intents
         self._withdrawn = withdrawn
+        self._crowds = Crowds(friendships)
         self._unfinished = UnfinishedDecisions(friendships, identities, invitations)
         self._resource = resource_key(resource)
         self._now = now
@@ -107,8 +109,8 @@ class Friends:
         except (TooManyFriends, TooManyUnanswered, Unauthenticated, BeingErased):
             # The yes was undone. Somebody may have shared a call because of it.
             if begun:
-                owner, other = principal_key(caller.principal), principal_key(friend)
-                await self._unfinished.withdraw_invitations(owner, other)
+                keys = principal_key(caller.principal), principal_key(friend)
+                await self._invitations.withdraw_between(*keys, unless_friends=True)
             await self._end(begun)
             raise
         await self._end(begun)
@@ -125,20 +127,18 @@ class Friends:
             told = before.told(self._now())
             is_request = told is not Decision.YES and before.theirs is not Decision.YES
             if told is not Decision.YES:
-                await self._refuse_if_crowded(caller, told, is_request=is_request)
-            if before.mine is not Decision.YES and not begun:
-                details = decision_details(caller, before)
-                begun.append(await self._intents.begin(BEFRIEND, before.owner, details))
+                await self._crowds.refuse_one_more(caller.principal, told, is_request=is_request)
+            if before.mine is not Decision.YES:
+                await self._begin(caller, before, begun)
             own_row, written = await self._friendships.decide(before, friend, Decision.YES)
             is_new = is_new or before.mine is not Decision.YES
             if is_request and written:
-                await self._withdraw_if_too_many(caller, own_row, told)
-            friends_row = await self._friendships.copy_decision(
-                own_row, caller.principal.id, Profile.of(identity)
-            )
+                await self._crowds.undo_if_too_many(caller.principal, own_row, told)
+            friends_row = await self._copy_yes(caller, before, own_row, identity, begun)
             # Write, then read again: a concurrent change sees our decision, or we see the change.
             identity_now = await self._recheck_caller(caller, own_row, written=written)
             own_row_now = await self._friendships.find(caller.principal, friend)
+            await self._settle_if_withdrawn(own_row, own_row_now)
             if own_row_now.mine_seq < own_row.mine_seq:  # erasing the friend removed our decision
                 await self._friendships.undo(own_row)
             elif friends_row.theirs_seq > own_row_now.mine_seq:
@@ -176,7 +176,7 @@ class Friends:
         if not block and told is Decision.NONE and before.state is State.HIDDEN:
             return  # nothing was said that could be taken back
         if block and told is Decision.NONE:
-            await self._refuse_if_crowded(caller, told)
+            await self._crowds.refuse_one_more(caller.principal, told)
         details = decision_details(caller, before)
         async with self._intents.around(UNFRIEND, before.owner, details):
             if not block:
@@ -235,6 +235,39 @@ class Friends:
         await for_each(former, read_current_id)
         return list(found.values()), rows[-1].row_key if more else None
 
+    async def _copy_yes(
+        self,
+        caller: Caller,
+        before: Friendship,
+        own_row: Friendship,
+        identity: Identity,
+        begun: list[Intent],
+    ) -> Friendship:
+        """Copy the caller's yes, also an old one, to the friend's row, which it returns.
+
+        No copy is made without an intent: after an erasure it may be all that is left of the yes.
+        """
+        copy = (own_row, caller.principal.id, Profile.of(identity))
+        if not begun:
+            renewed = await self._friendships.copy_decision(*copy, or_insert=False)
+            if renewed is not None:
+                return renewed
+            await self._begin(caller, before, begun)
+        copied = await self._friendships.copy_decision(*copy)
+        assert copied is not None  # noqa: S101
+        return copied
+
+    async def _settle_if_withdrawn(self, copied: Friendship, now: Friendship) -> None:
+        """Remove the copy of a yes that was withdrawn, perhaps before it was copied."""
+        if now.mine is not Decision.YES and now.mine_seq > copied.mine_seq:
+            await self._unfinished.settle(copied.owner, copied.friend)
+
+    async def _begin(self, caller: Caller, before: Friendship, begun: list[Intent]) -> None:
+        """Write the intent of a yes, unless that is done."""
+        if not begun:
+            details = decision_details(caller, before)
+            begun.append(await self._intents.begin(BEFRIEND, before.owner, details))
+
     async def _end(self, intents: list[Intent]) -> None:
         for intent in intents:
             await self._intents.end(intent)
@@ -266,38 +299,6 @@ class Friends:
             return None
         return found.communication_user_id if found else None
 
-    async def _refuse_if_crowded(
-        self, caller: Caller, told: Decision, *, is_request: bool = False
-    ) -> None:
-        """Raises TooManyUnanswered or TooManyFriends if the caller may not decide about one person
-        more. One query for each 1,000 about whom they have decided.
-
-        Args:
-            told: what they have decided about this person; all but NONE is counted already.
-        """
-        states = await self._friendships.counted(caller.principal, FRIENDS.number)
-        if is_request and states.count(State.REQUESTED) >= UNANSWERED.number:
-            raise _too_many_unanswered()
-        if told is Decision.NONE and len(states) >= FRIENDS.number:
-            raise TooManyFriends(
-                f"You have {FRIENDS.number} friends, requests and blocks, the most that you may"
-                " have. End some (DELETE); each of these counts for"
-                f" {_MINUTES_TOLD} minutes more."
-            )
-
-    async def _withdraw_if_too_many(
-        self, caller: Caller, own_row: Friendship, before: Decision
-    ) -> None:
-        """Count again after the write, because the caller may send several requests at a time.
-        Each that then finds too many is withdrawn."""
-        most = UNANSWERED.number
-        requested = await self._friendships.keys_in_state(
-            caller.principal, State.REQUESTED, most + 1
-        )
-        if len(requested) > most:
-            await self._friendships.undo(own_row, before=before)
-            raise _too_many_unanswered()
-
     async def _check_caller[T](self, caller: Caller, friend: Principal, check: Awaitable[T]) -> T:
         """The result of the check.
 
@@ -320,13 +321,6 @@ class Friends:
         except (Unauthenticated, BeingErased):
             await self._friendships.undo(decided, written=written)
             raise
-
-
-def _too_many_unanswered() -> TooManyUnanswered:
-    return TooManyUnanswered(
-        f"{UNANSWERED.number} of your requests are unanswered, the most that may be."
-        " Withdraw some (DELETE), or wait for answers."
-    )
 
 
 def _friend(caller: Caller, friend_id: str) -> Principal:

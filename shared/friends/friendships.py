@@ -7,7 +7,6 @@ friends shows the copies, and who shares a call reads them.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -66,21 +65,40 @@ class Friendships:
         return _friendship(owner, other, changed.now), changed.written
 
     async def copy_decision(
-        self, own_row: Friendship, owner_id: str, profile: Profile | None = None
-    ) -> Friendship:
+        self,
+        own_row: Friendship,
+        owner_id: str,
+        profile: Profile | None = None,
+        *,
+        or_insert: bool = True,
+    ) -> Friendship | None:
         """Copy the owner's decision and profile to the friend's row, unless that has newer ones.
 
         Args:
             own_row: the owner's row.
             owner_id: the owner's id, by which the friend knows them.
             profile: the owner's, if they say yes.
+            or_insert: if not, only a row that holds a copy of this decision gets the profile.
 
         Returns:
-            The friend's row as it is now.
+            The friend's row as it is now; None if it holds no copy and may get none.
         """
-        friends_row = await self._copy_decision(own_row, owner_id, profile, or_insert=True)
-        assert friends_row is not None  # noqa: S101
-        return friends_row
+        owner, friend = own_row.friend, own_row.owner  # of the friend's row
+        holds_copy = True
+
+        def change(row: Row | None) -> Mapping[str, Value] | None:
+            nonlocal holds_copy
+            friends_row = _friendship(owner, friend, row)
+            holds_copy = friends_row.theirs_seq == own_row.mine_seq
+            if not or_insert and not holds_copy:
+                return None
+            copied = friends_row.with_their_decision(own_row, owner_id, profile)
+            return None if copied is friends_row else copied.values()
+
+        changed = await change_row(self._table, owner, friend, change)
+        if not or_insert and not holds_copy:
+            return None
+        return _friendship(owner, friend, changed.now)
 
     async def announce(self, owner: Principal, identity: Identity) -> None:
         """Copy the owner's new name and ACS id to everybody to whom the owner has said yes.
@@ -97,7 +115,7 @@ class Friendships:
             # still under way and will copy it, or one of the two was erased.
             await for_each(
                 map(Friendship.of, rows),
-                lambda own_row: self._copy_decision(own_row, owner.id, profile, or_insert=False),
+                lambda own_row: self.copy_decision(own_row, owner.id, profile, or_insert=False),
             )
 
     async def page(
@@ -224,11 +242,13 @@ class Friendships:
         await self._retract_orphan(principal_key(owner), principal_key(friend))
 
     async def _retract_orphan(self, owner: str, friend: str) -> None:
-        friends_row = await self._find(friend, owner)
-        own_row = await self._find(owner, friend)
-        if friends_row.theirs_seq > own_row.mine_seq:
-            with contextlib.suppress(RowChanged):  # another request has written something newer
+        async def retract() -> None:
+            friends_row = await self._find(friend, owner)
+            own_row = await self._find(owner, friend)
+            if friends_row.theirs_seq > own_row.mine_seq:
                 await self._replace_or_remove(friends_row, friends_row.without_theirs())
+
+        await retry_if_changed(retract)
 
     async def settle(self, owner: str, friend: str) -> None:
         """Remove the copy of a yes from the friend's row if the owner has withdrawn the yes.
@@ -278,28 +298,6 @@ class Friendships:
 
     async def _find(self, owner: str, friend: str) -> Friendship:
         return _friendship(owner, friend, await self._table.find(owner, friend))
-
-    async def _copy_decision(
-        self, own_row: Friendship, owner_id: str, profile: Profile | None, *, or_insert: bool
-    ) -> Friendship | None:
-        """As `copy_decision`. Without `or_insert` only a row that holds a copy of this decision
-        gets the new profile; None if it holds none."""
-        owner, friend = own_row.friend, own_row.owner  # of the friend's row
-        holds_copy = True
-
-        def change(row: Row | None) -> Mapping[str, Value] | None:
-            nonlocal holds_copy
-            friends_row = _friendship(owner, friend, row)
-            holds_copy = friends_row.theirs_seq == own_row.mine_seq
-            if not or_insert and not holds_copy:
-                return None
-            copied = friends_row.with_their_decision(own_row, owner_id, profile)
-            return None if copied is friends_row else copied.values()
-
-        changed = await change_row(self._table, owner, friend, change)
-        if not or_insert and not holds_copy:
-            return None
-        return _friendship(owner, friend, changed.now)
 
     async def _erase(self, own_row: Friendship) -> None:
         """Remove the friend's row, and then the owner's, by which the friend's is found."""

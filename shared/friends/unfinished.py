@@ -22,7 +22,9 @@ UNFRIEND = "unfriend"
 class FriendInvitations(Protocol):
     """The part of `shared.sharing.invitations` that is used here."""
 
-    async def withdraw_between(self, first: str, second: str) -> None: ...
+    async def withdraw_between(
+        self, first: str, second: str, *, unless_friends: bool = False
+    ) -> None: ...
 
 
 def decision_details(caller: Caller, own_row: Friendship) -> dict[str, Value]:
@@ -54,17 +56,17 @@ class UnfinishedDecisions:
         """
         owner, friend = intent.subject, str(intent.details["friend"])
         await self._take_back_if_erased(owner, friend, intent.details.get("provenAt"))
-        await self._friendships.settle(owner, friend)
-        await self.withdraw_invitations(owner, friend)
+        await self.settle(owner, friend)
 
-    async def withdraw_invitations(self, owner: str, friend: str) -> None:
-        """Remove the invitations between two people, unless they are friends.
+    async def settle(self, owner: str, friend: str) -> None:
+        """Remove what the owner has withdrawn from the friend's row, and then the invitations
+        between them unless they are friends.
 
-        Whoever takes back a yes does this afterwards: a sharing at the same time may have read the
-        yes before.
+        Whoever takes back a yes withdraws invitations afterwards: a sharing at the same time may
+        have read the yes before.
         """
-        if not await self._friendships.are_friends(owner, friend):
-            await self._invitations.withdraw_between(owner, friend)
+        await self._friendships.settle(owner, friend)
+        await self._invitations.withdraw_between(owner, friend, unless_friends=True)
 
     async def _take_back_if_erased(self, owner: str, friend: str, proven_at: object) -> None:
         """Undo a decision that was stored after its maker was erased; nobody else will do it.

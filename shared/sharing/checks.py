@@ -147,9 +147,7 @@ class SharingChecks:
         record = self._record(row)
         if not record.is_live(self._now()):
             return False
-        return bool(
-            await self._consents.find_lacking(record.owner, record.consent, record.invitees)
-        )
+        return await self._consents.has_doubtful(record)
 
     async def _settle_record(self, row: Row) -> None:
         record = self._record(row)

@@ -42,7 +42,25 @@ class ConsentChecks:
         """Whether the owner of a call may still invite one person."""
         if record.consent is not Consent.FRIENDSHIP:
             return True
-        return await self._friendships.are_friends(invitee, record.owner)
+        return await self.are_friends(invitee, record.owner)
+
+    async def are_friends(self, one: str, other: str) -> bool:
+        """Whether both say yes, each by their own row. Two point reads."""
+        return await self._friendships.are_friends(one, other)
+
+    async def has_doubtful(self, record: SharedCallRecord) -> bool:
+        """Whether a record names somebody who does not say yes by their own row, or has no
+        identity if a role let the owner invite them. A point read for each."""
+        if record.consent is not Consent.FRIENDSHIP:
+            return bool(await self.find_lacking(record.owner, record.consent, record.invitees))
+        doubtful = False
+
+        async def check(invitee: str) -> None:
+            nonlocal doubtful
+            doubtful = doubtful or not await self._friendships.has_as_friend(invitee, record.owner)
+
+        await for_each(record.invitees, check)
+        return doubtful
 
     async def keep_consented(self, invitee: str, invitations: list[Invitation]) -> list[Invitation]:
         """Leave out invitations by former friends, which a killed request may have left."""

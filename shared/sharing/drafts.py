@@ -1,5 +1,7 @@
 """Drafts of records: what a request is going to write, once it has its place."""
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
 from shared.changes import ChangedRow
@@ -15,3 +17,7 @@ class Draft(SharedCallRecord):
     """
 
     taken: ChangedRow | None = field(default=None, compare=False)
+
+
+type AroundRows = Callable[[SharedCallRecord], AbstractAsyncContextManager[object]]
+"""Keeps an intent, which names the record's partitions, while its rows are written."""

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -36,7 +36,6 @@ from shared.sharing.join_details import JoinDetails
 from shared.sharing.listings import Listings
 from shared.sharing.rows import (
     CallKind,
-    Consent,
     Content,
     Invitation,
     Role,
@@ -46,6 +45,7 @@ from shared.sharing.rows import (
 )
 from shared.sharing.shared_calls import SharedCalls
 from shared.sharing.unfinished import SHARE, UNSHARE, UnfinishedSharings, sharing_details
+from shared.sharing.withdrawals import Withdrawals
 from shared.tables import Table
 from shared.upstream.concurrency import for_each
 
@@ -102,6 +102,7 @@ class Invitations:
         self._consents = ConsentChecks(friendships, identities)
         self._audiences = Audiences(friendships, self._consents)
         self._crowds = Crowds(listings, calls, now)
+        self._withdrawals = Withdrawals(listings, calls, self._consents)
         self._call_export = CallExport(calls, friendships, identities)
         self._identities = identities
         self._intents = intents
@@ -144,7 +145,7 @@ class Invitations:
             invited = await self._audiences.resolve(caller, audience)
         except InvalidRequest:
             # The call stays shared as it was; if an earlier request was killed half-way, finish it.
-            await self._calls.finish(owner, call_id)
+            await self._calls.finish(owner, call_id, self._around_sharing)
             raise
         draft = Draft(
             call_id=call_id,
@@ -288,25 +289,11 @@ class Invitations:
         listed.sort(key=lambda shared: (shared.content.due_at, shared.call_id))
         return listed[:MOST_LISTED]
 
-    async def withdraw_between(self, first: str, second: str) -> None:
-        """Withdraw the invitations between two people who are no longer friends. Repeatable.
-
-        Only what one of them shared with friends: what an app role let them share stays.
-
-        Args:
-            first, second: PartitionKeys of their mappings.
-        """
-        for invitee, owner in ((first, second), (second, first)):
-            rows = await self._listings.list_for(
-                invitee,
-                "owner eq @owner and role eq @role and consent eq @consent",
-                {
-                    "owner": owner,
-                    "role": Role.INVITEE.value,
-                    "consent": Consent.FRIENDSHIP.value,
-                },
-            )
-            await for_each(map(Invitation.of, rows), self._calls.uninvite)
+    async def withdraw_between(
+        self, first: str, second: str, *, unless_friends: bool = False
+    ) -> None:
+        """Withdraw the invitations between two people, as `Withdrawals.between`."""
+        await self._withdrawals.between(first, second, unless_friends=unless_friends)
 
     async def erase(self, principal: Principal) -> None:
         """Unshare everything of a person, and remove all their invitations; repeatable."""
@@ -327,6 +314,10 @@ class Invitations:
         invitations = [Invitation.of(row) for row in await self._listings.list_for(partition)]
         invitations = await self._consents.keep_consented(partition, invitations)
         return await self._call_export.of(partition, invitations)
+
+    def _around_sharing(self, record: SharedCallRecord) -> AbstractAsyncContextManager[object]:
+        """Keeps the intent to share a call as its record says."""
+        return self._intents.around(SHARE, record.call_id, sharing_details(record))
 
     async def _admit(self, caller: Caller, call_id: str, audience: Audience | None = None) -> None:
         """Admit the caller, or remove what an erased caller has left of this call.

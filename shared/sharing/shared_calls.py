@@ -11,6 +11,7 @@ show what the record no longer says; `find` never does, and listings do not say 
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -19,6 +20,7 @@ from shared.friends.friendships import Friendships
 from shared.identity.identities import Identities
 from shared.problems import Conflict
 from shared.sharing.consent import ConsentChecks
+from shared.sharing.drafts import AroundRows
 from shared.sharing.fallbacks import fallback_of, with_fallback, without
 from shared.sharing.join_details import JoinDetails
 from shared.sharing.listings import Listings
@@ -150,7 +152,7 @@ class SharedCalls:
             await self.synchronize(call_id, _record(changed.now))
 
     async def end_change(self, call_id: str, change_id: str) -> None:
-        """Stop sharing a call as `end` does, unless others have changed it since that change."""
+        """As `end`, unless others have changed the record since that change."""
         await self.end(call_id, lambda found: found.change_id == change_id)
 
     async def give_back(self, record: SharedCallRecord, taken: ChangedRow | None) -> None:
@@ -161,17 +163,18 @@ class SharedCalls:
         if await self.find(record.call_id) is None:
             await self._listings.remove_row(pointer)
 
-    async def finish(self, owner: str, call_id: str) -> None:
-        """Finish a request of the owner's that was killed; does nothing if there is none."""
+    async def finish(self, owner: str, call_id: str, around: AroundRows = nullcontext) -> None:
+        """Finish a request of the owner's that was killed; does nothing if there is none. Whoever
+        has no intent needs `around`, because others may remove the record meanwhile."""
         record, pointer = await asyncio.gather(
             self.find(call_id), self._listings.find(owner, call_id)
         )
         if record is not None:
-            if record.owner == owner:
-                await self.synchronize(call_id)
+            if record.owner == owner and not record.is_settled:
+                async with around(record):
+                    await self.synchronize(call_id)
         elif pointer is not None:
-            # The request that wrote this row was killed before it wrote the record; or it writes
-            # the record just now, and then the row is written again.
+            # Its request was killed before the record, or writes that now and then the row again.
             await self._listings.remove_row(pointer)
             await self.synchronize(call_id)
 

@@ -39,8 +39,8 @@ pytestmark = pytest.mark.usefixtures("no_pauses")
 @pytest.fixture(autouse=True)
 def few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer rows are enough here; tests/project/test_limits.py has as many as there may be."""
-    monkeypatch.setattr("shared.friends.friends.FRIENDS", MOST._replace(number=FEW))
-    monkeypatch.setattr("shared.friends.friends.UNANSWERED", UNANSWERED._replace(number=1))
+    monkeypatch.setattr("shared.friends.crowds.FRIENDS", MOST._replace(number=FEW))
+    monkeypatch.setattr("shared.friends.crowds.UNANSWERED", UNANSWERED._replace(number=1))
 
 
 class Counted(Instance):

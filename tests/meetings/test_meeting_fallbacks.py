@@ -13,7 +13,8 @@ from shared.unavailable import GraphUnavailable
 from tests.meetings.meeting_world import ANN, BEN, CAT, PLAN, MeetingWorld
 from tests.support.deeds import Wish
 
-OWN_ROW = 3  # after the intents of the parting, and to remove the rows later
+# After the intents of the parting, and to remove the rows later; and after the own row.
+THE_COPY = 4
 
 
 @pytest.mark.parametrize(
@@ -23,7 +24,7 @@ OWN_ROW = 3  # after the intents of the parting, and to remove the rows later
         Wish("block", BEN, ANN),
         Wish("remove", BEN, ANN),
         # What this leaves is found by the request that synchronizes the listings.
-        Wish("remove", BEN, ANN, stop_after=OWN_ROW),
+        Wish("remove", BEN, ANN, stop_after=THE_COPY),
     ],
 )
 async def test_a_change_that_is_taken_back_brings_nobody_back(parting: Wish) -> None:

@@ -1,5 +1,7 @@
 """A request that is held anywhere harms nobody who comes after an erasure, and restores nothing."""
 
+from dataclasses import replace
+
 import pytest
 
 from shared.bounds import UNANSWERED
@@ -81,20 +83,26 @@ LAST_WRITES = [0, 3]  # behind which Ben's request dies: none, or the copy
 
 
 @pytest.mark.steps
+@pytest.mark.parametrize("repeated", [False, True])
 @pytest.mark.parametrize("stop", LAST_WRITES)
 @pytest.mark.parametrize("later", range(1, 10))
-@pytest.mark.parametrize("erased_at", range(3, 9))
+@pytest.mark.parametrize("erased_at", range(2, 9))
 async def test_a_yes_that_comes_after_an_erasure_leaves_no_invitation(
-    world: World, erased_at: int, later: int, stop: int
+    world: World, erased_at: int, later: int, stop: int, repeated: bool
 ) -> None:
     await world.alone(Wish("add", ANN, BEN))
+    if repeated:
+        await world.alone(Wish("add", BEN, ANN))
     late = Wish("add", BEN, ANN, stop_after=stop)
 
     async def erase() -> None:
         assert (await world.alone(Wish("forget", BEN))).refused is None
+        if repeated:  # Ann asks the erased person again, before the copy comes
+            await world.alone(Wish("add", ANN, BEN))
 
     async def answer_and_share() -> None:
-        await world.alone(Wish("add", ANN, BEN, stop_after=2))
+        if not repeated:
+            await world.alone(Wish("add", ANN, BEN, stop_after=2))
         await world.alone(Wish("share", ANN, audience="friends", title="Shared"))
 
     await world.schedule.hold_at(
@@ -103,6 +111,66 @@ async def test_a_yes_that_comes_after_an_erasure_leaves_no_invitation(
     await world.tidy()
 
     assert world.key_of(BEN) not in await listed(world) | await named(world)
+
+
+@pytest.mark.steps
+@pytest.mark.parametrize("held_at", range(1, 14))
+async def test_a_yes_that_comes_after_a_block_and_an_erasure_shows_and_invites_nobody(
+    world: World, held_at: int
+) -> None:
+    """Ben's yes is copied after he has blocked Ann, and into the row of the new Ann."""
+    await world.alone(Wish("rename", ANN))
+
+    async def block_and_erase() -> None:
+        await world.alone(Wish("block", BEN, ANN))
+        await world.alone(Wish("forget", ANN))
+
+    await world.schedule.hold(world.fulfil(Wish("add", BEN, ANN)), held_at, block_and_erase)
+    await world.alone(Wish("add", ANN, BEN))
+    await world.alone(Wish("share", ANN, audience="friends", title="Shared"))
+
+    friends = world.quiet().friendships
+    said_yes = await world.quietly(friends.has_accepted(world.key_of(BEN), world.key_of(ANN)))
+    invited = await listed(world) | await named(world)
+    assert (world.key_of(BEN) in invited) == said_yes
+
+
+@pytest.mark.steps
+@pytest.mark.parametrize("kind", ["remove", "block"])
+@pytest.mark.parametrize("stop", range(1, 9))
+async def test_a_parting_that_dies_and_is_taken_back_leaves_no_row_that_the_record_does_not_name(
+    world: World, stop: int, kind: str
+) -> None:
+    for who, whom in ((ANN, BEN), (BEN, ANN)):
+        await world.alone(Wish("add", who, whom))
+    await world.alone(Wish("share", ANN, audience="friends", title="Shared"))
+
+    await world.alone(Wish(kind, ANN, BEN, stop_after=stop))
+    await world.alone(Wish("add", ANN, BEN))
+    await world.tidy()
+
+    assert await listed(world) == await named(world)
+
+
+@pytest.mark.steps
+@pytest.mark.parametrize("held_at", range(4, 11))
+@pytest.mark.parametrize("stop", range(8))
+async def test_a_refused_sharing_that_dies_leaves_nothing(
+    world: World, stop: int, held_at: int
+) -> None:
+    for who, whom in ((ANN, BEN), (BEN, ANN)):
+        await world.alone(Wish("add", who, whom))
+    shared = Wish("share", ANN, audience="1", title="Shared")
+    await world.alone(shared)
+
+    async def share_again() -> None:
+        await world.alone(replace(shared, title="Again", stop_after=stop))
+
+    await world.schedule.hold(world.fulfil(Wish("remove", BEN, ANN)), held_at, share_again)
+    await world.tidy()
+
+    assert await listed(world) == await named(world)
+    assert world.key_of(BEN) not in await named(world)
 
 
 @pytest.mark.steps
