@@ -136,7 +136,8 @@ class Friends:
                 await self._crowds.undo_if_too_many(caller.principal, own_row, told)
             friends_row = await self._copy_yes(caller, before, own_row, identity, begun)
             # Write, then read again: a concurrent change sees our decision, or we see the change.
-            identity_now = await self._recheck_caller(caller, own_row, written=written)
+            made = written or bool(begun)  # the decision, or the copy of an old one
+            identity_now = await self._recheck_caller(caller, own_row, written=made)
             own_row_now = await self._friendships.find(caller.principal, friend)
             await self._settle_if_withdrawn(own_row, own_row_now)
             if own_row_now.mine_seq < own_row.mine_seq:  # erasing the friend removed our decision

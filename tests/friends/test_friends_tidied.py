@@ -71,6 +71,31 @@ async def test_what_is_said_after_ones_erasure_is_taken_back(kind: str, comes_ba
     assert cut_short > 2
 
 
+@pytest.mark.steps
+@pytest.mark.parametrize("erased_to", range(3, 20))
+async def test_an_old_yes_that_is_copied_during_an_erasure_is_taken_back(erased_to: int) -> None:
+    """The copy comes after the erasure has removed the friend's row, and before its own."""
+    tables = memory_clients()
+    world = World(tables, Schedule())
+    for who, whom in ((ANN, BEN), (BEN, ANN)):
+        await world.alone(Wish("add", who, whom))
+    repeated = asyncio.ensure_future(world.fulfil(Wish("add", ANN, BEN)))
+    await world.schedule.settle()
+    for _ in range(2):  # who asks, and what they have said
+        await world.schedule.step(0)
+    held, world.schedule.waiting = world.schedule.waiting, []
+
+    async def go_on() -> None:
+        world.schedule.waiting += held
+        await world.schedule.drain()
+
+    await world.schedule.hold(world.fulfil(Wish("forget", ANN)), erased_to, go_on)
+    await repeated
+    await world.tidy()
+
+    assert rows_with(tables[FRIENDS], world.key_of(ANN)) == []
+
+
 async def test_decisions_of_people_who_are_not_erased_stay() -> None:
     world = World(memory_clients(), Schedule())
     await world.alone(Wish("add", BEN, ANN))
