@@ -7,6 +7,7 @@ import pytest
 from shared.bounds import UNANSWERED
 from shared.friends.rows import Decision, Friendship
 from shared.keys import key
+from shared.problems import NotFound
 from shared.sharing.rows import RECORD_ROW, SharedCallRecord, space_key
 from shared.tables import FRIENDS, INVITATIONS, SHARED_CALLS
 from tests.support.deeds import Wish
@@ -150,6 +151,28 @@ async def test_a_parting_that_dies_and_is_taken_back_leaves_no_row_that_the_reco
     await world.tidy()
 
     assert await listed(world) == await named(world)
+
+
+# The third write is that of the own row, or the copy.
+@pytest.mark.steps
+@pytest.mark.parametrize("kind", ["remove", "block"])
+@pytest.mark.parametrize("who", [ANN, BEN])
+@pytest.mark.parametrize("stop", range(3, 9))
+async def test_a_parting_that_dies_opens_nothing_at_once_and_is_gone_after_tidy(
+    world: World, stop: int, who: int, kind: str
+) -> None:
+    """Ann shares again while a copy may be old, which she reads. Only the own rows say no then."""
+    for one, other in ((ANN, BEN), (BEN, ANN)):
+        await world.alone(Wish("add", one, other))
+    await world.alone(Wish("share", ANN, audience="friends", title="Shared"))
+
+    await world.alone(Wish(kind, who, ANN + BEN - who, stop_after=stop))
+    await world.alone(Wish("share", ANN, audience="friends", title="Again"))
+
+    opened = await world.alone(Wish("open", BEN, ANN))
+    assert isinstance(opened.refused, NotFound)
+    await world.tidy()
+    assert world.key_of(BEN) not in await listed(world) | await named(world)
 
 
 @pytest.mark.steps
