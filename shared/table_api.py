@@ -4,14 +4,21 @@ It sends its requests itself; only an operator's commands use Microsoft's SDK. `
 its errors into problems.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
-from shared.stored_rows import Row, Value, datetime_text, entity_of, is_long, row_of
+from shared.stored_rows import (
+    Row,
+    Value,
+    datetime_text,
+    entity_json,
+    is_long,
+    json_of,
+    row_of,
+)
 from shared.upstream.batches import send_together
 from shared.upstream.clients import Upstream
 from shared.upstream.failures import Unreadable
@@ -38,7 +45,6 @@ _ONE_PARTITION = "PartitionKey eq "
 _TRIES = 3
 # Whatever version is stored.
 ANY = "*"
-_AS_JSON = json.JSONEncoder(separators=(",", ":"))  # `json.dumps` would make one for each row
 
 # A value in a filter: a text, a time, or an integer.
 type Parameter = str | datetime | int
@@ -90,8 +96,8 @@ class TableApi:
 
     async def insert(self, partition_key: str, row_key: str, values: Mapping[str, Value]) -> str:
         """Returns the etag of the new row."""
-        entity = entity_of(partition_key, row_key, values)
-        return _etag(await self._send("POST", self._path, _WRITE, _json(entity)))
+        body = entity_json(partition_key, row_key, values)
+        return _etag(await self._send("POST", self._path, _WRITE, body))
 
     async def update(self, row: Row, values: Mapping[str, Value], *, merge: bool) -> str:
         """Change a row of the version that was read.
@@ -103,13 +109,13 @@ class TableApi:
             Its new etag.
         """
         path = self._row_path(row.partition_key, row.row_key)
-        body = _json(entity_of(row.partition_key, row.row_key, values))
+        body = entity_json(row.partition_key, row.row_key, values)
         headers = {**_WRITE, "If-Match": row.etag}
         return _etag(await self._send("PATCH" if merge else "PUT", path, headers, body))
 
     async def upsert(self, partition_key: str, row_key: str, values: Mapping[str, Value]) -> str:
         """Store a row in place of any other, and return its etag."""
-        body = _json(entity_of(partition_key, row_key, values))
+        body = entity_json(partition_key, row_key, values)
         path = self._row_path(partition_key, row_key)
         return _etag(await self._send("PUT", path, _WRITE, body))
 
@@ -155,7 +161,7 @@ class TableApi:
     async def put_entity(self, entity: Mapping[str, Any]) -> None:
         """Store such a row in place of any other."""
         path = self._row_path(entity["PartitionKey"], entity["RowKey"])
-        await self._send("PUT", path, _WRITE, _json(entity))
+        await self._send("PUT", path, _WRITE, json_of(entity).encode())
 
     async def transact(self, partition_key: str, operations: Sequence[Operation]) -> list[str]:
         """Do all the operations on rows of one partition, or none.
@@ -184,10 +190,10 @@ class TableApi:
     def _request(self, partition_key: str, operation: Operation) -> Request:
         match operation:
             case Insert(row_key, values):
-                entity = entity_of(partition_key, row_key, values)
-                return Request("POST", self._path, _WRITE, _json(entity))
+                body = entity_json(partition_key, row_key, values)
+                return Request("POST", self._path, _WRITE, body)
             case Replace(row, values):
-                body = _json(entity_of(partition_key, row.row_key, values))
+                body = entity_json(partition_key, row.row_key, values)
                 path = self._row_path(partition_key, row.row_key)
                 return Request("PUT", path, {**_WRITE, "If-Match": row.etag}, body)
             case Delete(row):
@@ -292,11 +298,9 @@ def _part_of_row(entity: Mapping[str, Any]) -> Row:
 
 def _literal(key: str) -> str:
     """A key in a path: percent-encoded, and in quotes."""
+    if key.isalnum() and key.isascii():  # as most are: `quote` takes four times as long
+        return f"'{key}'"
     return "'" + quote(key.replace("'", "''"), safe="") + "'"
-
-
-def _json(entity: Mapping[str, Any]) -> bytes:
-    return _AS_JSON.encode(entity).encode()
 
 
 def _etag(answer: Answer) -> str:

@@ -3,7 +3,7 @@
 import json
 import re
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -12,6 +12,7 @@ from typing import Any
 type Entity = dict[str, Any]
 type Keys = tuple[str, str]
 
+_AS_JSON = json.JSONEncoder(separators=(",", ":"))
 _TYPE = "@odata.type"
 # The types that the Table service repeats in an answer with minimal metadata.
 _TOLD = frozenset({"Edm.DateTime", "Edm.Double", "Edm.Guid", "Edm.Int64", "Edm.Binary"})
@@ -49,8 +50,7 @@ class StoredEntity:
         """The entity in answers; made when it is first needed, because most entities are never
         read."""
         if not self._json:
-            shown = {"odata.etag": self.etag, **self.entity, **_TIMESTAMP}
-            self._json = json.dumps(shown, separators=(",", ":")).encode()
+            self._json = _encoded({"odata.etag": self.etag, **self.entity, **_TIMESTAMP})
         return self._json
 
 
@@ -179,6 +179,22 @@ class Store:
             raise Refused(404, "ResourceNotFound")
         if if_match not in ("*", found.etag):
             raise Refused(412, "UpdateConditionNotSatisfied")
+
+
+def parts_of(rows: Iterable[StoredEntity], names: Sequence[str]) -> bytes:
+    """An answer to a query that selects some values. Those that a row lacks are null (documented:
+    "Query Entities", on `$select`)."""
+    types = [name + _TYPE for name in names]
+    parts = []
+    for entity in (row.entity for row in rows):
+        part = {name: entity.get(name) for name in names}
+        part |= {name: entity[name] for name in types if name in entity}
+        parts.append(part)
+    return _encoded({"value": parts})
+
+
+def _encoded(content: Any) -> bytes:
+    return _AS_JSON.encode(content).encode()
 
 
 def _literal(text: str) -> str | int:

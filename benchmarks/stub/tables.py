@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from benchmarks.stub.messages import Answer, Request, json_answer
-from benchmarks.stub.store import Refused, Store
+from benchmarks.stub.store import Refused, Store, parts_of
 
 _ENTITY = re.compile(r"/[^/]+/(\w+)\(PartitionKey='([^']*)',RowKey='([^']*)'\)")
 _TABLE = re.compile(r"/[^/]+/(\w+)(?:\(\))?")
@@ -54,7 +54,10 @@ class Tables:
         rows, next_row = self._store.query(
             table, query.get("$filter", [""])[0], int(query.get("$top", ["1000"])[0]), since
         )
-        body = b'{"value":[' + b",".join(row.json for row in rows) + b"]}"
+        if "$select" in query:
+            body = parts_of(rows, query["$select"][0].split(","))
+        else:
+            body = b'{"value":[' + b",".join(row.json for row in rows) + b"]}"
         if next_row is None:
             return Answer(200, body)
         where = next_row.entity

@@ -8,6 +8,7 @@ from datetime import datetime
 from shared.changes import UNREAD, ChangedRow, change_row
 from shared.sharing.places import standing
 from shared.sharing.rows import DEFAULT_DURATION, Invitation, Role, SharedCallRecord
+from shared.stored_rows import CommonValues
 from shared.tables import Row, RowChanged, Table, Value
 from shared.upstream.concurrency import for_each
 
@@ -62,7 +63,7 @@ class Listings:
             if record.space:
                 roles[record.space] = Role.SPACE
         values = {
-            role: record.invitation_for(record.owner, role).values()
+            role: CommonValues(record.invitation_for(record.owner, role).values())
             for role in (Role.INVITEE, Role.SPACE)
         }
 

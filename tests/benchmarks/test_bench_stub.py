@@ -98,6 +98,16 @@ async def test_a_query_comes_in_pages(table: TableClient) -> None:
     ]
 
 
+async def test_a_query_answers_the_values_that_it_selects(table: TableClient) -> None:
+    await table.create_entity(ENTITY)
+
+    found = table.query_entities("PartitionKey eq 'p'", select=["at", "long", "never"])
+
+    assert [dict(row) async for row in found] == [
+        {"at": ENTITY["at"], "long": ENTITY["long"], "never": None}
+    ]
+
+
 async def test_a_transaction_is_done_whole_or_not_at_all(table: TableClient) -> None:
     first, second = ({"PartitionKey": "p", "RowKey": key} for key in "ab")
     await table.submit_transaction([("create", first)])

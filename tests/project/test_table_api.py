@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestServer
 from azure.core import MatchConditions
 from azure.data.tables import UpdateMode
 
-from shared.stored_rows import Row, Value
+from shared.stored_rows import CommonValues, Row, Value
 from shared.table_api import Parameter
 from shared.tables import CALLS, INTENTS
 from shared.upstream.failures import NotSent
@@ -66,6 +66,16 @@ async def test_values_are_stored_and_read_the_same(both: Pair) -> None:
         first, second = await both.read(by_wire), await both.read(by_sdk)
 
         assert first.values == second.values == values
+
+
+async def test_values_of_many_rows_are_stored_in_each(both: Pair) -> None:
+    """Their JSON is made once."""
+    several = {f"value{n}": value for n, value in enumerate(VALUES) if value != "x" * 32_000}
+    for values in (several, {}):
+        common = CommonValues(values)
+        for key in ("first", "it's second"):
+            await both.wire.upsert(PARTITION, key, common)
+            assert (await both.read(key)).values == values
 
 
 async def test_changes_do_the_same(both: Pair) -> None:
