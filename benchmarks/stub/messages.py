@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+_AS_JSON = json.JSONEncoder(separators=(",", ":"))
 _LENGTH = "\r\ncontent-length:"
 
 
@@ -40,7 +41,12 @@ class Answer:
 
 
 def json_answer(content: Any, status: int = 200) -> Answer:
-    return Answer(status, json.dumps(content, separators=(",", ":")).encode())
+    return Answer(status, compact_json(content))
+
+
+def compact_json(content: Any) -> bytes:
+    """Without spaces."""
+    return _AS_JSON.encode(content).encode()
 
 
 def first_request(received: bytes) -> tuple[Request | None, bytes]:

@@ -2,12 +2,19 @@
 latency."""
 
 import asyncio
+import base64
 import json
 import uuid
 from collections import Counter
 from pathlib import Path
 
-from benchmarks.stub.messages import Answer, Request, first_request, json_answer
+from benchmarks.stub.messages import (
+    Answer,
+    Request,
+    compact_json,
+    first_request,
+    json_answer,
+)
 from benchmarks.stub.store import Store
 from benchmarks.stub.tables import Tables
 
@@ -15,8 +22,24 @@ COUNTS_PATH = "/counts"
 METADATA_PATH = "/.well-known/openid-configuration"
 KEYS_PATH = "/keys"
 
-# As long as a token of ACS.
-_TOKEN = f"eyJhbGciOiJSUzI1NiJ9.{'a' * 700}.{'b' * 342}"
+# Header and claims of a calling token, as in public samples; each value is as long as there.
+_HEADER = {"alg": "RS256", "kid": "0" * 40, "x5t": "0" * 27, "typ": "JWT"}
+_CLAIMS = {
+    "skypeid": f"acs:{uuid.UUID(int=0)}_{uuid.UUID(int=0)}",
+    "scp": 1792,
+    "csi": "2000000000",
+    "exp": 2000003600,
+    "rgn": "amer",
+    "acsScope": "chat,voip",
+    "resourceId": str(uuid.UUID(int=0)),
+    "resourceLocation": "unitedstates",
+    "iat": 2000000000,
+}
+# RS256 signs with 256 bytes. A token has to be as long as ACS's: the service remembers thousands.
+_TOKEN = ".".join(
+    base64.urlsafe_b64encode(part).decode().rstrip("=")
+    for part in (compact_json(_HEADER), compact_json(_CLAIMS), bytes(256))
+)
 _ISSUED = {"token": _TOKEN, "expiresOn": "2036-01-01T00:00:00.0000000+00:00"}
 
 

@@ -1,6 +1,5 @@
 """The rows of the stub, as the Table service keeps them: by table, PartitionKey and RowKey."""
 
-import json
 import re
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -9,10 +8,11 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
+from benchmarks.stub.messages import compact_json
+
 type Entity = dict[str, Any]
 type Keys = tuple[str, str]
 
-_AS_JSON = json.JSONEncoder(separators=(",", ":"))
 _TYPE = "@odata.type"
 # The types that the Table service repeats in an answer with minimal metadata.
 _TOLD = frozenset({"Edm.DateTime", "Edm.Double", "Edm.Guid", "Edm.Int64", "Edm.Binary"})
@@ -50,7 +50,7 @@ class StoredEntity:
         """The entity in answers; made when it is first needed, because most entities are never
         read."""
         if not self._json:
-            self._json = _encoded({"odata.etag": self.etag, **self.entity, **_TIMESTAMP})
+            self._json = compact_json({"odata.etag": self.etag, **self.entity, **_TIMESTAMP})
         return self._json
 
 
@@ -190,11 +190,7 @@ def parts_of(rows: Iterable[StoredEntity], names: Sequence[str]) -> bytes:
         part = {name: entity.get(name) for name in names}
         part |= {name: entity[name] for name in types if name in entity}
         parts.append(part)
-    return _encoded({"value": parts})
-
-
-def _encoded(content: Any) -> bytes:
-    return _AS_JSON.encode(content).encode()
+    return compact_json({"value": parts})
 
 
 def _literal(text: str) -> str | int:
