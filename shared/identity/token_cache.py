@@ -5,13 +5,14 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from shared.identity.acs import Grant
+from shared.identity.packed_grants import packed, unpacked
 from shared.identity.rows import Identity
 from shared.recent import Recent
 
 # A token is issued again while it is at most this old and has half of its lifetime left: an app
 # requests one on every page load, and each new token counts against ACS's limits.
 _MAX_AGE = timedelta(minutes=15)
-_MOST_CACHED = 10_000  # about 1.5 KiB each
+_MOST_CACHED = 10_000  # about 1 KiB each
 
 
 class TokenKey(NamedTuple):
@@ -33,13 +34,14 @@ class TokenCache:
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
-        self._grants: Recent[TokenKey, Grant] = Recent(_MOST_CACHED)
+        self._grants: Recent[TokenKey, bytes | Grant] = Recent(_MOST_CACHED)
 
     def find(self, key: TokenKey) -> Grant | None:
         """A token that is young enough, or None."""
-        grant = self._grants.find(key)
-        if grant is None:
+        kept = self._grants.find(key)
+        if kept is None:
             return None
+        grant = unpacked(kept, key.scopes, key.minutes) if isinstance(kept, bytes) else kept
         now = self._now()
         half_life = (grant.expires_on - grant.asked_at) / 2
         if now - grant.asked_at <= _MAX_AGE and grant.expires_on - now >= half_life:
@@ -48,4 +50,4 @@ class TokenCache:
         return None
 
     def keep(self, key: TokenKey, grant: Grant) -> None:
-        self._grants.keep(key, grant)
+        self._grants.keep(key, packed(grant) or grant)
