@@ -19,7 +19,7 @@ REQUESTS, P50, P99 = "requests/s", "p50 ms", "p99 ms"
 CPU, RSS, START = "CPU us/request", "RSS MiB", "start ms"
 STORAGE, ANSWERED, SECONDS = "storage requests", "answered", "seconds"
 
-_STARTS = 8  # in a round, since one start differs from the next by a quarter
+_STARTS = 16  # in a round, since one start differs from the next by a quarter
 _TURNS_A_SECOND = 4  # of requests that are sent one by one
 _PATIENCE = 10  # times as many seconds as wanted, for the first answer of a busy machine
 
@@ -141,8 +141,11 @@ class OneByOne:
 
 @dataclass(frozen=True, kw_only=True)
 class Start:
-    """The time from the start of a process to its first answer that is a token. A turn is a
-    start."""
+    """The time from the start of a process to its first answer that is a token. A turn is a start.
+
+    A sample is the geometric mean of the starts: so the ratio of two samples is that of the starts
+    that followed each other, which met the same speed of the machine.
+    """
 
     name: str
     app: App
@@ -155,7 +158,7 @@ class Start:
         for _ in range(_STARTS):
             yield
             times.append(self._start(bench, request))
-        return {START: statistics.median(times) * 1000}
+        return {START: statistics.geometric_mean(times) * 1000}
 
     def _start(self, bench: Bench, request: bytes) -> float:
         setting = Setting(rows=_ONE_PERSON)

@@ -31,8 +31,8 @@ each case ran; read that first. On other machines only the ratios are comparable
   of one request that takes longer. Starts take turns one by one.
 * In each round every case runs once. Its requests/s and its CPU are those of all its seconds together. Its p50 and p99 are the
   means of its seconds' values: the p50 of all requests together would be that of the fast seconds or that of the slow
-  ones, by chance. For shared calls it is the median of all requests of the round, and a start is the median of eight. The memory is that at the
-  end of the case's last second.
+  ones, by chance. For shared calls it is the median of all requests of the round. A start is the geometric mean of
+  sixteen, so that a ratio is that of starts that followed each other. The memory is that at the end of the case's last second.
 * A request that is on its way when a second ends counts half for requests/s. CPU is that of the app's process, from `/proc`,
   until it has answered everything, divided by all requests that were sent. A start is measured from `exec` to the first token.
 * Loads whose goals are within a few percent of what is measured take three times as long: *known* and its reference with one connection, those
