@@ -1,12 +1,11 @@
-"""What a bot says and offers: its greeting, its menu and its voice, as settings give them."""
+"""Reads from the settings what bots say and offer, and what each choice in a menu does."""
 
 import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import NamedTuple
 
+from shared.bot_calls.scripts import BotScript, Menu
 from shared.calls.spoken import DEFAULT_VOICE, MAX_TEXT_LENGTH, is_playable, is_url
 from shared.principals import MAX_ID_LENGTH
 from shared.settings_reader import E164, SettingsReader, is_guid
@@ -56,46 +55,6 @@ class HangUp:
 
 
 type Choice = Connect | ConnectAgent | Say | HangUp
-
-
-class Menu(NamedTuple):
-    """The tones that a caller may press, and what each does.
-
-    Attributes:
-        prompt: a URL or a text that is played before every choice. If it is empty, the greeting is
-            played instead, but not a second time before the first choice.
-        choices: by tone: `0` to `9`, `*`, `#`.
-    """
-
-    prompt: str = ""
-    choices: Mapping[str, Choice] = MappingProxyType({})
-
-    @property
-    def urls_and_texts(self) -> Iterable[str]:
-        """Everything that it plays or speaks."""
-        said = [choice for choice in self.choices.values() if isinstance(choice, Say)]
-        return (self.prompt, *(choice.url_or_text for choice in said))
-
-
-class BotScript(NamedTuple):
-    """What a bot says and offers.
-
-    Attributes:
-        greeting: a URL or a text; if it is empty, the bot answers no call.
-        voice: the voice that speaks the texts.
-    """
-
-    greeting: str
-    voice: str
-    menu: Menu
-
-    def __repr__(self) -> str:
-        return "BotScript(…)"
-
-    @property
-    def needs_speech(self) -> bool:
-        said = (self.greeting, *self.menu.urls_and_texts)
-        return any(text and not is_url(text) for text in said)
 
 
 def read_default_script(reader: SettingsReader) -> BotScript:
@@ -153,11 +112,17 @@ def _read_script(
 
 def _check_speech(setting: str, scripts: Iterable[BotScript], reader: SettingsReader) -> None:
     """Texts need the service that speaks them."""
-    needs_speech = any(script.needs_speech for script in scripts)
-    if needs_speech and not reader.text("COGNITIVE_SERVICES_ENDPOINT"):
+    if any(map(_needs_speech, scripts)) and not reader.text("COGNITIVE_SERVICES_ENDPOINT"):
         reader.fault(
             "COGNITIVE_SERVICES_ENDPOINT", f"is missing, and speaks the texts of {setting}"
         )
+
+
+def _needs_speech(script: BotScript) -> bool:
+    said = [
+        choice.url_or_text for choice in script.menu.choices.values() if isinstance(choice, Say)
+    ]
+    return any(text and not is_url(text) for text in (script.greeting, script.menu.prompt, *said))
 
 
 def _parsed(text: str) -> object:

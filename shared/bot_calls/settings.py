@@ -4,10 +4,11 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from shared.bot_calls.menus import BotScript, read_default_script, read_scripts
+from shared.bot_calls.scripts import BotScript
 from shared.settings_reader import SettingsReader
 from shared.urls import is_safe_url
 
+_OF_SCRIPTS = ("BOT_GREETING", "BOT_MENU", "BOT_VOICE", "BOTS")
 # Characters of a key by which Event Grid proves itself.
 MIN_KEY_LENGTH = 32
 # Where Entra publishes the keys that sign a tenant's tokens, those of version 1 and of version 2.
@@ -54,16 +55,26 @@ class BotCallSettings(NamedTuple):
 
 
 def read_bot_call_settings(reader: SettingsReader) -> BotCallSettings:
-    default = read_default_script(reader)
+    default, bots = _read_scripts(reader)
     audiences, tenant, keys_url = _read_entra(reader)
     return BotCallSettings(
         default=default,
-        bots=read_scripts(reader, default.voice),
+        bots=bots,
         event_grid_keys=_read_keys(reader),
         event_grid_audiences=audiences,
         event_grid_tenant=tenant,
         entra_keys_url=keys_url,
     )
+
+
+def _read_scripts(reader: SettingsReader) -> tuple[BotScript, Mapping[str, BotScript]]:
+    """The script of all bots without their own, and those of the others."""
+    if not any(map(reader.text, _OF_SCRIPTS)):
+        return BotScript(), {}
+    from shared.bot_calls.menus import read_default_script, read_scripts
+
+    default = read_default_script(reader)
+    return default, read_scripts(reader, default.voice)
 
 
 def _read_keys(reader: SettingsReader) -> tuple[str, ...]:

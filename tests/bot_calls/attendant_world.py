@@ -14,7 +14,8 @@ import pytest
 
 from shared.bot_calls.attendant import Attendant
 from shared.bot_calls.connecting import Connecting
-from shared.bot_calls.menus import BotScript, Connect, HangUp, Menu, Say
+from shared.bot_calls.menus import Connect, HangUp, Say
+from shared.bot_calls.scripts import BotScript, Menu
 from shared.bot_calls.settings import BotCallSettings
 from shared.calls.acs_types import PlaySource, RepeatabilityHeaders, ToneRecognition
 from shared.calls.bot_state import BotCallState

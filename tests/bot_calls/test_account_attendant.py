@@ -3,7 +3,8 @@ account."""
 
 import pytest
 
-from shared.bot_calls.menus import BotScript, Connect, ConnectAgent, HangUp, Menu
+from shared.bot_calls.menus import Connect, ConnectAgent, HangUp
+from shared.bot_calls.scripts import BotScript, Menu
 from shared.bot_calls.settings import BotCallSettings
 from shared.calls import reasons
 from shared.calls.rows import ActionState

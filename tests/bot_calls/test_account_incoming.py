@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from shared.bot_calls.event_grid import IncomingCallResult
-from shared.bot_calls.menus import BotScript, Menu
+from shared.bot_calls.scripts import BotScript, Menu
 from shared.calls import reasons
 from shared.calls.export import exported
 from shared.calls.rows import Call, CallState

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from shared.bot_calls.menus import BotScript, HangUp, Menu
+from shared.bot_calls.menus import HangUp
+from shared.bot_calls.scripts import BotScript, Menu
 from shared.calls.acs import CallGone
 from shared.calls.events import AppliedEvents
 from shared.calls.records import CallRecords

@@ -45,7 +45,7 @@ def test_loading_the_functions_leaves_the_dear_imports_out() -> None:
 # All settings are read at once. Whatever else a domain has comes with the request that needs it.
 OF_DOMAINS = {
     "shared.auth.settings",
-    "shared.bot_calls.menus",
+    "shared.bot_calls.scripts",
     "shared.bot_calls.settings",
     "shared.calls.settings",
     "shared.calls.spoken",

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from shared.bot_calls.menus import Connect, HangUp, Menu, Say
+from shared.bot_calls.menus import Connect, HangUp, Say
+from shared.bot_calls.scripts import Menu
 from shared.calls.spoken import DEFAULT_VOICE
 from shared.settings import load
 from shared.settings_reader import SettingsError

@@ -1,0 +1,39 @@
+"""What a bot says and offers: its greeting, its menu and its voice."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+from shared.calls.spoken import DEFAULT_VOICE
+
+if TYPE_CHECKING:  # it takes 2 ms of a start, and apps without bots need no menu
+    from shared.bot_calls.menus import Choice
+
+
+class Menu(NamedTuple):
+    """The tones that a caller may press, and what each does.
+
+    Attributes:
+        prompt: a URL or a text that is played before every choice. If it is empty, the greeting is
+            played instead, but not a second time before the first choice.
+        choices: by tone: `0` to `9`, `*`, `#`.
+    """
+
+    prompt: str = ""
+    choices: "Mapping[str, Choice]" = MappingProxyType({})
+
+
+class BotScript(NamedTuple):
+    """What a bot says and offers.
+
+    Attributes:
+        greeting: a URL or a text; if it is empty, the bot answers no call.
+        voice: the voice that speaks the texts.
+    """
+
+    greeting: str = ""
+    voice: str = DEFAULT_VOICE
+    menu: Menu = Menu()
+
+    def __repr__(self) -> str:
+        return "BotScript(…)"
