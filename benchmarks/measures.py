@@ -30,6 +30,9 @@ _MOST_IN_QUICK = 16
 _FAR = 0.02  # seconds
 _GROWN = 100_000
 _ASKED_OF = 1000
+# People whose tokens are remembered when memory is measured: as many as had asked for one when its
+# goal was set (464 a second, for four seconds). A faster machine would remember more in its time.
+_REMEMBERED = 2000
 _TOGETHER = 12
 # How many times as long loads take whose goal is within a few percent of what is measured.
 _TIMES_IF_CLOSE = 3
@@ -37,6 +40,7 @@ _USUAL = Setting()
 # People who are known: each asks once.
 _EVERYBODY = rows.identities(MOST_PEOPLE)
 _FEW, _MANY = rows.identities(_ASKED_OF), rows.identities(_GROWN)
+_REMEMBERED_ROWS = rows.identities(_REMEMBERED)
 _MOST_SHARINGS = rows.SHARERS * 100  # of each owner, as many as one person may share
 
 
@@ -99,11 +103,11 @@ def _token() -> Measure:
     for number in _CONNECTIONS:
         reference = _known(REFERENCE, number)
         known, cached = _known(OURS, number), _cached(number)
-        if number == 1:
-            reference, known = _longer(reference), _longer(known)
-            goals.append(_at_most(known, P50, 1.13, reference))
+        if number <= _CONNECTIONS[1]:
+            reference, known, cached = map(_longer, (reference, known, cached))
         groups.append((reference, known, cached, _first(number)))
         if number == 1:
+            goals.append(_at_most(known, P50, 1.13, reference))
             continue
         goals += [
             _at_least(known, REQUESTS, 0.80, reference),
@@ -237,7 +241,16 @@ def _start() -> Measure:
 
 
 def _memory() -> Measure:
-    reference, ours = _known(REFERENCE, 16), _known(OURS, 16)
+    reference, ours = (
+        Load(
+            name=f"{name}, c16",
+            app=app,
+            requests=lambda bench: prepared.tokens(bench.with_people(_REMEMBERED), _REMEMBERED),
+            connections=16,
+            setting=Setting(rows=_REMEMBERED_ROWS),
+        )
+        for name, app in (("reference", REFERENCE), (f"{_REMEMBERED:,} people", OURS))
+    )
     return Measure("memory", RSS, ((reference, ours),), (_at_most(ours, RSS, 70),))
 
 
