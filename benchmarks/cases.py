@@ -41,6 +41,7 @@ class Load:
     Attributes:
         requests: makes the requests, which are sent one after the other.
         once: whether each request is sent only once, because a repetition costs less.
+        whole: whether each request is sent, however many seconds that takes.
         times: how many times as long it takes as other loads.
     """
 
@@ -50,6 +51,7 @@ class Load:
     connections: int
     setting: Setting = field(default_factory=Setting)
     once: bool = False
+    whole: bool = False
     times: int = 1
 
     def turns(self, bench: Bench) -> Turns:
@@ -66,7 +68,9 @@ class Load:
                 sent += self._send(bench, host, requests, sent).sent
             slices: list[LoadResult] = []
             cpu_before = host.cpu_seconds()
-            while not self._is_enough(slices, bench.seconds):
+            while not self._is_enough(slices, bench.seconds) or (
+                self.whole and sent < len(requests)
+            ):
                 yield
                 slices.append(self._send(bench, host, requests, sent))
                 sent += slices[-1].sent
@@ -97,7 +101,7 @@ class Load:
         if self.once and skipped + result.sent > len(requests):
             raise BenchError(
                 f"{self.name}: this machine answers more than {len(requests)} requests in"
-                f" {bench.seconds + bench.warm_up} s, for which there are no more people"
+                f" {bench.seconds + bench.warm_up} s: choose less --seconds"
             )
         return result
 

@@ -30,9 +30,7 @@ _MOST_IN_QUICK = 16
 _FAR = 0.02  # seconds
 _GROWN = 100_000
 _ASKED_OF = 1000
-# People whose tokens are remembered when memory is measured: as many as had asked for one when its
-# goal was set (464 a second, for four seconds). A faster machine would remember more in its time.
-_REMEMBERED = 2000
+_REMEMBERED = 2000  # about as many people as when the goal of memory was set
 _TOGETHER = 12
 # How many times as long loads take whose goal is within a few percent of what is measured.
 _TIMES_IF_CLOSE = 3
@@ -40,7 +38,6 @@ _USUAL = Setting()
 # People who are known: each asks once.
 _EVERYBODY = rows.identities(MOST_PEOPLE)
 _FEW, _MANY = rows.identities(_ASKED_OF), rows.identities(_GROWN)
-_REMEMBERED_ROWS = rows.identities(_REMEMBERED)
 _MOST_SHARINGS = rows.SHARERS * 100  # of each owner, as many as one person may share
 
 
@@ -241,16 +238,11 @@ def _start() -> Measure:
 
 
 def _memory() -> Measure:
-    reference, ours = (
-        Load(
-            name=f"{name}, c16",
-            app=app,
-            requests=lambda bench: prepared.tokens(bench.with_people(_REMEMBERED), _REMEMBERED),
-            connections=16,
-            setting=Setting(rows=_REMEMBERED_ROWS),
-        )
-        for name, app in (("reference", REFERENCE), (f"{_REMEMBERED:,} people", OURS))
+    reference, known = (
+        replace(_known(app, 16), requests=_remembered, once=False, whole=True)
+        for app in (REFERENCE, OURS)
     )
+    ours = replace(known, name=f"{_REMEMBERED:,} people, c16")
     return Measure("memory", RSS, ((reference, ours),), (_at_most(ours, RSS, 70),))
 
 
@@ -317,6 +309,10 @@ def _one_at_a_time(
 
 def _one_for_each(bench: Bench) -> Iterable[bytes]:
     return prepared.tokens(bench.with_people(bench.most_requests), bench.most_requests)
+
+
+def _remembered(bench: Bench) -> Iterable[bytes]:
+    return prepared.tokens(bench.with_people(_REMEMBERED), _REMEMBERED)
 
 
 def _fresh(bench: Bench) -> Iterable[bytes]:

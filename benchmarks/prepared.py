@@ -59,7 +59,7 @@ def resolved_friends(known: People) -> Iterator[bytes]:
 
 
 def raw_rows() -> Iterator[bytes]:
-    """Half of the rows that `resolved_friends` reads, from the reference."""
+    """One of the three rows that each of `resolved_friends` reads, from the reference."""
     for n in range(rows.PAIRS):
         user = people.name(n)
         owner, friend = people.mapping_key(user), people.mapping_key(rows.friend_of(user))

@@ -17,7 +17,9 @@ _TYPE = "@odata.type"
 # The types that the Table service repeats in an answer with minimal metadata.
 _TOLD = frozenset({"Edm.DateTime", "Edm.Double", "Edm.Guid", "Edm.Int64", "Edm.Binary"})
 _TIMESTAMP = {"Timestamp" + _TYPE: "Edm.DateTime", "Timestamp": "2026-11-28T12:00:00.0000000Z"}
-_COMPARISON = re.compile(r"(\w+) (eq|ne|gt|ge|lt|le) (?:datetime)?('(?:[^']|'')*'|-?\d+)")
+_COMPARISON = re.compile(
+    r"(\w+) (eq|ne|gt|ge|lt|le) (?:datetime)?('(?:[^']|'')*'|-?\d+\b|true|false)"
+)
 _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
     "eq": lambda a, b: bool(a == b),
     "ne": lambda a, b: bool(a != b),
@@ -61,8 +63,8 @@ class _Partition:
 
 
 class Store:
-    """All tables. The time of a point read, or of a query of one partition, does not depend on the
-    number of rows; a query without a PartitionKey reads the whole table, as it does in Azure."""
+    """All tables. The time of a point read does not depend on the number of rows. A query reads the
+    rows of its partition, or, as in Azure, the whole table if it names no PartitionKey."""
 
     def __init__(self) -> None:
         self._tables: dict[str, dict[str, _Partition]] = {}
@@ -107,14 +109,20 @@ class Store:
         """Up to `most` entities by ascending keys, and the one where the next page begins.
 
         Args:
+            row_filter: conditions that all hold; each may have alternatives, joined by `or`. Of
+                types it has texts, times, truth values and integers of 32 bits.
             since: where this page begins.
+
+        Raises:
+            Refused: 501, the filter has something else.
         """
+        conditions = row_filter.split(" and ") if row_filter else []
         wanted = [
             [
                 (name, _COMPARE[operator], _literal(value))
-                for name, operator, value in _COMPARISON.findall(alternatives)
+                for name, operator, value in _comparisons(alternatives)
             ]
-            for alternatives in row_filter.split(" and ")
+            for alternatives in conditions
         ]
         equal = re.search(r"PartitionKey eq '([^']*)'", row_filter)
         found: list[StoredEntity] = []
@@ -122,7 +130,7 @@ class Store:
             entity = stored.entity
             if all(
                 any(name in entity and holds(entity[name], value) for name, holds, value in any_of)
-                for any_of in filter(None, wanted)
+                for any_of in wanted
             ):
                 if len(found) == most:
                     return found, stored
@@ -193,5 +201,15 @@ def parts_of(rows: Iterable[StoredEntity], names: Sequence[str]) -> bytes:
     return compact_json({"value": parts})
 
 
+def _comparisons(alternatives: str) -> list[tuple[str, str, str]]:
+    """Names, operators and values of comparisons that are joined by `or`."""
+    beside = _COMPARISON.sub("", alternatives)
+    if not set(beside.split()) <= {"(", ")", "()", "or"}:
+        raise Refused(501, "NotImplemented")
+    return _COMPARISON.findall(alternatives)
+
+
 def _literal(text: str) -> str | int:
+    if text in ("true", "false"):
+        return text == "true"
     return text[1:-1].replace("''", "'") if text.startswith("'") else int(text)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shared.calls.spoken import DEFAULT_VOICE
 
-if TYPE_CHECKING:  # it takes 2 ms of a start, and apps without bots need no menu
+if TYPE_CHECKING:  # to load it takes 4 ms of a start, and apps without bots need no menu
     from shared.bot_calls.menus import Choice
 
 

@@ -1,4 +1,4 @@
-"""Grants as bytes, which take half of the memory: a host remembers thousands of them."""
+"""Grants as bytes, which take a third less memory: a host remembers thousands of them."""
 
 import struct
 from binascii import a2b_base64, b2a_base64
@@ -7,18 +7,24 @@ from datetime import UTC, datetime, timedelta
 from shared.identity.acs import Grant
 
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
-# The alphabet of tokens has these in place of the others (RFC 4648, section 5).
+# base64url has the first two where base64 has the others (RFC 4648, section 5).
 _IN_TOKENS, _IN_BASE64 = b"-_", b"+/"
-_TO_BASE64 = bytes.maketrans(_IN_TOKENS + _IN_BASE64, _IN_BASE64 + b"..")  # "." has no value
+# What no part of a token has becomes ".", which base64 refuses: with "=" it would not look at all
+# bits of the last character.
+_TO_BASE64 = bytes.maketrans(_IN_TOKENS + _IN_BASE64 + b"=", _IN_BASE64 + b"...")
 _TO_TOKENS = bytes.maketrans(_IN_BASE64, _IN_TOKENS)
-# When it was asked for and when it expires, in microseconds since 1970; the places of the token's
-# two dots, and how many characters there are beside them. Those follow, six bits of each.
+# When it was asked for and when it expires, in microseconds since 1970; how many characters of the
+# token come before its first dot, before its second, and in all, dots not counted. Then the
+# characters, six bits of each.
 _HEAD = struct.Struct("<qqHHH")
 
 
 def packed(grant: Grant) -> bytes | None:
-    """A grant without its scopes and minutes; None if the token has another form than three parts
-    in base64url, since Microsoft does not promise that."""
+    """A grant without its scopes and minutes, which are in the key under which it is kept.
+
+    None if the token has another form than three parts in base64url: Microsoft does not promise
+    that.
+    """
     first, _, rest = grant.token.partition(".")
     second, _, third = rest.partition(".")
     text = first + second + third

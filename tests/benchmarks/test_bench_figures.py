@@ -114,6 +114,20 @@ def test_the_terminal_shows_each_goal_met_or_not(results: Results) -> None:
     assert missed.endswith("| **not met** |")
 
 
+@pytest.mark.parametrize(
+    ("value", "met", "shown"), [(3.504, False, "3.504"), (3.496, True, "3.50")]
+)
+def test_a_goal_that_is_just_missed_does_not_look_met(
+    results: Results, value: float, met: bool, shown: str
+) -> None:
+    goal = results["measures"]["token"]["goals"][1]
+    goal["value"], goal["met"] = value, met
+
+    [line] = [line for line in terminal_text(results).splitlines() if "at most 3.5" in line]
+
+    assert f"| {shown} " in line
+
+
 def test_the_page_has_a_table_and_a_plot_for_each_measure(results: Results, tmp_path: Path) -> None:
     page = write_page(results, tmp_path).read_text("utf-8")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -153,6 +154,15 @@ def test_a_load_does_not_count_what_it_had_to_repeat(tmp_path: Path) -> None:
     samples = take_turns({"load": load_of(24, once=True).turns(Rehearsal(tmp_path))}, print)
 
     assert "answers more than 24 requests in 4 s" in str(samples["load"])
+
+
+def test_a_whole_load_goes_on_until_each_request_was_sent(tmp_path: Path) -> None:
+    bench = Rehearsal(tmp_path)
+
+    take_turns({"load": replace(load_of(40, once=False), whole=True).turns(bench)}, print)
+
+    assert len(set(bench.app.asked)) == 40
+    assert len(bench.app.asked) == 1 + 7 * 6
 
 
 def test_figures_are_those_of_all_seconds_but_the_first(tmp_path: Path) -> None:
