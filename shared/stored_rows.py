@@ -86,7 +86,7 @@ def row_of(entity: Mapping[str, Any]) -> Row:
     Raises:
         LookupError, TypeError, ValueError: it is not an entity's JSON.
     """
-    # A list has thousands of rows, and each step costs it a millisecond, so this does little.
+    # A list has a thousand rows, and each microsecond costs it a millisecond: this does little.
     values = dict(entity)
     left_out, typed = _told_apart(tuple(values))
     for name, type_name in typed:
@@ -112,7 +112,7 @@ def _told_apart(names: tuple[str, ...]) -> tuple[list[str], list[tuple[str, str]
 
 
 def datetime_text(value: datetime) -> str:
-    """A time as the Table service takes it, in microseconds; one without a zone is of this host."""
+    """A time as the Table service takes it, to the microsecond; local time if it has no zone."""
     return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 

@@ -87,7 +87,9 @@ def read_scripts(reader: SettingsReader, default_voice: str) -> Mapping[str, Bot
     for n, (bot, entry) in enumerate(document.items()):
         label = f"BOTS[{n}]"
         if not 0 < len(bot) <= MAX_ID_LENGTH or not is_unicode(bot):
-            reader.fault(label, f"is under no id of a bot, of at most {MAX_ID_LENGTH} characters")
+            reader.fault(
+                label, f"has a key that is no id of a bot, of 1 to {MAX_ID_LENGTH} characters"
+            )
         elif not isinstance(entry, dict) or not entry.keys() <= {"greeting", "menu", "voice"}:
             reader.fault(label, _BOTS_FORMAT)
         else:

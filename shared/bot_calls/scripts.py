@@ -14,8 +14,8 @@ class Menu(NamedTuple):
     """The tones that a caller may press, and what each does.
 
     Attributes:
-        prompt: a URL or a text that is played before every choice. If it is empty, the greeting is
-            played instead, but not a second time before the first choice.
+        prompt: an https URL or a text that is played before each choice. If it is empty, the
+            greeting is repeated before each choice but the first.
         choices: by tone: `0` to `9`, `*`, `#`.
     """
 
@@ -27,7 +27,7 @@ class BotScript(NamedTuple):
     """What a bot says and offers.
 
     Attributes:
-        greeting: a URL or a text; if it is empty, the bot answers no call.
+        greeting: an https URL or a text; if it is empty, the bot answers no call.
         voice: the voice that speaks the texts.
     """
 

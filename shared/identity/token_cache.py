@@ -1,4 +1,4 @@
-"""A cache of young tokens."""
+"""A cache of young calling tokens, in the memory of one process."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -9,7 +9,7 @@ from shared.identity.packed_grants import packed, unpacked
 from shared.identity.rows import Identity
 from shared.recent import Recent
 
-# A token is issued again while it is at most this old and has half of its lifetime left: an app
+# A token is handed out again while it is at most this old and has half of its lifetime left: an app
 # requests one on every page load, and each new token counts against ACS's limits.
 _MAX_AGE = timedelta(minutes=15)
 _MOST_CACHED = 10_000  # about 1 KiB each
@@ -30,7 +30,7 @@ class TokenKey(NamedTuple):
 
 
 class TokenCache:
-    """In the memory of one process."""
+    """Keeps the grants of the people who have asked last."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now

@@ -34,8 +34,9 @@ class Listings:
         return None if row is None else Invitation.of(row)
 
     async def may_be_open(self, partition: str) -> list[Invitation]:
-        """The rows of a partition without those of calls that were over a day ago. One query for
-        each 1,000; if there are more than 10,000, those that come first by their ids."""
+        """The rows of a partition whose calls may still be open. Some that ended within the last
+        day are among them, so the caller checks again. At most ten queries, of up to 1,000 rows
+        each; rows that follow by the ids of their calls are left out."""
         now, found, more = self._now(), list[Row](), True
         times = {"now": now, "yesterday": now - DEFAULT_DURATION}
         for _ in range(_MOST_PAGES):
@@ -48,13 +49,17 @@ class Listings:
     async def write(
         self, record: SharedCallRecord, touched: set[str], taken: ChangedRow | None = None
     ) -> None:
-        """Write the rows of the audience, and remove rows of people who are not in it.
+        """Write the rows of the audience, and remove the rows of people and spaces that are not in
+        it: if the call is unshared, all but the owner's, which stays as it is.
 
         One write for each; for the owner's also a read, unless `taken` saves it.
 
         Args:
-            touched: partitions that this request has written to; the new ones are added.
+            touched: partitions that this request has written to; the new ones are added to it.
             taken: the owner's row, as this request has written it.
+
+        Raises:
+            Conflict: others changed the owner's row each time.
         """
         roles: dict[str, Role] = {}
         if record.content is not None:
@@ -112,7 +117,7 @@ class Listings:
                 await self._table.remove_unchanged(invitation.row)
 
     async def _write_owners_row(self, record: SharedCallRecord, taken: ChangedRow | None) -> None:
-        """Write the row in which requests take their places: this record's is taken by now."""
+        """Write the row in which requests take their places. It gives this request's place back."""
         invitation = record.invitation_for(record.owner, Role.OWNER)
 
         def change(row: Row | None) -> Mapping[str, Value]:

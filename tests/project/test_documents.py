@@ -73,7 +73,7 @@ def test_every_setting_that_is_read_is_on_its_page_and_in_the_example() -> None:
 
 # Settings that other modules read, or the platform.
 OF_OTHERS = {"API_DOCS", "STANDALONE_CALLS", "TEAMS_RESOURCE_ACCOUNTS", "TIDY_SCHEDULE"}
-OF_OTHERS |= {"MAX_CALLS_PER_CALLER", "MAX_LEGS_PER_MINUTE", "BOT_GREETING", "BOT_MENU"}
+OF_OTHERS |= {"MAX_CALLS_PER_CALLER", "MAX_LEGS_PER_MINUTE"}
 
 
 def settings_in_tables() -> set[str]:
