@@ -18,8 +18,8 @@ from functools import partial
 from typing import Any
 
 from shared.bot_calls.acs import Acs
+from shared.bot_calls.choices import Say
 from shared.bot_calls.connecting import Connecting
-from shared.bot_calls.menus import Say
 from shared.bot_calls.scripts import BotScript
 from shared.bot_calls.settings import BotCallSettings
 from shared.bot_calls.turns import NextTurn, next_turn

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Awaitable, Callable
 
-from shared.bot_calls.menus import Choice, Connect, ConnectAgent
+from shared.bot_calls.choices import Choice, Connect, ConnectAgent
 from shared.calls import reasons
 from shared.calls.bot_state import BotCallState
 from shared.calls.rows import Call

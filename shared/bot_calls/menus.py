@@ -1,10 +1,10 @@
-"""Reads from the settings what bots say and offer, and what each choice in a menu does."""
+"""Reads from the settings what bots say and offer."""
 
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
+from shared.bot_calls.choices import Choice, Connect, ConnectAgent, HangUp, Say
 from shared.bot_calls.scripts import BotScript, Menu
 from shared.calls.spoken import DEFAULT_VOICE, MAX_TEXT_LENGTH, is_playable, is_url
 from shared.principals import MAX_ID_LENGTH
@@ -25,36 +25,6 @@ _BOTS_FORMAT = (
     'has to be JSON such as {"helpdesk": {"greeting": "a text, or an https URL", "menu": {…},'
     ' "voice": "…"}}; menu and voice may be missing'
 )
-
-
-@dataclass(frozen=True)
-class Connect:
-    """Invite a user of the bot's realm: by their id, never by a phone number."""
-
-    user: str
-
-
-@dataclass(frozen=True)
-class ConnectAgent:
-    """Invite an agent of the tenant of the Teams resource account that was called: by the object id
-    of the Teams user."""
-
-    agent: str
-
-
-@dataclass(frozen=True)
-class Say:
-    """Play the audio at a URL, or speak a text; then the caller may choose again."""
-
-    url_or_text: str
-
-
-@dataclass(frozen=True)
-class HangUp:
-    """End the call."""
-
-
-type Choice = Connect | ConnectAgent | Say | HangUp
 
 
 def read_default_script(reader: SettingsReader) -> BotScript:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from shared.calls.spoken import DEFAULT_VOICE
 
 if TYPE_CHECKING:  # to load it takes 4 ms of a start, and apps without bots need no menu
-    from shared.bot_calls.menus import Choice
+    from shared.bot_calls.choices import Choice
 
 
 class Menu(NamedTuple):

@@ -7,7 +7,7 @@ request decides the same, also after one that died; or it ends the call.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.bot_calls.menus import Connect, ConnectAgent, HangUp, Say
+from shared.bot_calls.choices import Connect, ConnectAgent, HangUp, Say
 from shared.bot_calls.scripts import Menu
 from shared.bounds import BOT_MINUTES
 from shared.calls.bot_state import BotTurn, Step

@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shared.bot_calls.attendant import Attendant
+from shared.bot_calls.choices import Connect, HangUp, Say
 from shared.bot_calls.connecting import Connecting
-from shared.bot_calls.menus import Connect, HangUp, Say
 from shared.bot_calls.scripts import BotScript, Menu
 from shared.bot_calls.settings import BotCallSettings
 from shared.calls.acs_types import PlaySource, RepeatabilityHeaders, ToneRecognition

@@ -3,7 +3,7 @@ account."""
 
 import pytest
 
-from shared.bot_calls.menus import Connect, ConnectAgent, HangUp
+from shared.bot_calls.choices import Connect, ConnectAgent, HangUp
 from shared.bot_calls.scripts import BotScript, Menu
 from shared.bot_calls.settings import BotCallSettings
 from shared.calls import reasons

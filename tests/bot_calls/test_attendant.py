@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from shared.bot_calls.menus import HangUp
+from shared.bot_calls.choices import HangUp
 from shared.bot_calls.scripts import BotScript, Menu
 from shared.calls.acs import CallGone
 from shared.calls.events import AppliedEvents

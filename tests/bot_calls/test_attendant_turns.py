@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shared.bot_calls import turns
-from shared.bot_calls.menus import Connect, HangUp, Say
+from shared.bot_calls.choices import Connect, HangUp, Say
 from shared.bot_calls.scripts import Menu
 from shared.bot_calls.turns import LONGEST_PART, MOST_MISSES, MOST_TURNS, NextTurn
 from shared.calls.bot_state import BotCallState, BotTurn, Step

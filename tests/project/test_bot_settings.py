@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from shared.bot_calls.menus import Connect, ConnectAgent, HangUp
+from shared.bot_calls.choices import Connect, ConnectAgent, HangUp
 from shared.bot_calls.scripts import BotScript, Menu
 from shared.bot_calls.settings import BotCallSettings
 from shared.calls.spoken import DEFAULT_VOICE

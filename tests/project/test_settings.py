@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from shared.bot_calls.menus import Connect, HangUp, Say
+from shared.bot_calls.choices import Connect, HangUp, Say
 from shared.bot_calls.scripts import Menu
 from shared.calls.spoken import DEFAULT_VOICE
 from shared.settings import load
