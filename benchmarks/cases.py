@@ -101,7 +101,7 @@ class Load:
         if self.once and skipped + result.sent > len(requests):
             raise BenchError(
                 f"{self.name}: this machine answers more than {len(requests)} requests in"
-                f" {bench.seconds + bench.warm_up} s: choose less --seconds"
+                f" {bench.seconds + bench.warm_up} s: choose fewer --seconds"
             )
         return result
 

@@ -187,10 +187,19 @@ def python(module: str, options: Mapping[str, object]) -> list[str]:
     return [sys.executable, "-m", module, *arguments]
 
 
+_given_ports = set[int]()
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of 127.0.0.1, never the same twice in a run: a process binds its port a while after it
+    got it, and whoever waits for that process would meanwhile find another one there."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        if port not in _given_ports:
+            _given_ports.add(port)
+            return port
 
 
 def _environment() -> dict[str, str]:

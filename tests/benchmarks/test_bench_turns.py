@@ -12,7 +12,7 @@ from benchmarks.bench import OURS, App, Bench, Setting, StubProcess
 from benchmarks.cases import CPU, P50, P99, REQUESTS, RSS, Load
 from benchmarks.load import BenchError, LoadResult
 from benchmarks.measures import all_measures
-from benchmarks.processes import Cores, Running
+from benchmarks.processes import Cores, Running, free_port
 from benchmarks.turns import Turns, take_turns
 
 _ANSWERED, _ON_THEIR_WAY = 4, 2
@@ -87,6 +87,12 @@ def test_the_cases_of_a_goal_take_turns() -> None:
         for goal in measure.goals:
             compared = {goal.case, goal.over or goal.case}
             assert any(compared <= group for group in groups), goal.text
+
+
+def test_no_two_processes_get_the_same_port() -> None:
+    ports = [free_port() for _ in range(2000)]
+
+    assert len(set(ports)) == len(ports)
 
 
 class Host(Running):
