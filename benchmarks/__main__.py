@@ -67,7 +67,7 @@ def _bench(options: argparse.Namespace) -> int:
             "machine": describe(cores),
             "options": {
                 "rounds": f"{rounds}, of {seconds} s for each load"
-                + ("" if options.quick else ", or three times that")
+                + ("" if options.quick else ", or three or six times that")
             },
             "measures": {},
             "faults": [],

@@ -115,7 +115,7 @@ def _read_menu(document: object, setting: str, reader: SettingsReader) -> Menu:
     if prompt != "" and not is_playable(prompt):
         wrong.append("prompt")
     if not choices.keys() <= set(_TONES):  # not quoted: one may be somebody's phone number
-        wrong.append("what is no tone of 0-9, * and #")
+        wrong.append("a key other than 0-9, *, # and prompt")
     if wrong or not choices:
         reader.fault(setting, f"{_MENU_FORMAT}; wrong here: {', '.join(wrong) or 'it is empty'}")
         return Menu()
