@@ -236,7 +236,8 @@ def parser(
         "--seconds",
         type=at_least_one,
         default=3,
-        help="how many seconds of load each case gets in a round (default: 3)",
+        help="how many seconds of load each case gets in a round; those whose goals are near what"
+        " is measured get three or six times that (default: 3)",
     )
     bench.add_argument(
         "--quick",

@@ -49,7 +49,8 @@ def perform(arguments: argparse.Namespace) -> int:
         return commands[arguments.command](arguments)
     except StackError as reason:
         _print_error(f"dev.py: {reason}")
-        return 1
+        # Of check-data, 1 means that it has found something.
+        return 2 if arguments.command == "check-data" else 1
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -225,6 +225,20 @@ def test_it_works_by_managed_identity_and_by_dev_py(
     assert done.stdout.splitlines()[-1] == "all is as it must be"
 
 
+@pytest.mark.emulators
+def test_settings_that_are_not_there_are_not_taken_for_findings(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "dev.py", "check-data", "--settings", str(tmp_path / "none.json")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "none.json" in done.stderr
+
+
 class Turns:
     """A clock that goes on only while somebody sleeps."""
 
