@@ -81,11 +81,15 @@ class Routing:
     ) -> Route | IncomingCallResult:
         """Anybody who knows the number of an account may call it. Callers without a phone may have
         any id: ACS does not document it, so each id is another caller. A caller with an identity
-        here is that person, in any realm, so that their export and erasure find the call."""
+        here is that person, in any realm, so that their export and erasure find the call. An
+        identity of our resource that nobody has is that of somebody who is or was erased: as an
+        outsider's, their call would stay."""
         bot = account_bot.bot
         if not await self._exists(bot):
             return IncomingCallResult.NO_BOT
         caller = await self._identities.owner_of(ringing.caller)
+        if caller is None and ringing.caller.startswith(self._raw_id_prefixes):
+            return IncomingCallResult.STRANGER
         if caller is None:
             caller = Principal(Kind.OUTSIDER, bot.realm, ringing.caller)
         return Route(ringing, bot, caller, account_bot.account)

@@ -27,7 +27,7 @@ TO_ACCOUNT = f"28:orgid:{ACCOUNT}"
 PHONE, OTHER_PHONE = "4:+14255550123", "4:+14255550124"
 BOT = Principal(Kind.BOT, "realm", "helpdesk")
 BOT_RAW_ID = "8:acs:resource_helpdesk"
-ALICE_RAW_ID = "8:acs:alice"
+ALICE_RAW_ID = "8:acs:resource_alice"
 
 
 @dataclass
@@ -74,10 +74,10 @@ class AccountWorld(World):
         }  # fmt: skip
         await self._clients[IDENTITIES].upsert(owner_key(raw_id), "principal", values)
 
-    async def enrol_in(self, realm: str) -> None:
+    async def enrol_in(self, realm: str, **changes: Value) -> None:
         """Alice, who is of that realm."""
         self.alice = self.alice._replace(realm=realm)
-        await self.enrol()
+        await self._map({**new_mapping(self.alice, ALICE_RAW_ID, None, self.now), **changes})
         await self._own(self.alice, ALICE_RAW_ID)
 
     def incoming(self, stop_after: int = 0, lose_after: int = 0) -> IncomingCalls:

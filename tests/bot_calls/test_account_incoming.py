@@ -306,7 +306,21 @@ async def test_nothing_is_left_of_a_person_of_whatever_realm_who_was_erased(real
     assert rows == []
 
 
-@pytest.mark.parametrize("step", range(4, 30, 2))  # after it was looked up who calls
+@pytest.mark.parametrize("state", ["erasing", "erased", "forgotten"])
+async def test_a_person_who_is_erased_calls_as_nobody_else(state: str) -> None:
+    """ACS takes calls of their client until their identity is deleted there. As those of an
+    outsider they would stay, because no erasure looks for them."""
+    world = await world_with()
+    if state != "forgotten":  # by now no row of theirs is left
+        await world.enrol_in("realm", **({"state": "erasing"} if state == "erasing" else {}))
+    if state == "erased":
+        await world.erase()
+
+    assert await world.rings("context", ALICE_RAW_ID) is IncomingCallResult.STRANGER
+    assert not any(ALICE_RAW_ID in str(row.values) for row in world.rows())
+
+
+@pytest.mark.parametrize("step", range(0, 30, 2))
 async def test_a_person_of_another_realm_who_is_erased_meanwhile_leaves_no_call(step: int) -> None:
     world = await world_with()
     await world.enrol_in("another realm")
