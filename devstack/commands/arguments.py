@@ -17,7 +17,7 @@ takes a minute or more; later ones begin at once. `COMMAND --help` tells about e
 BENCH_DESCRIPTION = """\
 Measures the service and a reference that does the same jobs on aiohttp, in turns, with a stub in
 Azure's place; prints medians, their spread, and each goal met or not. It needs wrk (apt-get install
-wrk) and a machine that does nothing else. A whole run takes 20 minutes, and writes
+wrk) and a machine that does nothing else. A whole run takes 25 minutes, and writes
 docs/performance.md with its plots."""
 
 TEST_DESCRIPTION = """\
