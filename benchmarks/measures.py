@@ -34,8 +34,6 @@ _REMEMBERED = 2000  # about as many people as when the goal of memory was set
 _TOGETHER = 12
 # How many times as long loads take whose goal is near what is measured.
 _TIMES_IF_CLOSE, _TIMES_IF_CLOSEST = 3, 6
-# At INFO a request for a token has two lines of log, the audit's and its own. One may cost 5 %.
-_LEAST_WITH_LINES = 0.90
 _USUAL = Setting()
 # People who are known: each asks once.
 _EVERYBODY = rows.identities(MOST_PEOPLE)
@@ -133,7 +131,7 @@ def _logging() -> Measure:
         ]
         if number == _CONNECTIONS[1]:
             quiet = _longer(_known(OURS, number))
-            goals.append(_at_least(known, REQUESTS, _LEAST_WITH_LINES, quiet))
+            goals.append(_at_least(known, REQUESTS, 0.95, quiet))
             group += (quiet,)
         groups.append(group)
     return Measure("logging", REQUESTS, tuple(groups), tuple(goals))

@@ -39,7 +39,7 @@ each case ran; read that first. On other machines only the ratios are comparable
   until it has answered everything, divided by all requests that were sent. A start is measured from `exec` to the first token.
 * Loads whose goals are near what is measured take longer. Three times as long: those of *logging*; and in *token* the reference, *known*
   and *cached* with 16 and with 64 connections. Six times: these three with one connection, and those of *growth*.
-* At INFO a request for a token writes two lines, the audit's and its own. Each may cost 5 %, so *known at INFO* has to reach 0.90 of *known*.
+* At INFO a request for a token writes two lines, the audit's and its own. Together they may cost 5 %.
 * *memory* is that of a process that has given a token to each of 2,000 people. It remembers 1.6 KiB of each, for up to 10,000 people.
   In *known* nobody asks twice, so there a process shows more memory the faster it is.
 * A figure is the median of the rounds. A ratio is made in each round, of cases that took turns; the goals show the

@@ -236,8 +236,7 @@ def parser(
         "--seconds",
         type=at_least_one,
         default=3,
-        help="how many seconds of load each case gets in a round; those whose goals are near what"
-        " is measured get three or six times that (default: 3)",
+        help="seconds of load in a round; some cases get three or six times that (default: 3)",
     )
     bench.add_argument(
         "--quick",

@@ -50,7 +50,7 @@ class IncomingCallResult(StrEnum):
     IGNORED = "ignored"  # the event is not about an incoming call
     NO_BOT = "no-bot"  # the call is not for a bot
     STANDALONE = "standalone"  # only calls to Teams resource accounts are answered here
-    STRANGER = "stranger"  # the caller is of another realm, or was erased
+    STRANGER = "stranger"  # the caller is of a realm that is not the bot's, or was erased
     LATE = "late"  # the call does not ring any more
     MISSED = "missed"  # ACS did not let us answer the call
     BUSY = "busy"  # too many calls of the caller, or to the account, go on

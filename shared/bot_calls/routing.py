@@ -88,9 +88,9 @@ class Routing:
         if not await self._exists(bot):
             return IncomingCallResult.NO_BOT
         caller = await self._identities.owner_of(ringing.caller)
-        if caller is None and ringing.caller.startswith(self._raw_id_prefixes):
-            return IncomingCallResult.STRANGER
         if caller is None:
+            if ringing.caller.startswith(self._raw_id_prefixes):
+                return IncomingCallResult.STRANGER
             caller = Principal(Kind.OUTSIDER, bot.realm, ringing.caller)
         return Route(ringing, bot, caller, account_bot.account)
 
